@@ -1,0 +1,145 @@
+/**
+ * Zone transfers in: the records of the messages of one AXFR or IXFR (RFC 5936 2.2, RFC 1995 4), in any number of messages and
+ * any of the forms allowed, become a value only when the stream has ended as it must. Anything odd is a fault; what was served
+ * stays untouched.
+ */
+import type { Name } from '../name.ts';
+import { CLASS } from '../rr/class.ts';
+import type { ResourceRecord } from '../rr/record.ts';
+import { readSoa } from '../rr/soa.ts';
+import { isMetaType, TYPE } from '../rr/type.ts';
+import { isNewer } from '../zone/serial.ts';
+import { type RecordChange, Zone } from '../zone/zone.ts';
+
+export interface InboundFault {
+  readonly kind: 'inbound';
+  readonly what: string;
+}
+
+export type Inbound =
+  /** The primary has nothing newer. */
+  | { readonly kind: 'current' }
+  | { readonly kind: 'whole'; readonly records: readonly ResourceRecord[] }
+  /** Differences to be applied in order; each removes the old and adds the new SOA. */
+  | { readonly kind: 'differences'; readonly changes: readonly RecordChange[] };
+
+/** Records one transfer may hold. */
+const MAX_RECORDS = 20_000_000;
+
+type State = 'first' | 'second' | 'whole' | 'removing' | 'adding' | 'done';
+
+export class InboundTransfer {
+  readonly #zone: Name;
+  /** The serial we have; `undefined` when a whole zone was asked for. */
+  readonly #serial: number | undefined;
+  #state: State = 'first';
+  #fault: InboundFault | undefined;
+  #newest: ResourceRecord | undefined;
+  #records: ResourceRecord[] = [];
+  #count = 0;
+  #changes: { removed: ResourceRecord[]; added: ResourceRecord[] }[] = [];
+
+  constructor(zone: Name, serial?: number) {
+    this.#zone = zone;
+    this.#serial = serial;
+  }
+
+  /** Takes the answer section of the next message. Gives the result once complete, `undefined` while more must come. */
+  take(records: readonly ResourceRecord[]): Inbound | InboundFault | undefined {
+    if (records.length === 0) this.#fail('a message without records');
+    for (const record of records) {
+      if (this.#fault !== undefined) break;
+      const what = this.#outsider(record) ?? this.#place(record, record.type === TYPE.SOA);
+      if (what !== undefined) this.#fail(what);
+    }
+    if (this.#fault !== undefined) return this.#fault;
+    const isNothingNewer =
+      this.#state === 'second' && this.#serial !== undefined && !isNewer(serialOf(this.#newest!), this.#serial);
+    if (isNothingNewer) return { kind: 'current' };
+    if (this.#state !== 'done') return undefined;
+    return this.#changes.length > 0
+      ? { kind: 'differences', changes: this.#changes }
+      : { kind: 'whole', records: this.#records };
+  }
+
+  #fail(what: string): void {
+    this.#fault ??= { kind: 'inbound', what };
+  }
+
+  /** Why the record can be in no transfer of this zone, if it can not. */
+  #outsider(record: ResourceRecord): string | undefined {
+    if (++this.#count > MAX_RECORDS) return `more than ${MAX_RECORDS} records`;
+    if (record.class !== CLASS.IN || isMetaType(record.type)) return 'a record that can be in no zone';
+    if (!record.name.isSubdomainOf(this.#zone)) return `${record.name} is not in zone ${this.#zone}`;
+    if (record.type === TYPE.SOA && !record.name.equals(this.#zone)) return `an SOA at ${record.name}`;
+    return undefined;
+  }
+
+  /** Puts the record where it belongs; gives what is wrong with its place. */
+  #place(record: ResourceRecord, isSoa: boolean): string | undefined {
+    switch (this.#state) {
+      case 'first':
+        if (!isSoa) return 'the first record is not the SOA';
+        this.#newest = record;
+        this.#records.push(record);
+        this.#state = 'second';
+        return undefined;
+      case 'second':
+        if (isSoa && serialOf(record) === this.#serial) {
+          this.#changes.push({ removed: [record], added: [] });
+          this.#state = 'removing';
+          return undefined;
+        }
+        this.#state = 'whole';
+        return this.#placeWhole(record, isSoa);
+      case 'whole':
+        return this.#placeWhole(record, isSoa);
+      case 'removing':
+        if (isSoa) this.#state = 'adding';
+        this.#changes.at(-1)![isSoa ? 'added' : 'removed'].push(record);
+        return undefined;
+      case 'adding':
+        return this.#placeAdded(record, isSoa);
+      case 'done':
+        return 'records after the final SOA';
+    }
+  }
+
+  #placeWhole(record: ResourceRecord, isSoa: boolean): string | undefined {
+    if (!isSoa) this.#records.push(record);
+    else if (serialOf(record) === serialOf(this.#newest!)) this.#state = 'done';
+    else return 'an SOA with another serial in the middle of the zone';
+    return undefined;
+  }
+
+  #placeAdded(record: ResourceRecord, isSoa: boolean): string | undefined {
+    const current = this.#changes.at(-1)!;
+    if (!isSoa) current.added.push(record);
+    else if (serialOf(record) !== serialOf(current.added[0]!)) return 'differences that do not join';
+    else if (serialOf(record) === serialOf(this.#newest!)) this.#state = 'done';
+    else {
+      this.#changes.push({ removed: [record], added: [] });
+      this.#state = 'removing';
+    }
+    return undefined;
+  }
+}
+
+const serialOf = (soa: ResourceRecord): number => readSoa(soa.rdata).serial;
+
+/** The zone that a finished transfer leads to; a fault when differences do not fit the version they are for. */
+export function applyInbound(
+  origin: Name,
+  current: Zone | undefined,
+  inbound: Exclude<Inbound, { kind: 'current' }>,
+): Zone | InboundFault {
+  if (inbound.kind === 'whole')
+    return Zone.fromRecords(origin, inbound.records) ?? { kind: 'inbound', what: 'not exactly one SOA in the zone' };
+  let zone = current;
+  for (const change of inbound.changes) {
+    if (zone === undefined || readSoa(change.removed[0]!.rdata).serial !== zone.serial)
+      return { kind: 'inbound', what: 'differences from another version than ours' };
+    zone = zone.change(change);
+  }
+  return zone ?? { kind: 'inbound', what: 'differences that leave no SOA' };
+}

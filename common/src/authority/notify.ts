@@ -1,0 +1,116 @@
+/**
+ * NOTIFY out (RFC 1996): whom to tell, and when to tell them again until they acknowledge. Pure: time comes in, what is due goes out.
+ * Only the newest serial of a zone is announced to a target; a newer one replaces what is still waiting.
+ */
+import type { Name } from '../name.ts';
+import { CLASS } from '../rr/class.ts';
+import { printIpv4, printIpv6 } from '../rr/encoding.ts';
+import { targetOf } from '../rr/rdata.ts';
+import { type RRset, recordsOf } from '../rr/record.ts';
+import { TYPE } from '../rr/type.ts';
+import { OPCODE } from '../wire/code.ts';
+import { emptyMessage, type Message } from '../wire/message.ts';
+import type { Zone } from '../zone/zone.ts';
+import type { Key, KeyTable } from './key.ts';
+import type { ZoneTable } from './zones.ts';
+
+export interface NotifyTarget {
+  /** IP address in text form. */
+  readonly address: string;
+  /** Signs with it; targets out of NS records have none. */
+  readonly key?: Key;
+}
+
+/** The request that announces a zone; its ID is set when it is sent. */
+export function notifyMessage(origin: Name, soa?: RRset): Message {
+  return {
+    ...emptyMessage(0, OPCODE.NOTIFY),
+    aa: true,
+    questions: [{ name: origin, type: TYPE.SOA, class: CLASS.IN }],
+    answers: soa === undefined ? [] : recordsOf(soa),
+  };
+}
+
+/**
+ * Whom a change of a zone is told to: secondaries named in transfer keys, and the addresses of the zone's name servers other
+ * than the primary (the SOA's MNAME). One target an address; a key's comes before a name server's.
+ */
+export function notifyTargets(zone: Zone, zones: ZoneTable, keys: KeyTable): readonly NotifyTarget[] {
+  const targets = new Map<string, NotifyTarget>();
+  for (const key of keys.secondariesOf(zone.origin))
+    if (!targets.has(key.secondary!)) targets.set(key.secondary!, { address: key.secondary!, key });
+  for (const rdata of zone.get(zone.origin, TYPE.NS)?.rdatas ?? []) {
+    const server = targetOf(TYPE.NS, rdata);
+    if (server.equals(zone.soa.mname)) continue;
+    for (const address of addressesOf(server, zones)) if (!targets.has(address)) targets.set(address, { address });
+  }
+  return [...targets.values()];
+}
+
+function addressesOf(name: Name, zones: ZoneTable): string[] {
+  const zone = zones.zoneOf(name);
+  const v4 = zone?.get(name, TYPE.A)?.rdatas.map(printIpv4) ?? [];
+  const v6 = zone?.get(name, TYPE.AAAA)?.rdatas.map(printIpv6) ?? [];
+  return [...v4, ...v6];
+}
+
+/** Milliseconds to wait for an acknowledgement after each sending; after the last the target is given up until the next change. */
+export const NOTIFY_WAITS: readonly number[] = [1, 2, 4, 8, 15, 30, 60, 120, 300, 900, 3600].map(
+  (seconds) => seconds * 1000,
+);
+
+export interface Announcement {
+  readonly zone: Name;
+  /** Identifies the target: an address or a connection. */
+  readonly target: string;
+  readonly attempt: number;
+}
+
+/** Announcements that wait for their acknowledgement. Times are in milliseconds of any steady clock. */
+export class Announcements {
+  readonly #waiting = new Map<string, { announcement: Announcement; dueAt: number }>();
+
+  #key(zone: Name, target: string): string {
+    return `${target} ${zone.key}`;
+  }
+
+  /** Announces, at once; a waiting announcement of the same zone to the same target is replaced. */
+  announce(zone: Name, target: string, now: number): void {
+    this.#waiting.set(this.#key(zone, target), { announcement: { zone, target, attempt: 0 }, dueAt: now });
+  }
+
+  acknowledged(zone: Name, target: string): void {
+    this.#waiting.delete(this.#key(zone, target));
+  }
+
+  /** Drops all that waits for a target. */
+  forget(target: string): void {
+    for (const [key, { announcement }] of this.#waiting) if (announcement.target === target) this.#waiting.delete(key);
+  }
+
+  /** What is to be sent now, at most `limit`. Each is put off by its wait; those sent for the last time are dropped. */
+  due(now: number, limit: number): readonly Announcement[] {
+    const due: Announcement[] = [];
+    for (const [key, entry] of this.#waiting) {
+      if (due.length >= limit) break;
+      if (entry.dueAt > now) continue;
+      const { announcement } = entry;
+      due.push(announcement);
+      const wait = NOTIFY_WAITS[announcement.attempt];
+      if (wait === undefined) this.#waiting.delete(key);
+      else
+        this.#waiting.set(key, {
+          announcement: { ...announcement, attempt: announcement.attempt + 1 },
+          dueAt: now + wait,
+        });
+    }
+    return due;
+  }
+
+  /** When something is due next; `undefined` when nothing waits. */
+  get nextAt(): number | undefined {
+    let next: number | undefined;
+    for (const { dueAt } of this.#waiting.values()) next = Math.min(next ?? dueAt, dueAt);
+    return next;
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * What a name server does with a datagram or a framed message: from octets to an outcome, without I/O. Whatever can be answered
+ * from the zones at hand is answered here; what needs more (a change, a pull, a transfer's stream) is handed out as a value.
+ *
+ * RFC 1035 4.1.1, RFC 5936, RFC 1995, RFC 1996, RFC 2136, RFC 6891, RFC 8906. Responses (QR set) are met with silence.
+ */
+import type { Name } from '../name.ts';
+import { CLASS } from '../rr/class.ts';
+import { readSoa } from '../rr/soa.ts';
+import { isMetaType, TYPE } from '../rr/type.ts';
+import { OPCODE, RCODE } from '../wire/code.ts';
+import { EDE } from '../wire/edns.ts';
+import {
+  decodeMessage,
+  emptyMessage,
+  encodeMessage,
+  type Message,
+  type Question,
+  responseTo,
+} from '../wire/message.ts';
+import { StreamSigner } from '../wire/tsig-stream.ts';
+import type { History } from '../zone/history.ts';
+import type { Zone } from '../zone/zone.ts';
+import { answer, zoneForQuestion } from './answer.ts';
+import { type Identity, identify } from './identity.ts';
+import { type Key, type KeyTable, mayPerform } from './key.ts';
+import { authenticate, finishReply, type ReplyOptions, type Request, type Transport } from './request.ts';
+import { axfrRecords, ixfrRecords, packMessages, requestedSerial } from './transfer.ts';
+import { readUpdate, type Update } from './update.ts';
+import type { ZoneTable } from './zones.ts';
+
+export interface Authority {
+  readonly zones: ZoneTable;
+  readonly keys: KeyTable;
+  readonly identity: Identity;
+  /** May anybody transfer zones (`--axfr`)? */
+  readonly isTransferOpen: boolean;
+  /** Does this server take changes? A secondary does not. */
+  readonly isPrimary: boolean;
+  historyOf(origin: Name): History | undefined;
+}
+
+export type Outcome =
+  | { readonly kind: 'silence' }
+  /** `what`: why it was not a plain answer, for the log. `registers`: this connection wants to be notified (signed SOA over TCP). */
+  | {
+      readonly kind: 'reply';
+      readonly octets: Uint8Array;
+      readonly what?: string;
+      readonly registers?: { readonly key: Key; readonly zone: Name };
+    }
+  | {
+      readonly kind: 'transfer';
+      readonly zone: Zone;
+      readonly request: Request;
+      readonly messages: Iterable<Uint8Array>;
+      readonly signer?: StreamSigner;
+    }
+  | { readonly kind: 'update'; readonly request: Request; readonly update: Update }
+  | { readonly kind: 'notify'; readonly request: Request; readonly zone: Name; readonly serial?: number };
+
+/** The reply to a request that was handed out: an RCODE, and a text for clients that speak EDNS. */
+export function replyWith(request: Request, rcode: number, options: ReplyOptions): Uint8Array {
+  const isAuthoritative = request.message.opcode === OPCODE.NOTIFY;
+  return finishReply(request, { ...responseTo(request.message, rcode), aa: isAuthoritative }, options);
+}
+
+/** Handles one message. `now` is seconds since 1970. */
+export function receive(authority: Authority, octets: Uint8Array, transport: Transport, now: number): Outcome {
+  const decoded = decodeMessage(octets);
+  if (!decoded.ok) {
+    const { header, what } = decoded.fault;
+    if (header === undefined || header.qr) return { kind: 'silence' };
+    return {
+      kind: 'reply',
+      octets: encodeMessage({ ...emptyMessage(header.id, header.opcode), qr: true, rcode: RCODE.FORMERR }),
+      what,
+    };
+  }
+  const message = decoded.value;
+  if (message.qr) return { kind: 'silence' };
+  const authenticated = authenticate(octets, message, transport, authority.keys, now);
+  if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
+  const call = new Call(authority, authenticated.value, now);
+  if ((message.edns?.version ?? 0) > 0) return call.refuse(RCODE.BADVERS, 'an EDNS version other than 0');
+  if (message.questions.length !== 1) return call.refuse(RCODE.FORMERR, `${message.questions.length} questions`);
+  switch (message.opcode) {
+    case OPCODE.QUERY:
+      return call.query(message.questions[0]!);
+    case OPCODE.NOTIFY:
+      return call.notify(message.questions[0]!);
+    case OPCODE.UPDATE:
+      return call.update();
+    default:
+      return call.refuse(RCODE.NOTIMP, `opcode ${message.opcode}`);
+  }
+}
+
+/** One request on its way to an outcome. */
+class Call {
+  readonly #authority: Authority;
+  readonly #request: Request;
+  readonly #now: number;
+
+  constructor(authority: Authority, request: Request, now: number) {
+    this.#authority = authority;
+    this.#request = request;
+    this.#now = now;
+  }
+
+  get #message(): Message {
+    return this.#request.message;
+  }
+
+  #reply(reply: Message, ede?: { code: number; text: string }): Uint8Array {
+    const { identity } = this.#authority;
+    return finishReply(
+      this.#request,
+      reply,
+      ede === undefined ? { now: this.#now, identity } : { now: this.#now, identity, ede },
+    );
+  }
+
+  refuse(rcode: number, what: string, edeCode: number = EDE.OTHER): Outcome {
+    const ede = rcode === RCODE.BADVERS ? undefined : { code: edeCode, text: what };
+    return { kind: 'reply', octets: this.#reply(responseTo(this.#message, rcode), ede), what };
+  }
+
+  query(question: Question): Outcome {
+    const { zones } = this.#authority;
+    if (question.class === CLASS.CH) return this.#identity(question);
+    if (question.class !== CLASS.IN) return this.refuse(RCODE.REFUSED, 'only class IN is served', EDE.NOT_SUPPORTED);
+    if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return this.#transfer(question);
+    if (question.type === TYPE.OPT || question.type === TYPE.TSIG)
+      return this.refuse(RCODE.FORMERR, 'a question for a meta type');
+    if (isMetaType(question.type) && question.type !== TYPE.ANY)
+      return this.refuse(RCODE.NOTIMP, 'a question for a meta type', EDE.NOT_SUPPORTED);
+    if (zones.isAwaited(question.name))
+      return this.#registering(question, this.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY));
+    const zone = zoneForQuestion(zones, question);
+    if (zone === undefined)
+      return this.#registering(question, this.refuse(RCODE.REFUSED, 'no zone of this server', EDE.NOT_AUTHORITATIVE));
+    const found = answer(zone, question, this.#request.transport === 'udp');
+    return this.#registering(question, {
+      kind: 'reply',
+      octets: this.#reply({ ...responseTo(this.#message, found.rcode), ...found }),
+    });
+  }
+
+  /** A SOA query over TCP, signed by a key that may transfer, asks to be notified on its connection. */
+  #registering(question: Question, outcome: Outcome): Outcome {
+    const { key, transport } = this.#request;
+    const asks =
+      outcome.kind === 'reply' &&
+      key !== undefined &&
+      transport === 'tcp' &&
+      question.type === TYPE.SOA &&
+      mayPerform(key, 'transfer', question.name);
+    return asks ? { ...outcome, registers: { key, zone: question.name } } : outcome;
+  }
+
+  #identity(question: Question): Outcome {
+    const answers = identify(this.#authority.identity, question.name, question.type);
+    if (answers === undefined) return this.refuse(RCODE.REFUSED, 'no such name in class CH', EDE.NOT_AUTHORITATIVE);
+    return { kind: 'reply', octets: this.#reply({ ...responseTo(this.#message, RCODE.NOERROR), aa: true, answers }) };
+  }
+
+  #transfer(question: Question): Outcome {
+    const { zones, isTransferOpen } = this.#authority;
+    const { key, transport } = this.#request;
+    const isAxfr = question.type === TYPE.AXFR;
+    const serial = isAxfr ? undefined : requestedSerial(this.#message);
+    if (!isAxfr && serial === undefined)
+      return this.refuse(RCODE.FORMERR, 'an IXFR without one SOA in its authority section');
+    if (isAxfr && transport === 'udp') return this.refuse(RCODE.REFUSED, 'AXFR goes over TCP', EDE.NOT_SUPPORTED);
+    const isAllowed = isTransferOpen || (key !== undefined && mayPerform(key, 'transfer', question.name));
+    if (!isAllowed)
+      return this.refuse(
+        RCODE.REFUSED,
+        'a transfer needs a key with _transfer or _update for this zone',
+        EDE.PROHIBITED,
+      );
+    if (zones.isAwaited(question.name)) return this.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY);
+    const zone = zones.get(question.name);
+    if (zone === undefined) return this.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
+    const deltas = serial === undefined ? undefined : this.#authority.historyOf(zone.origin)?.since(serial);
+    const records = serial === undefined ? axfrRecords(zone) : ixfrRecords(zone, serial, deltas);
+    if (transport === 'udp') return this.#ixfrOverUdp(zone, serial!, deltas !== undefined);
+    const request = this.#request;
+    const messages = packMessages(this.#message, records);
+    const requestMac = this.#message.tsig?.mac;
+    return key === undefined || requestMac === undefined
+      ? { kind: 'transfer', zone, request, messages }
+      : { kind: 'transfer', zone, request, messages, signer: new StreamSigner(key, requestMac) };
+  }
+
+  /** RFC 1995 2: over UDP what does not fit is answered with the SOA alone, which sends the client to TCP. */
+  #ixfrOverUdp(zone: Zone, serial: number, isKnown: boolean): Outcome {
+    const draft = { ...responseTo(this.#message, RCODE.NOERROR), aa: true };
+    const deltas = this.#authority.historyOf(zone.origin)?.since(serial) ?? [];
+    const isSmall = isKnown && deltas.reduce((sum, delta) => sum + delta.removed.length + delta.added.length, 0) <= 50;
+    const whole = this.#reply({
+      ...draft,
+      answers: isSmall ? [...ixfrRecords(zone, serial, deltas)] : [zone.soaRecord()],
+    });
+    const isTruncated = (whole[2]! & 0x02) !== 0;
+    return { kind: 'reply', octets: isTruncated ? this.#reply({ ...draft, answers: [zone.soaRecord()] }) : whole };
+  }
+
+  notify(question: Question): Outcome {
+    if (question.class !== CLASS.IN || question.type !== TYPE.SOA)
+      return this.refuse(RCODE.FORMERR, 'a NOTIFY for something other than IN SOA');
+    const soa = this.#message.answers.find((record) => record.type === TYPE.SOA && record.name.equals(question.name));
+    const outcome = { kind: 'notify', request: this.#request, zone: question.name } as const;
+    return soa === undefined ? outcome : { ...outcome, serial: readSoa(soa.rdata).serial };
+  }
+
+  update(): Outcome {
+    if (!this.#authority.isPrimary)
+      return this.refuse(RCODE.REFUSED, 'a secondary takes no updates', EDE.NOT_AUTHORITATIVE);
+    const update = readUpdate(this.#message, this.#request.key, this.#authority.zones);
+    if (!update.ok)
+      return this.refuse(
+        update.fault.rcode,
+        update.fault.what,
+        update.fault.rcode === RCODE.REFUSED ? EDE.PROHIBITED : EDE.OTHER,
+      );
+    return { kind: 'update', request: this.#request, update: update.value };
+  }
+}

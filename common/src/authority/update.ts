@@ -1,0 +1,158 @@
+/**
+ * UPDATE (RFC 2136): from a request, a key and a zone to the next version of the zone, or an RCODE. Nothing is applied in part.
+ *
+ * Keys for a host (`_update.host.zone`) work with either name in the zone section: the zone's, or, as the original suite has it,
+ * the host's own. All names touched must be below both the zone section's name (else NOTZONE) and the key's (else REFUSED).
+ * Always holds: the SOA and the last NS of the apex stay (3.4.2.3, 3.4.2.4); the serial only rises; a change that would make
+ * the zone wrong (see `zone/check.ts`) is refused as a whole.
+ */
+import type { Name } from '../name.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { CLASS } from '../rr/class.ts';
+import { MAX_TTL, type ResourceRecord, recordKey, recordsOf } from '../rr/record.ts';
+import { readSoa, withSerial } from '../rr/soa.ts';
+import { isMetaType, TYPE, typeRow } from '../rr/type.ts';
+import { RCODE } from '../wire/code.ts';
+import type { Message } from '../wire/message.ts';
+import { checkNames } from '../zone/check.ts';
+import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '../zone/delta.ts';
+import { isNewer, raise } from '../zone/serial.ts';
+import type { RecordChange, Zone } from '../zone/zone.ts';
+import type { Key } from './key.ts';
+import { judgePrerequisites } from './prerequisite.ts';
+import type { ZoneTable } from './zones.ts';
+
+export interface UpdateFault {
+  readonly kind: 'update';
+  readonly rcode: number;
+  readonly what: string;
+}
+
+/** An UPDATE that has been found well formed and permitted; what it does depends on the version of the zone it meets. */
+export interface Update {
+  /** Apex of the zone it changes. */
+  readonly origin: Name;
+  /** Name in the zone section. */
+  readonly scope: Name;
+  readonly key: Key;
+  readonly prerequisites: readonly ResourceRecord[];
+  readonly operations: readonly ResourceRecord[];
+}
+
+/** A new version of a zone and how it differs; `undefined` when the update changes nothing. */
+export type UpdateOutcome = { readonly zone: Zone; readonly delta: Delta } | undefined;
+
+function fault(rcode: number, what: string): Result<never, UpdateFault> {
+  return fail({ kind: 'update', rcode, what });
+}
+
+/** Judges all of a request that does not depend on the zone's content (3.1, 3.3, 3.4.1). */
+export function readUpdate(message: Message, key: Key | undefined, zones: ZoneTable): Result<Update, UpdateFault> {
+  const [zoneSection] = message.questions;
+  if (message.questions.length !== 1 || zoneSection === undefined)
+    return fault(RCODE.FORMERR, 'the zone section does not hold one record');
+  if (zoneSection.type !== TYPE.SOA) return fault(RCODE.FORMERR, 'the zone section is not of type SOA');
+  if (key === undefined) return fault(RCODE.REFUSED, 'the update is not signed');
+  const scope = zoneSection.name;
+  const isWithin = scope.isSubdomainOf(key.zone) || key.zone.isSubdomainOf(scope);
+  if (key.operation !== 'update' || !isWithin) return fault(RCODE.NOTAUTH, `key ${key.name} may not update ${scope}`);
+  const zone = zones.zoneOf(scope);
+  if (zone === undefined || zoneSection.class !== CLASS.IN) return fault(RCODE.NOTAUTH, `${scope} is not served here`);
+  for (const operation of message.authorities) {
+    const what = operationFault(operation);
+    if (what !== undefined) return fault(RCODE.FORMERR, what);
+    if (!operation.name.isSubdomainOf(scope) || !operation.name.isSubdomainOf(zone.origin))
+      return fault(RCODE.NOTZONE, `${operation.name} is not in ${scope}`);
+    if (!operation.name.isSubdomainOf(key.zone))
+      return fault(RCODE.REFUSED, `key ${key.name} may not change ${operation.name}`);
+    if (zones.zoneOf(operation.name) !== zone) return fault(RCODE.NOTZONE, `${operation.name} is in a zone of its own`);
+  }
+  return ok({ origin: zone.origin, scope, key, prerequisites: message.answers, operations: message.authorities });
+}
+
+/** What is wrong with the form of one record of the update section (2.5, 3.4.1.2), if anything. */
+function operationFault(operation: ResourceRecord): string | undefined {
+  const { type, ttl, rdata } = operation;
+  const isAny = type === TYPE.ANY;
+  switch (operation.class) {
+    case CLASS.IN:
+      if (isMetaType(type)) return 'an addition of a meta type';
+      return ttl > MAX_TTL ? 'a TTL above 2^31-1' : undefined;
+    case CLASS.ANY:
+      if (ttl !== 0 || rdata.length > 0) return 'a deletion of a set with a TTL or data';
+      return isMetaType(type) && !isAny ? 'a deletion of a meta type' : undefined;
+    case CLASS.NONE:
+      if (ttl !== 0) return 'a deletion of a record with a TTL';
+      return isMetaType(type) ? 'a deletion of a meta type' : undefined;
+    default:
+      return 'an operation of a class other than the zone class, ANY and NONE';
+  }
+}
+
+/** Runs an update against a version of its zone (3.2, 3.4.2). The serial of the outcome is raised. */
+export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, UpdateFault> {
+  const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
+  if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
+  let next = zone;
+  for (const operation of update.operations) {
+    const change = changeFor(next, operation);
+    const changed = change === undefined ? next : next.change(change);
+    if (changed === undefined) return fault(RCODE.REFUSED, 'the zone would be left without its SOA');
+    next = changed;
+  }
+  const names = update.operations.map((operation) => operation.name);
+  const delta = diffNames(zone, next, names);
+  if (isEmptyDelta(delta) && !isSoaEdited(zone, next) && !isNewer(next.serial, zone.serial)) return ok(undefined);
+  const known = new Set(checkNames(zone, names).map(({ rule, name }) => `${rule} ${name.key}`));
+  const wrong = checkNames(next, names).find(
+    ({ severity, rule, name }) => severity === 'error' && !known.has(`${rule} ${name.key}`),
+  );
+  if (wrong !== undefined) return fault(RCODE.REFUSED, `${wrong.name}: ${wrong.what}`);
+  const raised = withRaisedSerial(next, zone.serial);
+  return ok({ zone: raised, delta: diffNames(zone, raised, names) });
+}
+
+/** The zone with a serial newer than `served`: its own where it is, else the next. */
+export function withRaisedSerial(zone: Zone, served: number): Zone {
+  const serial = raise(served, zone.serial);
+  if (serial === zone.serial) return zone;
+  const soa = zone.soaRecord();
+  return zone.change({ removed: [soa], added: [{ ...soa, rdata: withSerial(soa.rdata, serial) }] })!;
+}
+
+function changeFor(zone: Zone, operation: ResourceRecord): RecordChange | undefined {
+  if (operation.class === CLASS.IN) return addition(zone, operation);
+  const sets = [...(zone.find(operation.name)?.rrsets.values() ?? [])];
+  const isApex = operation.name.equals(zone.origin);
+  if (operation.class === CLASS.ANY) {
+    // 3.4.2.3: at the apex SOA and NS are left alone.
+    const doomed = sets.filter(
+      ({ type }) =>
+        (operation.type === TYPE.ANY || operation.type === type) &&
+        !(isApex && (type === TYPE.SOA || type === TYPE.NS)),
+    );
+    return { removed: doomed.flatMap(recordsOf), added: [] };
+  }
+  // 3.4.2.4: neither the SOA nor the last NS of the apex goes.
+  if (operation.type === TYPE.SOA) return undefined;
+  if (isApex && operation.type === TYPE.NS && zone.get(zone.origin, TYPE.NS)?.rdatas.length === 1) return undefined;
+  return { removed: [operation], added: [] };
+}
+
+/** 3.4.2.2: CNAME and other data do not meet, an SOA only replaces an older one, single types replace. */
+function addition(zone: Zone, record: ResourceRecord): RecordChange | undefined {
+  const { name, type } = record;
+  const sets = zone.find(name)?.rrsets;
+  const hasCname = sets?.has(TYPE.CNAME) ?? false;
+  if (type === TYPE.CNAME ? sets !== undefined && !hasCname : hasCname) return undefined;
+  const present = sets?.get(type);
+  if (type === TYPE.SOA) {
+    if (!name.equals(zone.origin) || !isNewer(readSoa(record.rdata).serial, zone.serial)) return undefined;
+    return { removed: [zone.soaRecord()], added: [record] };
+  }
+  if (present !== undefined && typeRow(type)?.isSingle) return { removed: recordsOf(present), added: [record] };
+  // A set has one TTL (RFC 2181 5.2): the added record's.
+  const key = recordKey(record);
+  const isKnown = present?.ttl === record.ttl && recordsOf(present).some((other) => recordKey(other) === key);
+  return isKnown ? undefined : { removed: [], added: [record] };
+}

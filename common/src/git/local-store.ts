@@ -1,0 +1,32 @@
+/**
+ * A bare repository on this machine as the store itself: nothing is copied, and no git is needed.
+ *
+ * A push is a compare-and-swap of the branch under git's own lock. Hooks are not run: they are a matter of the remote's
+ * receive-pack, which is not there.
+ */
+
+import { readTreeOf, type Tree, writeCommit } from './commit.ts';
+import { settle } from './fault.ts';
+import { MAX_BLOB, ObjectStore } from './objects.ts';
+import { moveBranch, readBranch } from './ref.ts';
+import type { Remote } from './remote.ts';
+import type { GitStore } from './store.ts';
+
+/** The store of a local path. The path has been checked. */
+export function localStore(remote: Remote & { kind: 'local' }): GitStore {
+  const { path, branch } = remote;
+  const objects = new ObjectStore(path);
+  const head = () =>
+    settle(async (): Promise<Tree | undefined> => {
+      const tip = await readBranch(path, branch);
+      return tip === undefined ? undefined : await readTreeOf(objects, tip);
+    });
+  return {
+    head,
+    fetch: head,
+    read: (oid, limit) => settle(() => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
+    commit: (parent, request) => settle(() => writeCommit(objects, parent?.commit, request)),
+    push: (parent, next) => settle(() => moveBranch(path, branch, parent?.commit, next.commit)),
+    close: () => objects.close(),
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * A repository behind a network as a store: a bare repository beside it holds its objects, as a cache.
+ *
+ * The local branch is what was fetched, or pushed, last. It moves only after all that its root needs was seen in the cache. A
+ * cache that turns out damaged is emptied and fetched again. Operations on one store run one after the other.
+ */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { initBare } from './bare.ts';
+import { readCommit, readTreeOf, type Tree, writeCommit } from './commit.ts';
+import { makeFolder, writeDurably } from './durable.ts';
+import { Failure, settle } from './fault.ts';
+import { fetchTip } from './fetch.ts';
+import { MAX_BLOB, ObjectStore } from './objects.ts';
+import { pushCommits } from './push.ts';
+import { readBranch, setBranch } from './ref.ts';
+import type { Transport } from './session.ts';
+import type { GitStore } from './store.ts';
+import { Watch } from './watch.ts';
+
+export interface RemoteStoreOptions {
+  readonly gitdir: string;
+  readonly branch: string;
+  /** The remote as text; a cache of another remote is not believed. */
+  readonly description: string;
+  /** Milliseconds that the remote may be silent. */
+  readonly timeout: number;
+  /** Whether the cache goes when the store is closed. */
+  readonly isTemporary: boolean;
+}
+
+/** A cache with more packs than this makes reading slow: it is fetched anew by the first fetch of a run. */
+const MAX_PACKS = 200;
+
+/** How long an operation that has been ended may take to say so, in milliseconds. */
+const GRACE = 2000;
+
+/** The store of a remote; `options.gitdir` is made where it is not there. */
+export async function remoteStore(transport: Transport, options: RemoteStoreOptions): Promise<GitStore> {
+  const { gitdir, branch } = options;
+  await prepareCache(options);
+  const closed = new AbortController();
+  let objects = new ObjectStore(gitdir);
+  let verified: ReadonlySet<string> = new Set();
+  let isFirst = true;
+  let last: Promise<unknown> = Promise.resolve();
+  /** What still runs, also where its caller has been told of a time-out. */
+  const underWay = new Set<Promise<unknown>>();
+
+  /** Runs operations one after the other. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => {});
+    return mine;
+  };
+  const watched = async <T>(work: (watch: Watch) => Promise<T>): Promise<T> => {
+    const watch = new Watch(transport.peer, options.timeout, closed.signal);
+    const running = work(watch);
+    underWay.add(running);
+    const done = (): boolean => underWay.delete(running);
+    running.then(done, done);
+    try {
+      return await watch.run(running, GRACE);
+    } finally {
+      watch.stop();
+    }
+  };
+
+  /** The tree of a commit, once everything its root names is known to be there. */
+  const verify = async (tip: string): Promise<Tree> => {
+    const tree = await readTreeOf(objects, tip);
+    for (const oid of tree.files.values()) {
+      if (verified.has(oid) || (await objects.has(oid))) continue;
+      throw new Failure('corrupt', `the repository lacks the object ${oid}`);
+    }
+    verified = new Set(tree.files.values());
+    return tree;
+  };
+
+  const emptyCache = async (): Promise<void> => {
+    await objects.close();
+    await setBranch(gitdir, branch, undefined);
+    for (const part of ['shallow', 'objects']) await rm(join(gitdir, part), { recursive: true, force: true });
+    await makeFolder(join(gitdir, 'objects', 'pack'));
+    objects = new ObjectStore(gitdir);
+    verified = new Set();
+  };
+
+  const fetchOnce = async (watch: Watch): Promise<Tree | undefined> => {
+    const have = await readBranch(gitdir, branch);
+    const tip = await fetchTip(transport, watch, gitdir, objects, branch, have);
+    watch.rest();
+    const tree = tip === undefined ? undefined : await verify(tip);
+    // An operation that was given up must not move the branch under the next one.
+    if (watch.signal.aborted) throw watch.signal.reason;
+    await setBranch(gitdir, branch, tip);
+    return tree;
+  };
+
+  const fetchAndHeal = async (watch: Watch): Promise<Tree | undefined> => {
+    if (isFirst && (await objects.countPacks()) > MAX_PACKS) await emptyCache();
+    isFirst = false;
+    try {
+      return await fetchOnce(watch);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.fault.kind !== 'corrupt' || watch.signal.aborted) throw error;
+      await emptyCache();
+      return await fetchOnce(watch);
+    }
+  };
+
+  return {
+    head: () =>
+      settle(async () => {
+        const tip = await readBranch(gitdir, branch);
+        return tip === undefined ? undefined : await verify(tip);
+      }),
+    fetch: () => settle(() => inTurn(() => watched(fetchAndHeal))),
+    read: (oid, limit) => settle(() => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
+    commit: (parent, request) => settle(() => inTurn(() => writeCommit(objects, parent?.commit, request))),
+    push: (parent, next) =>
+      settle(() =>
+        inTurn(async () => {
+          await readCommit(objects, next.commit);
+          await watched((watch) => pushCommits(transport, watch, objects, branch, parent?.commit, next.commit));
+          await setBranch(gitdir, branch, next.commit);
+        }),
+      ),
+    close: async () => {
+      closed.abort();
+      await last;
+      await Promise.race([Promise.allSettled(underWay), delay(GRACE, undefined, { ref: false })]);
+      await objects.close();
+      if (options.isTemporary) await rm(gitdir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A bare repository at `gitdir`; where it held another remote, its branches are forgotten. */
+async function prepareCache(options: RemoteStoreOptions): Promise<void> {
+  const { gitdir, description } = options;
+  await makeFolder(gitdir);
+  const made = await initBare(gitdir, options.branch);
+  if (!made.ok) throw new Failure(made.fault.kind, made.fault.what, made.fault.hint);
+  const origin = join(gitdir, 'zonewright-remote');
+  const before = await readFile(origin, 'utf8').catch(() => undefined);
+  if (before === `${description}\n`) return;
+  await rm(join(gitdir, 'refs', 'heads'), { recursive: true, force: true });
+  await makeFolder(join(gitdir, 'refs', 'heads'));
+  await writeDurably(origin, `${description}\n`);
+}

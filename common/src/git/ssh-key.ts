@@ -1,0 +1,121 @@
+/**
+ * Key pairs that a client shows to an SSH server (RFC 4253 6.6, RFC 8709; the text forms are OpenSSH's).
+ *
+ * `ed25519:BASE64` is the 32-octet seed (RFC 8032 5.1.5); PEM (PKCS #1, PKCS #8, SEC 1) and OpenSSH's own container are read too, without
+ * passphrase. The secret lives in a `KeyObject`, which neither `JSON.stringify` nor `util.inspect` opens. `rsa:SEED` of the
+ * original, a seed for its own generator, is not supported.
+ */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import ssh2 from 'ssh2';
+import { fail, ok, type Result } from '../result.ts';
+import type { GitFault } from './fault.ts';
+
+export type SshKeyType = 'ed25519' | 'rsa' | 'ecdsa';
+
+export interface SshKey {
+  readonly type: SshKeyType;
+  readonly secret: KeyObject;
+}
+
+const FORMS =
+  'write ed25519:BASE64 with the 32 octets of the seed, or give an OpenSSH or PEM private key without passphrase';
+const usage = (what: string): Result<never, GitFault> => fail({ kind: 'usage', what, hint: FORMS });
+
+const TYPES: Readonly<Record<string, SshKeyType>> = { ed25519: 'ed25519', rsa: 'rsa', ec: 'ecdsa' };
+const SEED_OCTETS = 32;
+/** PKCS #8 of an Ed25519 key up to the seed (RFC 8410 7). */
+const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** Parses the text of `--ssh-key`: `ed25519:BASE64`, or the content of a private key file. Faults never repeat it. */
+export function parseSshKey(text: string): Result<SshKey, GitFault> {
+  const trimmed = text.trim();
+  if (trimmed.startsWith('-----BEGIN ')) return parsePem(trimmed);
+  const [type = '', data = ''] = trimmed.split(/:(.*)/s);
+  if (type.toLowerCase() === 'rsa') return usage('an RSA key is given as private key file, not as rsa:SEED');
+  if (type.toLowerCase() !== 'ed25519') return usage('the ssh key has an unknown form');
+  if (!/^[A-Za-z0-9+/]{43}=?$/.test(data)) return usage('the ssh key is not 32 octets in Base64');
+  return ok(fromSeed(Buffer.from(data, 'base64')));
+}
+
+function parsePem(text: string): Result<SshKey, GitFault> {
+  let secret: KeyObject;
+  try {
+    if (text.startsWith('-----BEGIN OPENSSH ')) {
+      const parsed = ssh2.utils.parseKey(text);
+      if (parsed instanceof Error) return usage('the ssh key file cannot be read, or has a passphrase');
+      secret = createPrivateKey(parsed.getPrivatePEM());
+    } else {
+      secret = createPrivateKey(text);
+    }
+  } catch {
+    return usage('the ssh key file cannot be read, or has a passphrase');
+  }
+  const type = TYPES[secret.asymmetricKeyType ?? ''];
+  return type === undefined ? usage('the ssh key has a type that SSH does not know') : ok({ type, secret });
+}
+
+function fromSeed(seed: Uint8Array): SshKey {
+  const secret = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
+  return { type: 'ed25519', secret };
+}
+
+const seedOf = (key: SshKey): Buffer => key.secret.export({ format: 'der', type: 'pkcs8' }).subarray(-SEED_OCTETS);
+
+/** A fresh Ed25519 key. */
+export function generateSshKey(): SshKey {
+  return { type: 'ed25519', secret: generateKeyPairSync('ed25519').privateKey };
+}
+
+/** A string or octets with its length before it (RFC 4251 5). */
+function lengthPrefixed(value: string | Uint8Array): Buffer {
+  const octets = typeof value === 'string' ? Buffer.from(value) : value;
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(octets.length);
+  return Buffer.concat([length, octets]);
+}
+
+/** The public key of an Ed25519 key as a blob (RFC 8709 4). */
+function ed25519Blob(key: SshKey): Buffer {
+  const point = createPublicKey(key.secret).export({ format: 'der', type: 'spki' }).subarray(-SEED_OCTETS);
+  return Buffer.concat([lengthPrefixed('ssh-ed25519'), lengthPrefixed(point)]);
+}
+
+/** The line for `authorized_keys`: `ssh-ed25519 AAAA... comment`. */
+export function publicLine(key: SshKey, comment = ''): string {
+  let line: string;
+  if (key.type === 'ed25519') {
+    line = `ssh-ed25519 ${ed25519Blob(key).toString('base64')}`;
+  } else {
+    const parsed = ssh2.utils.parseKey(clientKeyText(key));
+    if (parsed instanceof Error) throw parsed;
+    line = `${parsed.type} ${parsed.getPublicSSH().toString('base64')}`;
+  }
+  return comment === '' ? line : `${line} ${comment}`;
+}
+
+/** The secret as `--ssh-key` takes it: `ed25519:BASE64`, for other types PEM. To be shown only to who asked for a new key. */
+export function privateText(key: SshKey): string {
+  return key.type === 'ed25519' ? `ed25519:${seedOf(key).toString('base64')}` : clientKeyText(key);
+}
+
+/** The secret in a form that the SSH library reads: PKCS #1, SEC 1, or for Ed25519 OpenSSH's container (PROTOCOL.key). */
+export function clientKeyText(key: SshKey): string {
+  if (key.type === 'rsa') return key.secret.export({ format: 'pem', type: 'pkcs1' }).toString();
+  if (key.type === 'ecdsa') return key.secret.export({ format: 'pem', type: 'sec1' }).toString();
+  const blob = ed25519Blob(key);
+  const point = blob.subarray(-SEED_OCTETS);
+  const check = Buffer.alloc(8); // two equal numbers, there to notice a wrong passphrase
+  const inner = Buffer.concat([check, blob, lengthPrefixed(Buffer.concat([seedOf(key), point])), lengthPrefixed('')]);
+  const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7]).subarray(0, (8 - (inner.length % 8)) % 8);
+  const container = Buffer.concat([
+    Buffer.from('openssh-key-v1\0'),
+    lengthPrefixed('none'),
+    lengthPrefixed('none'),
+    lengthPrefixed(''),
+    Buffer.from([0, 0, 0, 1]),
+    lengthPrefixed(blob),
+    lengthPrefixed(Buffer.concat([inner, padding])),
+  ]);
+  const lines = container.toString('base64').match(/.{1,70}/g) ?? [];
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`;
+}

@@ -1,0 +1,96 @@
+/**
+ * A git repository as a store of root files: what the rest of Zonewright knows of git.
+ *
+ * Only files at the root are seen and written; folders and everything else is carried along untouched. There is no work tree
+ * and no index, no git program is run, and a branch is never forced.
+ */
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Result } from '../result.ts';
+import { checkBare } from './bare.ts';
+import type { CommitRequest, Tree } from './commit.ts';
+import { Failure, type GitFault, settle } from './fault.ts';
+import { type HostKeyPin, PIN_HINT } from './host-key.ts';
+import { httpTransport } from './http.ts';
+import { localStore } from './local-store.ts';
+import { describeRemote, type Remote } from './remote.ts';
+import { remoteStore } from './remote-store.ts';
+import type { Transport } from './session.ts';
+import { sshTransport } from './ssh.ts';
+import type { SshKey } from './ssh-key.ts';
+import { gitTransport } from './tcp.ts';
+
+export type { Author, CommitRequest, Tree } from './commit.ts';
+export type { GitFault } from './fault.ts';
+
+export interface GitStore {
+  /** What is known without asking the remote; `undefined`: nothing yet. A local path is always up to date. */
+  head(): Promise<Result<Tree | undefined, GitFault>>;
+  /** Asks the remote; `undefined`: the repository is empty, or has no such branch. A force-pushed branch is followed. */
+  fetch(): Promise<Result<Tree | undefined, GitFault>>;
+  /** The content of a file by the object name that a tree gives. `limit`: octets, default 64 MiB. */
+  read(oid: string, limit?: number): Promise<Result<Uint8Array, GitFault>>;
+  /** Writes a commit on top of `parent` (`undefined`: the first one) here, and moves no branch. */
+  commit(parent: Tree | undefined, request: CommitRequest): Promise<Result<Tree, GitFault>>;
+  /** Moves the remote's branch from `parent` to `next`, which `commit` made from it in one or more steps. `moved` where it is elsewhere. */
+  push(parent: Tree | undefined, next: Tree): Promise<Result<void, GitFault>>;
+  /** Ends what is under way and frees everything. */
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** Keeps the objects of a remote between runs, for one process at a time; without it they go with the store. */
+  readonly directory?: string;
+  readonly sshKey?: SshKey;
+  readonly sshPassword?: string;
+  /** Who an ssh server has to be. Mandatory for ssh. */
+  readonly authenticator?: HostKeyPin;
+  /** PEM certificates that an https server's has to lead to, instead of the well-known ones. */
+  readonly tlsCa?: string;
+  /** Milliseconds that a remote may be silent; default 30000. An operation as a whole may take 40 times as long. */
+  readonly timeout?: number;
+}
+
+const DEFAULT_TIMEOUT = 30_000;
+
+/** Opens the store of a remote. Nothing is asked of the network yet. */
+export function openStore(remote: Remote, options: StoreOptions): Promise<Result<GitStore, GitFault>> {
+  return settle(async () => {
+    if (remote.kind === 'local') {
+      await checkBare(remote.path);
+      return localStore(remote);
+    }
+    const transport = transportOf(remote, options);
+    return await remoteStore(transport, {
+      gitdir: options.directory ?? (await mkdtemp(join(tmpdir(), 'zonewright-git-'))),
+      branch: remote.branch,
+      description: describeRemote(remote),
+      timeout: options.timeout ?? DEFAULT_TIMEOUT,
+      isTemporary: options.directory === undefined,
+    });
+  });
+}
+
+function transportOf(remote: Exclude<Remote, { kind: 'local' }>, options: StoreOptions): Transport {
+  switch (remote.kind) {
+    case 'http':
+      return httpTransport(remote, options.tlsCa);
+    case 'git':
+      return gitTransport(remote);
+    case 'ssh': {
+      const { sshKey, sshPassword, authenticator } = options;
+      if (sshKey !== undefined && sshPassword !== undefined)
+        throw new Failure('usage', 'both an ssh key and an ssh password are given', 'give one of them');
+      if (authenticator === undefined)
+        throw new Failure('usage', 'an ssh remote needs an authenticator: the host key of the server', PIN_HINT);
+      if (sshKey !== undefined) return sshTransport(remote, { key: sshKey }, authenticator);
+      if (sshPassword !== undefined) return sshTransport(remote, { password: sshPassword }, authenticator);
+      throw new Failure(
+        'usage',
+        'an ssh remote needs an ssh key or an ssh password',
+        'make a key with: zonewright keygen ssh',
+      );
+    }
+  }
+}

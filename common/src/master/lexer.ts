@@ -1,0 +1,220 @@
+/**
+ * The lexer of zone files (RFC 1035 5.1): cuts one entry - a line, or several within parentheses - into words, quoted strings,
+ * parentheses and its end. Offsets only: the text of a token is cut out when somebody asks for it.
+ *
+ * A quote inside a word (`alpn="h2,h3"`) protects blanks and belongs to the word. An escaped character ends nothing.
+ * After a fault the entry is still read to its end, so that the caller can go on behind it.
+ * Left out: undoing escapes; that is for those who know what the token means (names, character-strings).
+ */
+import type { TextToken } from '../rr/field.ts';
+
+export interface LexFault {
+  readonly kind: 'syntax' | 'limit';
+  readonly at: number;
+  readonly what: string;
+  readonly hint?: string;
+}
+
+export class EntryLexer {
+  /** The file, one character per octet. */
+  readonly text: string;
+  readonly #maxTokens: number;
+  readonly #hasNul: boolean;
+
+  /** How many tokens the entry has; the arrays below may hold stale values behind it. */
+  count = 0;
+  /** Offsets of tokens, quotes included; ends are exclusive. */
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+  readonly #quoted: boolean[] = [];
+  /** Offsets of the parentheses; closing ones as their bitwise complement. */
+  readonly parentheses: number[] = [];
+  start = 0;
+  /** Behind the line end that ends the entry. */
+  end = 0;
+  /** Behind the first line end in the entry. */
+  firstLineEnd = 0;
+  /** Line ends passed. */
+  lines = 0;
+  /** A parenthesis stayed open up to the end of the file. */
+  isUnclosed = false;
+  fault: LexFault | undefined;
+
+  constructor(text: string, maxTokens = Number.POSITIVE_INFINITY) {
+    this.text = text;
+    this.#maxTokens = maxTokens;
+    this.#hasNul = text.includes('\0');
+  }
+
+  /** Does the entry begin with its owner, not with a blank (RFC 1035 5.1)? */
+  get hasOwner(): boolean {
+    const first = this.text.charCodeAt(this.start);
+    return first !== SPACE && first !== TAB;
+  }
+
+  isQuoted(index: number): boolean {
+    return this.#quoted[index]!;
+  }
+
+  /** A token's text without its outer quotes, escapes in place. */
+  word(index: number): string {
+    const quote = this.#quoted[index] ? 1 : 0;
+    return this.text.slice(this.starts[index]! + quote, this.ends[index]! - quote);
+  }
+
+  /** A token as it stands in the file. */
+  raw(index: number): string {
+    return this.text.slice(this.starts[index], this.ends[index]);
+  }
+
+  /** The tokens from `index` on. */
+  tokens(index: number): TextToken[] {
+    const tokens: TextToken[] = [];
+    for (let i = index; i < this.count; i++) tokens.push({ text: this.word(i), isQuoted: this.#quoted[i]! });
+    return tokens;
+  }
+
+  /** Reads the entry that begins at `start`. */
+  read(start: number): void {
+    const { text } = this;
+    this.start = start;
+    this.count = 0;
+    this.parentheses.length = 0;
+    this.lines = 0;
+    this.firstLineEnd = -1;
+    this.isUnclosed = false;
+    this.fault = undefined;
+    let depth = 0;
+    let at = start;
+    while (at < text.length) {
+      const octet = text.charCodeAt(at);
+      if (octet === SPACE || octet === TAB) at++;
+      else if (octet === LF || (octet === CR && text.charCodeAt(at + 1) === LF)) {
+        at += octet === LF ? 1 : 2;
+        this.lines++;
+        if (this.firstLineEnd < 0) this.firstLineEnd = at;
+        if (depth === 0) break;
+      } else if (octet === SEMICOLON) at = this.#comment(at);
+      else if (octet === OPEN) {
+        this.parentheses.push(at++);
+        depth++;
+      } else if (octet === CLOSE) {
+        if (depth === 0) this.#fail(at, 'a closing parenthesis without an opening one');
+        else depth--;
+        this.parentheses.push(~at++);
+      } else at = octet === QUOTE ? this.#quotedString(at) : this.#word(at);
+    }
+    this.end = at;
+    if (this.firstLineEnd < 0) this.firstLineEnd = at;
+    if (depth > 0) this.#unclosed();
+  }
+
+  #unclosed(): void {
+    this.isUnclosed = true;
+    // What went wrong on later lines belongs to entries of their own.
+    if (this.fault !== undefined && this.fault.at < this.firstLineEnd) return;
+    const hint = 'close it with ) behind the last field of the record';
+    this.fault = {
+      kind: 'syntax',
+      at: this.parentheses[0]!,
+      what: 'an opening parenthesis that is never closed',
+      hint,
+    };
+  }
+
+  #fail(at: number, what: string, hint?: string): void {
+    this.fault ??= { kind: 'syntax', at, what, ...(hint === undefined ? {} : { hint }) };
+  }
+
+  /** Gives back the offset of the line end (or of the end of the file). */
+  #comment(start: number): number {
+    const lineFeed = this.text.indexOf('\n', start);
+    const end = lineFeed < 0 ? this.text.length : lineFeed;
+    if (this.#hasNul) {
+      const nul = this.text.slice(start, end).indexOf('\0');
+      if (nul >= 0) this.#control(start + nul);
+    }
+    return end;
+  }
+
+  #token(start: number, end: number, isQuoted: boolean): void {
+    if (this.count >= this.#maxTokens) {
+      this.fault ??= { kind: 'limit', at: start, what: `an entry of more than ${this.#maxTokens} words` };
+      return;
+    }
+    this.starts[this.count] = start;
+    this.ends[this.count] = end;
+    this.#quoted[this.count++] = isQuoted;
+  }
+
+  #word(start: number): number {
+    const { text } = this;
+    let at = start;
+    while (at < text.length) {
+      const octet = text.charCodeAt(at);
+      if (octet === BACKSLASH) at = this.#escape(at);
+      else if (octet === QUOTE) at = this.#closingQuote(at);
+      else if (octet === SPACE || octet === SEMICOLON || octet === OPEN || octet === CLOSE) break;
+      else if (octet < SPACE || octet === DEL) {
+        if (octet === TAB || octet === LF || (octet === CR && text.charCodeAt(at + 1) === LF)) break;
+        this.#control(at++);
+      } else at++;
+    }
+    this.#token(start, at, false);
+    return at;
+  }
+
+  #quotedString(start: number): number {
+    const end = this.#closingQuote(start);
+    this.#token(start, end, true);
+    return end;
+  }
+
+  /** From an opening quote to behind the closing one, or to the line end, which is a fault. */
+  #closingQuote(start: number): number {
+    const { text } = this;
+    let at = start + 1;
+    while (at < text.length) {
+      const octet = text.charCodeAt(at);
+      if (octet === QUOTE) return at + 1;
+      if (octet === LF) break;
+      if (octet === 0) this.#control(at);
+      at = octet === BACKSLASH ? this.#escape(at) : at + 1;
+    }
+    this.#fail(
+      start,
+      'a quote that is not closed on its line',
+      'write a quote inside a string as \\" and a line end as \\010',
+    );
+    return at;
+  }
+
+  /** Behind the backslash and the character it protects. */
+  #escape(at: number): number {
+    const next = this.text.charCodeAt(at + 1);
+    if (at + 1 >= this.text.length || next === LF || (next === CR && this.text.charCodeAt(at + 2) === LF)) {
+      this.#fail(at, 'a backslash at the end of a line');
+      return at + 1;
+    }
+    if (next < SPACE && next !== TAB) this.#control(at + 1);
+    return at + 2;
+  }
+
+  #control(at: number): void {
+    const octet = this.text.charCodeAt(at);
+    const hint =
+      octet === 0 ? 'zone files are ASCII or UTF-8, not UTF-16' : `write it as \\${String(octet).padStart(3, '0')}`;
+    this.#fail(at, octet === 0 ? 'a NUL octet' : `a control character (octet ${octet})`, hint);
+  }
+}
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const OPEN = 0x28;
+const CLOSE = 0x29;
+const SEMICOLON = 0x3b;
+const BACKSLASH = 0x5c;
+const DEL = 0x7f;

@@ -1,0 +1,253 @@
+/**
+ * Domain names (RFC 1034 3.1, RFC 4343, RFC 4034 6.1).
+ *
+ * A name is its uncompressed wire form plus a `key`. The key holds the labels from the root down, lower-cased, each ended by
+ * U+0000 and each octet shifted up by one, so that ONE string answers all questions about names:
+ * equality is `===`, canonical order is `<`, "is below" is `startsWith`, and it can stand in a Map.
+ * Because every label is ended, `notexample.com` is never taken to be below `example.com`.
+ *
+ * Left out: IDNA. U-labels are the business of user interfaces.
+ * Always holds: `wire` is 1..255 octets, labels are 1..63 octets, the last octet is the root label.
+ */
+import { fail, ok, type Result } from './result.ts';
+
+export const MAX_NAME_OCTETS = 255;
+export const MAX_LABEL_OCTETS = 63;
+
+export interface NameFault {
+  readonly kind: 'name';
+  readonly what: string;
+}
+
+const lower = (octet: number): number => (octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet);
+
+export class Name {
+  static readonly root: Name = new Name(Uint8Array.of(0));
+
+  /** Uncompressed wire form, case as given. Must not be modified. */
+  readonly wire: Uint8Array;
+  #key: string | undefined;
+
+  /** Trusts its argument: use {@link Name.fromWire} for octets that come from outside. */
+  private constructor(wire: Uint8Array) {
+    this.wire = wire;
+  }
+
+  /** Takes a complete uncompressed wire name. Fails on anything else (pointers, trailing octets, wrong lengths). */
+  static fromWire(wire: Uint8Array): Result<Name, NameFault> {
+    if (wire.length > MAX_NAME_OCTETS) return nameFault('a name of more than 255 octets');
+    let at = 0;
+    while (at < wire.length) {
+      const length = wire[at]!;
+      if (length === 0) return at + 1 === wire.length ? ok(new Name(wire)) : nameFault('octets after the root label');
+      if (length > MAX_LABEL_OCTETS) return nameFault('a label type other than 00');
+      at += 1 + length;
+    }
+    return nameFault('a name without its root label');
+  }
+
+  /** Joins labels, the left-most first. Fails when a label is empty or too long, or the name is. */
+  static fromLabels(labels: readonly Uint8Array[]): Result<Name, NameFault> {
+    const octets: number[] = [];
+    for (const label of labels) {
+      if (label.length === 0) return nameFault('an empty label');
+      if (label.length > MAX_LABEL_OCTETS) return nameFault('a label of more than 63 octets');
+      octets.push(label.length, ...label);
+    }
+    octets.push(0);
+    if (octets.length > MAX_NAME_OCTETS) return nameFault('a name of more than 255 octets');
+    return ok(new Name(Uint8Array.from(octets)));
+  }
+
+  /**
+   * Reads presentation form (RFC 1035 5.1): `\X`, `\DDD`, `@` for the origin; a name without final dot is relative to `origin`
+   * (the root, unless given). Each character is one octet; text beyond U+00FF is taken as UTF-8.
+   */
+  static parse(text: string, origin: Name = Name.root): Result<Name, NameFault> {
+    if (text === '@') return ok(origin);
+    if (text === '.') return ok(Name.root);
+    if (text === '') return nameFault('an empty name');
+    const octets = textOctets(text);
+    const labels: Uint8Array[] = [];
+    let label: number[] = [];
+    let absolute = false;
+    for (let i = 0; i < octets.length; i++) {
+      const octet = octets[i]!;
+      absolute = false;
+      if (octet === DOT) {
+        if (label.length === 0) return nameFault('an empty label');
+        labels.push(Uint8Array.from(label));
+        label = [];
+        absolute = true;
+      } else if (octet === BACKSLASH) {
+        const escaped = readEscape(octets, i);
+        if (escaped === undefined)
+          return nameFault('a backslash not followed by a character or by three digits up to 255');
+        label.push(escaped.octet);
+        i = escaped.last;
+      } else {
+        label.push(octet);
+      }
+    }
+    if (absolute) return Name.fromLabels(labels);
+    labels.push(Uint8Array.from(label));
+    return Name.fromLabels([...labels, ...origin.labels]);
+  }
+
+  /** The comparing form; see the head of this file. The root's is the empty string. */
+  get key(): string {
+    this.#key ??= keyOf(this.wire);
+    return this.#key;
+  }
+
+  /** The labels, left-most first, without the root label. */
+  get labels(): readonly Uint8Array[] {
+    const labels: Uint8Array[] = [];
+    for (let at = 0; this.wire[at] !== 0; at += 1 + this.wire[at]!) {
+      labels.push(this.wire.subarray(at + 1, at + 1 + this.wire[at]!));
+    }
+    return labels;
+  }
+
+  /** How many labels, the root label not counted. */
+  get labelCount(): number {
+    let count = 0;
+    for (let at = 0; this.wire[at] !== 0; at += 1 + this.wire[at]!) count++;
+    return count;
+  }
+
+  get isRoot(): boolean {
+    return this.wire.length === 1;
+  }
+
+  /** Is the left-most label a single asterisk (RFC 4592 2.1.1)? */
+  get isWildcard(): boolean {
+    return this.wire[0] === 1 && this.wire[1] === ASTERISK;
+  }
+
+  equals(other: Name): boolean {
+    return this.key === other.key;
+  }
+
+  /** Equal to `ancestor` or below it. */
+  isSubdomainOf(ancestor: Name): boolean {
+    return this.key.startsWith(ancestor.key);
+  }
+
+  /** Canonical order (RFC 4034 6.1), for `sort`. */
+  static compare(a: Name, b: Name): number {
+    return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+  }
+
+  /** The name without its left-most label; `undefined` for the root. */
+  parent(): Name | undefined {
+    return this.isRoot ? undefined : new Name(this.wire.subarray(1 + this.wire[0]!));
+  }
+
+  /** The last `count` labels. `count` is 0..labelCount. */
+  ancestor(count: number): Name {
+    let name: Name = this;
+    for (let drop = this.labelCount - count; drop > 0; drop--) name = name.parent()!;
+    return name;
+  }
+
+  /** This name with a label (wire octets or plain ASCII text, unescaped) put in front. */
+  child(label: Uint8Array | string): Result<Name, NameFault> {
+    const octets = typeof label === 'string' ? textOctets(label) : label;
+    return Name.fromLabels([octets, ...this.labels]);
+  }
+
+  /** The deepest name that both are at or below. */
+  commonAncestor(other: Name): Name {
+    const a = this.key;
+    const b = other.key;
+    let labels = 0;
+    for (let i = 0; i < a.length && a[i] === b[i]; i++) if (a.charCodeAt(i) === 0) labels++;
+    return this.ancestor(labels);
+  }
+
+  /** This name with the ancestor `from` replaced by `to`, as DNAME does (RFC 6672 2.3). Fails when it gets too long. */
+  rebase(from: Name, to: Name): Result<Name, NameFault> {
+    const own = this.labels;
+    return Name.fromLabels([...own.slice(0, own.length - from.labelCount), ...to.labels]);
+  }
+
+  /** The same name with upper-case ASCII letters made lower-case (RFC 4034 6.2). */
+  toLowerCase(): Name {
+    // Length octets are at most 63, less than any letter.
+    return new Name(this.wire.map(lower));
+  }
+
+  /** Presentation form with the final dot; octets that are not plain are escaped so that {@link Name.parse} reads the same. */
+  toString(): string {
+    if (this.isRoot) return '.';
+    let text = '';
+    for (const label of this.labels) text += `${printLabel(label)}.`;
+    return text;
+  }
+
+  /** Presentation form relative to `origin`: `@` for the origin itself, absolute when not below it. */
+  relativeTo(origin: Name): string {
+    if (this.equals(origin)) return '@';
+    if (origin.isRoot || !this.isSubdomainOf(origin)) return this.toString();
+    const own = this.labels;
+    return own
+      .slice(0, own.length - origin.labelCount)
+      .map(printLabel)
+      .join('.');
+  }
+}
+
+const DOT = 0x2e;
+const BACKSLASH = 0x5c;
+const ASTERISK = 0x2a;
+
+function nameFault(what: string): Result<never, NameFault> {
+  return fail({ kind: 'name', what });
+}
+
+function keyOf(wire: Uint8Array): string {
+  let key = '';
+  let at = 0;
+  while (wire[at] !== 0) {
+    const end = at + 1 + wire[at]!;
+    let label = '';
+    for (let i = at + 1; i < end; i++) label += String.fromCharCode(lower(wire[i]!) + 1);
+    key = `${label}\0${key}`;
+    at = end;
+  }
+  return key;
+}
+
+/** Characters up to U+00FF are octets; text with others is encoded as UTF-8. */
+export function textOctets(text: string): Uint8Array {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return Buffer.from(text, 'utf8');
+  return Buffer.from(text, 'latin1');
+}
+
+/** The octet that the escape at `octets[at]` (a backslash) stands for, and where it ends (RFC 1035 5.1). */
+export function readEscape(octets: Uint8Array, at: number): { octet: number; last: number } | undefined {
+  const next = octets[at + 1];
+  if (next === undefined) return undefined;
+  if (!isDigit(next)) return { octet: next, last: at + 1 };
+  const tens = octets[at + 2];
+  const ones = octets[at + 3];
+  if (tens === undefined || ones === undefined || !isDigit(tens) || !isDigit(ones)) return undefined;
+  const octet = (next - 0x30) * 100 + (tens - 0x30) * 10 + (ones - 0x30);
+  return octet > 255 ? undefined : { octet, last: at + 3 };
+}
+
+const isDigit = (octet: number): boolean => octet >= 0x30 && octet <= 0x39;
+
+/** Characters with a meaning in a zone file (RFC 1035 5.1), and `$` and `@`, which have one at the start of a line. */
+const SPECIAL = new Set(Buffer.from('."\\;()@$', 'latin1'));
+
+function printLabel(label: Uint8Array): string {
+  let text = '';
+  for (const octet of label) {
+    if (octet <= 0x20 || octet >= 0x7f) text += `\\${String(octet).padStart(3, '0')}`;
+    else if (SPECIAL.has(octet)) text += `\\${String.fromCharCode(octet)}`;
+    else text += String.fromCharCode(octet);
+  }
+  return text;
+}

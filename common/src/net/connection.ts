@@ -1,0 +1,330 @@
+/**
+ * One TCP connection that carries DNS messages both ways (RFC 7766): framing, pipelining, back-pressure, time-outs, and requests
+ * of ours over it, whichever side opened it.
+ *
+ * A message with QR set belongs to the request of ours that has its ID; where there is none it is dropped, so that responses
+ * are never answered. Reading waits while too much is in flight, owed, or not taken.
+ * Always holds: a peer can hold a connection without asking anything, or without reading, only for the time that the limits
+ * give; after `closed` nothing is called and no timer runs.
+ */
+import type { Socket } from 'node:net';
+import { fail, ok, type Result } from '../result.ts';
+import { type Peer, peerOf, printPeer } from './address.ts';
+import { Alarm } from './alarm.ts';
+import type { ServeFault } from './fault.ts';
+import { Framer, frame } from './framing.ts';
+import type { Limits } from './limits.ts';
+
+/** A request of ours over a connection got no response. */
+export interface RequestFault {
+  readonly kind: 'timeout' | 'closed' | 'busy' /* its ID is in use, or too many are waiting */;
+  readonly what: string;
+}
+
+export interface Connection {
+  readonly peer: Peer;
+  readonly local: Peer;
+  /** Resolves when the connection is gone, whoever ended it. Never rejects. */
+  readonly closed: Promise<void>;
+  /** Sends a message of at most 65535 octets. Resolves when there is room for another one: with `false` when it is closed. */
+  send(octets: Uint8Array): Promise<boolean>;
+  /** Sends a request of ours and waits for the response with its ID, at most `timeout` ms. The response is not verified. */
+  request(octets: Uint8Array, timeout: number): Promise<Result<Uint8Array, RequestFault>>;
+  /** From now on the connection is not closed for being idle; a peer that vanishes is found by TCP keep-alive. */
+  keep(): void;
+  /** Ends it once what was sent before is out. */
+  close(): void;
+}
+
+/** Who waits for responses with one ID. */
+export interface Receiver {
+  take(octets: Uint8Array): void;
+  /** The connection is gone; nothing follows. */
+  end(): void;
+}
+
+export interface ConnectionOptions {
+  readonly limits: Limits;
+  /**
+   * Takes a request of the peer. A promise is for one that is answered later: until it settles, the request counts as in flight
+   * and the connection is not idle.
+   */
+  receive(octets: Uint8Array, connection: Connection): void | Promise<void>;
+  onFault(fault: ServeFault): void;
+}
+
+const KEEP_ALIVE_MS = 60_000;
+
+const isResponse = (octets: Uint8Array): boolean => octets.length >= 3 && (octets[2]! & 0x80) !== 0;
+const idOf = (octets: Uint8Array): number => (octets[0]! << 8) | octets[1]!;
+
+type Wait = 'first' | 'message' | 'idle';
+
+export class FramedConnection implements Connection {
+  readonly peer: Peer;
+  readonly local: Peer;
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #framer = new Framer();
+  readonly #receivers = new Map<number, Receiver>();
+  readonly #waits: Readonly<Record<Wait, Alarm>>;
+  readonly #stalled: Alarm;
+  readonly #owing: Alarm;
+  #waiting: Wait | undefined;
+  #room: ((isOpen: boolean) => void)[] = [];
+  #inFlight = 0;
+  #holds = 0;
+  #hasReceived = false;
+  #isKept = false;
+  #hasEnded = false;
+  #isPumping = false;
+  #isClosing = false;
+
+  /** Takes over a connected socket, opened with `allowHalfOpen`. */
+  constructor(socket: Socket, options: ConnectionOptions) {
+    const { limits } = options;
+    this.#socket = socket;
+    this.#options = options;
+    this.peer = peerOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+    this.local = peerOf(socket.localAddress ?? '', socket.localPort ?? 0);
+    const close = (): void => this.close();
+    this.#waits = {
+      first: new Alarm(limits.tcpFirstMessage, close),
+      message: new Alarm(limits.tcpMessage, close),
+      idle: new Alarm(limits.tcpIdle, close),
+    };
+    this.#stalled = new Alarm(limits.tcpStalled, () => this.#drop(`took nothing for ${limits.tcpStalled} ms`));
+    this.#owing = new Alarm(limits.tcpOwedTime, () => this.#drop(`left more than ${limits.tcpOwed} octets waiting`));
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#end();
+        resolve();
+      });
+    });
+    // What went wrong does not matter to anyone: 'close' follows.
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Uint8Array) => {
+      this.#framer.push(chunk);
+      this.#pump();
+    });
+    socket.on('end', () => {
+      this.#hasEnded = true;
+      this.#pump();
+    });
+    this.#arm(false);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosing || this.#socket.destroyed;
+  }
+
+  /** Is the peer kept from sending, so that its silence says nothing? */
+  get isHeld(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** How many of our requests wait for responses. */
+  get awaited(): number {
+    return this.#receivers.size;
+  }
+
+  isAwaited(id: number): boolean {
+    return this.#receivers.has(id);
+  }
+
+  async send(octets: Uint8Array): Promise<boolean> {
+    const framed = frame(octets);
+    if (this.isClosed || !this.#socket.writable) return false;
+    const hasRoom = this.#socket.write(framed, () => this.#sent());
+    this.#stalled.start();
+    if (this.#isOwingTooMuch) this.#owing.start();
+    this.#arm(false);
+    return hasRoom || new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  async request(octets: Uint8Array, timeout: number): Promise<Result<Uint8Array, RequestFault>> {
+    const id = idOf(octets);
+    const peer = printPeer(this.peer);
+    if (this.isClosed) return fail({ kind: 'closed', what: `the connection of ${peer} is closed` });
+    if (this.isAwaited(id) || this.awaited >= this.#options.limits.tcpRequests) {
+      return fail({ kind: 'busy', what: `${this.awaited} requests wait for ${peer}` });
+    }
+    return new Promise((resolve) => {
+      const settle = (result: Result<Uint8Array, RequestFault>): void => {
+        alarm.stop();
+        this.disregard(id);
+        resolve(result);
+      };
+      const silence = `no response from ${peer} within ${timeout} ms`;
+      const alarm = new Alarm(timeout, () => settle(fail({ kind: 'timeout', what: silence })));
+      this.await(id, {
+        take: (response) => settle(ok(response)),
+        end: () => settle(fail({ kind: 'closed', what: `${peer} closed the connection before it had replied` })),
+      });
+      alarm.start();
+      void this.send(octets);
+    });
+  }
+
+  /** From now on `receiver` gets the responses with this ID. The ID must be free. */
+  await(id: number, receiver: Receiver): void {
+    this.#receivers.set(id, receiver);
+    this.#arm(false);
+  }
+
+  /** From now on responses with this ID are dropped. */
+  disregard(id: number): void {
+    this.#receivers.delete(id);
+    this.#arm(true);
+  }
+
+  /** Stops reading, until `release` has been called as often. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    this.#holds--;
+    this.#pump();
+  }
+
+  keep(): void {
+    this.#isKept = true;
+    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#arm(false);
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.#isClosing = true;
+    this.#stopWaiting();
+    this.#socket.destroySoon();
+  }
+
+  /** Ends it at once, without what it owes. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  get #isOwingTooMuch(): boolean {
+    return this.#socket.writableLength > this.#options.limits.tcpOwed;
+  }
+
+  get #isBlocked(): boolean {
+    return this.#holds > 0 || this.#inFlight >= this.#options.limits.tcpInFlight || this.#isOwingTooMuch;
+  }
+
+  get #isBusy(): boolean {
+    return this.#isBlocked || this.#inFlight > 0 || this.#socket.writableLength > 0 || this.#receivers.size > 0;
+  }
+
+  /** Hands on all messages that have come, as long as nothing blocks; what they are answered with at once is sent together. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    this.#socket.cork();
+    let count = 0;
+    for (; !this.#isBlocked && !this.isClosed; count++) {
+      const message = this.#framer.next();
+      if (message === undefined) break;
+      this.#deliver(message);
+    }
+    this.#socket.uncork();
+    this.#isPumping = false;
+    if (this.isClosed) return;
+    if (this.#isBlocked) this.#socket.pause();
+    else {
+      if (this.#socket.isPaused()) this.#socket.resume();
+      if (this.#hasEnded) this.#finish();
+    }
+    this.#arm(count > 0);
+  }
+
+  #deliver(message: Uint8Array): void {
+    this.#hasReceived = true;
+    // Nothing can be answered here: there is not even an ID (RFC 1035 4.1.1).
+    if (message.length === 0) this.close();
+    else if (isResponse(message)) this.#receivers.get(idOf(message))?.take(message);
+    else this.#handOn(message);
+  }
+
+  #handOn(message: Uint8Array): void {
+    const failed = (error: unknown): void => {
+      const what = error instanceof Error ? error.message : String(error);
+      this.#options.onFault({ kind: 'receiver', what, peer: this.peer });
+      this.close();
+    };
+    try {
+      const later = this.#options.receive(message, this);
+      if (later === undefined) return;
+      this.#inFlight++;
+      later.catch(failed).finally(() => {
+        this.#inFlight--;
+        if (!this.isClosed) this.#pump();
+      });
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** One message, or several sent together, went to the kernel, or never will. */
+  #sent(): void {
+    if (this.#socket.destroyed) return;
+    if (this.#socket.writableLength === 0) this.#stalled.stop();
+    else this.#stalled.restart();
+    if (!this.#isOwingTooMuch) this.#owing.stop();
+    if (!this.#socket.writableNeedDrain) this.#giveRoom(true);
+    this.#pump();
+  }
+
+  #giveRoom(isOpen: boolean): void {
+    const waiting = this.#room;
+    this.#room = [];
+    for (const resolve of waiting) resolve(isOpen);
+  }
+
+  /** The peer sends no more: what it asked is answered, what it was asked never will be. */
+  #finish(): void {
+    for (const receiver of [...this.#receivers.values()]) receiver.end();
+    if (this.#inFlight === 0 && this.#socket.writableLength === 0) this.close();
+  }
+
+  #end(): void {
+    this.#isClosing = true;
+    this.#stopWaiting();
+    this.#stalled.stop();
+    this.#owing.stop();
+    this.#giveRoom(false);
+    for (const receiver of [...this.#receivers.values()]) receiver.end();
+    this.#receivers.clear();
+  }
+
+  #drop(why: string): void {
+    this.#options.onFault({ kind: 'limit', what: `dropped ${printPeer(this.peer)}, which ${why}`, peer: this.peer });
+    // A plain close would leave what is owed in the kernel for minutes.
+    this.#socket.resetAndDestroy();
+  }
+
+  #stopWaiting(): void {
+    if (this.#waiting !== undefined) this.#waits[this.#waiting].stop();
+    this.#waiting = undefined;
+  }
+
+  /** Sets the alarm for what is waited for now; `isAnew` when a message came, so that the same wait begins again. */
+  #arm(isAnew: boolean): void {
+    if (this.isClosed || this.#isPumping) return;
+    const wanted = this.#wanted();
+    if (wanted === this.#waiting && !isAnew) return;
+    this.#stopWaiting();
+    this.#waiting = wanted;
+    if (wanted !== undefined) this.#waits[wanted].start();
+  }
+
+  #wanted(): Wait | undefined {
+    if (this.#isBusy) return undefined;
+    if (this.#framer.isPartial) return 'message';
+    if (!this.#hasReceived) return 'first';
+    return this.#isKept ? undefined : 'idle';
+  }
+}

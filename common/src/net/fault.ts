@@ -1,0 +1,102 @@
+/** What can go wrong at a socket, as closed unions. No fault holds an octet of a message or of a key. */
+import { TSIG_ERROR } from '../wire/code.ts';
+import { type Peer, printPeer } from './address.ts';
+
+/** An address could not be bound. */
+export interface ListenFault {
+  readonly kind: 'listen';
+  /** The system's error code: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `EAFNOSUPPORT`, `EINVAL` (no IP address) ... */
+  readonly code: string;
+  readonly address: string;
+  readonly port: number;
+  readonly transport: 'udp' | 'tcp';
+  readonly what: string;
+  readonly hint?: string;
+}
+
+/** Something went wrong while serving; serving goes on. May come once per datagram: count these, and log them sparsely. */
+export interface ServeFault {
+  readonly kind:
+    | 'send' // a datagram could not be sent
+    | 'socket' // the socket itself reported an error (accept, receive)
+    | 'limit' // a client was turned away or dropped, see limits.ts
+    | 'receiver'; // the function that receives has thrown: a bug
+  readonly what: string;
+  readonly peer?: Peer;
+}
+
+/** A request got no reply that could be used. */
+export type ExchangeFault =
+  | {
+      readonly kind:
+        | 'unreachable' // no connection, or the network says that there is no way
+        | 'timeout' // silence
+        | 'closed' // the peer closed the connection before it had replied
+        | 'malformed' // what came is no DNS message, or no part of this conversation
+        | 'aborted'; // the caller's signal
+      readonly what: string;
+      readonly hint?: string;
+    }
+  | {
+      readonly kind: 'tsig';
+      /** `BADSIG`, `BADKEY`, `BADTIME`, `BADTRUNC` (RFC 8945 3), or `FORMERR`. */
+      readonly error: string;
+      readonly what: string;
+      readonly hint?: string;
+    };
+
+const TSIG_NAMES = new Map<number, string>(Object.entries(TSIG_ERROR).map(([name, code]) => [code, name]));
+
+/** The mnemonic of a value of the TSIG error field; -1 stands for FORMERR. */
+export function printTsigError(error: number): string {
+  return error === -1 ? 'FORMERR' : (TSIG_NAMES.get(error) ?? `TSIG error ${error}`);
+}
+
+/** The code of a system error, `EIO` where it has none. */
+export function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : 'EIO';
+}
+
+const SYSTEM_TEXT: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EADDRINUSE: 'the port is in use',
+  EADDRNOTAVAIL: 'this machine does not have the address',
+  EAFNOSUPPORT: 'this machine does not have the address family',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'no route to the host',
+  EINVAL: 'not an IP address, or one that cannot be used here',
+  EMFILE: 'too many open files',
+  EMSGSIZE: 'the message is too large',
+  ENETUNREACH: 'the network is unreachable',
+  EPERM: 'forbidden by a firewall of this machine',
+  EPIPE: 'connection closed',
+  ETIMEDOUT: 'timed out',
+};
+
+const LISTEN_HINT: Readonly<Record<string, string>> = {
+  EACCES: 'ports below 1024 need root or CAP_NET_BIND_SERVICE; or use --port',
+  EADDRINUSE: 'another name server is running there; stop it, or use --port or --listen',
+  EADDRNOTAVAIL: 'use --listen with an address that "ip address" shows',
+  EAFNOSUPPORT: 'use --listen with an address of the other family',
+  EINVAL: 'use --listen with an IPv4 or IPv6 address',
+};
+
+export function systemText(code: string): string {
+  return SYSTEM_TEXT[code] ?? code;
+}
+
+export function listenFault(code: string, at: Peer, transport: 'udp' | 'tcp'): ListenFault {
+  const hint = LISTEN_HINT[code];
+  const what = `cannot listen on ${printPeer(at)} (${transport.toUpperCase()}): ${systemText(code)}`;
+  return { kind: 'listen', code, ...at, transport, what, ...(hint === undefined ? {} : { hint }) };
+}
+
+export function unreachable(peer: Peer, error: unknown): ExchangeFault {
+  return { kind: 'unreachable', what: `cannot reach ${printPeer(peer)}: ${systemText(codeOf(error))}` };
+}
+
+export function aborted(peer: Peer): ExchangeFault {
+  return { kind: 'aborted', what: `the exchange with ${printPeer(peer)} was given up` };
+}

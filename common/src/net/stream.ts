@@ -1,0 +1,184 @@
+/**
+ * A TCP connection that we open to a server (RFC 7766): requests multiplexed by ID, transfers, and what the server asks over it.
+ *
+ * Always holds: a message is given to the caller only once it is verified, where there is a key; `close` and the signal end
+ * everything that waits.
+ */
+import { connect } from 'node:net';
+import { fail, ok, type Result } from '../result.ts';
+import type { Message } from '../wire/message.ts';
+import type { TsigKey } from '../wire/tsig.ts';
+import { type Peer, printPeer } from './address.ts';
+import { Alarm } from './alarm.ts';
+import { FramedConnection } from './connection.ts';
+import { aborted, type ExchangeFault, type ServeFault, unreachable } from './fault.ts';
+import { Inbox } from './inbox.ts';
+import { limitsWith } from './limits.ts';
+import { Request, randomId } from './request.ts';
+
+export interface Stream {
+  /** The server. */
+  readonly peer: Peer;
+  readonly local: Peer;
+  /** Resolves when the connection is gone, whoever ended it. Never rejects. */
+  readonly closed: Promise<void>;
+  /** Sends octets as they are. Resolves when there is room for more: with `false` when it is closed. */
+  send(octets: Uint8Array): Promise<boolean>;
+  /** Asks and waits for the reply, as {@link exchange} does. Several may be under way. */
+  request(message: Message, key?: TsigKey): Promise<Result<Message, ExchangeFault>>;
+  /**
+   * Asks, and gives each message of the reply (RFC 5936 2.2): verified ones, or one fault, which is the last. Whether the reply
+   * is complete only its reader knows: break then. Asked when iteration begins; for one iteration.
+   */
+  conversation(message: Message, key?: TsigKey): AsyncIterable<Result<Message, ExchangeFault>>;
+  /** Notices a server that vanishes, by TCP keep-alive: for a connection on which the server will ask something. */
+  keep(): void;
+  /** Ends it once what was sent before is out. */
+  close(): void;
+}
+
+export interface StreamOptions {
+  readonly server: Peer;
+  /** ms for connecting, and for each message waited for; 10 000 unless given. */
+  readonly timeout?: number;
+  /** Ends the connection, also later. */
+  readonly signal?: AbortSignal;
+  /** The local address, IP text. */
+  readonly source?: string;
+  /** Takes requests of the server, such as NOTIFY; they are dropped unless given. */
+  receive?(octets: Uint8Array, stream: Stream): void | Promise<void>;
+  onFault?(fault: ServeFault): void;
+}
+
+export const TCP_TIMEOUT_MS = 10_000;
+
+const NEVER = Number.POSITIVE_INFINITY;
+/** The caller decides for how long a connection of its own is worth keeping. */
+const CLIENT_LIMITS = limitsWith({ tcpFirstMessage: NEVER, tcpMessage: NEVER, tcpIdle: NEVER });
+
+class ClientStream implements Stream {
+  readonly peer: Peer;
+  readonly local: Peer;
+  readonly closed: Promise<void>;
+  readonly #connection: FramedConnection;
+  readonly #timeout: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(connection: FramedConnection, server: Peer, timeout: number, signal: AbortSignal | undefined) {
+    this.#connection = connection;
+    this.#timeout = timeout;
+    this.#signal = signal;
+    this.peer = server;
+    this.local = connection.local;
+    this.closed = connection.closed;
+  }
+
+  send(octets: Uint8Array): Promise<boolean> {
+    return this.#connection.send(octets);
+  }
+
+  async request(message: Message, key?: TsigKey): Promise<Result<Message, ExchangeFault>> {
+    for await (const reply of this.conversation(message, key)) return reply;
+    return fail(this.#silent('closed'));
+  }
+
+  async *conversation(message: Message, key?: TsigKey): AsyncGenerator<Result<Message, ExchangeFault>, void, void> {
+    let skew: number | undefined = 0;
+    while (skew !== undefined) skew = yield* this.#attempt(message, key, skew);
+  }
+
+  keep(): void {
+    this.#connection.keep();
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Gives the seconds by which the server's clock is ahead, when the request is to be signed again with its time. */
+  async *#attempt(
+    message: Message,
+    key: TsigKey | undefined,
+    skew: number,
+  ): AsyncGenerator<Result<Message, ExchangeFault>, number | undefined, void> {
+    const prepared = Request.prepare(message, key, this.#freeId(), skew);
+    if (!prepared.ok || this.#connection.isClosed) {
+      yield prepared.ok ? fail(this.#silent('closed')) : prepared;
+      return undefined;
+    }
+    const request = prepared.value;
+    const inbox = new Inbox(this.#connection, request.id, CLIENT_LIMITS.tcpQueued);
+    let unsettled: Message[] = [];
+    try {
+      void this.#connection.send(request.octets);
+      for (;;) {
+        const octets = await inbox.next(this.#timeout);
+        if (typeof octets === 'string') {
+          yield fail(this.#silent(octets));
+          return undefined;
+        }
+        const verdict = request.judge(octets);
+        if (verdict.kind === 'skew') return verdict.seconds;
+        if (verdict.kind === 'fault') {
+          yield fail(verdict.fault);
+          return undefined;
+        }
+        if (verdict.kind === 'reply') unsettled.push(verdict.message);
+        if (!request.isSettled) continue;
+        for (const settled of unsettled) yield ok(settled);
+        unsettled = [];
+      }
+    } finally {
+      inbox.close();
+    }
+  }
+
+  #freeId(): number {
+    let id = randomId();
+    while (this.#connection.isAwaited(id)) id = randomId();
+    return id;
+  }
+
+  #silent(kind: 'timeout' | 'closed'): ExchangeFault {
+    if (this.#signal?.aborted === true) return aborted(this.peer);
+    const server = printPeer(this.peer);
+    return kind === 'closed'
+      ? { kind, what: `${server} closed the connection before it had replied` }
+      : { kind, what: `no reply from ${server} over TCP within ${this.#timeout} ms` };
+  }
+}
+
+/** Connects. The stream is the caller's to close. */
+export function openStream(options: StreamOptions): Promise<Result<Stream, ExchangeFault>> {
+  const { server, timeout = TCP_TIMEOUT_MS, signal, source, receive, onFault = () => undefined } = options;
+  if (signal?.aborted === true) return Promise.resolve(fail(aborted(server)));
+  return new Promise((resolve) => {
+    const local = source === undefined ? {} : { localAddress: source };
+    const socket = connect({ host: server.address, port: server.port, ...local, allowHalfOpen: true, noDelay: true });
+    const abort = (): void => {
+      socket.destroy();
+      resolve(fail(aborted(server)));
+    };
+    const alarm = new Alarm(timeout, () => {
+      socket.destroy();
+      resolve(fail({ kind: 'timeout', what: `cannot connect to ${printPeer(server)} within ${timeout} ms` }));
+    });
+    alarm.start();
+    signal?.addEventListener('abort', abort);
+    socket.on('close', () => {
+      alarm.stop();
+      signal?.removeEventListener('abort', abort);
+    });
+    socket.once('error', (error) => resolve(fail(unreachable(server, error))));
+    socket.once('connect', () => {
+      alarm.stop();
+      const connection = new FramedConnection(socket, {
+        limits: CLIENT_LIMITS,
+        receive: (octets) => receive?.(octets, stream),
+        onFault,
+      });
+      const stream = new ClientStream(connection, server, timeout, signal);
+      resolve(ok(stream));
+    });
+  });
+}

@@ -1,0 +1,201 @@
+/**
+ * RDATA by layout: the short engine that walks the rows of `type.ts`. RDATA is held in wire form with its names uncompressed.
+ * Types without a row are opaque octets (RFC 3597).
+ */
+import { Name } from '../name.ts';
+import { Reader, Writer } from '../octets.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { parseHex, printHex } from './encoding.ts';
+import type { Field, NameTraits, TextToken } from './field.ts';
+import { printType, typeRow } from './type.ts';
+
+export interface RdataFault {
+  readonly kind: 'rdata';
+  readonly what: string;
+  /** Index of the token at fault; the number of tokens when something is missing. */
+  readonly token: number;
+}
+
+const MAX_RDATA_OCTETS = 65535;
+
+/**
+ * Presentation form to wire form. `\# LENGTH HEX` (RFC 3597 5) is accepted for every type and then checked against its layout.
+ */
+export function parseRdata(type: number, tokens: readonly TextToken[], origin: Name): Result<Uint8Array, RdataFault> {
+  let index = 0;
+  const cursor = {
+    next: (): TextToken | undefined => tokens[index++],
+    get left(): number {
+      return Math.max(0, tokens.length - index);
+    },
+    origin,
+  };
+  const faultAt = (what: string, token = Math.max(0, index - 1)): Result<never, RdataFault> =>
+    fail({ kind: 'rdata', what, token: Math.min(token, tokens.length) });
+  if (tokens[0]?.text === '\\#' && !tokens[0].isQuoted) return parseGeneric(type, tokens, faultAt);
+  const layout = typeRow(type)?.layout;
+  if (layout === undefined)
+    return faultAt(`${printType(type)} has no presentation form of its own; write \\# LENGTH HEX`, 0);
+  const out = new Writer(MAX_RDATA_OCTETS);
+  for (const field of layout) {
+    const fault = field.parse(cursor, out);
+    if (fault !== undefined) return faultAt(fault);
+  }
+  if (cursor.left > 0) return faultAt(`more than a ${printType(type)} record holds`, index);
+  if (out.isFull) return faultAt('RDATA of more than 65535 octets', 0);
+  const rdata = out.finish();
+  const what = rdataFault(type, rdata);
+  return what === undefined ? ok(rdata) : faultAt(what, 0);
+}
+
+function parseGeneric(
+  type: number,
+  tokens: readonly TextToken[],
+  faultAt: (what: string, token: number) => Result<never, RdataFault>,
+): Result<Uint8Array, RdataFault> {
+  const length = tokens[1]?.text ?? '';
+  if (!/^\d{1,5}$/.test(length)) return faultAt('\\# is followed by the length in octets', 1);
+  const rdata = parseHex(
+    tokens
+      .slice(2)
+      .map((token) => token.text)
+      .join(''),
+  );
+  if (rdata === undefined) return faultAt('not valid hexadecimal', 2);
+  if (rdata.length !== Number(length)) return faultAt(`${rdata.length} octets where ${length} are announced`, 1);
+  const what = rdataFault(type, rdata);
+  return what === undefined ? ok(rdata) : faultAt(what, 0);
+}
+
+/** What is wrong with wire RDATA (names uncompressed) for its type, if anything. */
+export function rdataFault(type: number, rdata: Uint8Array): string | undefined {
+  const layout = typeRow(type)?.layout;
+  if (layout === undefined) return undefined;
+  const reader = new Reader(rdata);
+  for (const field of layout) field.skip(reader);
+  if (reader.left > 0) reader.fail('octets after the last field');
+  return reader.fault === undefined ? undefined : `no valid ${printType(type)} data: ${reader.fault.what}`;
+}
+
+/** Wire form to presentation form on one line; names relative to `origin` where given. */
+export function printRdata(type: number, rdata: Uint8Array, origin?: Name): string {
+  const layout = typeRow(type)?.layout;
+  if (layout === undefined || rdataFault(type, rdata) !== undefined)
+    return `\\# ${rdata.length} ${printHex(rdata)}`.trimEnd();
+  const reader = new Reader(rdata);
+  return layout
+    .map((field) => field.print(reader, origin))
+    .join(' ')
+    .trimEnd();
+}
+
+/**
+ * Walks the RDATA as an alternation of names and runs of other octets. What does not follow the layout is octets: the empty
+ * RDATA of an UPDATE that deletes a set (RFC 2136 2.5.2) has no name in it.
+ */
+function walk(
+  layout: readonly Field[],
+  rdata: Uint8Array,
+  onName: (name: Name, traits: NameTraits) => void,
+  onOctets: (octets: Uint8Array) => void,
+): void {
+  const reader = new Reader(rdata);
+  for (const field of layout) {
+    const start = reader.offset;
+    const name = field.nameTraits === undefined ? undefined : reader.name(false);
+    if (name === undefined) field.skip(reader);
+    if (reader.fault !== undefined) {
+      onOctets(rdata.subarray(start));
+      return;
+    }
+    if (name === undefined) onOctets(rdata.subarray(start, reader.offset));
+    else onName(name, field.nameTraits!);
+  }
+  onOctets(rdata.subarray(reader.offset));
+}
+
+const hasNames = (layout: readonly Field[] | undefined): layout is readonly Field[] =>
+  layout?.some((field) => field.nameTraits !== undefined) ?? false;
+
+/**
+ * Reads `length` octets of RDATA from a message, with names decompressed where the type may have them compressed: those older
+ * than RFC 3597 (its section 4), which are those that are lower-cased. SVCB and all later types may not (RFC 9460 2.2).
+ * Faults are left in the reader.
+ */
+export function readRdata(type: number, length: number, reader: Reader): Uint8Array {
+  const layout = typeRow(type)?.layout;
+  const end = reader.offset + length;
+  if (end > reader.end) {
+    reader.fail('RDATA cut short');
+    return new Uint8Array(0);
+  }
+  if (!hasNames(layout)) {
+    const at = reader.offset;
+    const rdata = Uint8Array.from(reader.bytes(length));
+    const what = rdataFault(type, rdata);
+    if (what !== undefined) reader.fail(what, at);
+    return rdata;
+  }
+  const out = new Writer(MAX_RDATA_OCTETS);
+  const outer = reader.end;
+  reader.end = end;
+  for (const field of layout) {
+    const start = reader.offset;
+    if (field.nameTraits === undefined) {
+      field.skip(reader);
+      out.bytes(reader.octets.subarray(start, reader.offset));
+    } else out.name(reader.name(field.nameTraits.isLowered === true));
+  }
+  if (reader.left > 0) reader.fail('octets after the last field');
+  reader.end = outer;
+  return out.finish();
+}
+
+/** Writes RDATA into a message, without its length; names of the types of RFC 1035 are compressed. */
+export function writeRdata(type: number, rdata: Uint8Array, out: Writer): void {
+  const layout = typeRow(type)?.layout;
+  if (!hasNames(layout)) out.bytes(rdata);
+  else
+    walk(
+      layout,
+      rdata,
+      (name, traits) => (traits.isCompressed ? out.compressedName(name) : out.name(name)),
+      (octets) => out.bytes(octets),
+    );
+}
+
+/** Canonical RDATA (RFC 4034 6.2): names lower-cased where the type wants it. Two records are the same when these are equal. */
+export function canonicalRdata(type: number, rdata: Uint8Array): Uint8Array {
+  const layout = typeRow(type)?.layout;
+  if (!hasNames(layout)) return rdata;
+  const out = new Writer(MAX_RDATA_OCTETS);
+  walk(
+    layout,
+    rdata,
+    (name, traits) => out.name(traits.isLowered ? name.toLowerCase() : name),
+    (octets) => out.bytes(octets),
+  );
+  return out.finish();
+}
+
+/** The names in the RDATA, in order. */
+export function rdataNames(
+  type: number,
+  rdata: Uint8Array,
+): readonly { readonly name: Name; readonly traits: NameTraits }[] {
+  const layout = typeRow(type)?.layout;
+  const names: { name: Name; traits: NameTraits }[] = [];
+  if (hasNames(layout))
+    walk(
+      layout,
+      rdata,
+      (name, traits) => names.push({ name, traits }),
+      () => {},
+    );
+  return names;
+}
+
+/** The single name of NS, CNAME, DNAME, PTR, MX ... RDATA. The root for types that have none. */
+export function targetOf(type: number, rdata: Uint8Array): Name {
+  return rdataNames(type, rdata)[0]?.name ?? Name.root;
+}

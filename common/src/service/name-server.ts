@@ -1,0 +1,122 @@
+/**
+ * A name server on its sockets: what the core decides (`authority/receive.ts`) is done here - replies are sent, transfers
+ * streamed, and what changes something is given to the service. A fault in a hook becomes SERVFAIL and a log line.
+ */
+import type { Key } from '../authority/key.ts';
+import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
+import type { Request } from '../authority/request.ts';
+import type { Update } from '../authority/update.ts';
+import type { Name } from '../name.ts';
+import { type Peer, printPeer } from '../net/address.ts';
+import type { Connection } from '../net/connection.ts';
+import { listen } from '../net/listen.ts';
+import { type Fault, ok, type Result } from '../result.ts';
+import { RCODE } from '../wire/code.ts';
+import type { Log } from './log.ts';
+
+/** What a hook answers: an RCODE and, for clients that speak EDNS, why (RFC 8914). */
+export interface Verdict {
+  readonly rcode: number;
+  readonly ede?: { readonly code: number; readonly text: string };
+}
+
+/** What a service does beyond answering. */
+export interface NameServerHooks {
+  update(update: Update, from: Peer): Promise<Verdict>;
+  notify(request: Request, zone: Name, serial: number | undefined, from: Peer): Promise<Verdict>;
+  /** A hidden secondary asked to be notified of `zone`, and all below it, on its connection. */
+  register?(connection: Connection, key: Key, zone: Name): void;
+}
+
+export interface NameServerOptions {
+  /** Empty: all addresses, IPv4 and IPv6. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  readonly authority: Authority;
+  readonly hooks: NameServerHooks;
+  readonly log: Log;
+}
+
+export interface NameServer {
+  /** Where it listens. */
+  readonly bound: readonly Peer[];
+  close(): Promise<void>;
+}
+
+const seconds = (): number => Math.floor(Date.now() / 1000);
+
+export async function startNameServer(options: NameServerOptions): Promise<Result<NameServer, Fault>> {
+  const { authority, hooks, log } = options;
+
+  const decide = async (outcome: Extract<Outcome, { kind: 'update' | 'notify' }>, from: Peer): Promise<Uint8Array> => {
+    let verdict: Verdict = { rcode: RCODE.SERVFAIL };
+    try {
+      verdict =
+        outcome.kind === 'update'
+          ? await hooks.update(outcome.update, from)
+          : await hooks.notify(outcome.request, outcome.zone, outcome.serial, from);
+    } catch (error) {
+      log.error('process.fault', { during: outcome.kind, error });
+    }
+    const { rcode, ede } = verdict;
+    const base = { now: seconds(), identity: authority.identity };
+    return replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede });
+  };
+
+  const explain = (outcome: Outcome, from: Peer): void => {
+    if (outcome.kind === 'reply' && outcome.what !== undefined)
+      log.debug('request.refused', { peer: printPeer(from), what: outcome.what });
+  };
+
+  const onDatagram = (octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void => {
+    const outcome = receive(authority, octets, 'udp', seconds());
+    explain(outcome, from);
+    if (outcome.kind === 'reply') reply(outcome.octets);
+    else if (outcome.kind === 'update' || outcome.kind === 'notify') void decide(outcome, from).then(reply);
+  };
+
+  const onMessage = async (octets: Uint8Array, connection: Connection): Promise<void> => {
+    const outcome = receive(authority, octets, 'tcp', seconds());
+    explain(outcome, connection.peer);
+    switch (outcome.kind) {
+      case 'silence':
+        return;
+      case 'reply':
+        await connection.send(outcome.octets);
+        if (outcome.registers !== undefined)
+          hooks.register?.(connection, outcome.registers.key, outcome.registers.zone);
+        return;
+      case 'transfer':
+        return stream(outcome, connection);
+      default:
+        await connection.send(await decide(outcome, connection.peer));
+    }
+  };
+
+  const stream = async (transfer: Extract<Outcome, { kind: 'transfer' }>, connection: Connection): Promise<void> => {
+    const { zone, signer } = transfer;
+    let messages = 0;
+    for (const message of transfer.messages) {
+      if (!(await connection.send(signer === undefined ? message : signer.sign(message, seconds())))) return;
+      messages++;
+    }
+    log.info('transfer.out', {
+      zone: zone.origin.toString(),
+      serial: zone.serial,
+      peer: printPeer(connection.peer),
+      key: transfer.request.key?.name.toString(),
+      messages,
+    });
+  };
+
+  const listening = await listen({
+    ...(options.addresses.length === 0 ? {} : { addresses: options.addresses }),
+    port: options.port,
+    receiveUdp: onDatagram,
+    receiveTcp: onMessage,
+    onFault: (fault) => log.debug('net.fault', { what: fault.what }),
+  });
+  if (!listening.ok) return listening;
+  const servers = listening.value;
+  return ok({ bound: servers.peers, close: () => servers.close() });
+}

@@ -1,0 +1,74 @@
+/** The options that all services share, as rows to put into a command's table. */
+import { fail, ok } from '../result.ts';
+import { parseAddress, parseEndpoint, parseListenEndpoint, parsePort, parseSyslogEndpoint } from './endpoint.ts';
+import { LOG_LEVELS, type LogLevel } from './log-level.ts';
+import type { OptionRow, Parse } from './options.ts';
+
+/** Influx line protocol over UDP, as a telegraf `socket_listener` is commonly set up. */
+const MONITOR_PORT = 8094;
+
+/** A parser for one of a few words, in any case. */
+export function oneOf<const W extends string>(words: readonly W[]): Parse<W> {
+  return (text) => {
+    const word = words.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
+    if (word !== undefined) return ok(word);
+    return fail({ kind: 'usage', what: `"${text}" is not among the choices`, hint: words.join(', ') });
+  };
+}
+
+/** A parser for a whole number, decimal, `least <= n <= greatest`. */
+export function wholeNumber(least: number, greatest: number): Parse<number> {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= greatest) return ok(value);
+    return fail({ kind: 'usage', what: `"${text}" is not in range`, hint: `${least} to ${greatest}` });
+  };
+}
+
+export const PORT = {
+  flag: '--port <PORT>',
+  description: 'port to listen on, and on which peers named by address are reached',
+  default: '53',
+  parse: parsePort,
+} as const satisfies OptionRow;
+
+/** An empty list means all addresses, IPv4 and IPv6. */
+export const LISTEN = {
+  flag: '--listen <ADDR>',
+  description: 'address to listen on, repeatable; all IPv4 and IPv6 addresses unless given',
+  repeatable: true,
+  parse: parseAddress,
+} as const satisfies OptionRow;
+
+export const DATA = {
+  flag: '--data <DIR>',
+  description: 'folder for durable state; without it nothing is kept',
+} as const satisfies OptionRow;
+
+export const LOG_LEVEL = {
+  flag: '--log-level <LEVEL>',
+  description: `least level to log: ${LOG_LEVELS.join(', ')}`,
+  default: 'info',
+  parse: oneOf<LogLevel>(LOG_LEVELS),
+} as const satisfies OptionRow;
+
+export const SYSLOG = {
+  flag: '--syslog <HOST[:PORT]>',
+  description: 'also log to this host: RFC 5424 over UDP, or TCP with tcp://HOST[:PORT]; port 514 unless given',
+  parse: parseSyslogEndpoint,
+} as const satisfies OptionRow;
+
+export const MONITOR = {
+  flag: '--monitor <HOST[:PORT]>',
+  description: `send metrics to this host each 10 s: Influx line protocol over UDP; port ${MONITOR_PORT} unless given`,
+  parse: (text: string) => parseEndpoint(text, MONITOR_PORT),
+} as const satisfies OptionRow;
+
+export const HTTP = {
+  flag: '--http <[ADDR:]PORT>',
+  description: 'serve /metrics, /health, /ready and /status here; on 127.0.0.1 unless an address is given',
+  parse: parseListenEndpoint,
+} as const satisfies OptionRow;
+
+/** All of them, in the order of the documentation. */
+export const SERVICE_OPTIONS = [PORT, LISTEN, DATA, LOG_LEVEL, SYSLOG, MONITOR, HTTP] as const;

@@ -1,0 +1,121 @@
+/**
+ * What changed between two versions of a zone: the unit of IXFR (RFC 1995), of the history, and of an edit to a zone file.
+ * A record whose TTL alone changed is removed with the old and added with the new one.
+ */
+import type { Name } from '../name.ts';
+import { type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/record.ts';
+import { TYPE } from '../rr/type.ts';
+import type { RecordChange, Zone, ZoneNode } from './zone.ts';
+
+export interface Delta extends RecordChange {
+  readonly origin: Name;
+  readonly from: number;
+  readonly to: number;
+  /** The old SOA is the first removed record, the new one the first added. */
+  readonly removed: readonly ResourceRecord[];
+  readonly added: readonly ResourceRecord[];
+}
+
+function diffSets(
+  old: RRset | undefined,
+  next: RRset | undefined,
+  removed: ResourceRecord[],
+  added: ResourceRecord[],
+): void {
+  if (old === next) return;
+  const keysOf = (rrset: RRset | undefined): Set<string> =>
+    new Set(rrset?.rdatas.map((rdata) => rdataKey(rrset.type, rdata)));
+  const isSameTtl = old?.ttl === next?.ttl;
+  const oldKeys = keysOf(old);
+  const nextKeys = keysOf(next);
+  const missingIn = (keys: Set<string>) => (record: ResourceRecord) =>
+    !isSameTtl || !keys.has(rdataKey(record.type, record.rdata));
+  if (old !== undefined) removed.push(...recordsOf(old).filter(missingIn(nextKeys)));
+  if (next !== undefined) added.push(...recordsOf(next).filter(missingIn(oldKeys)));
+}
+
+function diffNodes(
+  old: ZoneNode | undefined,
+  next: ZoneNode | undefined,
+  removed: ResourceRecord[],
+  added: ResourceRecord[],
+): void {
+  if (old === next) return;
+  for (const type of new Set([...(old?.rrsets.keys() ?? []), ...(next?.rrsets.keys() ?? [])])) {
+    if (type !== TYPE.SOA) diffSets(old?.rrsets.get(type), next?.rrsets.get(type), removed, added);
+  }
+}
+
+function deltaOf(old: Zone, next: Zone, removed: readonly ResourceRecord[], added: readonly ResourceRecord[]): Delta {
+  return {
+    origin: next.origin,
+    from: old.serial,
+    to: next.serial,
+    removed: [old.soaRecord(), ...removed],
+    added: [next.soaRecord(), ...added],
+  };
+}
+
+/** The difference of two versions of one zone, over all of their names. */
+export function diffZones(old: Zone, next: Zone): Delta {
+  const removed: ResourceRecord[] = [];
+  const added: ResourceRecord[] = [];
+  const left = old.nodes();
+  const right = next.nodes();
+  let a = left.next();
+  let b = right.next();
+  while (!a.done || !b.done) {
+    const order = a.done
+      ? 1
+      : b.done
+        ? -1
+        : a.value.name.key < b.value.name.key
+          ? -1
+          : a.value.name.key > b.value.name.key
+            ? 1
+            : 0;
+    diffNodes(
+      order <= 0 ? (a.value as ZoneNode) : undefined,
+      order >= 0 ? (b.value as ZoneNode) : undefined,
+      removed,
+      added,
+    );
+    if (order <= 0) a = left.next();
+    if (order >= 0) b = right.next();
+  }
+  return deltaOf(old, next, removed, added);
+}
+
+/** The difference of two versions of one zone that is known to lie in `names` and the SOA. */
+export function diffNames(old: Zone, next: Zone, names: Iterable<Name>): Delta {
+  const removed: ResourceRecord[] = [];
+  const added: ResourceRecord[] = [];
+  for (const name of new Map([...names].map((name) => [name.key, name])).values())
+    diffNodes(old.find(name), next.find(name), removed, added);
+  return deltaOf(old, next, removed, added);
+}
+
+/** Does anything but the SOA differ? */
+export function isEmptyDelta(delta: Delta): boolean {
+  return delta.removed.length === 1 && delta.added.length === 1;
+}
+
+/** The records of a delta without the two SOAs. */
+export function contentOf(delta: Delta): RecordChange {
+  return { removed: delta.removed.slice(1), added: delta.added.slice(1) };
+}
+
+/** Does the SOA differ in more than its serial? */
+export function isSoaEdited(old: Zone, next: Zone): boolean {
+  const soaKey = (zone: Zone): string =>
+    JSON.stringify([
+      zone.soaSet.ttl,
+      zone.soa.mname.key,
+      zone.soa.rname.key,
+      zone.soa.refresh,
+      zone.soa.retry,
+      zone.soa.expire,
+      zone.soa.minimum,
+    ]);
+  return soaKey(old) !== soaKey(next);
+}

@@ -1,0 +1,126 @@
+/**
+ * One call of the ACME library, made safe. The library shares one HTTP instance, retries behind our back for as long as
+ * the CA says, has no time-outs, and throws bare texts; here each call gets its own trust, deadline and abort signal,
+ * and every way to fail becomes a value.
+ *
+ * How: our interceptors replace the library's on its HTTP instance, once, and find the call they serve in an
+ * `AsyncLocalStorage`. A response of 400 or more ends the call with its problem, except badNonce, which the library
+ * answers with the new nonce, five times at most (RFC 8555 6.5).
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Agent } from 'node:https';
+import { fail, ok, type Result } from '@zonewright/common/result';
+import { axios } from 'acme-client';
+import {
+  type AcmeFault,
+  type AcmeProblem,
+  asRecord,
+  printable,
+  problemFault,
+  readProblem,
+  readRetryAfter,
+} from './acme-problem.ts';
+
+/** How a call goes out. */
+export interface Line {
+  readonly agent: Agent;
+  /** Milliseconds for one call, with its nonce and its retries. */
+  readonly timeout: number;
+  /** Whether a proxy of the environment (HTTPS_PROXY) is used. */
+  readonly proxy: boolean;
+}
+
+/** The outcome of a call, and the Retry-After (seconds) of its last response. */
+export interface Answer<T> {
+  readonly value: T;
+  readonly retryAfter?: number;
+}
+
+interface Exchange {
+  readonly line: Line;
+  readonly signal: AbortSignal;
+  retryAfter?: number | undefined;
+  problem?: AcmeProblem;
+}
+
+/** The most that one response may hold, in octets. */
+const RESPONSE_OCTETS = 1 << 20;
+
+const exchanges = new AsyncLocalStorage<Exchange>();
+
+/** Carries a problem out of the library; never leaves this file. */
+class ProblemResponse extends Error {}
+
+axios.interceptors.request.clear();
+axios.interceptors.response.clear();
+axios.interceptors.request.use((config) => {
+  const exchange = exchanges.getStore();
+  if (exchange === undefined) throw new TypeError('a call of the ACME library outside of an exchange');
+  config.signal = exchange.signal;
+  config.httpsAgent = exchange.line.agent;
+  config.maxContentLength = RESPONSE_OCTETS;
+  // A signed request names its URL (RFC 8555 6.4): it means nothing anywhere else.
+  config.maxRedirects = config.method === 'post' ? 0 : 3;
+  config.headers.set('User-Agent', 'zonewright');
+  if (!exchange.line.proxy) config.proxy = false;
+  return config;
+});
+axios.interceptors.response.use((response) => {
+  const exchange = exchanges.getStore();
+  if (exchange === undefined) return response;
+  exchange.retryAfter = readRetryAfter(response.headers['retry-after'], Date.now());
+  if (response.status < 400) return response;
+  exchange.problem = readProblem(response.data, response.status, exchange.retryAfter);
+  if (exchange.problem.type === 'badNonce') return response;
+  throw new ProblemResponse();
+});
+
+/** Runs one call of the library. `where` names it in faults; `signal` ends it with the fault `aborted`. */
+export async function exchange<T>(
+  line: Line,
+  where: string,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>,
+): Promise<Result<Answer<T>, AcmeFault>> {
+  if (signal?.aborted) return fail({ kind: 'aborted', what: `${where}: stopped` });
+  // Not AbortSignal.any: a signal that lives as long as the service would collect what it is joined with.
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, line.timeout);
+  signal?.addEventListener('abort', abort, { once: true });
+  const state: Exchange = { line, signal: controller.signal };
+  try {
+    const value = await exchanges.run(state, call);
+    return ok(state.retryAfter === undefined ? { value } : { value, retryAfter: state.retryAfter });
+  } catch (error) {
+    if (signal?.aborted) return fail({ kind: 'aborted', what: `${where}: stopped` });
+    if (controller.signal.aborted) {
+      return fail({ kind: 'timeout', what: `${where}: no answer within ${line.timeout / 1000} s` });
+    }
+    return fail(toFault(error, state, where));
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+function toFault(error: unknown, state: Exchange, where: string): AcmeFault {
+  if (error instanceof ProblemResponse && state.problem !== undefined) return problemFault(state.problem, where);
+  const { code, message, isAxiosError } = asRecord(error);
+  const text = typeof message === 'string' && message !== '' ? message : String(code);
+  if (isAxiosError === true && code === 'ERR_BAD_RESPONSE') {
+    return { kind: 'unexpected', what: printable(`${where}: ${text}`) };
+  }
+  if (isAxiosError === true) {
+    const untrusted = typeof code === 'string' && /CERT|SIGNED|ISSUER|ALTNAME/.test(code);
+    return {
+      kind: 'unreachable',
+      what: printable(`${where}: ${text === code ? text : `${text} (${code})`}`),
+      ...(untrusted && { hint: 'give the CA of the directory with --ca-file' }),
+    };
+  }
+  // A nonce that was refused until the library gave up.
+  if (state.problem !== undefined) return problemFault(state.problem, where);
+  return { kind: 'unexpected', what: printable(`${where}: ${text}`) };
+}

@@ -1,0 +1,258 @@
+/**
+ * The ACME client over acme-client's low-level calls: each through an exchange, its answer checked, and our own polling.
+ * The library signs, keeps nonces and knows the directory; it never polls, retries or looks anything up for us.
+ */
+
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail, ok, type Result } from '@zonewright/common/result';
+import { axios, type Client } from 'acme-client';
+import type { AcmeClient, AcmeOptions, CallOptions, Outcome, PollLimits } from './acme.ts';
+import { type Answer, exchange, type Line } from './acme-exchange.ts';
+import { type AcmeFault, asRecord, printable, problemFault } from './acme-problem.ts';
+import { certificateId, type RenewalInfo, readRenewalInfo } from './acme-renewal.ts';
+import { type Account, type Authorization, type Order, readAuthorization, readOrder } from './acme-resource.ts';
+import type { Certificate } from './certificate.ts';
+import { printPem } from './pem.ts';
+
+const POLL: PollLimits = { least: 250, most: 15_000, total: 300_000 };
+
+/** {@link AcmeClient} over acme-client; made by `createAcmeClient`. */
+export class LibraryClient implements AcmeClient {
+  readonly #client: Client;
+  readonly #line: Line;
+  readonly #options: AcmeOptions;
+  readonly #poll: PollLimits;
+  readonly #thumbprint: string;
+
+  constructor(client: Client, line: Line, options: AcmeOptions) {
+    this.#client = client;
+    this.#line = line;
+    this.#options = options;
+    this.#poll = { ...POLL, ...options.poll };
+    this.#thumbprint = thumbprint(options.accountKey);
+  }
+
+  async account({ signal }: CallOptions = {}): Outcome<Account> {
+    const found = await this.#call('account', signal, async () => ({
+      account: await this.#client.createAccount({ onlyReturnExisting: true }),
+      url: this.#client.getAccountUrl(),
+    }));
+    if (found.ok) return this.#contact(found.value.value.account, found.value.value.url, signal);
+    if (found.fault.problem?.type !== 'accountDoesNotExist') return found;
+    if (!this.#options.termsAgreed) {
+      return fail({ kind: 'account', what: 'newAccount: the terms of service of the CA are not agreed to' });
+    }
+    const made = await this.#call('newAccount', signal, async () => {
+      await this.#client.createAccount({ termsOfServiceAgreed: true, ...this.#contactField() });
+      return this.#client.getAccountUrl();
+    });
+    return made.ok ? ok({ url: made.value.value, isNew: true }) : made;
+  }
+
+  /** Brings the contact of an account that was found up to date. */
+  async #contact(account: unknown, url: string, signal: AbortSignal | undefined): Outcome<Account> {
+    const status = asRecord(account).status;
+    if (status !== 'valid')
+      return fail({ kind: 'account', what: `account: the account is ${printable(String(status))}` });
+    const { contact } = this.#contactField();
+    const before = asRecord(account).contact;
+    const known = Array.isArray(before) ? before : [];
+    if (contact !== undefined && !contact.every((one) => known.includes(one))) {
+      const updated = await this.#call('account', signal, () => this.#client.updateAccount({ contact }));
+      if (!updated.ok) return updated;
+    }
+    return ok({ url, isNew: false });
+  }
+
+  #contactField(): { contact?: string[] } {
+    return this.#options.email === undefined ? {} : { contact: [`mailto:${this.#options.email}`] };
+  }
+
+  async newOrder(
+    hosts: readonly string[],
+    options: CallOptions & { readonly replaces?: string; readonly profile?: string } = {},
+  ): Outcome<Order> {
+    const { signal, replaces, profile } = options;
+    const request = {
+      identifiers: hosts.map((value) => ({ type: 'dns', value })),
+      ...(replaces !== undefined && { replaces }),
+      ...(profile !== undefined && { profile }),
+    };
+    const made = await this.#call('newOrder', signal, () => this.#client.createOrder(request));
+    if (!made.ok) return made;
+    return expected(readOrder(made.value.value, made.value.value.url), 'newOrder');
+  }
+
+  async order(url: string, { signal }: CallOptions = {}): Outcome<Order> {
+    const answer = await this.#order(url, signal);
+    return answer.ok ? ok(answer.value.value) : answer;
+  }
+
+  async #order(url: string, signal: AbortSignal | undefined): Outcome<Answer<Order>> {
+    const answer = await this.#call('order', signal, () => this.#client.getOrder(byUrl(url)));
+    if (!answer.ok) return answer;
+    return expectedAnswer(answer.value, readOrder(answer.value.value, url), 'order');
+  }
+
+  async authorizations(order: Order, { signal }: CallOptions = {}): Outcome<readonly Authorization[]> {
+    const found: Authorization[] = [];
+    // One after the other: CAs limit how many requests they take at a time.
+    for (const url of order.authorizations) {
+      const authorization = await this.#authorization(url, signal);
+      if (!authorization.ok) return authorization;
+      found.push(authorization.value.value);
+    }
+    return ok(found);
+  }
+
+  async #authorization(url: string, signal: AbortSignal | undefined): Outcome<Answer<Authorization>> {
+    const answer = await this.#call('authorization', signal, () =>
+      this.#client.getAuthorizations(byAuthorization(url)),
+    );
+    if (!answer.ok) return answer;
+    const read = readAuthorization(answer.value.value[0], url, (token) => this.#digest(token));
+    return expectedAnswer(answer.value, read, 'authorization');
+  }
+
+  /** RFC 8555 8.1 and 8.4. */
+  #digest(token: string): string {
+    return createHash('sha256').update(`${token}.${this.#thumbprint}`).digest('base64url');
+  }
+
+  async answerChallenge(authorization: Authorization, { signal }: CallOptions = {}): Outcome<void> {
+    const { challenge, host } = authorization;
+    if (challenge === undefined) return fail({ kind: 'unexpected', what: `the CA offers no dns-01 for ${host}` });
+    const { url, token, status } = challenge;
+    const answered = await this.#call(`challenge of ${host}`, signal, () =>
+      this.#client.completeChallenge({ type: 'dns-01', url, token, status }),
+    );
+    return answered.ok ? ok(undefined) : answered;
+  }
+
+  async waitForAuthorization(authorization: Authorization, { signal }: CallOptions = {}): Outcome<Authorization> {
+    const where = `authorization of ${authorization.wildcard ? '*.' : ''}${authorization.host}`;
+    return this.#wait(
+      where,
+      signal,
+      () => this.#authorization(authorization.url, signal),
+      (now) => {
+        if (now.status === 'valid') return ok(now);
+        if (now.status === 'pending') return undefined;
+        const problem = now.challenge?.error;
+        if (problem !== undefined) return fail(problemFault(problem, where));
+        return fail({ kind: 'unauthorized', what: `${where}: it is ${now.status}` });
+      },
+    );
+  }
+
+  async finalize(order: Order, csr: Uint8Array, { signal }: CallOptions = {}): Outcome<Order> {
+    const until = (done: (now: Order) => boolean) =>
+      this.#wait(
+        'order',
+        signal,
+        () => this.#order(order.url, signal),
+        (now) => {
+          if (done(now)) return ok(now);
+          if (now.status !== 'invalid') return undefined;
+          if (now.error !== undefined) return fail(problemFault(now.error, 'order'));
+          return fail({ kind: 'unauthorized', what: 'order: it is invalid' });
+        },
+      );
+    const ready = await until((now) => now.status !== 'pending' && now.status !== 'invalid');
+    if (!ready.ok || ready.value.status === 'valid') return ready;
+    if (ready.value.status === 'ready') {
+      const request = { ...byUrl(order.url), finalize: ready.value.finalize };
+      const pem = printPem('CERTIFICATE REQUEST', csr);
+      const handed = await this.#call('finalize', signal, () => this.#client.finalizeOrder(request, pem));
+      if (!handed.ok) return handed;
+    }
+    return until((now) => now.status === 'valid');
+  }
+
+  async certificate(order: Order, options: CallOptions & { readonly preferredChain?: string } = {}): Outcome<string> {
+    if (order.status !== 'valid' || order.certificate === undefined) {
+      return fail({ kind: 'malformed', what: `certificate: the order is ${order.status}` });
+    }
+    const request = { ...byUrl(order.url), status: 'valid' as const, certificate: order.certificate };
+    const answer = await this.#call('certificate', options.signal, () =>
+      this.#client.getCertificate(request, options.preferredChain),
+    );
+    if (!answer.ok) return answer;
+    const pem: unknown = answer.value.value;
+    return expected(
+      typeof pem === 'string' && pem.includes('-----BEGIN CERTIFICATE-----') ? pem : undefined,
+      'certificate',
+    );
+  }
+
+  async renewalInfo(certificate: Certificate, { signal }: CallOptions = {}): Outcome<RenewalInfo | undefined> {
+    const id = certificateId(certificate);
+    const directory = await this.#call('directory', signal, () => axios.get<unknown>(this.#options.directory));
+    if (!directory.ok) return directory;
+    const { renewalInfo } = asRecord(directory.value.value.data);
+    if (typeof renewalInfo !== 'string' || id === undefined) return ok(undefined);
+    const url = `${renewalInfo.replace(/\/$/, '')}/${id}`;
+    const answer = await this.#call('renewalInfo', signal, () => axios.get<unknown>(url));
+    if (!answer.ok) return answer;
+    return expected(readRenewalInfo(answer.value.value.data, answer.value.retryAfter), 'renewalInfo');
+  }
+
+  close(): void {
+    this.#line.agent.destroy();
+  }
+
+  #call<T>(where: string, signal: AbortSignal | undefined, call: () => Promise<T>): Outcome<Answer<T>> {
+    return exchange(this.#line, where, signal, call);
+  }
+
+  /** Asks until `decide` has an outcome, or the time is up. */
+  async #wait<T>(
+    where: string,
+    signal: AbortSignal | undefined,
+    ask: () => Outcome<Answer<T>>,
+    decide: (value: T) => Result<T, AcmeFault> | undefined,
+  ): Outcome<T> {
+    const { least, most, total } = this.#poll;
+    const deadline = performance.now() + total;
+    for (let pause = least; ; pause = Math.min(pause * 2, most)) {
+      const answer = await ask();
+      if (!answer.ok) return answer;
+      const outcome = decide(answer.value.value);
+      if (outcome !== undefined) return outcome;
+      const { retryAfter } = answer.value;
+      const delay = retryAfter === undefined ? pause : Math.min(Math.max(retryAfter * 1000, least), most);
+      if (performance.now() + delay > deadline) {
+        return fail({ kind: 'timeout', what: `${where}: the CA did not decide within ${total / 1000} s` });
+      }
+      const slept = await sleep(delay, true, signal && { signal }).catch(() => false);
+      if (!slept) return fail({ kind: 'aborted', what: `${where}: stopped` });
+    }
+  }
+}
+
+function expected<T>(value: T | undefined, where: string): Result<T, AcmeFault> {
+  if (value !== undefined) return ok(value);
+  return fail({ kind: 'unexpected', what: `${where}: the CA sent something else` });
+}
+
+function expectedAnswer<T>(answer: Answer<unknown>, value: T | undefined, where: string): Result<Answer<T>, AcmeFault> {
+  const read = expected(value, where);
+  return read.ok ? ok({ ...answer, value: read.value }) : read;
+}
+
+/** The library takes whole resources and reads little of them; this is the little. */
+function byUrl(url: string): { url: string } & Parameters<Client['getOrder']>[0] {
+  return { url, status: 'ready', identifiers: [], authorizations: [], finalize: '' };
+}
+
+function byAuthorization(url: string): Parameters<Client['getAuthorizations']>[0] {
+  return { ...byUrl(''), authorizations: [url] };
+}
+
+/** RFC 7638: SHA-256 over the required members of the public JWK, in lexicographic order. */
+function thumbprint(key: KeyObject): string {
+  const { crv, kty, x, y, e, n } = createPublicKey(key).export({ format: 'jwk' });
+  const members = kty === 'RSA' ? { e, kty, n } : { crv, kty, x, y };
+  return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
+}

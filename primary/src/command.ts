@@ -1,0 +1,288 @@
+/** `zonewright primary`: options, and the wiring of store, writer, sockets, notifier and status page. */
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { mayPerform } from '@zonewright/common/authority/key';
+import { parseHostKeyPin } from '@zonewright/common/git/host-key';
+import { describeRemote, parseRemote, type Remote } from '@zonewright/common/git/remote';
+import { parseSshKey } from '@zonewright/common/git/ssh-key';
+import { type GitFault, type GitStore, openStore, type StoreOptions } from '@zonewright/common/git/store';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { nextDelay } from '@zonewright/common/service/backoff';
+import { type HttpServer, startHttp } from '@zonewright/common/service/http';
+import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
+import { createLog, type ProcessLog } from '@zonewright/common/service/log';
+import { createMetrics } from '@zonewright/common/service/metrics';
+import { startMonitor } from '@zonewright/common/service/monitor';
+import { type NameServer, startNameServer, type Verdict } from '@zonewright/common/service/name-server';
+import { Notifier } from '@zonewright/common/service/notifier';
+import { defineCommand, type Values } from '@zonewright/common/service/options';
+import { oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
+import { VERSION } from '@zonewright/common/service/version';
+import { RCODE } from '@zonewright/common/wire/code';
+import { EDE } from '@zonewright/common/wire/edns';
+import { METRICS } from './metrics.ts';
+import { Primary } from './primary.ts';
+
+const options = [
+  {
+    flag: '--remote <URL[#BRANCH]>',
+    description:
+      'where the zones are: https://, http://, ssh://, user@host:path, git://, or the path of a bare repository',
+    required: true,
+    parse: parseRemote,
+  },
+  { flag: '--axfr', description: 'let anybody transfer zones, without a key' },
+  {
+    flag: '--ack <WHEN>',
+    description: 'when an update is acknowledged; `push`: once its commit is in the remote',
+    default: 'push',
+    parse: oneOf(['push']),
+  },
+  {
+    flag: '--serial <POLICY>',
+    description:
+      'a commit that changes a zone without raising its serial: `auto` raises it, `strict` refuses that zone',
+    default: 'auto',
+    parse: oneOf(['auto', 'strict']),
+  },
+  {
+    flag: '--ssh-key <TYPE:DATA>',
+    description: 'private key for ssh remotes, or @FILE',
+    secret: true,
+    parse: parseSshKey,
+  },
+  { flag: '--ssh-password <PASSWORD>', description: 'password for ssh remotes, or @FILE', secret: true },
+  {
+    flag: '--authenticator <SHA256:...>',
+    aliases: ['--ssh-authenticator'],
+    description: 'host key that an ssh remote must show: ssh-keyscan HOST | ssh-keygen -lf -',
+    parse: parseHostKeyPin,
+  },
+  {
+    flag: '--tls-ca <FILE>',
+    description: 'PEM certificates that an https remote must lead to, instead of the well-known ones',
+  },
+  ...SERVICE_OPTIONS,
+] as const;
+
+type PrimaryValues = Values<readonly [], typeof options>;
+
+export const command = defineCommand({
+  name: 'primary',
+  summary: 'serve zones from a git repository, and write updates back to it',
+  arguments: [],
+  options,
+  run(values, context) {
+    const log = createLog({
+      level: values.logLevel,
+      app: 'zonewright-primary',
+      ...(values.syslog === undefined ? {} : { syslog: values.syslog }),
+    });
+    const service = new PrimaryService(values, log);
+    return runService({
+      log,
+      start: (running) => service.start(running),
+      stop: () => service.stop(),
+      hup: () => service.pull(),
+      report: (fault) => void context.fail(fault),
+    });
+  },
+});
+
+/** Back-off while the remote cannot be reached, or holds nothing yet. */
+const RETRY = { base: 1000, max: 60_000 } as const;
+/** A NOTIFY is answered when what it announced is served, or after this time: senders do not wait for ever. Milliseconds. */
+const NOTIFY_ANSWER = 3000;
+/** Faults that time does not heal. */
+const FINAL_FAULTS: ReadonlySet<GitFault['kind']> = new Set(['usage', 'refused', 'hostkey']);
+
+class PrimaryService {
+  readonly #values: PrimaryValues;
+  readonly #log: ProcessLog;
+  readonly #closing: (() => unknown)[] = [];
+  #primary: Primary | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #attempt = 0;
+  #isStopping = false;
+
+  constructor(values: PrimaryValues, log: ProcessLog) {
+    this.#values = values;
+    this.#log = log;
+  }
+
+  async start(context: ServiceContext): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
+    const { remote, port, listen } = this.#values;
+    const store = await this.#openStore(remote);
+    if (!store.ok) return store;
+    this.#closing.push(() => store.value.close());
+    const metrics = createMetrics(METRICS);
+    const published = metrics.counter('zonewright_zone_changes_total');
+    let notifier: Notifier | undefined;
+    const primary = new Primary({
+      store: store.value,
+      log: this.#log,
+      serialPolicy: this.#values.serial,
+      isTransferOpen: this.#values.axfr,
+      version: `Zonewright ${VERSION}`,
+      id: hostname(),
+      onChange: (zone) => {
+        published.add();
+        notifier?.announce(zone);
+      },
+    });
+    this.#primary = primary;
+    await primary.loadKnown();
+    const first = await primary.pull();
+    if (!first.ok && FINAL_FAULTS.has(first.fault.kind) && primary.isEmpty) return first;
+
+    const server = await this.#listen(primary, () => notifier);
+    if (!server.ok) return server;
+    this.#closing.push(() => server.value.close());
+    notifier = new Notifier({
+      authority: primary.authority,
+      port,
+      log: this.#log,
+      ...(listen.length === 1 ? { source: listen[0]! } : {}),
+    });
+    this.#closing.unshift(() => notifier?.close());
+    for (const zone of primary.zones) notifier.announce(zone);
+
+    metrics.onRead(() => {
+      metrics.gauge('zonewright_zones').set(primary.zones.size);
+      metrics.gauge('zonewright_zones_refused').set(primary.refusedFiles.length);
+      metrics.gauge('zonewright_keys').set(primary.authority.keys.size);
+    });
+    const http = await this.#startHttp(primary, metrics);
+    if (!http.ok) return http;
+    const { monitor } = this.#values;
+    if (monitor !== undefined) {
+      const running = startMonitor({ endpoint: monitor, metrics, log: this.#log, service: 'primary' });
+      this.#closing.push(() => running.close());
+    }
+    if (!context.signal.aborted) this.#afterPull(first);
+    return ok({
+      service: 'primary',
+      version: VERSION,
+      listen: server.value.bound,
+      remote: describeRemote(remote),
+      zones: primary.zones.size,
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#retry);
+    await this.#primary?.idle();
+    for (const close of this.#closing) await close();
+  }
+
+  /** Pulls, and goes on trying while that cannot work. */
+  async pull(): Promise<void> {
+    if (this.#primary === undefined || this.#isStopping) return;
+    clearTimeout(this.#retry);
+    this.#afterPull(await this.#primary.pull());
+  }
+
+  #afterPull(result: Result<void, GitFault>): void {
+    const primary = this.#primary!;
+    if (!result.ok) {
+      const { kind, what, hint } = result.fault;
+      const text = `${what}${hint === undefined ? '' : ` (${hint})`}`;
+      this.#log.error(
+        'pull.failed',
+        { remote: describeRemote(this.#values.remote), kind, zones: primary.zones.size },
+        text,
+      );
+    } else if (primary.isEmpty) {
+      const text =
+        'the repository holds no zones and no keys yet (push a zone file named like its zone, and a key file `_keys`)';
+      this.#log.warn('repository.empty', { remote: describeRemote(this.#values.remote) }, text);
+    } else {
+      if (primary.zones.size === 0)
+        this.#log.warn(
+          'repository.no-zones',
+          { remote: describeRemote(this.#values.remote) },
+          'the repository holds no zones (push a zone file named like its zone)',
+        );
+      this.#attempt = 0;
+      return;
+    }
+    if (this.#isStopping) return;
+    this.#retry = setTimeout(() => void this.pull(), nextDelay(this.#attempt++, RETRY, Math.random));
+  }
+
+  async #openStore(remote: Remote): Promise<Result<GitStore, Fault>> {
+    const { sshKey, sshPassword, authenticator, tlsCa, data } = this.#values;
+    let pem: string | undefined;
+    if (tlsCa !== undefined) {
+      try {
+        pem = await readFile(tlsCa, 'utf8');
+      } catch {
+        return fail({ kind: 'usage', what: `cannot read the file ${tlsCa} of --tls-ca` });
+      }
+    }
+    const given: StoreOptions = {
+      ...(sshKey === undefined ? {} : { sshKey }),
+      ...(sshPassword === undefined ? {} : { sshPassword }),
+      ...(authenticator === undefined ? {} : { authenticator }),
+      ...(pem === undefined ? {} : { tlsCa: pem }),
+      ...(data === undefined ? {} : { directory: join(data, 'git') }),
+    };
+    return openStore(remote, given);
+  }
+
+  #listen(primary: Primary, notifier: () => Notifier | undefined): Promise<Result<NameServer, Fault>> {
+    return startNameServer({
+      addresses: this.#values.listen,
+      port: this.#values.port,
+      authority: primary.authority,
+      log: this.#log,
+      hooks: {
+        update: (update, from) => primary.update(update, from),
+        notify: async ({ key }, zone) => {
+          if (key === undefined || !mayPerform(key, 'notify', zone)) {
+            return {
+              rcode: RCODE.REFUSED,
+              ede: {
+                code: EDE.PROHIBITED,
+                text: 'a NOTIFY that makes this server pull must be signed by a key for this zone',
+              },
+            };
+          }
+          this.#log.info('notify.received', { zone: zone.toString(), key: key.name.toString() });
+          return inTime(this.pull(), { rcode: RCODE.NOERROR });
+        },
+        register: (connection, key, zone) => notifier()?.register(connection, key, zone),
+      },
+    });
+  }
+
+  async #startHttp(
+    primary: Primary,
+    metrics: ReturnType<typeof createMetrics<typeof METRICS>>,
+  ): Promise<Result<HttpServer | undefined, Fault>> {
+    const endpoint = this.#values.http;
+    if (endpoint === undefined) return ok(undefined);
+    const started = await startHttp({
+      endpoint,
+      log: this.#log,
+      metrics,
+      ready: () => (primary.zones.size === 0 ? ['no zone is served'] : []),
+      status: () => primary.status(),
+    });
+    if (started.ok) this.#closing.push(() => started.value.close());
+    return started;
+  }
+}
+
+/** `verdict` once `work` is done, or after {@link NOTIFY_ANSWER}. */
+async function inTime(work: Promise<void>, verdict: Verdict): Promise<Verdict> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((done) => {
+    timer = setTimeout(done, NOTIFY_ANSWER);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+  return verdict;
+}

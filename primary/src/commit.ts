@@ -1,0 +1,73 @@
+/** What a change looks like in git: the new content of the zone file, and a commit message that says who did what. */
+
+import type { Key } from '@zonewright/common/authority/key';
+import type { Author } from '@zonewright/common/git/store';
+import { editZoneFile } from '@zonewright/common/master/edit';
+import { parseZoneFile } from '@zonewright/common/master/parse';
+import type { Peer } from '@zonewright/common/net/address';
+import { type Fault, fail, type Result } from '@zonewright/common/result';
+import { printRecord } from '@zonewright/common/rr/record';
+import { TYPE } from '@zonewright/common/rr/type';
+import { VERSION } from '@zonewright/common/service/version';
+import { contentOf, type Delta } from '@zonewright/common/zone/delta';
+import type { Zone } from '@zonewright/common/zone/zone';
+import type { LoadedFile } from './loader.ts';
+
+/** The address of no person: authors are keys. */
+const EMAIL = 'noreply@zonewright.invalid';
+/** Record lines in a commit message; the diff has them all. */
+const MAX_LINES = 100;
+
+/** The content of the zone file after a change that leads to `zone`. The serial in the file may lag behind the one served. */
+export function editedFile(octets: Uint8Array, zone: Zone, delta: Delta | undefined): Result<Uint8Array, Fault> {
+  const { file, records } = parseZoneFile(octets, { origin: zone.origin });
+  const soa = records.find(({ record }) => record.type === TYPE.SOA);
+  if (soa === undefined) return fail({ kind: 'faulty', what: 'the zone file has no SOA' });
+  const content = delta === undefined ? { removed: [], added: [] } : contentOf(delta);
+  return editZoneFile(file, { removed: [...content.removed, soa.record], added: [...content.added, zone.soaRecord()] });
+}
+
+export function authorOf(key: Key): Author {
+  return { name: `${withoutDot(key.name.toString())} via zonewright`, email: EMAIL };
+}
+
+export const SERVER: Author = { name: `zonewright ${VERSION}`, email: EMAIL };
+
+const withoutDot = (name: string): string => name.replace(/(.)\.$/, '$1');
+
+/** Subject, source and operations in zone-file form, the serials. */
+export function updateMessage(fileName: string, delta: Delta, key: Key, from: Peer): string {
+  const { removed, added } = contentOf(delta);
+  const lines = [
+    ...removed.map((record) => `- ${printRecord(record, delta.origin)}`),
+    ...added.map((record) => `+ ${printRecord(record, delta.origin)}`),
+  ];
+  const shown =
+    lines.length > MAX_LINES ? [...lines.slice(0, MAX_LINES), `... and ${lines.length - MAX_LINES} more`] : lines;
+  return [
+    `${fileName}: update by ${from.address}`,
+    '',
+    ...shown,
+    '',
+    `Key: ${withoutDot(key.name.toString())}`,
+    `Serial: ${delta.from} -> ${delta.to}`,
+    '',
+  ].join('\n');
+}
+
+export function serialMessage(
+  raised: readonly { readonly file: LoadedFile; readonly from: number; readonly to: number }[],
+): string {
+  const [first] = raised;
+  const subject =
+    raised.length === 1 ? `${first!.file.fileName}: raise the serial` : `raise the serials of ${raised.length} zones`;
+  const lines = raised.map(({ file, from, to }) => `${file.fileName}: ${from} -> ${to}`);
+  return [
+    subject,
+    '',
+    'The content changed, and the serial was not raised above the one served.',
+    '',
+    ...lines,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,9 @@
+/** What the primary measures. */
+import type { MetricTable } from '@zonewright/common/service/metrics';
+
+export const METRICS = {
+  zonewright_zones: { type: 'gauge', help: 'Zones being served' },
+  zonewright_zones_refused: { type: 'gauge', help: 'Zone files whose latest version has errors and is not served' },
+  zonewright_keys: { type: 'gauge', help: 'Keys in force' },
+  zonewright_zone_changes_total: { type: 'counter', help: 'Versions of zones published or withdrawn' },
+} as const satisfies MetricTable;

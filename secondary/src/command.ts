@@ -1,0 +1,153 @@
+/** `zonewright secondary`: options, and the wiring of the replica, the sockets and the status page. */
+import { hostname } from 'node:os';
+import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
+import type { Authority } from '@zonewright/common/authority/receive';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { startHttp } from '@zonewright/common/service/http';
+import { runService } from '@zonewright/common/service/lifecycle';
+import { createLog, type ProcessLog } from '@zonewright/common/service/log';
+import { createMetrics } from '@zonewright/common/service/metrics';
+import { startMonitor } from '@zonewright/common/service/monitor';
+import { startNameServer } from '@zonewright/common/service/name-server';
+import { defineCommand, type Values } from '@zonewright/common/service/options';
+import { Replica, type ReplicaSource } from '@zonewright/common/service/replica';
+import { SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
+import { VERSION } from '@zonewright/common/service/version';
+import { RCODE } from '@zonewright/common/wire/code';
+import { METRICS } from './metrics.ts';
+
+const options = [
+  {
+    flag: '--keys <NAME:ALG:SECRET>',
+    description: 'a transfer key that names the primary: PRIMARY.SECONDARY._transfer.ZONE; repeatable, or @FILE',
+    secret: true,
+    repeatable: true,
+    required: true,
+    parse: parseKey,
+  },
+  ...SERVICE_OPTIONS,
+] as const;
+
+type SecondaryValues = Values<readonly [], typeof options>;
+
+export const command = defineCommand({
+  name: 'secondary',
+  summary: 'serve zones transferred from the primaries that the keys name',
+  arguments: [],
+  options,
+  run(values, context) {
+    const log = createLog({
+      level: values.logLevel,
+      app: 'zonewright-secondary',
+      ...(values.syslog === undefined ? {} : { syslog: values.syslog }),
+    });
+    const service = new SecondaryService(values, log);
+    return runService({
+      log,
+      start: () => service.start(),
+      stop: () => service.stop(),
+      hup: () => service.refresh(),
+      report: (fault) => void context.fail(fault),
+    });
+  },
+});
+
+/** Where each key's zones come from; a fault for keys that do not say it. */
+export function sourcesOf(keys: readonly Key[], port: number): Result<readonly ReplicaSource[], Fault> {
+  const sources: ReplicaSource[] = [];
+  for (const key of keys) {
+    if (key.primary === undefined) {
+      const what = `key ${key.name} names no primary`;
+      return fail({
+        kind: 'usage',
+        what,
+        hint: 'name it PRIMARY.SECONDARY._transfer.ZONE, for example 10.0.42.2.10.0.42.3._transfer.mirage',
+      });
+    }
+    sources.push({ key, primary: { address: key.primary, port }, isHidden: key.secondary === undefined });
+  }
+  return ok(sources);
+}
+
+class SecondaryService {
+  readonly #values: SecondaryValues;
+  readonly #log: ProcessLog;
+  readonly #closing: (() => unknown)[] = [];
+  #replica: Replica | undefined;
+
+  constructor(values: SecondaryValues, log: ProcessLog) {
+    this.#values = values;
+    this.#log = log;
+  }
+
+  async start(): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
+    const { keys, port, listen, http, monitor } = this.#values;
+    const sources = sourcesOf(keys, port);
+    if (!sources.ok) return sources;
+    const metrics = createMetrics(METRICS);
+    const published = metrics.counter('zonewright_zone_changes_total');
+    const zones = new ZoneTable();
+    const authority: Authority = {
+      zones,
+      keys: new KeyTable(keys),
+      identity: { version: `Zonewright ${VERSION}`, id: hostname() },
+      isTransferOpen: false,
+      isPrimary: false,
+      historyOf: (origin) => this.#replica?.historyOf(origin),
+    };
+    const replica = new Replica({
+      sources: sources.value,
+      authority,
+      log: this.#log,
+      ...(listen.length === 1 ? { source: listen[0]! } : {}),
+      onChange: () => published.add(),
+    });
+    this.#replica = replica;
+    const server = await startNameServer({
+      addresses: listen,
+      port,
+      authority,
+      log: this.#log,
+      hooks: {
+        // The core refuses updates where `isPrimary` is not set; this is never reached.
+        update: async () => ({ rcode: RCODE.REFUSED }),
+        notify: async ({ key }, zone, serial, from) => replica.notified(zone, key, serial, from),
+      },
+    });
+    if (!server.ok) return server;
+    this.#closing.push(() => server.value.close());
+    metrics.onRead(() => {
+      metrics.gauge('zonewright_zones').set(zones.size);
+      metrics.gauge('zonewright_zones_missing').set(replica.missing().length);
+    });
+    if (http !== undefined) {
+      const ready = (): readonly string[] => replica.missing().map((zone) => `no data for ${zone}`);
+      const page = await startHttp({
+        endpoint: http,
+        log: this.#log,
+        metrics,
+        ready,
+        status: () => ({ zones: replica.status() }),
+      });
+      if (!page.ok) return page;
+      this.#closing.push(() => page.value.close());
+    }
+    if (monitor !== undefined) {
+      const running = startMonitor({ endpoint: monitor, metrics, log: this.#log, service: 'secondary' });
+      this.#closing.push(() => running.close());
+    }
+    replica.start();
+    const primaries = [...new Set(sources.value.map(({ primary }) => primary.address))];
+    return ok({ service: 'secondary', version: VERSION, listen: server.value.bound, primaries });
+  }
+
+  async stop(): Promise<void> {
+    await this.#replica?.stop();
+    for (const close of this.#closing) await close();
+  }
+
+  refresh(): void {
+    this.#replica?.refreshAll();
+  }
+}

@@ -1,0 +1,8 @@
+/** What the secondary measures. */
+import type { MetricTable } from '@zonewright/common/service/metrics';
+
+export const METRICS = {
+  zonewright_zones: { type: 'gauge', help: 'Zones being served' },
+  zonewright_zones_missing: { type: 'gauge', help: 'Zones named by keys that have no data' },
+  zonewright_zone_changes_total: { type: 'counter', help: 'Versions of zones published or withdrawn' },
+} as const satisfies MetricTable;

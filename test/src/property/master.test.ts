@@ -1,0 +1,377 @@
+/** Zone files: `parse . print` is the identity, `parse . edit` is the set operation, and no octets make them throw. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { editZoneFile, type RecordChange } from '@zonewright/common/master/edit';
+import { type ParsedFile, parseZoneFile } from '@zonewright/common/master/parse';
+import { printZoneFile } from '@zonewright/common/master/print';
+import { Name } from '@zonewright/common/name';
+import * as field from '@zonewright/common/rr/field';
+import { rdataFault } from '@zonewright/common/rr/rdata';
+import { MAX_TTL, type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
+import { withSerial } from '@zonewright/common/rr/soa';
+import { isMetaType, TYPE, typeRow } from '@zonewright/common/rr/type';
+import test from 'ava';
+import fc from 'fast-check';
+
+const FILES = new URL('../../files/zones/', import.meta.url);
+const files = readdirSync(FILES)
+  .filter((name) => name.endsWith('.zone'))
+  .map((name) => ({ name, octets: new Uint8Array(readFileSync(new URL(name, FILES))) }));
+
+function must<T>(
+  result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: { readonly what: string } },
+): T {
+  if (!result.ok) throw new Error(result.fault.what);
+  return result.value;
+}
+
+const origin = must(Name.parse('example.com.'));
+const parse = (octets: Uint8Array): ParsedFile => parseZoneFile(octets, { origin });
+const concat = (parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(Buffer.concat(parts));
+
+// Names and RDATA
+
+const anyOctets = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });
+const textOctets = (maxLength: number): fc.Arbitrary<Uint8Array> =>
+  fc.oneof(
+    anyOctets(maxLength),
+    fc
+      .array(fc.constantFrom(...'"\\;()@$. \t\n\r=,aZ0#'), { maxLength })
+      .map((characters) => Uint8Array.from(Buffer.from(characters.join(''), 'latin1'))),
+  );
+const label = fc.oneof(
+  fc
+    .constantFrom(
+      'a',
+      'www',
+      'IN',
+      'A',
+      'TXT',
+      '1h',
+      '300',
+      '@',
+      '*',
+      '$TTL',
+      '$ORIGIN',
+      '\\#',
+      'TYPE1',
+      '_acme-challenge',
+      'CH',
+    )
+    .map((text) => Uint8Array.from(Buffer.from(text, 'latin1'))),
+  textOctets(8).filter((octets) => octets.length > 0),
+  fc.uint8Array({ minLength: 1, maxLength: 63 }),
+);
+const labels = fc.array(label, { maxLength: 3 });
+const nameArbitrary = fc
+  .oneof(
+    { weight: 3, arbitrary: labels.map((parts) => Name.fromLabels([...parts, ...origin.labels])) },
+    { weight: 1, arbitrary: labels.map((parts) => Name.fromLabels(parts)) },
+  )
+  .map(must);
+
+const wire = (name: Name): Uint8Array => name.wire;
+const withLength = (octets: Uint8Array): Uint8Array => Uint8Array.of(octets.length, ...octets);
+const fixed = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+const string = textOctets(255).map(withLength);
+
+const sizeOctet = fc
+  .tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 9 }))
+  .map(([mantissa, exponent]) => (mantissa << 4) | exponent);
+const angle = (degrees: number): fc.Arbitrary<number> =>
+  fc.integer({ min: -degrees * 3_600_000, max: degrees * 3_600_000 }).map((value) => 2 ** 31 + value);
+const location = fc
+  .tuple(fc.tuple(sizeOctet, sizeOctet, sizeOctet), angle(90), angle(180), fc.nat({ max: 0xffffffff }))
+  .map(([sizes, ...numbers]) => {
+    const octets = Buffer.alloc(16);
+    octets.set(sizes, 1);
+    for (const [i, number] of numbers.entries()) octets.writeUInt32BE(number, 4 + 4 * i);
+    return Uint8Array.from(octets);
+  });
+
+const param = (key: number, value: fc.Arbitrary<Uint8Array>): fc.Arbitrary<[number, Uint8Array]> =>
+  value.map((octets) => [key, octets]);
+const svcParams = fc
+  .uniqueArray(
+    fc.oneof(
+      param(
+        1,
+        fc
+          .array(
+            textOctets(20)
+              .filter((octets) => octets.length > 0)
+              .map(withLength),
+            { minLength: 1, maxLength: 3 },
+          )
+          .map(concat),
+      ),
+      param(3, fixed(2)),
+      param(4, fc.array(fixed(4), { minLength: 1, maxLength: 3 }).map(concat)),
+      param(6, fc.array(fixed(16), { minLength: 1, maxLength: 3 }).map(concat)),
+      param(7, textOctets(20)),
+      fc.tuple(fc.integer({ min: 100, max: 65000 }), textOctets(20)),
+    ),
+    { selector: ([key]) => key, maxLength: 4 },
+  )
+  .map((params) =>
+    concat(
+      params
+        .sort(([a], [b]) => a - b)
+        .map(([key, value]) => Uint8Array.of(key >> 8, key & 255, 0, value.length, ...value)),
+    ),
+  );
+
+const byField = new Map<field.Field, fc.Arbitrary<Uint8Array>>([
+  [field.u8, fixed(1)],
+  [field.algorithm, fixed(1)],
+  [field.u16, fixed(2)],
+  [field.u32, fixed(4)],
+  [field.ipv4, fixed(4)],
+  [field.ipv6, fixed(16)],
+  [field.string, string],
+  [field.strings, fc.array(string, { minLength: 1, maxLength: 4 }).map(concat)],
+  [field.text, textOctets(300)],
+  [field.tag, fc.stringMatching(/^[0-9a-zA-Z]{1,20}$/).map((text) => withLength(Buffer.from(text)))],
+  [field.hex, anyOctets(60)],
+  [field.base64, anyOctets(200)],
+  [field.location, location],
+  [field.svcParams, svcParams],
+]);
+
+const typed = Object.values(TYPE).filter((type) => typeRow(type)?.layout !== undefined);
+
+function rdataOf(type: number): fc.Arbitrary<Uint8Array> {
+  const layout = typeRow(type)?.layout;
+  if (layout === undefined) return fc.oneof(anyOctets(40), anyOctets(2000));
+  return fc
+    .tuple(...layout.map((part) => (part.nameTraits === undefined ? byField.get(part)! : nameArbitrary.map(wire))))
+    .map(concat);
+}
+
+const ttlArbitrary = fc.oneof(fc.constantFrom(0, 60, 300, 3600, 86400, MAX_TTL), fc.nat({ max: MAX_TTL }));
+const typeArbitrary = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...typed) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 65535 }).filter((type) => !isMetaType(type)) },
+);
+const recordWith = (name: fc.Arbitrary<Name>): fc.Arbitrary<ResourceRecord> =>
+  typeArbitrary.chain((type) =>
+    fc.record({ name, type: fc.constant(type), class: fc.constant(1), ttl: ttlArbitrary, rdata: rdataOf(type) }),
+  );
+const recordArbitrary = recordWith(nameArbitrary);
+
+/** One record to each key, as a zone has them. */
+function asSet(records: readonly ResourceRecord[]): Map<string, ResourceRecord> {
+  return new Map(records.map((record) => [recordKey(record), record]));
+}
+
+function sorted(records: Iterable<ResourceRecord>): string[] {
+  return [...records].map((record) => `${recordKey(record)} ${record.ttl}`).sort();
+}
+
+const recordsIn = (octets: Uint8Array): ResourceRecord[] => parse(octets).records.map(({ record }) => record);
+
+// Printing
+
+test('every field kind has data here', (t) => {
+  for (const type of typed)
+    for (const part of typeRow(type)!.layout!)
+      t.true(part.nameTraits !== undefined || byField.has(part), `${type} ${part.label}`);
+});
+
+test('reading what was printed gives the same records, whatever octets they hold', (t) => {
+  fc.assert(
+    fc.property(fc.array(recordArbitrary, { maxLength: 8 }), (list) => {
+      const records = [...asSet(list).values()];
+      for (const { type, rdata } of records)
+        if (rdataFault(type, rdata) !== undefined) throw new Error(`made invalid data of type ${type}`);
+      const text = printZoneFile(origin, records);
+      if (/[^\n -~]/.test(text)) throw new Error('not ASCII');
+      const read = parse(Buffer.from(text, 'latin1'));
+      if (read.faults.length > 0) throw new Error(read.faults[0]!.what);
+      const exact = (list: readonly ResourceRecord[]): string[] =>
+        list.map(({ name, type, ttl, rdata }) => `${name.wire} ${type} ${ttl} ${rdata}`).sort();
+      if (exact(read.records.map(({ record }) => record)).join('\n') !== exact(records).join('\n'))
+        throw new Error('other records');
+    }),
+    { numRuns: 1500 },
+  );
+  t.pass();
+});
+
+// Changing
+
+/** What UPDATE would make of the records. A SOA replaces any other. */
+function applied(records: readonly ResourceRecord[], change: RecordChange): Map<string, ResourceRecord> {
+  const set = asSet(records);
+  for (const record of change.removed) set.delete(recordKey(record));
+  for (const record of change.added) {
+    if (record.type === TYPE.SOA)
+      for (const [key, old] of set) if (old.type === TYPE.SOA && old.name.equals(record.name)) set.delete(key);
+    set.set(recordKey(record), record);
+  }
+  return set;
+}
+
+/** Removals, new TTLs, new data in old sets, new types at old owners, new owners; rarely a new serial. */
+function changeOf(records: readonly ResourceRecord[]): fc.Arbitrary<RecordChange> {
+  const old = fc.constantFrom(...records.filter((record) => record.type !== TYPE.SOA));
+  const soas = records.filter((record) => record.type === TYPE.SOA);
+  const step: fc.Arbitrary<{ removed?: ResourceRecord; added?: ResourceRecord }> = fc.oneof(
+    old.map((removed) => ({ removed })),
+    fc.tuple(old, ttlArbitrary).map(([record, ttl]) => ({ added: { ...record, ttl } })),
+    fc.tuple(old, ttlArbitrary).map(([removed, ttl]) => ({ removed, added: { ...removed, ttl } })),
+    old.chain((removed) => rdataOf(removed.type).map((rdata) => ({ removed, added: { ...removed, rdata } }))),
+    old.chain((record) => rdataOf(record.type).map((rdata) => ({ added: { ...record, rdata } }))),
+    old.chain((record) => recordWith(fc.constant(record.name)).map((added) => ({ added }))),
+    recordArbitrary.map((added) => ({ added })),
+    recordArbitrary.map((removed) => ({ removed })),
+    fc
+      .tuple(fc.constantFrom(...soas), fc.nat({ max: 0xffffffff }), ttlArbitrary, fc.boolean())
+      .map(([removed, serial, ttl, isTtlKept]) => ({
+        removed,
+        added: { ...removed, rdata: withSerial(removed.rdata, serial), ttl: isTtlKept ? removed.ttl : ttl },
+      })),
+    fc
+      .constantFrom(...soas)
+      .chain((removed) => rdataOf(TYPE.SOA).map((rdata) => ({ removed, added: { ...removed, rdata } }))),
+  );
+  return fc.array(step, { minLength: 1, maxLength: 6 }).map((steps) => {
+    const soa = steps.findLast(({ added }) => added?.type === TYPE.SOA)?.added;
+    const others = steps.flatMap(({ added }) => (added === undefined || added.type === TYPE.SOA ? [] : [added]));
+    return {
+      removed: steps.flatMap(({ removed }) => removed ?? []),
+      added: [...asSet(soa === undefined ? others : [...others, soa]).values()],
+    };
+  });
+}
+
+for (const { name, octets } of files) {
+  const before = parse(octets);
+  const records = before.records.map(({ record }) => record);
+
+  test(`changes of ${name} do what they say and touch nothing else`, (t) => {
+    fc.assert(
+      fc.property(changeOf(records), (change) => {
+        const after = must(editZoneFile(before.file, change));
+        const expected = applied(records, change);
+        if (sorted(recordsIn(after)).join('\n') !== sorted(expected.values()).join('\n'))
+          throw new Error(`other records:\n${Buffer.from(after)}`);
+        const text = Buffer.from(after).toString('latin1');
+        let at = 0;
+        const isFixed = before.file.entries.some((entry) => entry.kind === 'ttl');
+        for (const entry of before.file.entries) {
+          if (entry.kind === 'record') {
+            const kept = expected.get(recordKey(entry.record));
+            if (kept?.ttl !== entry.record.ttl || !entry.hasOwner || !(entry.hasTtl || isFixed)) continue;
+          }
+          const line = before.file.text.slice(entry.start, entry.end);
+          const found = text.indexOf(line, at);
+          if (found < 0) throw new Error(`changed: ${line}`);
+          at = found + line.length;
+        }
+        const undone = must(
+          editZoneFile(parse(after).file, {
+            removed: [...expected.values()].filter((record) => !asSet(records).has(recordKey(record))),
+            added: records,
+          }),
+        );
+        if (sorted(recordsIn(undone)).join('\n') !== sorted(asSet(records).values()).join('\n'))
+          throw new Error('not undone');
+      }),
+      { numRuns: 400 },
+    );
+    t.deepEqual(Buffer.from(must(editZoneFile(before.file, { removed: [], added: [] }))), Buffer.from(octets));
+  });
+}
+
+// Any text
+
+const word = fc.constantFrom(
+  ...[
+    '\n',
+    '\n',
+    '\n',
+    '\r\n',
+    ' ',
+    ' ',
+    '\t',
+    '(',
+    ')',
+    ';c\n',
+    '"',
+    '"x y"',
+    '\\',
+    '\\"',
+    '\\032',
+    '@',
+    '@',
+    'a',
+    'b.c',
+    'www',
+    'IN',
+    'CH',
+    '60',
+    '1h',
+    '$TTL 5\n',
+    '$ORIGIN b\n',
+  ],
+  ...[
+    'A 10.0.0.1',
+    'A 10.0.0.2\n',
+    'a A 10.0.0.3\n',
+    ' A 10.0.0.4\n',
+    ' TXT "a" b\n',
+    '@ SOA a b 1 2 3 4 5\n',
+    'b 7 MX 1 @\n',
+    '\0',
+    '\u00ef\u00bb\u00bf',
+    'TYPE9 \\# 1 00',
+    'k DNSKEY 0 3 8 AAAA\n',
+  ],
+);
+const soup = fc.array(word, { maxLength: 40 }).map((words) => Uint8Array.from(Buffer.from(words.join(''), 'latin1')));
+const mutated = fc
+  .tuple(
+    fc.constantFrom(...files),
+    fc.array(fc.tuple(fc.nat(), fc.nat({ max: 3 }), textOctets(3)), { minLength: 1, maxLength: 4 }),
+  )
+  .map(([{ octets }, changes]) =>
+    changes.reduce<Uint8Array>((text, [at, removed, inserted]) => {
+      const place = at % (text.length + 1);
+      return concat([text.subarray(0, place), inserted, text.subarray(Math.min(text.length, place + removed))]);
+    }, octets),
+  );
+
+test('no text makes reading throw, no octet of it is lost, and what is read can be changed', (t) => {
+  fc.assert(
+    fc.property(
+      fc.oneof(soup, mutated, anyOctets(100)),
+      fc.array(recordArbitrary, { maxLength: 2 }),
+      fc.nat(),
+      (octets, extra, chosen) => {
+        const { file, faults, records } = parse(octets);
+        if (
+          file.entries.map(({ start, end }) => file.text.slice(start, end)).join('') !==
+          Buffer.from(octets).toString('latin1')
+        )
+          throw new Error('octets lost');
+        if (faults.some(({ line, column }) => line < 1 || column < 1)) throw new Error('no place');
+        const list = records.map(({ record }) => record);
+        const removed = list.length > 0 ? [list[chosen % list.length]!] : [];
+        const change = { removed, added: extra.filter((record) => record.type !== TYPE.SOA) };
+        const edited = editZoneFile(file, change);
+        if (faults.length > 0) {
+          if (edited.ok || edited.fault.kind !== 'faulty') throw new Error('a faulty file was changed');
+          return;
+        }
+        const touched = asSet(change.added);
+        const expected = list.filter(
+          (record) => !touched.has(recordKey(record)) && removed.every((gone) => recordKey(gone) !== recordKey(record)),
+        );
+        if (sorted(recordsIn(must(edited))).join('\n') !== sorted([...expected, ...touched.values()]).join('\n'))
+          throw new Error('other records');
+      },
+    ),
+    { numRuns: 6000 },
+  );
+  t.pass();
+});

@@ -1,0 +1,406 @@
+/** Zone data: the tree, lookup, change, difference, history, serials, and the rules of a good zone. */
+import { Name } from '@zonewright/common/name';
+import { CLASS } from '@zonewright/common/rr/class';
+import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
+import { TYPE } from '@zonewright/common/rr/type';
+import { checkNames, checkZone } from '@zonewright/common/zone/check';
+import { contentOf, type Delta, diffNames, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
+import { History } from '@zonewright/common/zone/history';
+import { increment, isNewer, raise } from '@zonewright/common/zone/serial';
+import { after, before, find, fromSorted, insert, remove, walk } from '@zonewright/common/zone/tree';
+import { Zone } from '@zonewright/common/zone/zone';
+import test from 'ava';
+import { nameOf, recordOf, recordsFrom, zoneOf } from '../support/records.ts';
+
+const origin = nameOf('example.');
+const at = (text: string): Name => nameOf(text, origin);
+const SOA = '@ 3600 SOA ns hostmaster';
+const soa = (serial: number): ResourceRecord => recordOf(`${SOA} ${serial} 3600 600 86400 300`, origin);
+const printed = (records: Iterable<ResourceRecord>): string[] =>
+  [...records].map((record) => printRecord(record, origin)).sort();
+const here = (text: string): ResourceRecord[] => recordsFrom(text, origin);
+
+test('an empty tree and a tree of one', (t) => {
+  t.is(find(undefined, 'a'), undefined);
+  t.is(remove(undefined, 'a'), undefined);
+  t.is(after(undefined, ''), undefined);
+  t.is(before(undefined, 'z'), undefined);
+  t.deepEqual([...walk(undefined)], []);
+  t.is(fromSorted([]), undefined);
+  const one = insert(undefined, '', 1);
+  t.is(find(one, ''), 1, 'the empty key is the root zone');
+  t.is(remove(one, ''), undefined);
+  t.is(after(one, ''), undefined);
+  t.is(before(one, 'a')?.key, '');
+});
+
+test('serials are compared around the circle (RFC 1982)', (t) => {
+  t.true(isNewer(1, 0));
+  t.true(isNewer(44, 0));
+  t.true(isNewer(100, 44));
+  t.true(isNewer(0, 2 ** 32 - 1));
+  t.true(isNewer(100, 2 ** 32 - 1));
+  t.true(isNewer(2 ** 31 - 1, 0));
+  t.true(isNewer(2 ** 31, 1));
+  t.true(isNewer(0, 2 ** 31 + 1));
+  t.false(isNewer(2 ** 31, 0), 'half the circle is undefined, both ways');
+  t.false(isNewer(0, 2 ** 31));
+  t.false(isNewer(2 ** 31 + 1, 0));
+  t.false(isNewer(7, 7));
+  t.false(isNewer(0, 1));
+});
+
+test('a serial is raised past 2^32 - 1 and past 0', (t) => {
+  t.deepEqual([0, 1, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1].map(increment), [1, 2, 2 ** 31 + 1, 2 ** 32 - 1, 1]);
+  t.is(raise(5, 7), 7);
+  t.is(raise(5, 5), 6);
+  t.is(raise(5, 4), 6);
+  t.is(raise(5, 5 + 2 ** 31), 6);
+  t.is(raise(5, 4 + 2 ** 31), 4 + 2 ** 31);
+  t.is(raise(2 ** 32 - 1, 3), 3);
+  for (const serial of [0, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) t.true(isNewer(increment(serial), serial));
+});
+
+test('a zone has one SOA at its apex, or is none', (t) => {
+  t.is(Zone.fromRecords(origin, here('@ 60 NS ns')), undefined);
+  t.is(Zone.fromRecords(origin, [soa(1), soa(2)]), undefined);
+  t.is(Zone.fromRecords(origin, here(`a ${SOA.slice(2)} 1 2 3 4 5`)), undefined);
+  t.is(Zone.fromRecords(origin, [soa(1), soa(1)])?.serial, 1, 'the same one twice is one');
+  t.is(Zone.fromRecords(origin, [{ ...soa(1), class: CLASS.CH }]), undefined);
+});
+
+test('records of other zones and classes are left out, doubles are one, and the smallest TTL counts', (t) => {
+  const zone = Zone.fromRecords(origin, [
+    soa(1),
+    ...here('www 300 A 192.0.2.1\nWWW 60 A 192.0.2.2\nwww 200 A 192.0.2.1\nwww 5 TXT x'),
+    ...here('www.notexample. 60 A 192.0.2.3\nother. 60 A 192.0.2.3'),
+    { ...recordOf('www 60 A 192.0.2.9', origin), class: CLASS.CH },
+  ])!;
+  t.deepEqual(printed(zone.records()), ['www 5 IN TXT "x"', 'www 60 IN A 192.0.2.1', 'www 60 IN A 192.0.2.2']);
+  t.is(printRecord(zone.soaRecord(), origin), `@ 3600 IN SOA ns hostmaster 1 3600 600 86400 300`);
+});
+
+const tree = zoneOf(`@ 60 NS ns
+ns 60 A 192.0.2.1
+a.b.c 60 A 192.0.2.2
+*.w 60 TXT wild
+sub 60 NS ns.sub
+ns.sub 60 A 192.0.2.3
+deep.sub 60 NS ns
+d 60 DNAME other.
+x.d 60 A 192.0.2.4
+x.y.d 60 DNAME more.
+notc 60 A 192.0.2.5`);
+
+test('names exist with data, as empty non-terminals, and not otherwise', (t) => {
+  for (const name of ['@', 'ns', 'a.b.c', 'A.B.C', 'b.c', 'c', 'w', '*.w', 'sub', 'y.d'])
+    t.true(tree.exists(at(name)), name);
+  for (const name of ['x', 'z.a.b.c', 'x.b.c', 'x.w', 'otc', 'n', 'nss', 's', '\\000', '\\255'])
+    t.false(tree.exists(at(name)), name);
+  t.is(tree.find(at('b.c')), undefined);
+  t.is(tree.find(at('A.b.C'))?.rrsets.size, 1);
+  t.is(tree.get(at('a.b.c'), TYPE.A)?.rdatas.length, 1);
+  t.is(tree.get(at('a.b.c'), TYPE.TXT), undefined);
+  t.true(tree.hasChildren(at('@')));
+  t.false(tree.hasChildren(at('a.b.c')));
+});
+
+test('the closest encloser is the deepest name that exists', (t) => {
+  for (const [name, encloser] of [
+    ['@', '@'],
+    ['a.b.c', 'a.b.c'],
+    ['b.c', 'b.c'],
+    ['z.y.b.c', 'b.c'],
+    ['zz.c', 'c'],
+    ['b.b.c', 'b.c'],
+    ['q.w', 'w'],
+    ['q.q.w', 'w'],
+    ['r.*.w', '*.w'],
+    ['xc', '@'],
+    ['\\000', '@'],
+    ['\\255', '@'],
+    ['q.otc', '@'],
+  ] as const) {
+    t.is(tree.closestEncloser(at(name)).relativeTo(origin), encloser, name);
+  }
+});
+
+test('the cut nearest to the apex is found at and above a name, and the apex is none', (t) => {
+  const cutOf = (name: string): string | undefined => tree.cutAt(at(name))?.name.relativeTo(origin);
+  t.is(cutOf('@'), undefined);
+  t.is(cutOf('www'), undefined);
+  t.is(cutOf('sub'), 'sub');
+  t.is(cutOf('ns.SUB'), 'sub');
+  t.is(cutOf('x.deep.sub'), 'sub');
+  t.is(cutOf('notsub'), undefined);
+  t.is(tree.cutAt(nameOf('.')), undefined);
+});
+
+test('a DNAME counts for names below it and not for its own', (t) => {
+  const dnameOf = (name: string): string | undefined => tree.dnameAbove(at(name))?.name.relativeTo(origin);
+  t.is(dnameOf('d'), undefined);
+  t.is(dnameOf('x.d'), 'd');
+  t.is(dnameOf('z.x.y.d'), 'd');
+  t.is(dnameOf('xd'), undefined);
+  const apex = zoneOf('@ 60 DNAME other.');
+  t.is(apex.dnameAbove(at('x'))?.type, TYPE.DNAME);
+  t.is(apex.dnameAbove(origin), undefined);
+});
+
+test('nodes and records come in canonical order, from any name on', (t) => {
+  const names = [...tree.nodes()].map((node) => node.name);
+  t.deepEqual(names.map(String), [...names].sort(Name.compare).map(String));
+  t.is(names[0]?.toString(), 'example.');
+  t.deepEqual(
+    [...tree.nodes(at('w'))].map((node) => node.name.relativeTo(origin)),
+    ['*.w'],
+  );
+  t.deepEqual([...tree.nodes(at('sub'))].map((node) => node.name.relativeTo(origin)).slice(0, 2), ['sub', 'deep.sub']);
+  t.false([...tree.records()].some((record) => record.type === TYPE.SOA));
+});
+
+test('the root zone is a zone', (t) => {
+  const zone = Zone.fromRecords(
+    Name.root,
+    recordsFrom('. 60 SOA ns. host. 1 2 3 4 5\n. 60 NS ns.\nns. 60 A 192.0.2.1\ncom. 60 NS ns.com.'),
+  )!;
+  t.true(zone.exists(Name.root));
+  t.true(zone.hasChildren(Name.root));
+  t.is(String(zone.closestEncloser(nameOf('x.org.'))), '.');
+  t.is(String(zone.cutAt(nameOf('www.com.'))?.name), 'com.');
+  t.is([...zone.nodes()].length, 3);
+});
+
+test('a change takes away and puts in, and the old version stays', (t) => {
+  const old = zoneOf('www 60 A 192.0.2.1\nwww 60 A 192.0.2.2\ngone 60 TXT x\nc 60 CNAME www');
+  const next = old.change({
+    removed: here('www 999 A 192.0.2.1\ngone 60 TXT x\nnever 60 TXT x\nwww 60 TXT no'),
+    added: here('WWW 30 A 192.0.2.3\nnew 60 AAAA ::1\nc 60 CNAME other\nout. 60 A 192.0.2.1'),
+  })!;
+  t.deepEqual(printed(next.records()), [
+    'c 60 IN CNAME other',
+    'new 60 IN AAAA ::1',
+    'www 30 IN A 192.0.2.2',
+    'www 30 IN A 192.0.2.3',
+  ]);
+  t.false(next.exists(at('gone')));
+  t.deepEqual(printed(old.records()), [
+    'c 60 IN CNAME www',
+    'gone 60 IN TXT "x"',
+    'www 60 IN A 192.0.2.1',
+    'www 60 IN A 192.0.2.2',
+  ]);
+  t.is(next.change({ removed: [soa(1)], added: [] }), undefined);
+  t.is(next.change({ removed: [soa(1)], added: [soa(2)] })?.serial, 2);
+  t.is(next.change({ removed: [], added: [soa(9)] })?.serial, 9, 'an SOA replaces the SOA');
+  t.is(next.change({ removed: [], added: [] })?.serial, 1);
+});
+
+test('records are taken away without regard to the case of names in them', (t) => {
+  const old = zoneOf('m 60 MX 10 Mail\nt 60 TXT Text');
+  t.deepEqual(printed(old.change({ removed: here('M 0 MX 10 mAIL\nt 60 TXT text'), added: [] })!.records()), [
+    't 60 IN TXT "Text"',
+  ]);
+});
+
+test('the difference of two versions is applied to give the other', (t) => {
+  const old = zoneOf('a 60 A 192.0.2.1\nb 60 A 192.0.2.1\nb 60 A 192.0.2.2\nc 60 TXT same\nd 60 TXT old');
+  const next = zoneOf(
+    'b 60 A 192.0.2.2\nb 60 A 192.0.2.3\nc 60 TXT same\nd 30 TXT old\ne 60 A 192.0.2.9',
+    `${SOA} 2 3600 600 86400 300`,
+  );
+  const delta = diffZones(old, next);
+  t.like(delta, { from: 1, to: 2 });
+  t.is(delta.removed[0]?.type, TYPE.SOA);
+  t.is(delta.added[0]?.type, TYPE.SOA);
+  t.deepEqual(printed(contentOf(delta).removed), ['a 60 IN A 192.0.2.1', 'b 60 IN A 192.0.2.1', 'd 60 IN TXT "old"']);
+  t.deepEqual(printed(contentOf(delta).added), ['b 60 IN A 192.0.2.3', 'd 30 IN TXT "old"', 'e 60 IN A 192.0.2.9']);
+  const applied = old.change(delta)!;
+  t.deepEqual(printed(applied.records()), printed(next.records()));
+  t.is(applied.serial, 2);
+  const back = applied.change({ removed: delta.added, added: delta.removed })!;
+  t.deepEqual(printed(back.records()), printed(old.records()));
+  const byNames = diffNames(old, next, ['a', 'A', 'b', 'c', 'd', 'e', 'nowhere'].map(at));
+  t.deepEqual([printed(byNames.removed), printed(byNames.added)], [printed(delta.removed), printed(delta.added)]);
+});
+
+test('a TTL alone is a difference, of all records of the set', (t) => {
+  const delta = diffZones(zoneOf('a 60 A 192.0.2.1\na 60 A 192.0.2.2'), zoneOf('a 61 A 192.0.2.1\na 61 A 192.0.2.2'));
+  t.deepEqual([delta.removed.length, delta.added.length], [3, 3]);
+  t.false(isEmptyDelta(delta));
+});
+
+test('the same data in another order, case and version is no difference', (t) => {
+  const old = zoneOf('a 60 NS x.y\na 60 NS b');
+  const next = zoneOf('A 60 NS B\na 60 NS X.Y', `${SOA} 5 3600 600 86400 300`);
+  t.true(isEmptyDelta(diffZones(old, next)));
+  t.false(isSoaEdited(old, next));
+  t.true(isSoaEdited(old, zoneOf('', `${SOA} 1 3601 600 86400 300`)));
+  t.true(isSoaEdited(old, zoneOf('', `@ 3601 ${SOA.slice(7)} 1 3600 600 86400 300`)));
+  t.false(isSoaEdited(old, zoneOf('', '@ 3600 SOA NS HOSTMASTER 7 3600 600 86400 300')));
+});
+
+const delta = (from: number, to: number, records = 2): Delta => {
+  const half = Array<ResourceRecord>(records / 2).fill(soa(from));
+  return { origin, from, to, removed: half, added: half };
+};
+const stepsSince = (history: History, serial: number): string | undefined =>
+  history
+    .since(serial)
+    ?.map(({ from, to }) => `${from}-${to}`)
+    .join(' ');
+
+test('the history is a chain from any serial in it', (t) => {
+  const history = new History();
+  t.is(history.since(1), undefined);
+  for (const [from, to] of [
+    [1, 2],
+    [2, 5],
+    [5, 2 ** 32 - 1],
+    [2 ** 32 - 1, 1000],
+  ] as const) {
+    history.add(delta(from, to));
+  }
+  t.is(stepsSince(history, 1), '1-2 2-5 5-4294967295 4294967295-1000');
+  t.is(stepsSince(history, 5), '5-4294967295 4294967295-1000');
+  t.is(history.since(1000), undefined, 'nothing leads from the newest on');
+  t.is(history.since(3), undefined);
+  history.add(delta(7, 8));
+  t.is(stepsSince(history, 7), '7-8');
+  t.is(history.since(1), undefined, 'a gap starts the chain anew');
+  history.clear();
+  t.is(history.since(7), undefined);
+});
+
+test('the history is bounded in deltas and in records, the oldest go first', (t) => {
+  const many = new History();
+  for (let i = 0; i < 1500; i++) many.add(delta(i, i + 1));
+  t.is(many.since(499), undefined);
+  t.is(many.since(500)?.length, 1000);
+  const large = new History();
+  for (let i = 0; i < 5; i++) large.add(delta(i, i + 1, 30_000));
+  t.is(large.since(1), undefined);
+  t.is(large.since(2)?.length, 3);
+  large.add(delta(5, 6, 100_002));
+  t.is(large.since(5), undefined, 'one that alone is too large is not kept');
+  t.is(large.since(4), undefined, 'and nothing before it is of use');
+  large.add(delta(6, 7));
+  t.is(stepsSince(large, 6), '6-7');
+});
+
+/** Findings of the zone as `severity rule name`. */
+const findings = (zone: Zone): string[] =>
+  checkZone(zone)
+    .map(({ severity, rule, name }) => `${severity} ${rule} ${name.relativeTo(origin)}`)
+    .sort();
+const good = '@ 60 NS ns\nns 60 A 192.0.2.1\n';
+const checked = (text: string): string[] => findings(zoneOf(good + text));
+
+test('a good zone has no findings', (t) => {
+  t.deepEqual(
+    checked(`@ 60 NS ns.other.
+@ 60 MX 10 mail
+@ 60 MX 20 mail.other.
+mail 60 AAAA ::1
+www 60 CNAME ns
+alias 60 CNAME nowhere
+null 60 MX 0 .
+_s._tcp 60 SRV 0 0 0 .
+_t._tcp 60 SRV 0 0 1 mail
+wild 60 MX 1 any.hosts
+*.hosts 60 A 192.0.2.7
+sub 60 NS ns.sub
+sub 60 NS ns
+sub 60 NS elsewhere.
+sub 60 DS 1 8 2 00
+ns.sub 60 A 192.0.2.2
+sub2 60 NS ns.sub
+mx2 60 MX 1 host.sub
+mx3 60 MX 1 sub2
+d 60 DNAME other.
+mx4 60 MX 1 x.d`),
+    [],
+  );
+});
+
+test('no NS at the apex is an error', (t) => {
+  t.deepEqual(findings(zoneOf('ns 60 A 192.0.2.1')), ['error apex-ns @']);
+});
+
+test('a CNAME beside other data or another CNAME is an error', (t) => {
+  t.deepEqual(checked('c 60 CNAME ns\nc 60 TXT x'), ['error cname-and-other-data c']);
+  t.deepEqual(checked('c 60 CNAME ns\nc 60 CNAME mail'), ['error cname-and-other-data c']);
+  t.deepEqual(checked('c 60 CNAME ns\nc 60 TYPE46 \\# 0\nc 60 TYPE47 \\# 0'), []);
+  t.true(checked('@ 60 CNAME ns').includes('error cname-and-other-data @'));
+});
+
+test('two DNAMEs of one name are an error, names below one a warning', (t) => {
+  t.deepEqual(checked('d 60 DNAME a.\nd 60 DNAME b.'), ['error dname-once d']);
+  t.deepEqual(checked('d 60 DNAME a.\nx.d 60 A 192.0.2.1'), ['warning dname-and-children d']);
+  t.deepEqual(checked('d 60 DNAME a.\nxd 60 A 192.0.2.1'), []);
+});
+
+test('an SOA that is not at the apex is an error', (t) => {
+  t.deepEqual(checked('sub 60 SOA ns host 1 2 3 4 5'), ['error soa-below-apex sub']);
+});
+
+test('a name server in the zone without address is an error', (t) => {
+  t.deepEqual(findings(zoneOf('@ 60 NS ns')), ['error missing-glue @']);
+  t.deepEqual(findings(zoneOf('@ 60 NS @')), ['error missing-glue @'], 'the NS of the apex is no address');
+  t.deepEqual(findings(zoneOf('@ 60 NS @\n@ 60 AAAA ::1')), []);
+  t.deepEqual(checked('sub 60 NS ns.sub'), ['error missing-glue sub']);
+  t.deepEqual(checked('sub 60 NS sub'), ['error missing-glue sub']);
+  t.deepEqual(checked('sub 60 NS nowhere'), ['error missing-glue sub']);
+  t.deepEqual(checked('ns.sub 60 TXT x\nsub 60 NS ns.sub').includes('error missing-glue sub'), true);
+  t.deepEqual(checked('sub 60 NS any.hosts\n*.hosts 60 A 192.0.2.7'), []);
+  t.deepEqual(
+    findings(zoneOf('@ 60 NS ns.sub\nsub 60 NS ns.elsewhere.')),
+    ['error missing-glue @'],
+    'glue for the apex below a cut',
+  );
+});
+
+test('a name server, mail host or service that is a CNAME is a warning', (t) => {
+  t.deepEqual(checked('c 60 CNAME ns\n@ 60 NS c\nm 60 MX 1 c\ns 60 SRV 0 0 1 c'), [
+    'warning target-is-cname @',
+    'warning target-is-cname m',
+    'warning target-is-cname s',
+  ]);
+});
+
+test('a mail host or service in the zone without address is a warning', (t) => {
+  t.deepEqual(checked('m 60 MX 1 nowhere\nm 60 MX 2 txt\ns 60 SRV 0 0 1 nowhere\ntxt 60 TXT x'), [
+    'warning target-without-address m',
+    'warning target-without-address m',
+    'warning target-without-address s',
+  ]);
+  t.deepEqual(checked('@ 60 MX 1 @'), ['warning target-without-address @'], 'the NS of the apex is no address');
+  t.deepEqual(
+    checked('m 60 MX 1 ent\nx.ent 60 A 192.0.2.1\n* 60 A 192.0.2.1'),
+    ['warning target-without-address m'],
+    'a wildcard does not answer for an empty non-terminal',
+  );
+});
+
+test('data at or below a cut that is not glue is a warning', (t) => {
+  const cut = 'sub 60 NS ns\n';
+  t.deepEqual(checked(`${cut}sub 60 A 192.0.2.1\nx.sub 60 AAAA ::1\nsub 60 DS 1 8 2 00`), []);
+  t.deepEqual(checked(`${cut}sub 60 TXT x`), ['warning below-cut sub']);
+  t.deepEqual(checked(`${cut}x.sub 60 TXT x\ny.x.sub 60 NS ns\nnotsub 60 TXT x`), [
+    'warning below-cut x.sub',
+    'warning below-cut y.x.sub',
+  ]);
+});
+
+test('a change is checked by its names, their cut, and the apex', (t) => {
+  const zone = zoneOf(`${good}a 60 CNAME ns\na 60 TXT x\nb 60 CNAME ns\nb 60 TXT x\nsub 60 NS ns.sub`);
+  const rules = (...names: string[]): string[] =>
+    checkNames(zone, names.map(at)).map(({ rule, name }) => `${rule} ${name.relativeTo(origin)}`);
+  t.deepEqual(rules(), []);
+  t.deepEqual(rules('A', 'a', 'nowhere'), ['cname-and-other-data a']);
+  t.deepEqual(rules('ns.sub'), ['missing-glue sub'], 'the cut above a name whose address is gone');
+  t.deepEqual(
+    checkNames(zoneOf('a 60 TXT x'), [at('a')]).map(({ rule }) => rule),
+    ['apex-ns'],
+  );
+});
