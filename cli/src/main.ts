@@ -34,6 +34,7 @@ const COMMANDS: readonly CommandRow[] = [
     summary: 'run all services on loopback, with an embedded git repository',
     load: from('./start.js'),
   },
+  { name: 'seed', summary: 'make a repository with a first zone and its keys', load: from('./seed.js') },
   {
     name: 'check',
     aliases: ['ozone'],
@@ -51,6 +52,11 @@ const COMMANDS: readonly CommandRow[] = [
   { name: 'keygen', summary: 'make a TSIG or an SSH key', load: from('./keygen.js') },
   { name: 'wait', summary: 'wait until every server of a zone serves it', load: from('./wait.js') },
   { name: 'query', summary: 'ask a server', load: from('./query.js') },
+  {
+    name: 'test-ca',
+    summary: 'run a certificate authority to try things out',
+    load: from('./test-ca.js'),
+  },
 ];
 
 function drain(stream: NodeJS.WriteStream): Promise<void> {

@@ -14,10 +14,7 @@ import { EXIT } from '@zonewright/common/service/exit';
 import { defineCommand } from '@zonewright/common/service/options';
 import { wholeNumber } from '@zonewright/common/service/service-options';
 import { ask, EDNS, refusal, resolveServer } from './server.ts';
-import { KEY, PORT, parseName, plainName, SERVER } from './words.ts';
-
-/** A pull may take its time: ms. */
-const TIMEOUT = 60_000;
+import { KEY, PORT, parseName, parseTimeout, plainName, SERVER } from './words.ts';
 
 function soaOf(zone: Name, serial: number): RRset {
   const rdata = writeSoa({ mname: zone, rname: zone, serial, refresh: 0, retry: 0, expire: 0, minimum: 0 });
@@ -39,8 +36,14 @@ export const command = defineCommand({
       description: 'serial to announce; none unless given',
       parse: wholeNumber(0, 2 ** 32 - 1),
     },
+    {
+      flag: '--timeout <S>',
+      description: 'seconds to wait for the answer: a pull may take its time',
+      default: '60',
+      parse: parseTimeout,
+    },
   ],
-  async run({ server, zone, key, port, serial }, context) {
+  async run({ server, zone, key, port, serial, timeout }, context) {
     const peers = await resolveServer(server, port);
     if (!peers.ok) return context.fail(peers.fault);
     const message = notifyMessage(zone, serial === undefined ? undefined : soaOf(zone, serial));
@@ -48,13 +51,14 @@ export const command = defineCommand({
     const reply = await ask(peers.value, {
       message: { ...message, edns: EDNS },
       transport: 'tcp',
-      timeout: TIMEOUT,
+      timeout,
       ...(key === undefined ? {} : { key }),
       onServer: (peer) => context.out(`notifying to ${printPeer(peer)} ${announced}`),
     });
     if (!reply.ok) return context.fail(reply.fault);
     const refused = refusal(reply.value, 'notify');
-    if (refused !== undefined) return context.fail(refused);
+    if (refused !== undefined)
+      return context.fail(key === undefined ? { ...refused, hint: 'sign it: --key' } : refused);
     context.out(key === undefined ? 'successful notify!' : 'successful TSIG signed notify!');
     if (key === undefined)
       context.err(`${context.program}: it was not signed, and a primary does not pull for that (use --key)`);

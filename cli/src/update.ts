@@ -21,7 +21,7 @@ import { OPCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, type Message } from '@zonewright/common/wire/message';
 import type { TsigKey } from '@zonewright/common/wire/tsig';
 import { ask, EDNS, refusal, resolveServer } from './server.ts';
-import { PORT, parseName, plainName, SERVER } from './words.ts';
+import { PORT, parseName, parseTimeout, plainName, SERVER } from './words.ts';
 
 interface Address {
   readonly type: number;
@@ -106,8 +106,9 @@ export const command = defineCommand({
       default: '60',
       parse: wholeNumber(0, MAX_TTL),
     },
+    { flag: '--timeout <S>', description: 'seconds to wait for the answer', default: '30', parse: parseTimeout },
   ],
-  async run({ server, key, hostname, address, port, ttl }, context) {
+  async run({ server, key, hostname, address, port, ttl, timeout }, context) {
     const peers = await resolveServer(server, port);
     if (!peers.ok) return context.fail(peers.fault);
     const zone = await scopeOf(key, hostname, peers.value);
@@ -117,6 +118,7 @@ export const command = defineCommand({
       message,
       key,
       transport: 'tcp',
+      timeout,
       onServer(peer) {
         for (const { type, text } of address)
           context.out(

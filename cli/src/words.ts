@@ -2,10 +2,10 @@
 
 import { parseTsigKey } from '@zonewright/common/authority/key';
 import { Name } from '@zonewright/common/name';
-import type { Fault } from '@zonewright/common/result';
-import { fail, type Result } from '@zonewright/common/result';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { parsePort } from '@zonewright/common/service/endpoint';
 import type { ArgumentRow, OptionRow } from '@zonewright/common/service/options';
+import { wholeNumber } from '@zonewright/common/service/service-options';
 
 /** A domain name, with or without final dot. */
 export function parseName(text: string): Result<Name, Fault> {
@@ -36,3 +36,9 @@ export const KEY = {
   secret: true,
   parse: parseTsigKey,
 } as const satisfies OptionRow;
+
+/** Seconds; the value is in milliseconds. */
+export function parseTimeout(text: string): Result<number, Fault> {
+  const seconds = wholeNumber(1, 3600)(text);
+  return seconds.ok ? ok(seconds.value * 1000) : seconds;
+}

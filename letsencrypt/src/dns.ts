@@ -33,6 +33,8 @@ export interface DnsClientOptions {
   readonly server: Peer;
   /** Signs everything sent to `server`; needed for updates. */
   readonly key?: TsigKey;
+  /** Local address to ask `server` from. */
+  readonly source?: string;
 }
 
 interface CallOptions {
@@ -66,10 +68,12 @@ function toFault({ kind, what, hint }: ExchangeFault): DnsFault {
 export class DnsClient {
   readonly server: Peer;
   readonly #key: TsigKey | undefined;
+  readonly #source: string | undefined;
 
-  constructor({ server, key }: DnsClientOptions) {
+  constructor({ server, key, source }: DnsClientOptions) {
     this.server = server;
     this.#key = key;
+    this.#source = source;
   }
 
   /** The RDATA of a set, as the server has it now; empty where there is no such set or no such name. */
@@ -100,9 +104,12 @@ export class DnsClient {
     const reply = await this.#ask(question(name, TYPE.SOA), options);
     if (!reply.ok) return reply;
     const { answers, authorities, rcode } = reply.value;
-    const soa = [...answers, ...authorities].find(({ type, name: owner }) => type === TYPE.SOA && name.isSubdomainOf(owner));
+    const soa = [...answers, ...authorities].find(
+      ({ type, name: owner }) => type === TYPE.SOA && name.isSubdomainOf(owner),
+    );
     if (soa !== undefined) return ok(soa.name);
-    if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return fail(refusal(reply.value, `${name} SOA`, this.server));
+    if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN)
+      return fail(refusal(reply.value, `${name} SOA`, this.server));
     return fail({ kind: 'refused', what: `${printPeer(this.server)} has no zone that ${name} is in`, rcode });
   }
 
@@ -133,6 +140,7 @@ export class DnsClient {
       transport: 'tcp',
       timeout: TIMEOUT,
       ...(this.#key && { key: this.#key }),
+      ...(this.#source !== undefined && { source: this.#source }),
       ...(signal && { signal }),
     });
     return reply.ok ? reply : fail(toFault(reply.fault));

@@ -50,11 +50,7 @@ export function publication(set: TlsaSet, { certificate, chain }: Issued): TlsaC
 
 /** From the set as it is to one that asks for a certificate: this CSR, no other one, and no certificates. */
 export function application(set: TlsaSet, csr: Uint8Array): TlsaChange {
-  const before = [
-    ...set.csrs.map(csrRdata),
-    ...set.certificates.map(certificateRdata),
-    ...set.chain.map(chainRdata),
-  ];
+  const before = [...set.csrs.map(csrRdata), ...set.certificates.map(certificateRdata), ...set.chain.map(chainRdata)];
   const after = [csrRdata(csr)];
   return { removed: without(before, after), added: without(after, before) };
 }

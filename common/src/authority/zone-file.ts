@@ -1,33 +1,23 @@
 /**
- * From a file of the repository to a zone or to keys: one set of rules for `check` and for reload. Which files are taken at all
- * follows from their names (RFC 1035 5.1 presentation form, lower case, without final dot); everything else is left alone.
+ * From a file of the repository to a zone: one set of rules for `check` and for reload. The rules about a zone's names are those
+ * of `zone/check.ts`; here are those that only a file can break, and the places in it.
  *
  * Left out: comparing with an earlier version, which is for whoever has one.
- * Always holds: a zone comes out exactly when no finding is an error; no finding holds RDATA of a key.
+ * Always holds: a zone comes out exactly when no finding is an error.
  */
 import type { ZoneFile } from '../master/document.ts';
-import { type FileFault, type FileRecord, parseZoneFile } from '../master/parse.ts';
-import { Name } from '../name.ts';
+import { type FileRecord, parseZoneFile } from '../master/parse.ts';
+import type { Name } from '../name.ts';
 import { targetOf } from '../rr/rdata.ts';
-import { rdataKey, recordKey } from '../rr/record.ts';
+import { type ResourceRecord, rdataKey, recordKey } from '../rr/record.ts';
 import { printType, TYPE } from '../rr/type.ts';
 import { checkZone, type Finding } from '../zone/check.ts';
 import { Zone } from '../zone/zone.ts';
-import { type Key, keyOfRecord } from './key.ts';
+import { at, type FileFinding, fromFault, inOrder, isError } from './file-finding.ts';
 
-/** What is wrong with a file, and where. */
-export interface FileFinding {
-  /** An error: the zone (the key) is not taken. */
-  readonly severity: 'error' | 'warning';
-  /** Stable name of the rule. */
-  readonly rule?: string;
-  /** From 1; absent for what concerns the whole file. */
-  readonly line?: number;
-  /** In octets, from 1. */
-  readonly column?: number;
-  readonly what: string;
-  readonly hint?: string;
-}
+export type { FileFinding } from './file-finding.ts';
+export { type FileRole, fileZone, keyFileName, zoneFileName } from './file-role.ts';
+export { type KeyReading, readKeyFile } from './key-file.ts';
 
 export interface ZoneReading {
   /** Present when no finding is an error. */
@@ -41,55 +31,6 @@ export interface ZoneReading {
   readonly hasSoa: boolean;
 }
 
-export interface KeyReading {
-  /** Those without an error: a bad key does not take the others with it. */
-  readonly keys: readonly Key[];
-  readonly findings: readonly FileFinding[];
-}
-
-/** What the name of a file at the root of the repository says it is. */
-export type FileRole =
-  | { readonly kind: 'zone'; readonly origin: Name }
-  /** Keys whose names are at or below `domain`. */
-  | { readonly kind: 'keys'; readonly domain: Name }
-  /** `reason`: why it is neither, for people. */
-  | { readonly kind: 'other'; readonly reason: string };
-
-const KEYS_LABEL = '_keys';
-
-/** The name of the file that holds a zone: `example.com`, `0\04726.2.0.192.in-addr.arpa`, `@` for the root. */
-export function zoneFileName(origin: Name): string {
-  if (origin.isRoot) return '@';
-  return origin.toLowerCase().toString().slice(0, -1).replaceAll('/', '\\047');
-}
-
-/** The name of the file that holds the keys of a domain: `example.com._keys`, `_keys` for the root. */
-export function keyFileName(domain: Name): string {
-  return domain.isRoot ? KEYS_LABEL : `${zoneFileName(domain)}.${KEYS_LABEL}`;
-}
-
-/** Tells zones and keys by the name of the file, which must be spelled as {@link zoneFileName} and {@link keyFileName} do. */
-export function fileZone(fileName: string): FileRole {
-  const name = Name.parse(fileName);
-  if (!name.ok) return { kind: 'other', reason: `its name is no domain name: ${name.fault.what}` };
-  const labels = name.value.labels;
-  const last = labels.at(-1);
-  const isKeys = last !== undefined && Buffer.from(last).toString('latin1').toLowerCase() === KEYS_LABEL;
-  const domain = isKeys ? withoutLast(labels) : name.value;
-  const spelling = isKeys ? keyFileName(domain) : zoneFileName(domain);
-  if (fileName !== spelling)
-    return {
-      kind: 'other',
-      reason: `the file of ${isKeys ? `the keys of ${domain}` : `zone ${domain}`} is named ${spelling}`,
-    };
-  return isKeys ? { kind: 'keys', domain } : { kind: 'zone', origin: domain };
-}
-
-function withoutLast(labels: readonly Uint8Array[]): Name {
-  const name = Name.fromLabels(labels.slice(0, -1));
-  return name.ok ? name.value : Name.root;
-}
-
 /** Rules that find something missing: it may stand in a line that could not be read. */
 const ABSENCE: ReadonlySet<string> = new Set(['apex-ns', 'missing-glue', 'target-without-address']);
 const SOA_WORD = /[ \t(]SOA[ \t(]/i;
@@ -99,104 +40,35 @@ const OUTSIDE_LISTED = 20;
 /** Reads a zone file and applies all rules to it. `origin` is the zone's name. */
 export function readZoneFile(octets: Uint8Array, origin: Name): ZoneReading {
   const { file, records, faults } = parseZoneFile(octets, { origin });
-  const findings = faults.map(fromFault);
+  const isReadable = faults.length === 0;
   const inside = records.filter(({ record }) => record.name.isSubdomainOf(origin));
   const soas = apexSoas(inside, origin);
-  if (inside.length < records.length) findings.push(...outside(records, origin));
-  for (const extra of soas.slice(1))
-    findings.push(
-      at(extra, 'error', 'soa-once', `a second SOA record; the first is in line ${soas[0]!.line}`, 'keep one'),
-    );
-  const zone =
-    soas.length === 1
-      ? Zone.fromRecords(
-          origin,
-          records.map(({ record }) => record),
-        )
-      : undefined;
-  if (zone !== undefined) {
-    findings.push(...uneven(zone, inside));
-    const found = checkZone(zone).filter(({ rule }) => faults.length === 0 || !ABSENCE.has(rule));
-    if (found.length > 0) findings.push(...located(found, inside));
-  } else if (soas.length === 0) findings.push(...withoutSoa(inside, faults, origin));
-  findings.sort(byPlace);
-  const isUsable = zone !== undefined && findings.every(({ severity }) => severity !== 'error');
-  const hasSoa =
-    records.some(({ record }) => record.type === TYPE.SOA) || (faults.length > 0 && SOA_WORD.test(file.text));
-  return { ...(isUsable ? { zone } : {}), records, findings, file, hasSoa };
+  const zone = soas.length === 1 ? Zone.fromRecords(origin, recordsOf(inside)) : undefined;
+  // Not pushed: a file can give rise to more findings than a call takes arguments.
+  const findings = [
+    ...faults.map(fromFault),
+    ...(inside.length < records.length ? outside(records, origin) : []),
+    ...soas.slice(1).map((extra) => secondSoa(extra, soas[0]!)),
+    ...(soas.length === 0 ? withoutSoa(inside, isReadable, origin) : []),
+    ...(zone === undefined ? [] : uneven(zone, inside)),
+    ...(zone === undefined ? [] : located(findingsOf(zone, isReadable), inside)),
+  ];
+  const hasSoa = records.some(({ record }) => record.type === TYPE.SOA) || (!isReadable && SOA_WORD.test(file.text));
+  const isUsable = zone !== undefined && !findings.some(isError);
+  return { ...(isUsable ? { zone } : {}), records, findings: inOrder(findings), file, hasSoa };
 }
 
-/**
- * Reads a key file: lines `NAME DNSKEY 0 3 163 SECRET`, the names at or below `domain`. Names without final dot are relative to
- * it. Two different keys of one name leave none.
- */
-export function readKeyFile(octets: Uint8Array, domain: Name): KeyReading {
-  const { records, faults } = parseZoneFile(octets, { origin: domain, isSecret: true });
-  const findings = faults.map(fromFault);
-  const byName = new Map<string, { keys: Key[]; from: FileRecord; rdata: Set<string> }>();
-  for (const entry of records) {
-    const { record } = entry;
-    const key = keyOfRecord(record);
-    if (!key.ok) {
-      findings.push(at(entry, 'error', 'key', key.fault.what, key.fault.hint));
-    } else if (!record.name.isSubdomainOf(domain)) {
-      const hint = `write it into ${keyFileName(key.value.zone)}, or into ${KEYS_LABEL}`;
-      findings.push(at(entry, 'error', 'outside', `key ${record.name} is not in ${domain}`, hint));
-    } else {
-      if (isDoubled(key.value.zone, domain))
-        findings.push(
-          at(
-            entry,
-            'warning',
-            'doubled',
-            `key ${record.name} is one for ${key.value.zone}`,
-            'is the final dot missing?',
-          ),
-        );
-      const same = byName.get(record.name.key) ?? { keys: [], from: entry, rdata: new Set<string>() };
-      byName.set(record.name.key, same);
-      const octetsOfKey = rdataKey(record.type, record.rdata);
-      if (same.rdata.has(octetsOfKey)) {
-        findings.push(
-          at(entry, 'warning', 'duplicate', `key ${record.name} stands here again, see line ${same.from.line}`),
-        );
-      } else {
-        same.rdata.add(octetsOfKey);
-        same.keys.push(key.value);
-        if (same.keys.length > 1)
-          findings.push(
-            at(
-              entry,
-              'error',
-              'key-once',
-              `a second key ${record.name}; the first is in line ${same.from.line}`,
-              'keep one: neither is used',
-            ),
-          );
-      }
-    }
-  }
-  findings.sort(byPlace);
-  return { keys: [...byName.values()].flatMap(({ keys }) => (keys.length === 1 ? keys : [])), findings };
+function* recordsOf(entries: readonly FileRecord[]): Generator<ResourceRecord, void, undefined> {
+  for (const { record } of entries) yield record;
 }
 
-function fromFault(fault: FileFault): FileFinding {
-  const { severity, kind, line, column, what, hint } = fault;
-  return { severity, rule: kind, line, column, what, ...(hint === undefined ? {} : { hint }) };
+function findingsOf(zone: Zone, isReadable: boolean): readonly Finding[] {
+  const findings = checkZone(zone);
+  return isReadable ? findings : findings.filter(({ rule }) => !ABSENCE.has(rule));
 }
 
-function at(
-  entry: FileRecord,
-  severity: FileFinding['severity'],
-  rule: string,
-  what: string,
-  hint?: string,
-): FileFinding {
-  return { severity, rule, line: entry.line, column: entry.column, what, ...(hint === undefined ? {} : { hint }) };
-}
-
-function byPlace(a: FileFinding, b: FileFinding): number {
-  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+function secondSoa(entry: FileRecord, first: FileRecord): FileFinding {
+  return at(entry, 'error', 'soa-once', `a second SOA record; the first is in line ${first.line}`, 'keep one');
 }
 
 /** The SOA records of the apex that differ from each other. */
@@ -211,7 +83,7 @@ function apexSoas(inside: readonly FileRecord[], origin: Name): readonly FileRec
   return [...soas.values()];
 }
 
-function withoutSoa(inside: readonly FileRecord[], faults: readonly FileFault[], origin: Name): readonly FileFinding[] {
+function withoutSoa(inside: readonly FileRecord[], isReadable: boolean, origin: Name): readonly FileFinding[] {
   const misplaced = inside.filter(({ record }) => record.type === TYPE.SOA);
   if (misplaced.length > 0)
     return misplaced.map((entry) =>
@@ -224,7 +96,7 @@ function withoutSoa(inside: readonly FileRecord[], faults: readonly FileFault[],
       ),
     );
   // It may stand in a line that could not be read.
-  if (faults.length > 0) return [];
+  if (!isReadable) return [];
   const hint = `add \`@ SOA ns hostmaster 1 16384 2048 1048576 300\``;
   return [{ severity: 'error', rule: 'soa-missing', line: 1, column: 1, what: `no SOA record for ${origin}`, hint }];
 }
@@ -312,6 +184,7 @@ const RRSIG = 46;
 
 /** Findings about names and types, at the first line of that name and type, or else of that name. */
 function located(found: readonly Finding[], inside: readonly FileRecord[]): readonly FileFinding[] {
+  if (found.length === 0) return [];
   const wanted = new Set(found.map(({ name }) => name.key));
   const places = new Map<string, FileRecord>();
   for (const entry of inside) {
@@ -330,11 +203,4 @@ function located(found: readonly Finding[], inside: readonly FileRecord[]): read
       ...(hint === undefined ? {} : { hint }),
     };
   });
-}
-
-/** `mirage.mirage.` in the keys of `mirage.`: the sign of a missing final dot. */
-function isDoubled(zone: Name, domain: Name): boolean {
-  if (domain.isRoot) return false;
-  const doubled = domain.rebase(Name.root, domain);
-  return doubled.ok && zone.isSubdomainOf(doubled.value);
 }

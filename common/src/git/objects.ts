@@ -100,7 +100,8 @@ export class ObjectStore {
         gitdir: join(this.#folder, '..'),
         filepath: file,
       });
-    } catch {
+    } catch (error) {
+      if (/^E[A-Z]+$/.test(systemCode(error) ?? '')) throw error; // the disk, not the pack
       throw new Failure('corrupt', 'the remote sent a pack that cannot be indexed');
     }
     const isSmall = octets.readUInt32BE(8) <= UNPACK_LIMIT && octets.length <= UNPACK_OCTETS;

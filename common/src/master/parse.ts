@@ -150,6 +150,14 @@ class FileParser {
     if (lexer.fault !== undefined) {
       this.#recoverOwner();
       this.#fault(lexer.fault.kind, lexer.fault.at, lexer.fault.what, lexer.fault.hint);
+    } else if (this.#text.startsWith(ORDER_MARK, start)) {
+      // Were the entries before it removed, it would stand at the beginning and mean nothing.
+      this.#fault(
+        'syntax',
+        start,
+        'an octet order mark that is not at the beginning of the file',
+        'remove the three octets EF BB BF',
+      );
     } else if (end - start > this.#limits.entryOctets && lexer.count > 0) {
       this.#fault('limit', start, `an entry of more than ${this.#limits.entryOctets} octets`);
     } else if (lexer.count === 0) entry = { kind: 'blank', start, end, line: this.#line };
@@ -191,7 +199,7 @@ class FileParser {
     if (lexer.count !== 2 || lexer.isQuoted(1)) {
       return this.#fault(
         'directive',
-        lexer.starts[2] ?? at,
+        lexer.count > 2 ? lexer.starts[2]! : at,
         `${directive} takes one ${directive === '$TTL' ? 'TTL' : 'domain name'}`,
       );
     }
@@ -299,12 +307,8 @@ class FileParser {
       const hint = isDirective
         ? 'directives begin in column one'
         : (ownerHint ?? 'other types are written TYPEnnn with \\# LENGTH HEX');
-      return this.#fault(
-        'syntax',
-        at,
-        `${this.#isSecret ? 'a word' : this.#quote(header.type).trimStart()} that is no record type`,
-        hint,
-      );
+      const what = this.#isSecret ? 'a word that is' : `${this.#quote(header.type).trimStart()} is`;
+      return this.#fault('syntax', at, `${what} no record type`, hint);
     }
     if (isMetaType(type)) return this.#fault('syntax', at, `${printType(type)} is no type of a record in a zone`);
     return type;
@@ -336,6 +340,7 @@ class FileParser {
   #place(at: number): { line: number; column: number } {
     let line = this.#line;
     let lineStart = this.#lexer.start;
+    if (at < this.#lexer.firstLineEnd) return { line, column: at - lineStart + 1 };
     for (;;) {
       const next = this.#text.indexOf('\n', lineStart);
       if (next < 0 || next >= at) break;

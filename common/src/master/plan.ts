@@ -126,15 +126,13 @@ class Planner implements EditPlan {
       settled.add(key);
     }
     for (const key of [...settled, ...isUniform.keys()]) added.delete(key);
-    for (const entry of free) {
-      const [next] = added;
+    const rest = [...added.values()];
+    for (const [i, entry] of free.entries()) {
+      const next = rest[i];
       if (next === undefined) this.dropped.add(entry);
-      else {
-        this.replaced.set(entry, next[1]);
-        added.delete(next[0]);
-      }
+      else this.replaced.set(entry, next);
     }
-    return [...added.values()];
+    return rest.slice(free.length);
   }
 
   #record(entry: number): ResourceRecord {

@@ -12,8 +12,9 @@ import { fail, ok, type Result } from '../result.ts';
 import { type Peer, peerOf, printPeer } from './address.ts';
 import { Alarm } from './alarm.ts';
 import type { ServeFault } from './fault.ts';
-import { Framer, frame } from './framing.ts';
+import { Framer, MAX_MESSAGE_OCTETS } from './framing.ts';
 import type { Limits } from './limits.ts';
+import { Output } from './output.ts';
 
 /** A request of ours over a connection got no response. */
 export interface RequestFault {
@@ -26,7 +27,10 @@ export interface Connection {
   readonly local: Peer;
   /** Resolves when the connection is gone, whoever ended it. Never rejects. */
   readonly closed: Promise<void>;
-  /** Sends a message of at most 65535 octets. Resolves when there is room for another one: with `false` when it is closed. */
+  /**
+   * Sends a message of at most 65535 octets (a larger one is a bug, and costs the connection). Resolves when there is room for
+   * another one: with `false` when it is closed. Never rejects.
+   */
   send(octets: Uint8Array): Promise<boolean>;
   /** Sends a request of ours and waits for the response with its ID, at most `timeout` ms. The response is not verified. */
   request(octets: Uint8Array, timeout: number): Promise<Result<Uint8Array, RequestFault>>;
@@ -69,10 +73,8 @@ export class FramedConnection implements Connection {
   readonly #framer = new Framer();
   readonly #receivers = new Map<number, Receiver>();
   readonly #waits: Readonly<Record<Wait, Alarm>>;
-  readonly #stalled: Alarm;
-  readonly #owing: Alarm;
+  readonly #output: Output;
   #waiting: Wait | undefined;
-  #room: ((isOpen: boolean) => void)[] = [];
   #inFlight = 0;
   #holds = 0;
   #hasReceived = false;
@@ -94,8 +96,8 @@ export class FramedConnection implements Connection {
       message: new Alarm(limits.tcpMessage, close),
       idle: new Alarm(limits.tcpIdle, close),
     };
-    this.#stalled = new Alarm(limits.tcpStalled, () => this.#drop(`took nothing for ${limits.tcpStalled} ms`));
-    this.#owing = new Alarm(limits.tcpOwedTime, () => this.#drop(`left more than ${limits.tcpOwed} octets waiting`));
+    const drop = (why: string): void => this.#drop(why);
+    this.#output = new Output(socket, limits, () => this.#pump(), drop);
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#end();
@@ -134,13 +136,14 @@ export class FramedConnection implements Connection {
   }
 
   async send(octets: Uint8Array): Promise<boolean> {
-    const framed = frame(octets);
-    if (this.isClosed || !this.#socket.writable) return false;
-    const hasRoom = this.#socket.write(framed, () => this.#sent());
-    this.#stalled.start();
-    if (this.#isOwingTooMuch) this.#owing.start();
+    if (this.isClosed) return false;
+    if (octets.length > MAX_MESSAGE_OCTETS) {
+      this.#breakOff(new RangeError(`a message of ${octets.length} octets is too large to be sent`));
+      return false;
+    }
+    const room = this.#output.send(octets);
     this.#arm(false);
-    return hasRoom || new Promise((resolve) => this.#room.push(resolve));
+    return room;
   }
 
   async request(octets: Uint8Array, timeout: number): Promise<Result<Uint8Array, RequestFault>> {
@@ -207,16 +210,12 @@ export class FramedConnection implements Connection {
     this.#socket.destroy();
   }
 
-  get #isOwingTooMuch(): boolean {
-    return this.#socket.writableLength > this.#options.limits.tcpOwed;
-  }
-
   get #isBlocked(): boolean {
-    return this.#holds > 0 || this.#inFlight >= this.#options.limits.tcpInFlight || this.#isOwingTooMuch;
+    return this.#holds > 0 || this.#inFlight >= this.#options.limits.tcpInFlight || this.#output.isTooMuch;
   }
 
   get #isBusy(): boolean {
-    return this.#isBlocked || this.#inFlight > 0 || this.#socket.writableLength > 0 || this.#receivers.size > 0;
+    return this.#isBlocked || this.#inFlight > 0 || !this.#output.isEmpty || this.#receivers.size > 0;
   }
 
   /** Hands on all messages that have come, as long as nothing blocks; what they are answered with at once is sent together. */
@@ -250,52 +249,38 @@ export class FramedConnection implements Connection {
   }
 
   #handOn(message: Uint8Array): void {
-    const failed = (error: unknown): void => {
-      const what = error instanceof Error ? error.message : String(error);
-      this.#options.onFault({ kind: 'receiver', what, peer: this.peer });
-      this.close();
-    };
     try {
       const later = this.#options.receive(message, this);
       if (later === undefined) return;
       this.#inFlight++;
-      later.catch(failed).finally(() => {
-        this.#inFlight--;
-        if (!this.isClosed) this.#pump();
-      });
+      later
+        .catch((error: unknown) => this.#breakOff(error))
+        .finally(() => {
+          this.#inFlight--;
+          if (!this.isClosed) this.#pump();
+        });
     } catch (error) {
-      failed(error);
+      this.#breakOff(error);
     }
   }
 
-  /** One message, or several sent together, went to the kernel, or never will. */
-  #sent(): void {
-    if (this.#socket.destroyed) return;
-    if (this.#socket.writableLength === 0) this.#stalled.stop();
-    else this.#stalled.restart();
-    if (!this.#isOwingTooMuch) this.#owing.stop();
-    if (!this.#socket.writableNeedDrain) this.#giveRoom(true);
-    this.#pump();
-  }
-
-  #giveRoom(isOpen: boolean): void {
-    const waiting = this.#room;
-    this.#room = [];
-    for (const resolve of waiting) resolve(isOpen);
+  /** A bug on our side costs the connection, not the process. */
+  #breakOff(error: unknown): void {
+    const what = error instanceof Error ? error.message : String(error);
+    this.#options.onFault({ kind: 'receiver', what, peer: this.peer });
+    this.close();
   }
 
   /** The peer sends no more: what it asked is answered, what it was asked never will be. */
   #finish(): void {
     for (const receiver of [...this.#receivers.values()]) receiver.end();
-    if (this.#inFlight === 0 && this.#socket.writableLength === 0) this.close();
+    if (this.#inFlight === 0 && this.#output.isEmpty) this.close();
   }
 
   #end(): void {
     this.#isClosing = true;
     this.#stopWaiting();
-    this.#stalled.stop();
-    this.#owing.stop();
-    this.#giveRoom(false);
+    this.#output.end();
     for (const receiver of [...this.#receivers.values()]) receiver.end();
     this.#receivers.clear();
   }

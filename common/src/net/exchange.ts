@@ -29,7 +29,7 @@ export interface ExchangeOptions {
   readonly key?: TsigKey;
   /** `auto` unless given: UDP, and TCP for a truncated reply or a request larger than what UDP carries unfragmented. */
   readonly transport?: 'udp' | 'tcp' | 'auto';
-  /** ms a try; unless given, 2 000 over UDP, 10 000 over TCP. */
+  /** ms a try; unless given, 2 000 over UDP, 10 000 over TCP (for connecting, and again for the reply). */
   readonly timeout?: number;
   /** How often the request is sent; unless given, three times over UDP, once over TCP. */
   readonly tries?: number;
@@ -99,6 +99,8 @@ class Datagrams {
       this.#settle = resolve;
     });
     const { server, signal, source } = options;
+    // The types of Node do not tell that it is given an error where there is no way to the server.
+    const connected = (error?: unknown): void => (error ? this.#finish(fail(unreachable(server, error))) : this.#try());
     this.#socket = udpSocket(server.address);
     this.#socket.on('error', (error) => this.#finish(fail(unreachable(server, error))));
     this.#socket.on('message', (octets, from) => {
@@ -108,7 +110,7 @@ class Datagrams {
     signal?.addEventListener('abort', this.#abort);
     this.#socket.bind({ port: 0, exclusive: true, ...(source === undefined ? {} : { address: source }) }, () => {
       // Only a connected socket hears that the port is closed, and nothing from strangers.
-      if (!this.#isSettled) this.#socket.connect(server.port, server.address, () => this.#try());
+      if (!this.#isSettled) this.#guard(() => this.#socket.connect(server.port, server.address, connected));
     });
   }
 
@@ -126,9 +128,20 @@ class Datagrams {
   }
 
   #send(): void {
-    this.#socket.send(this.#request.octets, (error) => {
-      if (error !== null) this.#finish(fail(unreachable(this.#options.server, error)));
-    });
+    this.#guard(() =>
+      this.#socket.send(this.#request.octets, (error) => {
+        if (error !== null) this.#finish(fail(unreachable(this.#options.server, error)));
+      }),
+    );
+  }
+
+  /** Node throws for a port or an address that cannot be. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#finish(fail(unreachable(this.#options.server, error)));
+    }
   }
 
   #take(octets: Uint8Array): void {

@@ -61,6 +61,8 @@ export function codeOf(error: unknown): string {
 const SYSTEM_TEXT: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'the port is in use',
+  ERR_INVALID_IP_ADDRESS: 'the local address is not an IP address',
+  ERR_SOCKET_BAD_PORT: 'not a port',
   EADDRNOTAVAIL: 'this machine does not have the address',
   EAFNOSUPPORT: 'this machine does not have the address family',
   ECONNREFUSED: 'connection refused',

@@ -2,7 +2,7 @@
  * A name server's sockets: UDP and TCP on each address and one port (RFC 7766 5: both are required), all of them or none.
  */
 import { fail, ok, type Result } from '../result.ts';
-import { type Peer, peerOf } from './address.ts';
+import type { Peer } from './address.ts';
 import type { Connection } from './connection.ts';
 import type { ListenFault, ServeFault } from './fault.ts';
 import { type Limits, limitsWith } from './limits.ts';
@@ -43,46 +43,58 @@ const PORT_TRIES = 20;
 
 const isFamilyMissing = ({ code }: ListenFault): boolean => code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
 
+interface Bound {
+  readonly udp: UdpServer;
+  readonly tcp: TcpServer;
+}
+
+async function bindOne(
+  address: string,
+  port: number,
+  options: ListenOptions,
+  limits: Limits,
+  admission: Admission,
+): Promise<Result<Bound, ListenFault>> {
+  const { receiveUdp, receiveTcp, onFault, listenUdp: bindUdp = listenUdp } = options;
+  const tcp = await listenTcp({ address, port, limits, admission, receive: receiveTcp, onFault });
+  if (!tcp.ok) return tcp;
+  const receiveBuffer = limits.udpReceiveBuffer;
+  const samePort = tcp.value.peer.port;
+  const udp = await bindUdp({ address, port: samePort, receive: receiveUdp, onFault, receiveBuffer });
+  if (udp.ok) return ok({ udp: udp.value, tcp: tcp.value });
+  await tcp.value.close();
+  return udp;
+}
+
 async function bindAll(options: ListenOptions): Promise<Result<Listening, ListenFault>> {
-  const { addresses = ANY_ADDRESS, receiveUdp, receiveTcp, onFault } = options;
+  const { addresses = ANY_ADDRESS } = options;
   const limits = limitsWith(options.limits);
   const admission = new Admission(limits);
-  const udp: UdpServer[] = [];
-  const tcp: TcpServer[] = [];
+  const all: Bound[] = [];
   let { port } = options;
+  let missing: ListenFault | undefined;
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closing ??= Promise.all([...udp, ...tcp].map((server) => server.close())).then(() => undefined);
+    closing ??= Promise.all(all.flatMap(({ udp, tcp }) => [udp.close(), tcp.close()])).then(() => undefined);
     return closing;
   };
-  let skipped: ListenFault | undefined;
   for (const address of addresses) {
-    const stream = await listenTcp({ address, port, limits, admission, receive: receiveTcp, onFault });
-    if (!stream.ok) {
-      if (options.addresses === undefined && isFamilyMissing(stream.fault)) {
-        skipped = stream.fault;
-        continue;
-      }
+    const bound = await bindOne(address, port, options, limits, admission);
+    if (bound.ok) {
+      all.push(bound.value);
+      port = bound.value.tcp.peer.port;
+    } else if (options.addresses === undefined && isFamilyMissing(bound.fault)) missing = bound.fault;
+    else {
       await close();
-      return stream;
+      return bound;
     }
-    tcp.push(stream.value);
-    port = stream.value.peer.port;
-    const bind = options.listenUdp ?? listenUdp;
-    const receiveBuffer = limits.udpReceiveBuffer;
-    const datagrams = await bind({ address, port, receive: receiveUdp, onFault, receiveBuffer });
-    if (!datagrams.ok) {
-      await close();
-      return datagrams;
-    }
-    udp.push(datagrams.value);
   }
-  if (tcp.length === 0 && skipped !== undefined) return fail(skipped);
+  if (all.length === 0 && missing !== undefined) return fail(missing);
   return ok({
     port,
-    peers: tcp.map(({ peer }) => peerOf(peer.address, port)),
-    udp,
-    tcp,
+    peers: all.map(({ tcp }) => tcp.peer),
+    udp: all.map(({ udp }) => udp),
+    tcp: all.map(({ tcp }) => tcp),
     get connectionCount() {
       return admission.total;
     },
@@ -90,6 +102,7 @@ async function bindAll(options: ListenOptions): Promise<Result<Listening, Listen
   });
 }
 
+/** Binds. Faults: the first address that cannot be bound; nothing stays bound then. */
 export async function listen(options: ListenOptions): Promise<Result<Listening, ListenFault>> {
   for (let left = PORT_TRIES; ; left--) {
     const bound = await bindAll(options);

@@ -4,7 +4,7 @@
  * Always holds: a message is given to the caller only once it is verified, where there is a key; `close` and the signal end
  * everything that waits.
  */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { fail, ok, type Result } from '../result.ts';
 import type { Message } from '../wire/message.ts';
 import type { TsigKey } from '../wire/tsig.ts';
@@ -148,13 +148,27 @@ class ClientStream implements Stream {
   }
 }
 
+/** Begins to connect. Node throws for a port or an address that cannot be. */
+function dial(server: Peer, source: string | undefined): Result<Socket, ExchangeFault> {
+  const local = source === undefined ? {} : { localAddress: source };
+  try {
+    return ok(connect({ host: server.address, port: server.port, ...local, allowHalfOpen: true, noDelay: true }));
+  } catch (error) {
+    return fail(unreachable(server, error));
+  }
+}
+
 /** Connects. The stream is the caller's to close. */
 export function openStream(options: StreamOptions): Promise<Result<Stream, ExchangeFault>> {
   const { server, timeout = TCP_TIMEOUT_MS, signal, source, receive, onFault = () => undefined } = options;
   if (signal?.aborted === true) return Promise.resolve(fail(aborted(server)));
   return new Promise((resolve) => {
-    const local = source === undefined ? {} : { localAddress: source };
-    const socket = connect({ host: server.address, port: server.port, ...local, allowHalfOpen: true, noDelay: true });
+    const dialled = dial(server, source);
+    if (!dialled.ok) {
+      resolve(dialled);
+      return;
+    }
+    const socket = dialled.value;
     const abort = (): void => {
       socket.destroy();
       resolve(fail(aborted(server)));

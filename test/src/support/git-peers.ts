@@ -152,9 +152,9 @@ export async function startSshd(options: { readonly authorizedKeys: readonly str
   };
 }
 
-/** `git daemon` with pushing allowed, for all repositories below `root`. */
-export async function startGitDaemon(root: string): Promise<Peer> {
-  const port = await freePort(HOST);
+/** `git daemon` with pushing allowed, for all repositories below `root`; on a free port unless given. */
+export async function startGitDaemon(root: string, wantedPort?: number): Promise<Peer> {
+  const port = wantedPort ?? (await freePort(HOST));
   const args = [
     'daemon',
     '--reuseaddr',

@@ -70,7 +70,8 @@ export const startNamespace = async (owner: Owner, addresses: readonly string[])
   return {
     enter: (command, commandArgs) => [
       'nsenter',
-      ['--target', `${holder.pid}`, ...user, '--net', '--mount', '--', command, ...commandArgs],
+      // Not its mount namespace: entering that would change the working folder to /.
+      ['--target', `${holder.pid}`, ...user, '--net', '--', command, ...commandArgs],
     ],
   };
 };

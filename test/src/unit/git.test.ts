@@ -656,13 +656,23 @@ testWith(test, ['git'])(
   },
 );
 
-testWith(test, ['git'])('http: a push that is never answered ends as unknown, not as a mere time-out', async (t) => {
+testWith(test, ['git'])('http: a push that is ended before it is answered is of unknown outcome', async (t) => {
   const path = await newRepository();
-  const { port } = await serve(t, { intercept: (request) => request.method === 'POST' });
-  const store = await connected(t, `http://127.0.0.1:${port}${path.slice(root.length)}`, { timeout: 200 });
+  let isAsked = false;
+  const { port } = await serve(t, {
+    intercept: (request) => {
+      isAsked ||= request.method === 'POST';
+      return request.method === 'POST';
+    },
+  });
+  const url = `http://127.0.0.1:${port}${path.slice(root.length)}`;
+  const store = await connected(t, url);
   const first = must(await store.commit(undefined, change({ mirage: 'x' })));
-  faultOf(t, await store.push(undefined, first), 'unknown');
-  t.is(must(await store.fetch()), undefined);
+  const pushed = store.push(undefined, first);
+  await until(() => isAsked);
+  await store.close();
+  faultOf(t, await pushed, 'unknown');
+  t.is(must(await (await connected(t, url)).fetch()), undefined);
 });
 
 test('http: servers that do not speak git, or lie, give faults and end nothing', async (t) => {
@@ -738,15 +748,39 @@ test('every form of a remote is understood', (t) => {
 });
 
 test('no text makes parsing a remote, a key or a pin throw, and what is accepted can be described', (t) => {
-  const pieces = fc.constantFrom('ssh://', 'https://', 'git://', 'file://', '@', ':', '#', '/', '[', ']', '~', '%', 'h', '::1', '..', ' ', '\0');
+  const pieces = fc.constantFrom(
+    'ssh://',
+    'https://',
+    'git://',
+    'file://',
+    '@',
+    ':',
+    '#',
+    '/',
+    '[',
+    ']',
+    '~',
+    '%',
+    'h',
+    '::1',
+    '..',
+    ' ',
+    '\0',
+  );
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.array(pieces, { maxLength: 8 }).map((parts) => parts.join(''))), (text) => {
-      const parsed = parseRemote(text);
-      if (parsed.ok) t.is(typeof describeRemote(parsed.value), 'string');
-      else t.is(parsed.fault.kind, 'usage');
-      parseSshKey(text);
-      parseHostKeyPin(text);
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(pieces, { maxLength: 8 }).map((parts) => parts.join('')),
+      ),
+      (text) => {
+        const parsed = parseRemote(text);
+        if (parsed.ok) t.is(typeof describeRemote(parsed.value), 'string');
+        else t.is(parsed.fault.kind, 'usage');
+        parseSshKey(text);
+        parseHostKeyPin(text);
+      },
+    ),
   );
 });
 

@@ -178,7 +178,7 @@ test('all faults of a file are reported in one run, each with its place', (t) =>
     '1:3 owner: a line that begins with a blank before any owner name',
     "2:5 rdata: '10.0.0.256' is no IPv4 address",
     '3:3 syntax: class CH: zones are of class IN only',
-    "4:3 syntax: 'FOO' that is no record type",
+    "4:3 syntax: 'FOO' is no record type",
     "5:3 ttl: the TTL '2147483648' is no number of 0..2147483647",
     '6:1 directive: $INCLUDE is not supported',
     '7:1 directive: $GENERATE is not supported',
@@ -210,6 +210,20 @@ test('NUL and control characters outside quotes are faults, within quotes contro
     '4:2 syntax: a control character (octet 13)',
   ]);
   t.deepEqual(lines('a 1 TXT "x\x07\ty"\n'), ['a 1 IN TXT "x\\007\\009y"']);
+});
+
+test('a directive without its value is reported where it stands', (t) => {
+  t.deepEqual(places('a TXT b c\n$TTL\n$ORIGIN\n'), [
+    '2:1 directive: $TTL takes one TTL',
+    '3:1 directive: $ORIGIN takes one domain name',
+  ]);
+});
+
+test('an octet order mark is passed over at the beginning of a file only', (t) => {
+  t.deepEqual(lines('\ufeffa 1 A 10.0.0.1\n'), ['a 1 IN A 10.0.0.1']);
+  t.deepEqual(places('a A 10.0.0.1\n\ufeff@ NS a\n'), [
+    '2:1 syntax: an octet order mark that is not at the beginning of the file',
+  ]);
 });
 
 test('a type written in column one gets a hint', (t) => {

@@ -11,14 +11,14 @@ import { Name } from '@zonewright/common/name';
 import { clientOf, type Peer, parsePeer, peerOf, printPeer } from '@zonewright/common/net/address';
 import type { Connection } from '@zonewright/common/net/connection';
 import { exchange } from '@zonewright/common/net/exchange';
-import type { ServeFault } from '@zonewright/common/net/fault';
+import { listenFault, type ServeFault } from '@zonewright/common/net/fault';
 import { Framer, frame } from '@zonewright/common/net/framing';
 import { LIMITS, type Limits, limitsWith } from '@zonewright/common/net/limits';
 import { type Listening, type ListenOptions, listen } from '@zonewright/common/net/listen';
 import { openStream, type Stream, type StreamOptions } from '@zonewright/common/net/stream';
 import { listenTcp } from '@zonewright/common/net/tcp';
 import { type ListenUdp, listenUdp } from '@zonewright/common/net/udp';
-import type { Result } from '@zonewright/common/result';
+import { fail, type Result } from '@zonewright/common/result';
 import { OPCODE, RCODE, TSIG_ERROR } from '@zonewright/common/wire/code';
 import { decodeMessage, emptyMessage, encodeMessage, type Message, responseTo } from '@zonewright/common/wire/message';
 import { refuse, sign, TSIG_ALGORITHMS, type TsigKey, tsigKey } from '@zonewright/common/wire/tsig';
@@ -331,6 +331,22 @@ test('by default all addresses are bound, and a second server is told who is in 
   t.is(fault.port, server.port);
 });
 
+testSix('a machine without IPv6 is no fault by default, and is one where IPv6 is asked for', async (t) => {
+  const without: ListenUdp = (options) =>
+    options.address === '::'
+      ? Promise.resolve(fail(listenFault('EAFNOSUPPORT', { address: '::', port: options.port }, 'udp')))
+      : listenUdp(options);
+  const options = { receiveUdp: () => undefined, receiveTcp: () => undefined, onFault: () => undefined, port: 0 };
+  const server = good(await listen({ ...options, listenUdp: without }));
+  t.deepEqual(
+    server.peers.map(({ address }) => address),
+    ['0.0.0.0'],
+  );
+  await server.close();
+  const fault = faultOf(await listen({ ...options, listenUdp: without, addresses: ['0.0.0.0', '::'] }));
+  t.deepEqual([fault.code, fault.address], ['EAFNOSUPPORT', '::']);
+});
+
 test('either all addresses are bound or none', async (t) => {
   const taken = createSocket('udp4');
   t.teardown(() => taken.close());
@@ -591,6 +607,14 @@ test('a reset in the middle of a reply ends the connection and nothing else', as
   next.resetAndDestroy();
 });
 
+test('a message of ours that is too large costs its connection only', async (t) => {
+  const server = await start(t, { receiveTcp: (_octets, connection) => void connection.send(new Uint8Array(65_536)) });
+  const { socket, closed } = await dial(t, server.port);
+  socket.write(frame(wire(query())));
+  await closed;
+  t.is(server.faults[0]!.what, 'a message of 65536 octets is too large to be sent');
+});
+
 test('a receiver that throws or rejects costs its connection only', async (t) => {
   const server = await start(t, {
     receiveTcp: (octets) => {
@@ -749,8 +773,24 @@ test('silence, a closed port, a closed connection and an abort are told apart', 
     t.is(faultOf(await waiting).kind, 'aborted');
     t.is(faultOf(await exchange({ server, message: query(), transport, signal: abort.signal })).kind, 'aborted');
   }
-  const fault = faultOf(await exchange({ server: silent, message: query(), source: '192.0.2.1', timeout: 50 }));
-  t.is(fault.kind, 'unreachable');
+});
+
+test('what cannot be reached at all is a fault over both transports', async (t) => {
+  const server = peerOf('127.0.0.1', 53);
+  for (const transport of ['udp', 'tcp'] as const) {
+    for (const impossible of [
+      { server, source: '192.0.2.1' },
+      { server, source: '::1' },
+      { server, source: 'localhost' },
+      { server: peerOf('127.0.0.1', 0) },
+      { server: peerOf('127.0.0.1', 65_536) },
+      { server: peerOf('255.255.255.255', 53) },
+      { server: peerOf('fe80::1', 53) },
+    ]) {
+      const fault = faultOf(await exchange({ message: query(), transport, timeout: 5_000, ...impossible }));
+      t.is(fault.kind, 'unreachable', `${transport} ${JSON.stringify(impossible)}`);
+    }
+  }
 });
 
 test('an RCODE is no fault, and an error without its question is a reply', async (t) => {

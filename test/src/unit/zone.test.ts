@@ -112,6 +112,8 @@ test('the closest encloser is the deepest name that exists', (t) => {
     ['b.c', 'b.c'],
     ['z.y.b.c', 'b.c'],
     ['zz.c', 'c'],
+    ['\\000.b.c', 'b.c'],
+    ['x.\\000.w', 'w'],
     ['b.b.c', 'b.c'],
     ['q.w', 'w'],
     ['q.q.w', 'w'],

@@ -1,0 +1,96 @@
+/**
+ * The addresses of a zone's name servers (its NS records), found through the resolver of the system, or by asking one server.
+ * That server's additional records count, then its answers; the addresses of names that it does not know come from the system.
+ */
+import { lookup, resolveNs } from 'node:dns/promises';
+import type { Name } from '@zonewright/common/name';
+import { canonicalAddress, type Peer } from '@zonewright/common/net/address';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { CLASS } from '@zonewright/common/rr/class';
+import { printIpv4, printIpv6 } from '@zonewright/common/rr/encoding';
+import { targetOf } from '@zonewright/common/rr/rdata';
+import type { ResourceRecord } from '@zonewright/common/rr/record';
+import { TYPE } from '@zonewright/common/rr/type';
+import { OPCODE } from '@zonewright/common/wire/code';
+import { emptyMessage } from '@zonewright/common/wire/message';
+import { ask, EDNS, type Reply, refusal } from './server.ts';
+import { plainName } from './words.ts';
+
+const HINT = 'name the servers with --server';
+
+/** All addresses of all name servers of the zone, each once, with `port`. `via`: whom to ask. */
+export async function findServers(zone: Name, port: number, via?: Peer): Promise<Result<readonly Peer[], Fault>> {
+  const found = via === undefined ? await fromSystem(zone) : await fromServer(zone, via);
+  if (!found.ok) return found;
+  const addresses = [...new Set(found.value.map(canonicalAddress))];
+  if (addresses.length > 0) return ok(addresses.map((address) => ({ address, port })));
+  return fail({ kind: 'unreachable', what: `no name server of ${zone} has an address`, hint: HINT });
+}
+
+async function addressesOf(host: string): Promise<readonly string[]> {
+  try {
+    return (await lookup(host, { all: true })).map(({ address }) => address);
+  } catch {
+    // A name server without address is for the others to make good for.
+    return [];
+  }
+}
+
+async function fromSystem(zone: Name): Promise<Result<readonly string[], Fault>> {
+  try {
+    const hosts = await resolveNs(plainName(zone));
+    return ok((await Promise.all(hosts.map(addressesOf))).flat());
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return fail({
+      kind: 'unreachable',
+      what: `the name servers of ${zone} cannot be found: ${code ?? 'unknown'}`,
+      hint: HINT,
+    });
+  }
+}
+
+function question(server: Peer, name: Name, type: number): Promise<Result<Reply, Fault>> {
+  const message = {
+    ...emptyMessage(0, OPCODE.QUERY),
+    rd: true,
+    questions: [{ name, type, class: CLASS.IN }],
+    edns: EDNS,
+  };
+  return ask([server], { message, transport: 'auto' });
+}
+
+function addressesIn(records: readonly ResourceRecord[], host: Name): readonly string[] {
+  const own = records.filter(({ name }) => name.equals(host));
+  return own.flatMap(({ type, rdata }) =>
+    type === TYPE.A ? [printIpv4(rdata)] : type === TYPE.AAAA ? [printIpv6(rdata)] : [],
+  );
+}
+
+async function fromServer(zone: Name, server: Peer): Promise<Result<readonly string[], Fault>> {
+  const reply = await question(server, zone, TYPE.NS);
+  if (!reply.ok) return reply;
+  const { answers, additionals } = reply.value.message;
+  const hosts = answers
+    .filter(({ type, name }) => type === TYPE.NS && name.equals(zone))
+    .map(({ type, rdata }) => targetOf(type, rdata));
+  if (hosts.length === 0) {
+    return fail(
+      refusal(reply.value, 'question for the name servers') ?? {
+        kind: 'refused',
+        what: `there are no name servers of ${zone}`,
+        hint: HINT,
+      },
+    );
+  }
+  const addresses = await Promise.all(
+    hosts.map(async (host) => {
+      const given = addressesIn(additionals, host);
+      if (given.length > 0) return given;
+      const replies = await Promise.all([TYPE.A, TYPE.AAAA].map((type) => question(server, host, type)));
+      const answered = replies.flatMap((it) => (it.ok ? addressesIn(it.value.message.answers, host) : []));
+      return answered.length > 0 ? answered : addressesOf(plainName(host));
+    }),
+  );
+  return ok(addresses.flat());
+}

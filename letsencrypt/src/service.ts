@@ -1,0 +1,110 @@
+/**
+ * The ACME secondary as a process: a replica of the key's zone and of all zones below it, the issuer that acts on them, and the
+ * status page. It opens no DNS port: it asks, and is told of changes on a connection that it keeps open itself.
+ */
+import { hostname } from 'node:os';
+import { type Key, KeyTable } from '@zonewright/common/authority/key';
+import type { Authority } from '@zonewright/common/authority/receive';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import { type Peer, printPeer } from '@zonewright/common/net/address';
+import { type Fault, ok, type Result } from '@zonewright/common/result';
+import type { Endpoint } from '@zonewright/common/service/endpoint';
+import type { ExitCode } from '@zonewright/common/service/exit';
+import { startHttp } from '@zonewright/common/service/http';
+import { runService } from '@zonewright/common/service/lifecycle';
+import type { ProcessLog } from '@zonewright/common/service/log';
+import { createMetrics } from '@zonewright/common/service/metrics';
+import { startMonitor } from '@zonewright/common/service/monitor';
+import { Replica } from '@zonewright/common/service/replica';
+import { VERSION } from '@zonewright/common/service/version';
+import type { AcmeClient } from './acme.ts';
+import { DnsClient } from './dns.ts';
+import { Issuer } from './issuer.ts';
+import { METRICS } from './metrics.ts';
+
+export interface LetsencryptOptions {
+  /** An update key; what it covers is looked after. */
+  readonly key: Key;
+  readonly server: Peer;
+  /** URL of the ACME directory, to be shown. */
+  readonly directory: string;
+  readonly acme: AcmeClient;
+  readonly log: ProcessLog;
+  /** Local address to ask from. */
+  readonly source?: string;
+  readonly monitor?: Endpoint;
+  readonly http?: Endpoint;
+  report(fault: Fault): void;
+}
+
+/** Milliseconds: orders that are given up take their TXT records away. */
+const STOP_LIMIT = 20_000;
+
+/** Runs until a signal ends it. */
+export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
+  const { key, server, directory, acme, log, source } = options;
+  const metrics = createMetrics(METRICS);
+  const zones = new ZoneTable();
+  const authority: Authority = {
+    zones,
+    keys: new KeyTable([key]),
+    identity: { version: `Zonewright ${VERSION}`, id: hostname() },
+    isTransferOpen: false,
+    isPrimary: false,
+    historyOf: (origin) => replica.historyOf(origin),
+  };
+  const replica: Replica = new Replica({
+    sources: [{ key, primary: server, isHidden: true }],
+    authority,
+    log,
+    ...(source !== undefined && { source }),
+    onChange: (origin, zone) => issuer.changed(origin, zone),
+  });
+  const issuer: Issuer = new Issuer({
+    acme,
+    dns: new DnsClient({ server, key, ...(source !== undefined && { source }) }),
+    zones,
+    key,
+    port: server.port,
+    log,
+    metrics,
+    onPublished: () => replica.refreshAll(),
+  });
+  const closing: (() => Promise<void>)[] = [];
+
+  const ready = (): readonly string[] => {
+    const missing = replica.missing().map((zone) => `zone ${zone} has no data`);
+    return missing.length === 0 && zones.size === 0 ? ['there is no zone yet'] : missing;
+  };
+
+  const start = async (): Promise<Result<Readonly<Record<string, unknown>>, Fault>> => {
+    if (options.http !== undefined) {
+      const status = () => ({ directory, zones: replica.status(), certificates: issuer.status() });
+      const started = await startHttp({ endpoint: options.http, log, metrics, ready, status });
+      if (!started.ok) return started;
+      closing.push(() => started.value.close());
+    }
+    if (options.monitor !== undefined) {
+      const running = startMonitor({ endpoint: options.monitor, metrics, log, service: 'letsencrypt' });
+      closing.push(() => running.close());
+    }
+    replica.start();
+    return ok({ service: 'letsencrypt', primary: printPeer(server), zone: key.zone.toString(), directory });
+  };
+
+  const stop = async (): Promise<void> => {
+    await issuer.stop();
+    await replica.stop();
+    acme.close();
+    for (const close of closing) await close();
+  };
+
+  return runService({
+    log,
+    start,
+    stop,
+    hup: () => replica.refreshAll(),
+    report: options.report,
+    stopLimit: STOP_LIMIT,
+  });
+}

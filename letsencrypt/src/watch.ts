@@ -1,0 +1,155 @@
+/**
+ * What the ACME secondary has to do for a name: a pure function of what stands in the zone, what it remembers about the name,
+ * and the time. The rules:
+ *
+ * - One CSR, and no certificate that answers it and is not due: a certificate is ordered.
+ * - A certificate is due 14 days before its end, or when a third of its life is left, whichever is later.
+ * - A certificate that was issued and is not in the zone is published, not ordered again.
+ * - Certificates that are superseded, not readable, or not in the chain are taken out.
+ * - After a failure a name waits, longer each time; changes of the zone do not wake it, only another request does.
+ * - Several CSRs, or one that does not hold, are said and left alone.
+ *
+ * Times are milliseconds since 1970. Left out: ARI (RFC 9773), which has no say in when a certificate is due.
+ */
+import type { KeyScope } from '@zonewright/common/authority/key';
+import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
+import { type Certificate, chainFor, fits } from './certificate.ts';
+import { type Found, nameOfHost, type Posting, type PostingFault } from './posting.ts';
+import { type Issued, isEmptyChange, publication } from './publish.ts';
+
+/** What is remembered about a name as long as its request stays the same. */
+export interface Memory {
+  /** {@link Posting.id} of the request it is about. */
+  readonly id: string;
+  /** Something is under way for the name. */
+  readonly isBusy: boolean;
+  /** Failures since the last success. */
+  readonly failures: number;
+  /** Nothing is tried before. */
+  readonly notBefore: number;
+  /** Why it failed last. */
+  readonly reason?: string;
+  /** What the CA has issued last, be it published or not. */
+  readonly issued?: Issued;
+}
+
+/** What is to be done for a name. */
+export type Verdict =
+  | { readonly kind: 'unclear'; readonly fault: PostingFault }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'current'; readonly certificate: Certificate; readonly dueAt: number }
+  /** Nothing before `until`: after a failure, or because the zone does not show yet what was published. */
+  | { readonly kind: 'waiting'; readonly until: number }
+  | { readonly kind: 'publish'; readonly posting: Posting; readonly issued: Issued }
+  | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'new' | 'changed' | 'due' };
+
+const DAY = 86_400_000;
+const MARGIN = 14 * DAY;
+
+/** Delays after failures: from 1 to 2 minutes after the first, up to a day. */
+const BACKOFF: BackoffBounds = { base: 120_000, max: DAY };
+/** The longest Retry-After that is believed. */
+const MAX_RETRY_AFTER = 7 * DAY;
+/** How long a zone may take to show what was published before it is published again. */
+const SETTLE = 60_000;
+/** How long the copy of a zone may take to show that a request is gone. */
+const CATCH_UP = 5000;
+
+/** When a certificate is to be renewed. */
+export function dueAt({ notBefore, notAfter }: Pick<Certificate, 'notBefore' | 'notAfter'>): number {
+  return notAfter - Math.min(MARGIN, (notAfter - notBefore) / 3);
+}
+
+/** Does the certificate answer the request, and is not due? That it may begin a little later by our clock does not matter. */
+export function isGood(certificate: Certificate, csr: Posting['csr'], now: number): boolean {
+  const until = now + (certificate.notAfter - dueAt(certificate));
+  return fits(certificate, csr, { now: Math.max(now, certificate.notBefore), until });
+}
+
+/** Judges one name. `scope` is that of the service's key. */
+export function judge(found: Found, memory: Memory | undefined, scope: Pick<KeyScope, 'zone'>, now: number): Verdict {
+  if (memory?.isBusy === true) return { kind: 'busy' };
+  if (!found.posting.ok) return { kind: 'unclear', fault: found.posting.fault };
+  const posting = found.posting.value;
+  const foreign = posting.csr.hosts.find((host) => !nameOfHost(host).isSubdomainOf(scope.zone));
+  if (foreign !== undefined) {
+    const what = `the CSR asks for ${foreign}, which is not in ${scope.zone}`;
+    return { kind: 'unclear', fault: { kind: 'host', what, hint: 'the key of this service covers no other zone' } };
+  }
+  const known = memory?.id === posting.id ? memory : undefined;
+  const wanted = wantedAt(posting, known?.issued, now);
+  if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted))) {
+    return { kind: 'current', certificate: wanted.certificate, dueAt: dueAt(wanted.certificate) };
+  }
+  if (known !== undefined && now < known.notBefore) return { kind: 'waiting', until: known.notBefore };
+  if (wanted !== undefined) return { kind: 'publish', posting, issued: wanted };
+  const isDue = posting.certificates.some((one) => isGood(one, posting.csr, one.notBefore));
+  const why = isDue ? 'due' : posting.set.certificates.length > 0 ? 'changed' : 'new';
+  return { kind: 'order', posting, why };
+}
+
+/** The certificates that should stand there; `undefined` when none of those there are is good. */
+function wantedAt(posting: Posting, issued: Issued | undefined, now: number): Issued | undefined {
+  const known = issued === undefined ? [] : [issued.certificate];
+  const good = [...posting.certificates, ...known].filter((one) => isGood(one, posting.csr, now));
+  good.sort((a, b) => b.notAfter - a.notAfter);
+  const [certificate] = good;
+  if (certificate === undefined) return undefined;
+  const [, ...chain] = chainFor(certificate, [...posting.chain, ...(issued?.chain ?? [])]);
+  return { certificate, chain };
+}
+
+/** What is remembered when something begins for a request. */
+export function begun(memory: Memory | undefined, posting: Posting): Memory {
+  const known = memory?.id === posting.id ? memory : { id: posting.id, failures: 0, notBefore: 0 };
+  return { ...known, isBusy: true };
+}
+
+/** The CA has issued; it is still to be published. */
+export function issuedNow(memory: Memory, issued: Issued): Memory {
+  return { ...memory, issued };
+}
+
+/** It is published: nothing is done until the zone shows it, or for a minute. */
+export function published({ id, issued }: Memory, now: number): Memory {
+  return { id, isBusy: false, failures: 0, notBefore: now + SETTLE, ...(issued && { issued }) };
+}
+
+/** The request is gone from the server; the copy of the zone will show it. */
+export function superseded(memory: Memory, now: number): Memory {
+  return { ...memory, isBusy: false, notBefore: Math.max(memory.notBefore, now + CATCH_UP) };
+}
+
+/**
+ * It failed.
+ *
+ * @param retryAfter seconds, as the CA said
+ * @param random returns a number in [0, 1)
+ */
+export function failed(
+  memory: Memory,
+  failure: { readonly what: string; readonly retryAfter?: number },
+  now: number,
+  random: () => number,
+): Memory {
+  const asked = Math.min((failure.retryAfter ?? 0) * 1000, MAX_RETRY_AFTER);
+  const notBefore = now + Math.max(asked, nextDelay(memory.failures, BACKOFF, random));
+  return { ...memory, isBusy: false, failures: memory.failures + 1, notBefore, reason: failure.what };
+}
+
+/** When a name has to be looked at again although nothing has changed; `Infinity`: not at all. */
+export function againAt(verdict: Verdict): number {
+  switch (verdict.kind) {
+    case 'current':
+      return verdict.dueAt;
+    case 'waiting':
+      return verdict.until;
+    default:
+      return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Is what is remembered about a name that no longer stands in any zone of no more use? */
+export function isForgettable(memory: Memory, now: number): boolean {
+  return !memory.isBusy && now >= memory.notBefore;
+}

@@ -1,0 +1,752 @@
+/**
+ * What always holds in the core: reading undoes writing, the stores equal naive models, and no octets make the decoder throw or
+ * take long. fast-check prints its seed when something does not hold; `SEED=n` repeats a run.
+ */
+import { strict as assert } from 'node:assert';
+import { Name } from '@zonewright/common/name';
+import { Reader, Writer } from '@zonewright/common/octets';
+import { CLASS } from '@zonewright/common/rr/class';
+import * as field from '@zonewright/common/rr/field';
+import { canonicalRdata, parseRdata, printRdata, rdataFault, readRdata, writeRdata } from '@zonewright/common/rr/rdata';
+import { type ResourceRecord, rdataKey, recordKey } from '@zonewright/common/rr/record';
+import { TYPE, typeRow } from '@zonewright/common/rr/type';
+import { decodeMessage, emptyMessage, encodeMessage, type Message, responseTo } from '@zonewright/common/wire/message';
+import { sign, TSIG_ALGORITHMS, tsigKey, verify } from '@zonewright/common/wire/tsig';
+import { checkZone } from '@zonewright/common/zone/check';
+import { diffNames, diffZones } from '@zonewright/common/zone/delta';
+import { increment, isNewer, raise } from '@zonewright/common/zone/serial';
+import { after, before, find, fromSorted, insert, remove, type Tree, walk } from '@zonewright/common/zone/tree';
+import { Zone } from '@zonewright/common/zone/zone';
+import test from 'ava';
+import packet from 'dns-packet';
+import fc from 'fast-check';
+import { given, hexOf, nameOf, rdataOf, recordOf, recordsFrom, tokensOf } from '../support/records.ts';
+
+/** Of all that is random here; printed with what does not hold. */
+const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+fc.configureGlobal({ seed });
+
+const origin = nameOf('example.');
+
+const octets = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array> =>
+  fc.uint8Array({ minLength, maxLength });
+const anyLabel = fc.oneof(
+  octets(1, 63),
+  fc.constantFrom('a', 'B', '*', '@', 'a.b', '\\', '"').map((text) => Uint8Array.from(Buffer.from(text))),
+);
+const anyName = fc
+  .array(anyLabel, { maxLength: 6 })
+  .map((labels) => Name.fromLabels(labels))
+  .filter((name) => name.ok)
+  .map(given);
+const hostName = fc
+  .array(fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/), { minLength: 1, maxLength: 4 })
+  .map((labels) => nameOf(`${labels.join('.')}.`));
+
+test('a name is read as it was printed, absolute and relative', (t) => {
+  fc.assert(
+    fc.property(anyName, anyName, (name, other) => {
+      const below = Name.fromLabels([...name.labels, ...other.labels]);
+      for (const each of below.ok ? [name, below.value] : [name]) {
+        assert.deepEqual(nameOf(each.toString()).wire, each.wire);
+        assert.equal(hexOf(nameOf(each.relativeTo(other), other).toLowerCase().wire), hexOf(each.toLowerCase().wire));
+        assert.ok(Name.fromWire(each.wire).ok);
+      }
+      if (below.ok) assert.ok(below.value.isSubdomainOf(other));
+    }),
+  );
+  t.pass();
+});
+
+const reversedLabels = (name: Name): Buffer[] =>
+  name
+    .toLowerCase()
+    .labels.map((label) => Buffer.from(label))
+    .reverse();
+
+test('order, equality and ancestry equal a comparison label by label', (t) => {
+  const small = fc
+    .array(fc.constantFrom('a', 'A', 'b', '\\000', '\\255', 'aa', '\\001'), { maxLength: 4 })
+    .map((labels) => nameOf(labels.length === 0 ? '.' : `${labels.join('.')}.`));
+  const either = fc.oneof(small, anyName);
+  fc.assert(
+    fc.property(either, either, (a, b) => {
+      const left = reversedLabels(a);
+      const right = reversedLabels(b);
+      let shared = 0;
+      while (shared < Math.min(left.length, right.length) && left[shared]!.equals(right[shared]!)) shared++;
+      const order =
+        shared < left.length && shared < right.length
+          ? Buffer.compare(left[shared]!, right[shared]!)
+          : Math.sign(left.length - right.length);
+      assert.equal(Name.compare(a, b), order);
+      assert.equal(a.equals(b), order === 0);
+      assert.equal(a.isSubdomainOf(b), shared === right.length);
+      assert.equal(a.commonAncestor(b).labelCount, shared);
+      assert.ok(a.isSubdomainOf(a.commonAncestor(b)));
+    }),
+  );
+  t.pass();
+});
+
+test('compressed names are read as they were written, wherever they start', (t) => {
+  const start = fc.oneof(fc.constant(0), fc.integer({ min: 0x3fc0, max: 0x4000 }));
+  fc.assert(
+    fc.property(
+      start,
+      fc.array(anyName, { maxLength: 20 }),
+      fc.array(hostName, { maxLength: 20 }),
+      (offset, odd, plain) => {
+        const names = [...plain, ...odd, ...plain];
+        const out = new Writer();
+        out.bytes(new Uint8Array(offset));
+        for (const name of names) out.compressedName(name);
+        const reader = new Reader(out.finish(), offset);
+        for (const name of names) assert.deepEqual(reader.name(true).wire, name.wire);
+        assert.equal(reader.left, 0);
+        assert.equal(reader.fault, undefined);
+      },
+    ),
+    { numRuns: 50 },
+  );
+  t.pass();
+});
+
+const u16 = (value: number): number[] => [value >> 8, value & 0xff];
+const withLength8 = (value: Uint8Array): number[] => [value.length, ...value];
+const param = (key: number, value: fc.Arbitrary<ArrayLike<number>>): fc.Arbitrary<readonly [number, number[]]> =>
+  value.map((wire) => [key, Array.from(wire)]);
+const flat = (value: fc.Arbitrary<readonly ArrayLike<number>[]>): fc.Arbitrary<number[]> =>
+  value.map((parts) => parts.flatMap((part) => Array.from(part)));
+
+/** Valid service parameters: any of the known and unknown keys, and a `mandatory` that names some of them. */
+const svcParams = fc
+  .tuple(
+    fc.uniqueArray(
+      fc.oneof(
+        param(1, flat(fc.array(octets(1, 20).map(withLength8), { minLength: 1, maxLength: 3 }))),
+        param(2, fc.constant([])),
+        param(3, octets(2, 2)),
+        param(4, flat(fc.array(octets(4, 4), { minLength: 1, maxLength: 3 }))),
+        param(5, octets(0, 20)),
+        param(6, flat(fc.array(octets(16, 16), { minLength: 1, maxLength: 3 }))),
+        param(7, octets(0, 20)),
+        param(8, fc.constant([])),
+        fc.integer({ min: 9, max: 65534 }).chain((key) => param(key, octets(0, 20))),
+      ),
+      { selector: ([key]) => key, maxLength: 6 },
+    ),
+    fc.boolean(),
+  )
+  .map(([params, isMandatory]) => {
+    const sorted = [...params].sort(([a], [b]) => a - b);
+    const wanted = sorted.filter(([key]) => key % 2 === 1).map(([key]) => key);
+    const all = isMandatory && wanted.length > 0 ? [[0, wanted.flatMap(u16)] as const, ...sorted] : sorted;
+    return Uint8Array.from(all.flatMap(([key, value]) => [...u16(key), ...u16(value.length), ...value]));
+  });
+
+const sizeOctet = fc.oneof(
+  fc.constant(0),
+  fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 9 })).map(([m, e]) => (m << 4) | e),
+);
+const angle = (max: number): fc.Arbitrary<number> => fc.integer({ min: -max, max }).map((value) => value + 2 ** 31);
+const u32 = (value: number): number[] => [...u16(Math.floor(value / 65536)), ...u16(value % 65536)];
+const location = fc
+  .tuple(
+    fc.tuple(sizeOctet, sizeOctet, sizeOctet),
+    angle(90 * 3_600_000),
+    angle(180 * 3_600_000),
+    fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  )
+  .map(([sizes, latitude, longitude, altitude]) =>
+    Uint8Array.from([0, ...sizes, ...u32(latitude), ...u32(longitude), ...u32(altitude)]),
+  );
+
+/** Valid wire form for each kind of field. */
+const wireOf = new Map<field.Field, fc.Arbitrary<Uint8Array>>([
+  [field.u8, octets(1, 1)],
+  [field.u16, octets(2, 2)],
+  [field.u32, octets(4, 4)],
+  [field.ipv4, octets(4, 4)],
+  [
+    field.ipv6,
+    fc.oneof(
+      octets(16, 16),
+      fc.array(fc.constantFrom(0, 0, 0, 255), { minLength: 16, maxLength: 16 }).map((list) => Uint8Array.from(list)),
+    ),
+  ],
+  [field.hex, octets(0, 40)],
+  [field.base64, octets(0, 40)],
+  [field.text, octets(0, 300)],
+  [field.string, octets(0, 255).map((value) => Uint8Array.from(withLength8(value)))],
+  [
+    field.strings,
+    flat(fc.array(octets(0, 255).map(withLength8), { minLength: 1, maxLength: 4 })).map((list) =>
+      Uint8Array.from(list),
+    ),
+  ],
+  [
+    field.tag,
+    fc.stringMatching(/^[A-Za-z0-9]{1,20}$/).map((value) => Uint8Array.from(withLength8(Buffer.from(value)))),
+  ],
+  [field.algorithm, octets(1, 1)],
+  [field.location, location],
+  [field.svcParams, svcParams],
+]);
+
+const layoutTypes = Array.from({ length: 0x10000 }, (_, code) => code).filter(
+  (code) => typeRow(code)?.layout !== undefined,
+);
+
+const rdataFor = (type: number, names: fc.Arbitrary<Name> = fc.oneof(anyName, hostName)): fc.Arbitrary<Uint8Array> =>
+  fc
+    .tuple(
+      ...typeRow(type)!.layout!.map((each) =>
+        each.nameTraits === undefined ? wireOf.get(each)! : names.map((name) => name.wire),
+      ),
+    )
+    .map((parts) => Uint8Array.from(parts.flatMap((part) => [...part])));
+
+const roundTrip = (type: number, rdata: Uint8Array, from?: Name): string => {
+  const text = printRdata(type, rdata, from);
+  const parsed = parseRdata(type, tokensOf(text), from ?? Name.root);
+  return parsed.ok ? hexOf(parsed.value) : `${text}: ${parsed.fault.what}`;
+};
+
+test('valid RDATA of every type is printed on one line of ASCII and read again', (t) => {
+  for (const type of layoutTypes) {
+    fc.assert(
+      fc.property(rdataFor(type), (rdata) => {
+        assert.equal(rdataFault(type, rdata), undefined);
+        assert.match(printRdata(type, rdata), /^[ -~]*$/);
+        assert.equal(roundTrip(type, rdata), hexOf(rdata));
+        assert.equal(
+          roundTrip(type, canonicalRdata(type, rdata), origin).toLowerCase(),
+          hexOf(canonicalRdata(type, rdata)),
+        );
+        assert.deepEqual(canonicalRdata(type, canonicalRdata(type, rdata)), canonicalRdata(type, rdata));
+      }),
+      { numRuns: 60 },
+    );
+  }
+  t.pass();
+});
+
+test('whatever octets are taken for valid RDATA, they are printed and read again', (t) => {
+  let taken = 0;
+  for (const type of layoutTypes) {
+    const mutated = fc
+      .tuple(rdataFor(type), fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 1, 0x3f, 0xff, 0x22, 0x5c))), fc.nat(3))
+      .map(([rdata, changes, cut]) => {
+        const copy = rdata.slice(0, Math.max(0, rdata.length - cut));
+        for (const [at, value] of changes.slice(0, 2)) if (copy.length > 0) copy[at % copy.length] = value;
+        return copy;
+      });
+    fc.assert(
+      fc.property(fc.oneof(mutated, octets(0, 40)), (rdata) => {
+        canonicalRdata(type, rdata);
+        if (rdataFault(type, rdata) === undefined) {
+          taken++;
+          assert.equal(roundTrip(type, rdata), hexOf(rdata));
+        } else {
+          assert.equal(printRdata(type, rdata), `\\# ${rdata.length} ${hexOf(rdata)}`.trimEnd());
+          assert.match(roundTrip(type, rdata), /no valid/);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }
+  t.true(taken > 100);
+});
+
+test('RDATA of a message is read as it was written', (t) => {
+  for (const type of layoutTypes) {
+    fc.assert(
+      fc.property(fc.array(rdataFor(type), { minLength: 1, maxLength: 4 }), (rdatas) => {
+        const out = new Writer();
+        const ends = rdatas.map((rdata) => {
+          writeRdata(type, rdata, out);
+          return out.length;
+        });
+        const reader = new Reader(out.finish());
+        for (const [i, rdata] of rdatas.entries())
+          assert.deepEqual(readRdata(type, ends[i]! - reader.offset, reader), rdata);
+        assert.equal(reader.fault, undefined);
+      }),
+      { numRuns: 20 },
+    );
+  }
+  t.pass();
+});
+
+const recordWith = (names: fc.Arbitrary<Name>, types: readonly number[]): fc.Arbitrary<ResourceRecord> =>
+  fc.constantFrom(...types).chain((type) =>
+    fc.record({
+      name: names,
+      type: fc.constant(type),
+      class: fc.constantFrom(CLASS.IN, CLASS.IN, CLASS.CH),
+      ttl: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      rdata: type === 65280 ? octets(0, 50) : rdataFor(type, names),
+    }),
+  );
+
+const messageWith = (names: fc.Arbitrary<Name>, types: readonly number[]): fc.Arbitrary<Message> =>
+  fc.record(
+    {
+      id: fc.nat(65535),
+      qr: fc.boolean(),
+      opcode: fc.constantFrom(0, 4, 5),
+      aa: fc.boolean(),
+      tc: fc.boolean(),
+      rd: fc.boolean(),
+      ra: fc.boolean(),
+      ad: fc.boolean(),
+      cd: fc.boolean(),
+      rcode: fc.nat(15),
+      questions: fc.array(fc.record({ name: names, type: fc.nat(65535), class: fc.constantFrom(1, 3, 255) }), {
+        maxLength: 2,
+      }),
+      answers: fc.array(recordWith(names, types), { maxLength: 4 }),
+      authorities: fc.array(recordWith(names, types), { maxLength: 3 }),
+      additionals: fc.array(recordWith(names, types), { maxLength: 3 }),
+      edns: fc.record({
+        udpSize: fc.integer({ min: 512, max: 65535 }),
+        version: fc.nat(255),
+        dnssecOk: fc.boolean(),
+        options: fc.array(fc.record({ code: fc.nat(65535), data: octets(0, 20) }), { maxLength: 3 }),
+      }),
+    },
+    {
+      requiredKeys: [
+        'id',
+        'qr',
+        'opcode',
+        'aa',
+        'tc',
+        'rd',
+        'ra',
+        'ad',
+        'cd',
+        'rcode',
+        'questions',
+        'answers',
+        'authorities',
+        'additionals',
+      ],
+    },
+  );
+
+/** A message as text, so that two can be compared whatever stands in their caches. */
+const show = (message: Message): string => {
+  const { tsig, edns, ...rest } = message;
+  const record = (each: ResourceRecord): unknown[] => [
+    hexOf(each.name.wire),
+    each.type,
+    each.class,
+    each.ttl,
+    hexOf(each.rdata),
+  ];
+  return JSON.stringify({
+    ...rest,
+    questions: message.questions.map((each) => [hexOf(each.name.wire), each.type, each.class]),
+    answers: message.answers.map(record),
+    authorities: message.authorities.map(record),
+    additionals: message.additionals.map(record),
+    edns: edns && { ...edns, options: edns.options.map(({ code, data }) => [code, hexOf(data)]) },
+  });
+};
+
+const decodedTypes = [...layoutTypes, 65280];
+
+test('a message is decoded as it was encoded, and its encoding does not change again', (t) => {
+  fc.assert(
+    fc.property(messageWith(fc.oneof(anyName, hostName), decodedTypes), (message) => {
+      const encoded = encodeMessage(message);
+      const decoded = given(decodeMessage(encoded));
+      assert.equal(show(decoded), show(message));
+      assert.deepEqual(encodeMessage(decoded), encoded);
+    }),
+    { numRuns: 300 },
+  );
+  t.pass();
+});
+
+test('a truncated message keeps to its limit, its question and its OPT', (t) => {
+  fc.assert(
+    fc.property(messageWith(hostName, decodedTypes), fc.integer({ min: 200, max: 1500 }), (message, limit) => {
+      const encoded = encodeMessage(message, limit);
+      assert.ok(encoded.length <= limit);
+      const decoded = given(decodeMessage(encoded));
+      assert.equal(decoded.edns === undefined, message.edns === undefined);
+      assert.equal(decoded.questions.length, message.questions.length);
+      const isCut =
+        decoded.answers.length + decoded.authorities.length < message.answers.length + message.authorities.length;
+      if (isCut) assert.equal(decoded.answers.length + decoded.authorities.length + decoded.additionals.length, 0);
+      assert.equal(decoded.tc, message.tc || isCut);
+    }),
+    { numRuns: 200 },
+  );
+  t.pass();
+});
+
+/** Types that dns-packet reads into values of its own. */
+const foreignTypes = ['A', 'NS', 'CNAME', 'SOA', 'PTR', 'MX', 'TXT', 'AAAA', 'SRV', 'DNAME'] as const;
+const plain = (name: Name): string => name.toString().slice(0, -1) || '.';
+
+test('dns-packet reads the names, types and data of every message we write, and we of what it writes', (t) => {
+  const types = foreignTypes.map((type) => TYPE[type]);
+  fc.assert(
+    fc.property(messageWith(hostName, types), (any) => {
+      const inClass = (records: readonly ResourceRecord[]): ResourceRecord[] =>
+        records.map((record) => ({ ...record, class: CLASS.IN }));
+      const { edns: _, ...bare } = any;
+      const message: Message = {
+        ...bare,
+        tc: false,
+        opcode: 0,
+        questions: any.questions.map((each) => ({ ...each, type: 1, class: 1 })),
+        answers: inClass(any.answers),
+        authorities: inClass(any.authorities),
+        additionals: [],
+      };
+      const read = packet.decode(Buffer.from(encodeMessage(message)));
+      assert.deepEqual(
+        read.questions?.map(({ name }) => name),
+        message.questions.map(({ name }) => plain(name)),
+      );
+      assert.deepEqual(
+        read.answers?.map(({ name, type }) => [name, type]),
+        message.answers.map(({ name, type }) => [plain(name), typeRow(type)!.mnemonic]),
+      );
+      const again = given(
+        decodeMessage(packet.encode({ ...read, type: message.qr ? 'response' : 'query' } as packet.Packet)),
+      );
+      const data = ({ answers, authorities }: Message): string[] =>
+        [...answers, ...authorities].map((record) => `${recordKey(record)} ${record.ttl}`);
+      assert.deepEqual(data(again), data(message));
+    }),
+    { numRuns: 200 },
+  );
+  t.pass();
+});
+
+/** Mulberry32: numbers of 0..2^32-1 from a seed. */
+function numbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+}
+
+const key = tsigKey(nameOf('key.example.'), TSIG_ALGORITHMS[2]!, Buffer.from('secret'));
+
+/** Well-formed messages of all sorts, to be spoiled. */
+function goodPackets(): Uint8Array[] {
+  const question = { name: nameOf('www.example.'), type: TYPE.A, class: CLASS.IN };
+  const query: Message = {
+    ...emptyMessage(7, 0),
+    questions: [question],
+    edns: { udpSize: 1232, version: 0, dnssecOk: true, options: [{ code: 10, data: new Uint8Array(8) }] },
+  };
+  const answers = recordsFrom(`www.example. 60 A 192.0.2.1
+www.example. 60 TXT "a" "b"
+www.example. 60 SRV 1 2 3 s.example.
+www.example. 60 HTTPS 1 . mandatory=port alpn=h2,h3 port=53 ipv4hint=192.0.2.1 key667=x
+www.example. 60 NAPTR 1 2 "s" "x" "" n.example.
+www.example. 60 CAA 0 issue "ca"
+www.example. 60 LOC 1 N 2 E 3m
+www.example. 60 TYPE65280 \\# 3 010203`);
+  const authorities = recordsFrom('example. 60 SOA ns.example. host.example. 1 2 3 4 5\nexample. 60 NS ns.example.');
+  const reply: Message = {
+    ...responseTo(query, 0),
+    answers,
+    authorities,
+    additionals: recordsFrom('ns.example. 60 AAAA ::1'),
+    edns: query.edns!,
+  };
+  const update: Message = {
+    ...emptyMessage(9, 5),
+    questions: [{ ...question, type: TYPE.SOA }],
+    answers: [{ name: nameOf('a.example.'), type: TYPE.ANY, class: CLASS.ANY, ttl: 0, rdata: new Uint8Array(0) }],
+    authorities: [
+      ...recordsFrom('a.example. 60 MX 1 m.example.'),
+      { ...recordOf('a.example. 0 A 192.0.2.1'), class: CLASS.NONE },
+    ],
+  };
+  const plainPackets = [query, reply, update].map((message) => encodeMessage(message));
+  return [
+    ...plainPackets,
+    ...plainPackets.map((packet) => sign(packet, key, { now: 1e9 }).octets),
+    sign(plainPackets[0]!, key, { now: 1e9 }).octets,
+  ];
+}
+
+test('100 000 spoiled packets: nothing is thrown, nothing takes long, and what decodes encodes', (t) => {
+  t.log(`SEED=${seed}`);
+  const next = numbers(seed);
+  const packets = goodPackets();
+  const interesting = [0, 1, 2, 0x0c, 0x3f, 0x40, 0x7f, 0x80, 0xc0, 0xc1, 0xfe, 0xff];
+  let decodedCount = 0;
+  let longest = 0;
+  const spoil = (): Uint8Array => {
+    const from = packets[next() % packets.length]!;
+    let bytes = next() % 2 === 0 ? Buffer.from(from) : Uint8Array.from(from);
+    for (let changes = 1 + (next() % 3); changes > 0 && bytes.length > 0; changes--) {
+      const at = next() % 3 === 0 ? next() % Math.min(12, bytes.length) : next() % bytes.length;
+      const what = next() % 8;
+      if (what < 3) bytes[at] = next();
+      else if (what < 5) bytes[at] = interesting[next() % interesting.length]!;
+      else if (what === 5) bytes[at]! ^= 1 << (next() % 8);
+      else if (what === 6) bytes = bytes.subarray(0, at);
+      else
+        bytes = Uint8Array.from([
+          ...bytes.subarray(0, at),
+          ...packets[next() % packets.length]!.subarray(12 + (next() % 20), 40),
+          ...bytes.subarray(at),
+        ]);
+    }
+    return bytes;
+  };
+  for (let i = 0; i < 110_000; i++) {
+    const bytes = spoil();
+    const before = hexOf(bytes);
+    const started = process.hrtime.bigint();
+    try {
+      const decoded = decodeMessage(bytes);
+      if (decoded.ok) {
+        decodedCount++;
+        const { tsig } = decoded.value;
+        if (tsig !== undefined) verify(bytes, tsig, key, { now: 1e9 });
+        const again = given(decodeMessage(encodeMessage(decoded.value)));
+        if (show(again) !== show(decoded.value))
+          throw new Error(`decodes to ${show(decoded.value)}, then to ${show(again)}`);
+      }
+      if (hexOf(bytes) !== before) throw new Error('the octets were changed');
+    } catch (error) {
+      return t.fail(`SEED=${seed} packet ${i} ${before}: ${error}`);
+    }
+    longest = Math.max(longest, Number(process.hrtime.bigint() - started) / 1e6);
+  }
+  t.log(`${decodedCount} decoded, the longest took ${longest.toFixed(1)} ms`);
+  t.true(decodedCount > 1000);
+  // Microseconds each; the bound leaves room for a collection of garbage on a busy machine.
+  t.true(longest < 500, `SEED=${seed}`);
+});
+
+/** Height of a tree; throws where it is out of balance, its heights wrong, or its keys out of order. */
+function soundHeight(tree: Tree<number>): number {
+  if (tree === undefined) return 0;
+  const left = soundHeight(tree.left);
+  const right = soundHeight(tree.right);
+  if (Math.abs(left - right) > 1) throw new Error('out of balance');
+  if (tree.height !== Math.max(left, right) + 1) throw new Error('wrong height');
+  return tree.height;
+}
+
+test('the tree equals a sorted map, stays balanced, and old versions stay as they were', (t) => {
+  const someKey = fc.oneof(
+    fc.nat(60).map((n) => String.fromCharCode(33 + n)),
+    fc.string({ maxLength: 2 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.boolean(), someKey, fc.nat()), { maxLength: 150 }),
+      fc.uniqueArray(someKey, { maxLength: 40 }),
+      (steps, initial) => {
+        const entries = initial.sort((a, b) => (a < b ? -1 : 1)).map((each, i) => [each, i] as const);
+        let tree = fromSorted(entries);
+        const model = new Map<string, number>(entries);
+        const versions: { tree: Tree<number>; text: string }[] = [];
+        const textOf = (of: Tree<number>): string =>
+          JSON.stringify([...walk(of)].map((each) => [each.key, each.value]));
+        for (const [isInsert, each, value] of steps) {
+          if (versions.length < 5) versions.push({ tree, text: textOf(tree) });
+          tree = isInsert ? insert(tree, each, value) : remove(tree, each);
+          if (isInsert) model.set(each, value);
+          else model.delete(each);
+          soundHeight(tree);
+          assert.equal(find(tree, each), model.get(each));
+        }
+        const sorted = [...model].sort(([a], [b]) => (a < b ? -1 : 1));
+        assert.equal(textOf(tree), JSON.stringify(sorted));
+        for (const { tree: old, text } of versions) assert.equal(textOf(old), text);
+        for (const probe of ['', '!', 'M', '~', ...initial]) {
+          assert.equal(after(tree, probe)?.key, sorted.find(([each]) => each > probe)?.[0]);
+          assert.equal(before(tree, probe)?.key, sorted.findLast(([each]) => each < probe)?.[0]);
+          assert.deepEqual(
+            [...walk(tree, probe)].map((each) => each.key),
+            sorted.filter(([each]) => each >= probe).map(([each]) => each),
+          );
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+  t.pass();
+});
+
+const zoneName = fc
+  .array(fc.constantFrom('a', 'b', 'A', 'ab', '*', '\\000', '\\255'), { maxLength: 4 })
+  .map((labels) => nameOf([...labels, 'example.'].join('.')));
+const zoneRecord: fc.Arbitrary<ResourceRecord> = fc
+  .tuple(
+    zoneName,
+    fc.constantFrom(
+      ['A', '192.0.2.1'],
+      ['A', '192.0.2.2'],
+      ['TXT', 'x'],
+      ['TXT', 'y'],
+      ['NS', 'a.example.'],
+      ['NS', 'A.example.'],
+      ['NS', 'b.'],
+      ['CNAME', 'a.example.'],
+      ['CNAME', 'b.example.'],
+      ['DNAME', 'b.'],
+      ['MX', '1 a.b.example.'],
+    ),
+    fc.constantFrom(60, 60, 300),
+  )
+  .map(([name, [type, text], ttl]) => ({
+    name,
+    type: TYPE[type as 'A'],
+    class: CLASS.IN,
+    ttl,
+    rdata: rdataOf(type!, text!),
+  }));
+const zoneRecords = fc.array(zoneRecord, { maxLength: 25 });
+const soaOf = (serial: number): ResourceRecord =>
+  recordOf(`example. 60 SOA ns.example. host.example. ${serial} 1 2 3 4`);
+const zoneWith = (records: readonly ResourceRecord[], serial = 1): Zone =>
+  Zone.fromRecords(origin, [soaOf(serial), ...records])!;
+
+/** A zone as lines without regard to case and order, to be compared. */
+const linesOf = (zone: Zone): string[] =>
+  [...zone.records(), zone.soaRecord()]
+    .map((record) => `${record.name.toLowerCase()} ${record.ttl} ${record.type} ${rdataKey(record.type, record.rdata)}`)
+    .sort();
+
+test('a zone answers about names as a search through all of its records does', (t) => {
+  fc.assert(
+    fc.property(zoneRecords, fc.array(zoneName, { maxLength: 10 }), (records, probes) => {
+      const zone = zoneWith(records);
+      const all = [soaOf(1), ...records];
+      const has = (name: Name, type?: number): boolean =>
+        all.some((record) => record.name.equals(name) && (type === undefined || record.type === type));
+      const exists = (name: Name): boolean => all.some((record) => record.name.isSubdomainOf(name));
+      for (const name of [...probes, ...records.map((record) => record.name)]) {
+        const path = Array.from({ length: name.labelCount }, (_, i) => name.ancestor(i + 1));
+        assert.equal(zone.exists(name), exists(name));
+        assert.equal(zone.find(name) !== undefined, has(name));
+        assert.equal(
+          zone.hasChildren(name),
+          all.some((record) => record.name.isSubdomainOf(name) && !record.name.equals(name)),
+        );
+        assert.ok(zone.closestEncloser(name).equals(path.findLast(exists)!));
+        const cut = path.slice(1).find((each) => has(each, TYPE.NS));
+        assert.equal(zone.cutAt(name)?.name.key, cut?.key);
+        const dname = path.slice(0, -1).find((each) => has(each, TYPE.DNAME));
+        assert.equal(zone.dnameAbove(name)?.name.key, dname?.key);
+        for (const type of [TYPE.A, TYPE.NS]) {
+          const distinct = new Set(
+            all
+              .filter((record) => record.name.equals(name) && record.type === type)
+              .map((record) => rdataKey(type, record.rdata)),
+          );
+          assert.equal(zone.get(name, type)?.rdatas.length ?? 0, distinct.size);
+        }
+      }
+      const order = [...zone.nodes()].map((node) => node.name);
+      assert.deepEqual(
+        order.map((name) => name.key),
+        [...order].sort(Name.compare).map((name) => name.key),
+      );
+      checkZone(zone);
+    }),
+    { numRuns: 150 },
+  );
+  t.pass();
+});
+
+test('a change of a zone equals the change of a list of records', (t) => {
+  fc.assert(
+    fc.property(zoneRecords, zoneRecords, zoneRecords, (records, removed, added) => {
+      const old = zoneWith(records);
+      const before = linesOf(old);
+      const next = old.change({ removed, added })!;
+      const sets = new Map<string, { name: string; type: number; ttl: number; keys: string[] }>();
+      for (const node of old.nodes()) {
+        for (const set of node.rrsets.values())
+          sets.set(`${node.name.key} ${set.type}`, {
+            name: `${node.name.toLowerCase()}`,
+            type: set.type,
+            ttl: set.ttl,
+            keys: set.rdatas.map((rdata) => rdataKey(set.type, rdata)),
+          });
+      }
+      for (const record of removed) {
+        const set = sets.get(`${record.name.key} ${record.type}`);
+        if (set !== undefined) set.keys = set.keys.filter((each) => each !== rdataKey(record.type, record.rdata));
+      }
+      for (const record of added) {
+        const id = `${record.name.key} ${record.type}`;
+        const set = sets.get(id) ?? { name: `${record.name.toLowerCase()}`, type: record.type, ttl: 0, keys: [] };
+        const own = rdataKey(record.type, record.rdata);
+        set.keys = typeRow(record.type)?.isSingle ? [own] : [...set.keys.filter((each) => each !== own), own];
+        set.ttl = record.ttl;
+        sets.set(id, set);
+      }
+      const expected = [...sets.values()]
+        .flatMap((set) => set.keys.map((each) => `${set.name} ${set.ttl} ${set.type} ${each}`))
+        .sort();
+      assert.deepEqual(linesOf(next), expected);
+      assert.deepEqual(linesOf(old), before);
+    }),
+    { numRuns: 150 },
+  );
+  t.pass();
+});
+
+test('the difference of two zones, applied, gives the other, forward and back', (t) => {
+  const unique = (records: readonly ResourceRecord[]): ResourceRecord[] => [
+    ...new Map(
+      records.map((record) => [
+        typeRow(record.type)?.isSingle ? `${record.name.key} ${record.type}` : recordKey(record),
+        record,
+      ]),
+    ).values(),
+  ];
+  fc.assert(
+    fc.property(zoneRecords, zoneRecords, zoneRecords, (shared, onlyOld, onlyNew) => {
+      const old = zoneWith(unique([...shared, ...onlyOld]), 1);
+      const next = zoneWith(unique([...shared, ...onlyNew]), 2);
+      const delta = diffZones(old, next);
+      assert.deepEqual(linesOf(old.change(delta)!), linesOf(next));
+      assert.deepEqual(linesOf(next.change({ removed: delta.added, added: delta.removed })!), linesOf(old));
+      const names = [...old.nodes(), ...next.nodes()].map((node) => node.name);
+      assert.deepEqual(linesOf(old.change(diffNames(old, next, names))!), linesOf(next));
+      assert.equal(diffZones(old, zoneWith([...old.records()], 2)).added.length, 1);
+    }),
+    { numRuns: 150 },
+  );
+  t.pass();
+});
+
+test('serials: never both newer, one step is newer, and a raised serial is newer than the served one', (t) => {
+  const serial = fc.oneof(
+    fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    fc.constantFrom(0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 1),
+  );
+  fc.assert(
+    fc.property(serial, serial, (a, b) => {
+      assert.ok(!(isNewer(a, b) && isNewer(b, a)));
+      assert.equal(!isNewer(a, b) && !isNewer(b, a), a === b || Math.abs(a - b) === 2 ** 31);
+      assert.ok(isNewer(increment(a), a));
+      assert.ok(isNewer(raise(a, b), a));
+      assert.ok(increment(a) > 0 && increment(a) < 2 ** 32);
+    }),
+  );
+  t.pass();
+});

@@ -1,0 +1,106 @@
+/**
+ * `zonewright start` as a newcomer meets it: one command, and every command that it prints works as it is printed, also where
+ * there is nothing but Node.
+ */
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { program, testWith } from '../support/needs.js';
+import { temporaryFolder } from '../support/owner.js';
+import { freePort } from '../support/ports.js';
+import { type Program, run, startProgram } from '../support/process.js';
+import { until } from '../support/until.js';
+import { root } from '../support/zonewright.js';
+
+interface Started {
+  readonly start: Program;
+  readonly commands: readonly string[];
+}
+
+async function startAll(t: ExecutionContext, folder: string, path: string): Promise<Started> {
+  const port = await freePort('127.0.0.1', '127.0.0.2');
+  const args = [join(root, 'bin', 'zonewright'), 'start', '--dir', folder, '--port', String(port)];
+  const start = await startProgram(t, process.execPath, args, { cwd: root, env: { PATH: path } });
+  await start.waitForLine(/^# .*[Cc]ertificate/);
+  const printed = (): readonly string[] => start.lines.filter(({ from }) => from === 'stdout').map(({ text }) => text);
+  // The last paragraph ends with an empty line.
+  await until(() => printed().at(-1) === '', { what: 'all commands are printed' });
+  const commands = printed().filter((line) => /^(\.\/bin|dig|printf|git|echo|curl|\[ )/.test(line));
+  return { start, commands };
+}
+
+async function type(t: ExecutionContext, command: string, path: string): Promise<string> {
+  const ran = await run('/bin/bash', ['-c', command], { cwd: root, env: { PATH: path }, timeout: 60_000 });
+  t.is(ran.code, 0, `${command}\n${ran.stdout}${ran.stderr}`);
+  return ran.stdout;
+}
+
+testWith(test, ['dig', 'nsupdate', 'git', 'pebble', 'curl', 'openssl'])(
+  'every command that start prints works as it is printed',
+  async (t) => {
+    t.timeout(120_000);
+    const folder = await temporaryFolder(t, 'start');
+    const path = process.env.PATH ?? '';
+    const { start, commands } = await startAll(t, join(folder, 'data'), path);
+    const outputs = new Map<string, string>();
+    for (const command of commands) {
+      const output = await type(t, command, path);
+      outputs.set(command, output);
+      // The secondary has it within a moment.
+      if (command.includes('nsupdate'))
+        await until(async () => (await type(t, commands[commands.indexOf(command) + 1]!, path)) !== '', {
+          what: 'the update is on the secondary',
+        });
+    }
+    const shown = (part: string): string =>
+      [...outputs]
+        .filter(([command]) => command.includes(part))
+        .map(([, output]) => output)
+        .join('');
+    t.is(shown('www.mirage +short'), '192.0.2.80\n192.0.2.80\n');
+    t.regex(shown('axfr'), /www\.mirage\.\s+3600\s+IN\s+A\s+192\.0\.2\.80/);
+    t.is(shown('hello.mirage +short'), '10.0.42.81\n');
+    t.regex(shown('log -1'), /Author: personal\._update\.mirage via zonewright/);
+    t.regex(shown('garden.mirage'), /"by hand"/);
+    t.regex(shown('openssl verify'), /www\.mirage\.pem: OK/);
+
+    // A second start finds everything as it was left.
+    t.is((await start.stop('SIGINT')).code, 0);
+    const again = await startAll(t, join(folder, 'data'), path);
+    t.is(
+      await type(t, again.commands.find((command) => command.includes('hello.mirage +short'))!, path),
+      '10.0.42.81\n',
+    );
+  },
+);
+
+test('with nothing but Node, start and the commands that it prints work', async (t) => {
+  t.timeout(60_000);
+  const folder = await temporaryFolder(t, 'bare');
+  const path = join(folder, 'bin');
+  await mkdir(path);
+  await symlink(process.execPath, join(path, 'node'));
+  await symlink(program('env') ?? '/usr/bin/env', join(path, 'env'));
+  const { start, commands } = await startAll(t, join(folder, 'data'), path);
+  const outputs: string[] = [];
+  for (const command of commands) outputs.push(await type(t, command, path));
+  t.regex(outputs.join(''), /192\.0\.2\.80/);
+  t.true(commands.some((command) => command.includes(' update ')));
+  t.true(start.lines.some(({ text }) => text.includes('Debian package bind9-dnsutils')));
+});
+
+test('a port in use is one clear line that says what to do, and exit code 1', async (t) => {
+  const folder = await temporaryFolder(t, 'taken');
+  const { start } = await startAll(t, join(folder, 'first'), '');
+  const port = /port (\d+)/.exec(start.text())![1]!;
+  const second = await run(
+    process.execPath,
+    [join(root, 'bin', 'zonewright'), 'start', '--dir', join(folder, 'second'), '--port', port],
+    {
+      cwd: root,
+      env: { PATH: '' },
+    },
+  );
+  t.is(second.code, 1);
+  t.regex(second.stderr, new RegExp(`^zonewright start: .*:${port} .*in use .*--port.*\\n$`));
+});
