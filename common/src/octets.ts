@@ -138,7 +138,7 @@ export class Writer {
 
   constructor(limit = 65535) {
     this.limit = limit;
-    this.#octets = new Uint8Array(Math.min(limit, 512));
+    this.#octets = new Uint8Array(Math.min(limit, 64));
   }
 
   #room(count: number): number {

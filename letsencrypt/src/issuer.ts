@@ -26,6 +26,7 @@ import {
   judge,
   type Memory,
   published,
+  seen,
   superseded,
   type Verdict,
 } from './watch.ts';
@@ -117,21 +118,22 @@ export class Issuer {
   #examine(): void {
     const now = Date.now();
     const { key: scope } = this.#options;
-    const seen = new Set<string>();
+    const present = new Set<string>();
     let next = Number.POSITIVE_INFINITY;
     for (const found of [...this.#found.values()].flat()) {
       const { key } = found.name;
-      seen.add(key);
+      present.add(key);
       const verdict = judge(found, this.#memories.get(key), scope, now);
       this.#verdicts.set(key, { found, verdict });
       this.#say(key, found, verdict);
+      if (verdict.kind === 'current') this.#remember(key, seen);
       if (verdict.kind === 'order' || verdict.kind === 'publish') this.#begin(verdict);
       next = Math.min(next, againAt(verdict));
     }
-    for (const key of this.#verdicts.keys()) if (!seen.has(key)) this.#verdicts.delete(key);
-    for (const key of this.#said.keys()) if (!seen.has(key)) this.#said.delete(key);
+    for (const key of this.#verdicts.keys()) if (!present.has(key)) this.#verdicts.delete(key);
+    for (const key of this.#said.keys()) if (!present.has(key)) this.#said.delete(key);
     for (const [key, memory] of this.#memories) {
-      if (!seen.has(key) && isForgettable(memory, now)) this.#memories.delete(key);
+      if (!present.has(key) && isForgettable(memory, now)) this.#memories.delete(key);
     }
     // What found no place is begun when something else ends.
     this.#wake(next === Number.POSITIVE_INFINITY ? LONGEST_TIMER : next - now);
@@ -184,10 +186,10 @@ export class Issuer {
       this.#remember(key, (memory) => issuedNow(memory, issued));
       log.info('certificate.issued', { hosts, until: new Date(issued.certificate.notAfter).toISOString() });
     }
-    await this.#publish(posting, issued, log);
+    await this.#publish(posting, issued, verdict.kind === 'order', log);
   }
 
-  async #publish(posting: Posting, issued: Issued, log: Log): Promise<void> {
+  async #publish(posting: Posting, issued: Issued, isNew: boolean, log: Log): Promise<void> {
     const { dns, zones, onPublished } = this.#options;
     const { name, id } = posting;
     const zone = zones.zoneOf(name)?.origin ?? posting.origin;
@@ -209,7 +211,9 @@ export class Issuer {
     if (!written.ok) return this.#fail(posting, written.fault, log);
     if (isAsked) log.info('certificate.published', { zone: zone.toString() });
     else log.info('certificate.superseded', {}, 'the request is not there any more');
-    this.#remember(name.key, (memory) => (isAsked ? published(memory, Date.now()) : superseded(memory, Date.now())));
+    this.#remember(name.key, (memory) =>
+      isAsked ? published(memory, Date.now(), isNew) : superseded(memory, Date.now()),
+    );
     onPublished();
   }
 

@@ -31,6 +31,8 @@ export interface Memory {
   readonly reason?: string;
   /** What the CA has issued last, be it published or not. */
   readonly issued?: Issued;
+  /** A new certificate is published, and the zone has not shown it yet. */
+  readonly isSettling?: true;
 }
 
 /** What is to be done for a name. */
@@ -110,9 +112,20 @@ export function issuedNow(memory: Memory, issued: Issued): Memory {
   return { ...memory, issued };
 }
 
-/** It is published: nothing is done until the zone shows it, or for a minute. */
-export function published({ id, issued }: Memory, now: number): Memory {
-  return { id, isBusy: false, failures: 0, notBefore: now + SETTLE, ...(issued && { issued }) };
+/**
+ * It is published: nothing is done for a minute, or, where it is new, until the zone shows it. So somebody who takes out what is
+ * put in, again and again, is met once a minute.
+ */
+export function published({ id, issued }: Memory, now: number, isNew: boolean): Memory {
+  const memory = { id, isBusy: false, failures: 0, notBefore: now + SETTLE, ...(issued && { issued }) };
+  return isNew ? { ...memory, isSettling: true } : memory;
+}
+
+/** The zone shows what should stand there. */
+export function seen(memory: Memory): Memory {
+  if (memory.isSettling === undefined) return memory;
+  const { isSettling: _, ...settled } = memory;
+  return { ...settled, notBefore: 0 };
 }
 
 /** The request is gone from the server; the copy of the zone will show it. */

@@ -210,16 +210,26 @@ real.serial('a changed CSR gets a new certificate, and the old one leaves the zo
     what: 'the leftover is gone',
     holds: (set) => set.filter((one) => one === '3 0 0').length === 1,
   });
-  // A certificate that somebody removes is published again, not ordered again.
   t.is(countOf(service, 'certificate.issued'), 2);
 });
 
-real.serial('a name that leads elsewhere by CNAME is proven where it leads', async (t) => {
-  const w = await world(t, { text: zone('_acme-challenge.shop CNAME shop.challenges\n') });
-  await w.serve();
-  const ran = await w.certify('--dns-key', w.client, w.named.address, `shop.${ORIGIN}`);
-  t.is(ran.code, 0, ran.stderr);
-});
+real.serial(
+  'a name that leads elsewhere by CNAME is proven where it leads, and a certificate taken out comes back',
+  async (t) => {
+    const w = await world(t, { text: zone('_acme-challenge.shop CNAME shop.challenges\n') });
+    const service = await w.serve();
+    const host = `shop.${ORIGIN}`;
+    const ran = await w.certify('--dns-key', w.client, w.named.address, host);
+    t.is(ran.code, 0, ran.stderr);
+    // A certificate that somebody takes out is published again, not ordered again.
+    const { chain } = await verified(w, `${host}.pem`);
+    await service.waitForEvent('certificate.published');
+    const from = service.lines.length;
+    await w.update(`delete _letsencrypt._tcp.${host} TLSA 3 0 0 ${Buffer.from(chain[0]!.raw).toString('hex')}`);
+    await service.waitForEvent('certificate.published', {}, { from });
+    t.is(countOf(service, 'certificate.requested'), 1);
+  },
+);
 
 real.serial('a refused update is said, and tried again later, whatever else changes in the zone', async (t) => {
   const w = await world(t, { isAcmeRefused: true });

@@ -1,0 +1,305 @@
+/**
+ * What the ACME secondary decides, and what it writes: judged from zones made of records, without a CA, a server or a clock.
+ */
+import 'reflect-metadata';
+import type { KeyObject } from 'node:crypto';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import { Name } from '@zonewright/common/name';
+import { CLASS } from '@zonewright/common/rr/class';
+import { parseRdata } from '@zonewright/common/rr/rdata';
+import type { ResourceRecord } from '@zonewright/common/rr/record';
+import { TYPE } from '@zonewright/common/rr/type';
+import { Zone } from '@zonewright/common/zone/zone';
+import { type Certificate, parseCertificate } from '@zonewright/letsencrypt/certificate';
+import { makeCsr } from '@zonewright/letsencrypt/csr';
+import { makeKey } from '@zonewright/letsencrypt/key';
+import { placeOf, serversOf } from '@zonewright/letsencrypt/place';
+import { type Found, findPostings } from '@zonewright/letsencrypt/posting';
+import { application, publication } from '@zonewright/letsencrypt/publish';
+import { certificateRdata, chainRdata, csrRdata, readTlsaSet } from '@zonewright/letsencrypt/tlsa';
+import {
+  againAt,
+  begun,
+  dueAt,
+  failed,
+  issuedNow,
+  judge,
+  type Memory,
+  published,
+  seen,
+  superseded,
+  type Verdict,
+} from '@zonewright/letsencrypt/watch';
+import { selfSigned } from '@zonewright/letsencrypt/x509';
+import test from 'ava';
+
+type Answered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: { what: string } };
+
+const must = <T>(result: Answered<T>): T => {
+  if (!result.ok) throw new Error(result.fault.what);
+  return result.value;
+};
+
+const name = (text: string): Name => must(Name.parse(text));
+const tokens = (text: string) => text.split(' ').map((word) => ({ text: word, isQuoted: false }));
+const record = (owner: string, type: keyof typeof TYPE, data: string): ResourceRecord => ({
+  name: name(owner),
+  type: TYPE[type],
+  class: CLASS.IN,
+  ttl: 60,
+  rdata: must(parseRdata(TYPE[type], tokens(data), Name.root)),
+});
+const tlsa = (owner: string, rdata: Uint8Array): ResourceRecord => ({
+  name: name(owner),
+  type: TYPE.TLSA,
+  class: CLASS.IN,
+  ttl: 3600,
+  rdata,
+});
+
+const APEX = 'example.test';
+const OWNER = '_letsencrypt._tcp.www.example.test';
+const scope = { zone: name(APEX) };
+const zoneWith = (...records: ResourceRecord[]): Zone => {
+  const soa = record(APEX, 'SOA', `ns.${APEX}. root.${APEX}. 1 1 1 1 1`);
+  return Zone.fromRecords(name(APEX), [soa, ...records])!;
+};
+
+const DAY = 86_400_000;
+const NOW = Date.parse('2030-06-01T00:00:00Z');
+const noDice = () => 0;
+
+const newKey = async (): Promise<KeyObject> => must(await makeKey('p256'));
+const csrFor = async (key: KeyObject, ...hosts: string[]): Promise<Uint8Array> => must(await makeCsr({ hosts, key }));
+/** A certificate that began `age` days ago and lasts `days` in all. */
+const certificateFor = async (key: KeyObject, age: number, days: number, ...hosts: string[]): Promise<Certificate> => {
+  const der = await selfSigned({ key, hosts, addresses: [], notBefore: new Date(NOW - age * DAY), days });
+  return must(parseCertificate(der));
+};
+
+const foundIn = (...rdatas: Uint8Array[]): Found => {
+  const found = findPostings(zoneWith(...rdatas.map((rdata) => tlsa(OWNER, rdata))));
+  if (found.length !== 1) throw new Error(`${found.length} names`);
+  return found[0]!;
+};
+
+const HOST = 'www.example.test';
+const key = await newKey();
+const csr = csrRdata(await csrFor(key, HOST));
+
+const kindOf = (verdict: Verdict): string => verdict.kind;
+const orderOf = (verdict: Verdict): Extract<Verdict, { kind: 'order' }> => {
+  if (verdict.kind !== 'order') throw new Error(`not to be ordered: ${verdict.kind}`);
+  return verdict;
+};
+
+test('requests are found by their names, in any case, anywhere in the zone', (t) => {
+  const zone = zoneWith(
+    tlsa('_LetsEncrypt._TCP.Www.example.test', csr),
+    tlsa('_letsencrypt._tcp.example.test', csr),
+    tlsa('_443._tcp.www.example.test', csr),
+    tlsa('_letsencrypt._udp.www.example.test', csr),
+    tlsa('x._letsencrypt._tcp.www.example.test', csr),
+    tlsa('my_letsencrypt._tcp.www.example.test', csr),
+    tlsa('_letsencrypt._tcp.nothing.example.test', Uint8Array.of(3, 1, 1, 7)),
+  );
+  const names = findPostings(zone).map((found) => found.name.toLowerCase().toString());
+  t.deepEqual(names.sort(), ['_letsencrypt._tcp.example.test.', '_letsencrypt._tcp.www.example.test.']);
+});
+
+test('one CSR without a certificate is ordered', (t) => {
+  t.is(orderOf(judge(foundIn(csr), undefined, scope, NOW)).why, 'new');
+});
+
+test('several CSRs, a broken CSR, and names of others are said and left alone', async (t) => {
+  const other = csrRdata(await csrFor(await newKey(), HOST));
+  const broken = csr.slice();
+  broken[broken.length - 1]! ^= 1;
+  const foreign = csrRdata(await csrFor(key, HOST, 'www.example.org'));
+  const near = csrRdata(await csrFor(key, HOST, 'notexample.test'));
+  for (const [kind, found] of [
+    ['several', foundIn(csr, other)],
+    ['csr', foundIn(broken)],
+    ['host', foundIn(foreign)],
+    ['host', foundIn(near)],
+  ] as const) {
+    const verdict = judge(found, undefined, scope, NOW);
+    t.is(verdict.kind === 'unclear' ? verdict.fault.kind : verdict.kind, kind);
+  }
+});
+
+test('a certificate is due 14 days before its end, or at two thirds of a short life', async (t) => {
+  for (const [days, due] of [
+    [90, 76],
+    [45, 31],
+    [6, 4],
+  ] as const) {
+    const certificate = await certificateFor(key, 0, days, HOST);
+    t.is(dueAt(certificate), NOW + due * DAY);
+    const found = foundIn(csr, certificateRdata(certificate.der));
+    const before = judge(found, undefined, scope, NOW + due * DAY - 1);
+    t.is(kindOf(before), 'current');
+    t.is(againAt(before), NOW + due * DAY);
+    t.is(orderOf(judge(found, undefined, scope, NOW + due * DAY)).why, 'due');
+  }
+});
+
+test('a certificate for another key or other names is no answer, and one that begins soon is', async (t) => {
+  const otherKey = await certificateFor(await newKey(), 1, 90, HOST);
+  const otherNames = await certificateFor(key, 1, 90, HOST, 'mail.example.test');
+  for (const certificate of [otherKey, otherNames]) {
+    const verdict = judge(foundIn(csr, certificateRdata(certificate.der)), undefined, scope, NOW);
+    t.is(orderOf(verdict).why, 'changed');
+  }
+  const garbage = foundIn(csr, certificateRdata(Uint8Array.of(1, 2, 3)));
+  t.is(kindOf(judge(garbage, undefined, scope, NOW)), 'order');
+  // The clock of the CA is ahead of ours.
+  const soon = await certificateFor(key, -0.01, 90, HOST);
+  t.is(kindOf(judge(foundIn(csr, certificateRdata(soon.der)), undefined, scope, NOW)), 'current');
+});
+
+test('leftover certificates are taken out, and the records of others stay', async (t) => {
+  const old = await certificateFor(key, 30, 90, HOST);
+  const latest = await certificateFor(key, 1, 90, HOST);
+  const stranger = await certificateFor(await newKey(), 1, 90, 'ca.example');
+  const theirs = Uint8Array.of(3, 1, 1, 9);
+  const rdatas = [
+    csr,
+    certificateRdata(old.der),
+    certificateRdata(latest.der),
+    certificateRdata(Uint8Array.of(5)),
+    chainRdata(stranger.der),
+    theirs,
+  ];
+  const verdict = judge(foundIn(...rdatas), undefined, scope, NOW);
+  if (verdict.kind !== 'publish') throw new Error(verdict.kind);
+  const change = publication(readTlsaSet(rdatas), verdict.issued);
+  t.deepEqual(change.removed, [
+    certificateRdata(old.der),
+    certificateRdata(Uint8Array.of(5)),
+    chainRdata(stranger.der),
+  ]);
+  t.deepEqual(change.added, []);
+});
+
+test('an application replaces other requests and certificates, and nothing else', async (t) => {
+  const other = csrRdata(await csrFor(await newKey(), HOST));
+  const old = certificateRdata((await certificateFor(key, 1, 90, HOST)).der);
+  const theirs = Uint8Array.of(3, 1, 1, 9);
+  const change = application(readTlsaSet([other, old, theirs]), csr.subarray(3));
+  t.deepEqual(change, { removed: [other, old], added: [csr] });
+  t.deepEqual(application(readTlsaSet([csr, theirs]), csr.subarray(3)), { removed: [], added: [] });
+});
+
+test('nothing is done twice for a name, and a certificate that is not in the zone is published, not ordered again', async (t) => {
+  const found = foundIn(csr);
+  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  const busy = begun(undefined, posting);
+  t.is(kindOf(judge(found, busy, scope, NOW)), 'busy');
+  const certificate = await certificateFor(key, 0, 90, HOST);
+  const issued = failed(issuedNow(busy, { certificate, chain: [] }), { what: 'the update was refused' }, NOW, noDice);
+  t.is(kindOf(judge(found, issued, scope, NOW)), 'waiting');
+  t.is(kindOf(judge(found, issued, scope, issued.notBefore)), 'publish');
+  // Once it is due itself there is nothing worth publishing.
+  t.is(kindOf(judge(found, issued, scope, dueAt(certificate))), 'order');
+});
+
+test('what is published settles, and whoever takes it out again and again is met once a minute', async (t) => {
+  const without = foundIn(csr);
+  const certificate = await certificateFor(key, 0, 90, HOST);
+  const shown = foundIn(csr, certificateRdata(certificate.der));
+  const { posting } = orderOf(judge(without, undefined, scope, NOW));
+  const memory = issuedNow(begun(undefined, posting), { certificate, chain: [] });
+  const fresh = published(memory, NOW, true);
+  t.is(kindOf(judge(without, fresh, scope, NOW + 1)), 'waiting');
+  t.is(kindOf(judge(without, fresh, scope, NOW + 60_000)), 'publish');
+  t.is(kindOf(judge(shown, fresh, scope, NOW + 1)), 'current');
+  t.is(kindOf(judge(without, seen(fresh), scope, NOW + 2)), 'publish');
+  const again = published(begun(seen(fresh), posting), NOW + 3, false);
+  t.is(kindOf(judge(without, seen(again), scope, NOW + 4)), 'waiting');
+});
+
+test('after failures a name waits, from a minute up to a day, and as long as the CA says', (t) => {
+  const found = foundIn(csr);
+  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  let memory: Memory = begun(undefined, posting);
+  const waits: number[] = [];
+  for (let i = 0; i < 15; i++) {
+    memory = failed(begun(memory, posting), { what: 'no' }, NOW, noDice);
+    waits.push(memory.notBefore - NOW);
+  }
+  t.is(waits[0], 60_000);
+  t.is(waits[1], 120_000);
+  t.deepEqual(
+    [...waits].sort((a, b) => a - b),
+    waits,
+  );
+  t.is(waits.at(-1), DAY / 2);
+  t.is(failed(memory, { what: 'no' }, NOW, () => 0.999999999).notBefore - NOW, DAY);
+  t.is(failed(begun(undefined, posting), { what: 'no', retryAfter: 7200 }, NOW, noDice).notBefore - NOW, 7_200_000);
+  t.is(failed(begun(undefined, posting), { what: 'no', retryAfter: 1e9 }, NOW, noDice).notBefore - NOW, 7 * DAY);
+});
+
+test('a zone that changes does not end a back-off; another request does', async (t) => {
+  const found = foundIn(csr);
+  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  const memory = failed(begun(undefined, posting), { what: 'no' }, NOW, noDice);
+  const zone = zoneWith(tlsa(OWNER, csr), record(`_acme-challenge.${HOST}`, 'TXT', 'x'));
+  t.is(kindOf(judge(findPostings(zone)[0]!, memory, scope, NOW + 1)), 'waiting');
+  // The same key and names in another CSR are the same request.
+  t.is(kindOf(judge(foundIn(csrRdata(await csrFor(key, HOST))), memory, scope, NOW + 1)), 'waiting');
+  const changed = foundIn(csrRdata(await csrFor(key, HOST, 'mail.example.test')));
+  t.is(kindOf(judge(changed, memory, scope, NOW + 1)), 'order');
+  t.is(begun(memory, orderOf(judge(changed, memory, scope, NOW + 1)).posting).failures, 0);
+});
+
+test('a request that is gone by the time of publication is no failure', (t) => {
+  const found = foundIn(csr);
+  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  const memory = superseded(begun(undefined, posting), NOW);
+  t.is(memory.failures, 0);
+  t.is(kindOf(judge(found, memory, scope, NOW + 1)), 'waiting');
+});
+
+test('a challenge is put where CNAMEs lead, into the deepest zone, and never outside of what the key covers', (t) => {
+  const zones = new ZoneTable();
+  zones.set(
+    zoneWith(
+      record('_acme-challenge.alias.example.test', 'CNAME', 'alias.sub.example.test.'),
+      record('_acme-challenge.away.example.test', 'CNAME', 'away.example.org.'),
+      record('_acme-challenge.loop.example.test', 'CNAME', '_acme-challenge.loop.example.test.'),
+      record('sub.example.test', 'NS', 'ns.example.test.'),
+      record('cut.example.test', 'NS', 'ns.example.test.'),
+    ),
+  );
+  const sub = Zone.fromRecords(name('sub.example.test'), [
+    record('sub.example.test', 'SOA', 'ns.example.test. root.example.test. 1 1 1 1 1'),
+  ])!;
+  zones.set(sub);
+  const at = (host: string): string => {
+    const place = placeOf(host, zones, scope);
+    return place.ok ? `${place.value.name} in ${place.value.zone.origin}` : place.fault.kind;
+  };
+  t.is(at('www.example.test'), '_acme-challenge.www.example.test. in example.test.');
+  t.is(at('*.www.example.test'), '_acme-challenge.www.example.test. in example.test.');
+  t.is(at('a.sub.example.test'), '_acme-challenge.a.sub.example.test. in sub.example.test.');
+  t.is(at('alias.example.test'), 'alias.sub.example.test. in sub.example.test.');
+  for (const host of ['away.example.test', 'loop.example.test', 'a.cut.example.test', 'www.example.org']) {
+    t.is(at(host), 'place');
+  }
+});
+
+test('the servers of a zone are those whose addresses the zones hold', (t) => {
+  const zones = new ZoneTable();
+  const zone = zoneWith(
+    record(APEX, 'NS', 'ns.example.test.'),
+    record(APEX, 'NS', 'ns.elsewhere.org.'),
+    record('ns.example.test', 'A', '192.0.2.1'),
+    record('ns.example.test', 'AAAA', '2001:db8::1'),
+  );
+  zones.set(zone);
+  t.deepEqual(serversOf(zone, zones, 53), [
+    { address: '192.0.2.1', port: 53 },
+    { address: '2001:db8::1', port: 53 },
+  ]);
+});
