@@ -65,7 +65,11 @@ const options = [
     parse: parseHost,
   },
   { flag: '--csr <FILE>', description: 'signing request, made if it does not exist; HOSTNAME.req unless given' },
-  { flag: '--key <FILE>', description: 'private key, made if it does not exist; HOSTNAME.key unless given' },
+  {
+    flag: '--key <FILE>',
+    variable: 'ZONEWRIGHT_KEY_FILE',
+    description: 'private key, made if it does not exist; HOSTNAME.key unless given',
+  },
   { flag: '--certificate <FILE>', description: 'where the certificate and its chain go; HOSTNAME.pem unless given' },
   {
     flag: '--type <TYPE>',

@@ -33,6 +33,7 @@ export const command = defineCommand({
     PORT,
     {
       flag: '--serial <N>',
+      variable: 'ZONEWRIGHT_ZONE_SERIAL',
       description: 'serial to announce; none unless given',
       parse: wholeNumber(0, 2 ** 32 - 1),
     },

@@ -2,8 +2,8 @@
  * pebble, the small ACME server of Let's Encrypt for tests and tryouts (Debian package `pebble`), as a process of ours.
  *
  * It gets a folder with its configuration and a self-signed TLS certificate for loopback, looks every name up at one DNS server,
- * never sleeps before it validates, and listens on 127.0.0.1 only. Its authority is made anew at each start, so nothing
- * trusts what it issues. It ends with `stop`, and at the latest when this process exits.
+ * never sleeps before it validates, and listens on 127.0.0.1 unless told otherwise. Its authority is made anew at each start, so
+ * nothing trusts what it issues. It ends with `stop`, and at the latest when this process exits.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -22,7 +22,9 @@ export interface PebbleOptions {
   readonly folder: string;
   /** Where it looks names up: `address:port`, UDP and TCP. */
   readonly dnsServer: string;
-  /** TCP ports on 127.0.0.1. */
+  /** The IPv4 address it listens on. Default 127.0.0.1. */
+  readonly address?: string;
+  /** TCP ports there. */
   readonly port: number;
   readonly managementPort: number;
   /** Default: `pebble` on the PATH. */
@@ -43,7 +45,7 @@ export interface PebbleOptions {
 export interface Pebble {
   /** URL of the directory. */
   readonly directory: string;
-  /** Path of the PEM file to trust its HTTPS with: an authority for 127.0.0.1 and localhost, nothing that it issues. */
+  /** Path of the PEM file to trust its HTTPS with: an authority for its address and localhost, nothing that it issues. */
   readonly caFile: string;
   /** The root above the certificates it issues, as PEM. */
   root(): Promise<Result<string, PebbleFault>>;
@@ -58,13 +60,13 @@ export interface PebbleFault extends Fault {
   readonly kind: 'missing' | 'file' | 'exited' | 'timeout' | 'management';
 }
 
-const ADDRESS = '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
 const CERTIFICATE_DAYS = 3650;
 const OUTPUT_CHARACTERS = 65536;
 
 /** Starts pebble and waits until its directory answers. */
 export async function startPebble(options: PebbleOptions): Promise<Result<Pebble, PebbleFault>> {
-  const files = await writeFiles(options);
+  const files = await writePebbleFiles(options);
   if (!files.ok) return files;
   const { config, caFile, ca } = files.value;
   const program = options.program ?? 'pebble';
@@ -80,14 +82,15 @@ export async function startPebble(options: PebbleOptions): Promise<Result<Pebble
     },
   });
   const run = watch(child, program);
-  const directory = `https://${ADDRESS}:${options.port}/dir`;
+  const address = options.address ?? LOOPBACK;
+  const directory = `https://${address}:${options.port}/dir`;
   const deadline = performance.now() + (options.timeout ?? 10_000);
   while ((await fetchText(directory, ca)) === undefined) {
     const fault = run.fault();
     if (fault !== undefined) return fail(fault);
     if (performance.now() > deadline) {
       await run.stop();
-      return fail({ kind: 'timeout', what: `pebble does not answer on ${ADDRESS} port ${options.port}` });
+      return fail({ kind: 'timeout', what: `pebble does not answer on ${address} port ${options.port}` });
     }
     await sleep(20);
   }
@@ -95,7 +98,7 @@ export async function startPebble(options: PebbleOptions): Promise<Result<Pebble
     directory,
     caFile,
     async root() {
-      const pem = await fetchText(`https://${ADDRESS}:${options.managementPort}/roots/0`, ca);
+      const pem = await fetchText(`https://${address}:${options.managementPort}/roots/0`, ca);
       if (pem?.includes('-----BEGIN CERTIFICATE-----')) return ok(pem);
       return fail({ kind: 'management', what: `pebble does not tell its root on port ${options.managementPort}` });
     },
@@ -104,19 +107,27 @@ export async function startPebble(options: PebbleOptions): Promise<Result<Pebble
   });
 }
 
-interface Files {
+/** What pebble starts from. */
+export interface PebbleFiles {
+  /** Path for `pebble -config`. */
   readonly config: string;
+  /** As in {@link Pebble}. */
   readonly caFile: string;
+  /** The content of `caFile`. */
   readonly ca: string;
 }
 
-async function writeFiles(options: PebbleOptions): Promise<Result<Files, PebbleFault>> {
+/** Writes pebble's configuration and a new TLS certificate, for a pebble that somebody else starts. */
+export async function writePebbleFiles(
+  options: Pick<PebbleOptions, 'folder' | 'address' | 'port' | 'managementPort' | 'validity' | 'externalAccounts'>,
+): Promise<Result<PebbleFiles, PebbleFault>> {
+  const address = options.address ?? LOOPBACK;
   const key = await makeKey('p256');
   if (!key.ok) throw new TypeError(key.fault.what);
   const certificate = await selfSigned({
     key: key.value,
     hosts: ['localhost'],
-    addresses: [ADDRESS],
+    addresses: [address],
     // An hour ago: the certificate also holds for a clock that is a little behind.
     notBefore: new Date(Date.now() - 3_600_000),
     days: CERTIFICATE_DAYS,
@@ -126,8 +137,8 @@ async function writeFiles(options: PebbleOptions): Promise<Result<Files, PebbleF
   const [config, caFile, keyFile] = [join(folder, 'pebble.json'), join(folder, 'tls.pem'), join(folder, 'tls.key')];
   const bound = options.externalAccounts ?? {};
   const pebble = {
-    listenAddress: `${ADDRESS}:${options.port}`,
-    managementListenAddress: `${ADDRESS}:${options.managementPort}`,
+    listenAddress: `${address}:${options.port}`,
+    managementListenAddress: `${address}:${options.managementPort}`,
     certificate: caFile,
     privateKey: keyFile,
     httpPort: 5002,

@@ -73,7 +73,12 @@ export const command = defineCommand({
     'Waits until every server of a zone answers with at least the serial, or, without one, all with the same. The servers are those of the NS records of the zone, as the resolver of the system knows them, unless some are named.',
   arguments: [{ name: '<ZONE>', description: 'the zone', parse: parseName }],
   options: [
-    { flag: '--serial <N>', description: 'serial to wait for, or a newer one', parse: wholeNumber(0, 2 ** 32 - 1) },
+    {
+      flag: '--serial <N>',
+      variable: 'ZONEWRIGHT_ZONE_SERIAL',
+      description: 'serial to wait for, or a newer one',
+      parse: wholeNumber(0, 2 ** 32 - 1),
+    },
     { flag: '--server <IP[:PORT]>', description: 'server to wait for, repeatable', repeatable: true },
     {
       flag: '--via <IP[:PORT]>',

@@ -95,6 +95,8 @@ export const command = defineCommand({
       server: { address: canonicalAddress(dnsServer), port },
       directory: directory.value,
       acme: acme.value,
+      // The CA of --directory is to judge itself.
+      isAnyKey: values.directory !== undefined,
       log,
       ...(listen.length === 1 && { source: listen[0]! }),
       ...(monitor && { monitor }),

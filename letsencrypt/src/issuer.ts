@@ -38,6 +38,8 @@ export interface IssuerOptions {
   readonly key: Key;
   /** Where the servers of a zone are reached. */
   readonly port: number;
+  /** The CA also certifies keys that public ones refuse. */
+  readonly isAnyKey: boolean;
   readonly log: Log;
   readonly metrics: Metrics<typeof METRICS>;
   /** A zone was changed through the DNS server: its copy is to be brought up to date. */
@@ -46,14 +48,16 @@ export interface IssuerOptions {
 
 /** Names for which something is under way at the same time. */
 const MOST_BUSY = 4;
-/** Milliseconds in which changes gather before they are looked at. */
-const GATHER = 50;
+/** Changes gather at least so long (milliseconds), and so many times as long as it took to search them. */
+const GATHER = { least: 50, factor: 10 } as const;
 const LONGEST_TIMER = 86_400_000;
 
 export class Issuer {
   readonly #options: IssuerOptions;
   readonly #abort = new AbortController();
-  /** What was found in each zone, by its apex, until the zone changes. */
+  /** Zones that have changed since they were searched, by their apex. */
+  readonly #changed = new Map<string, Zone>();
+  /** What was found in each zone. */
   readonly #found = new Map<string, readonly Found[]>();
   readonly #memories = new Map<string, Memory>();
   readonly #verdicts = new Map<string, { readonly found: Found; readonly verdict: Verdict }>();
@@ -63,6 +67,8 @@ export class Issuer {
   readonly #issued: CounterHandle;
   readonly #failed: CounterHandle;
   #timer: NodeJS.Timeout | undefined;
+  /** Milliseconds in which changes gather before they are looked at. */
+  #gather: number = GATHER.least;
 
   constructor(options: IssuerOptions) {
     this.#options = options;
@@ -79,9 +85,11 @@ export class Issuer {
 
   /** A zone has a new version, or is gone. */
   changed(origin: Name, zone: Zone | undefined): void {
-    if (zone === undefined) this.#found.delete(origin.key);
-    else this.#found.set(origin.key, findPostings(zone));
-    this.#wake(GATHER);
+    if (zone === undefined) {
+      this.#found.delete(origin.key);
+      this.#changed.delete(origin.key);
+    } else this.#changed.set(origin.key, zone);
+    this.#wake(this.#gather);
   }
 
   /** Gives up what is under way; TXT records are still taken away. */
@@ -112,18 +120,28 @@ export class Issuer {
   #wake(milliseconds: number): void {
     if (this.#abort.signal.aborted) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#examine(), Math.min(Math.max(milliseconds, GATHER), LONGEST_TIMER));
+    this.#timer = setTimeout(() => this.#examine(), Math.min(Math.max(milliseconds, GATHER.least), LONGEST_TIMER));
+  }
+
+  #search(): void {
+    if (this.#changed.size === 0) return;
+    const began = performance.now();
+    for (const [key, zone] of this.#changed) this.#found.set(key, findPostings(zone));
+    this.#changed.clear();
+    this.#gather = Math.max(GATHER.least, GATHER.factor * (performance.now() - began));
   }
 
   #examine(): void {
+    this.#search();
     const now = Date.now();
-    const { key: scope } = this.#options;
+    const { key: scope, isAnyKey } = this.#options;
+    const rules = { zone: scope.zone, isAnyKey };
     const present = new Set<string>();
     let next = Number.POSITIVE_INFINITY;
     for (const found of [...this.#found.values()].flat()) {
       const { key } = found.name;
       present.add(key);
-      const verdict = judge(found, this.#memories.get(key), scope, now);
+      const verdict = judge(found, this.#memories.get(key), rules, now);
       this.#verdicts.set(key, { found, verdict });
       this.#say(key, found, verdict);
       if (verdict.kind === 'current') this.#remember(key, seen);
@@ -163,7 +181,7 @@ export class Issuer {
       })
       .finally(() => {
         this.#running.delete(run);
-        this.#wake(GATHER);
+        this.#wake(GATHER.least);
       });
     this.#running.add(run);
   }
@@ -200,7 +218,7 @@ export class Issuer {
       name,
       (set) => {
         const ids = set.csrs.map((der) => {
-          const csr = parseCsr(der);
+          const csr = parseCsr(der, { anyKey: true });
           return csr.ok ? requestId(csr.value) : undefined;
         });
         isAsked = ids.length === 1 && ids[0] === id;

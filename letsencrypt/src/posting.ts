@@ -102,7 +102,7 @@ function readContent(rrset: RRset): Result<Content, PostingFault> | undefined {
     const what = `there are ${set.csrs.length} CSRs, and it is not known which one counts`;
     return fail({ kind: 'several', what, hint: 'remove all of them but one' });
   }
-  const csr = parseCsr(der);
+  const csr = parseCsr(der, { anyKey: true });
   if (!csr.ok) {
     const { what, hint } = csr.fault;
     return fail({ kind: 'csr', what, ...(hint !== undefined && { hint }) });

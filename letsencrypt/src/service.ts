@@ -29,6 +29,8 @@ export interface LetsencryptOptions {
   /** URL of the ACME directory, to be shown. */
   readonly directory: string;
   readonly acme: AcmeClient;
+  /** The CA also certifies keys that public ones refuse. */
+  readonly isAnyKey: boolean;
   readonly log: ProcessLog;
   /** Local address to ask from. */
   readonly source?: string;
@@ -66,6 +68,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     zones,
     key,
     port: server.port,
+    isAnyKey: options.isAnyKey,
     log,
     metrics,
     onPublished: () => replica.refreshAll(),

@@ -11,7 +11,7 @@
  *
  * Times are milliseconds since 1970. Left out: ARI (RFC 9773), which has no say in when a certificate is due.
  */
-import type { KeyScope } from '@zonewright/common/authority/key';
+import type { Name } from '@zonewright/common/name';
 import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
 import { type Certificate, chainFor, fits } from './certificate.ts';
 import { type Found, nameOfHost, type Posting, type PostingFault } from './posting.ts';
@@ -68,16 +68,21 @@ export function isGood(certificate: Certificate, csr: Posting['csr'], now: numbe
   return fits(certificate, csr, { now: Math.max(now, certificate.notBefore), until });
 }
 
-/** Judges one name. `scope` is that of the service's key. */
-export function judge(found: Found, memory: Memory | undefined, scope: Pick<KeyScope, 'zone'>, now: number): Verdict {
+/** What requests the service meets. */
+export interface Rules {
+  /** Names at and below it: the zone of the service's key. */
+  readonly zone: Name;
+  /** Also keys that public CAs refuse (Ed25519, P-521): for a CA of one's own. */
+  readonly isAnyKey: boolean;
+}
+
+/** Judges one name. */
+export function judge(found: Found, memory: Memory | undefined, rules: Rules, now: number): Verdict {
   if (memory?.isBusy === true) return { kind: 'busy' };
   if (!found.posting.ok) return { kind: 'unclear', fault: found.posting.fault };
   const posting = found.posting.value;
-  const foreign = posting.csr.hosts.find((host) => !nameOfHost(host).isSubdomainOf(scope.zone));
-  if (foreign !== undefined) {
-    const what = `the CSR asks for ${foreign}, which is not in ${scope.zone}`;
-    return { kind: 'unclear', fault: { kind: 'host', what, hint: 'the key of this service covers no other zone' } };
-  }
+  const fault = refuse(posting.csr, rules);
+  if (fault !== undefined) return { kind: 'unclear', fault };
   const known = memory?.id === posting.id ? memory : undefined;
   const wanted = wantedAt(posting, known?.issued, now);
   if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted))) {
@@ -88,6 +93,17 @@ export function judge(found: Found, memory: Memory | undefined, scope: Pick<KeyS
   const isDue = posting.certificates.some((one) => isGood(one, posting.csr, one.notBefore));
   const why = isDue ? 'due' : posting.set.certificates.length > 0 ? 'changed' : 'new';
   return { kind: 'order', posting, why };
+}
+
+function refuse({ hosts, keyKind }: Posting['csr'], { zone, isAnyKey }: Rules): PostingFault | undefined {
+  const foreign = hosts.find((host) => !nameOfHost(host).isSubdomainOf(zone));
+  if (foreign !== undefined) {
+    const what = `the CSR asks for ${foreign}, which is not in ${zone}`;
+    return { kind: 'host', what, hint: 'the key of this service covers no other zone' };
+  }
+  if (isAnyKey || (keyKind !== 'ed25519' && keyKind !== 'p521')) return undefined;
+  const what = `the CSR has a key of type ${keyKind}, which public CAs do not certify`;
+  return { kind: 'csr', what, hint: 'make it with --type p256' };
 }
 
 /** The certificates that should stand there; `undefined` when none of those there are is good. */

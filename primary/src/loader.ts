@@ -5,11 +5,16 @@
  * Always holds: files that are neither zones nor keys are left alone.
  */
 import { type Key, KeyTable } from '@zonewright/common/authority/key';
-import { type FileFinding, fileZone, readKeyFile, readZoneFile } from '@zonewright/common/authority/zone-file';
+import {
+  type FileFinding,
+  fileZone,
+  readKeyFile,
+  readZoneFile,
+  zoneFileName,
+} from '@zonewright/common/authority/zone-file';
 import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
-import { TYPE } from '@zonewright/common/rr/type';
 import type { Zone } from '@zonewright/common/zone/zone';
 
 /** The file of a zone at the head that was read last. */
@@ -64,8 +69,7 @@ export class Loader {
 
   /** The file of the zone with this apex. */
   fileOf(origin: Name): LoadedFile | undefined {
-    for (const file of this.#zoneFiles.values()) if (file.origin.equals(origin)) return file;
-    return undefined;
+    return this.#zoneFiles.get(zoneFileName(origin));
   }
 
   /** Takes over what we wrote ourselves, so that it is not read back. */
@@ -109,8 +113,8 @@ export class Loader {
 
   #readZone(fileName: string, oid: string, origin: Name, octets: Uint8Array): LoadedFile | undefined {
     const previous = this.#zoneFiles.get(fileName);
-    const { zone, findings, records } = readZoneFile(octets, origin);
-    if (previous === undefined && !records.some(({ record }) => record.type === TYPE.SOA)) return undefined;
+    const { zone, findings, hasSoa } = readZoneFile(octets, origin);
+    if (previous === undefined && !hasSoa) return undefined;
     const errors = findings.filter(({ severity }) => severity === 'error');
     const file = { fileName, oid, origin, zone: errors.length === 0 ? zone : previous?.zone, errors };
     this.#zoneFiles.set(fileName, file);

@@ -65,7 +65,6 @@ export function readUpdate(message: Message, key: Key | undefined, zones: ZoneTa
       return fault(RCODE.NOTZONE, `${operation.name} is not in ${scope}`);
     if (!operation.name.isSubdomainOf(key.zone))
       return fault(RCODE.REFUSED, `key ${key.name} may not change ${operation.name}`);
-    if (zones.zoneOf(operation.name) !== zone) return fault(RCODE.NOTZONE, `${operation.name} is in a zone of its own`);
   }
   return ok({ origin: zone.origin, scope, key, prerequisites: message.answers, operations: message.authorities });
 }

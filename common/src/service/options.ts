@@ -23,6 +23,8 @@ export interface OptionRow {
   readonly description: string;
   /** Other names that mean the same, without value part: `['--ssh-authenticator']`. Not shown in the help. */
   readonly aliases?: readonly string[];
+  /** Its environment variable, where the name that follows from the flag is that of another option of another command. */
+  readonly variable?: string;
   /** Its value may be `@FILE`, and is never shown. */
   readonly secret?: boolean;
   readonly repeatable?: boolean;
@@ -128,9 +130,13 @@ export function longName(row: OptionRow): string {
   return name;
 }
 
-/** `ZONEWRIGHT_SSH_KEY` for `ssh-key`. */
-export function environmentName(long: string): string {
+function variableOf(long: string): string {
   return `ZONEWRIGHT_${long.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** `ZONEWRIGHT_SSH_KEY` for `--ssh-key`, unless the row says otherwise. */
+export function environmentName(row: OptionRow): string {
+  return row.variable ?? variableOf(longName(row));
 }
 
 /** The member of {@link Values} of a row. */
@@ -202,7 +208,8 @@ function readOption(row: OptionRow, given: Given, env: CommandContext['env']): R
     const words = given[name] ?? [];
     return words === true ? [words] : words;
   });
-  const variable = names.map(environmentName).find((name) => (env[name] ?? '') !== '');
+  const variables = [environmentName(row), ...names.slice(1).map(variableOf)];
+  const variable = variables.find((name) => (env[name] ?? '') !== '');
   const fromEnvironment = variable === undefined ? undefined : env[variable];
   if (!row.flag.includes('<')) {
     if (line.length > 0 || variable === undefined) return ok(line.length > 0);
@@ -215,7 +222,7 @@ function readOption(row: OptionRow, given: Given, env: CommandContext['env']): R
   const items = readItems(row, texts, where);
   if (!items.ok) return items;
   if (row.required === true && items.value.length === 0) {
-    return usage(`--${names[0]} is missing`, `or set ${environmentName(names[0]!)}`);
+    return usage(`--${names[0]} is missing`, `or set ${environmentName(row)}`);
   }
   return ok(row.repeatable === true ? items.value : items.value.at(-1));
 }

@@ -14,7 +14,6 @@ import {
   createContext,
   environmentName,
   type Given,
-  longName,
   type OptionRow,
   readValues,
 } from './options.ts';
@@ -67,7 +66,7 @@ function describe(row: OptionRow): string {
     ...(row.repeatable === true && !row.description.includes('repeatable') ? ['repeatable'] : []),
     ...(row.required === true ? ['required'] : []),
     ...(row.default === undefined ? [] : [`default ${row.default}`]),
-    environmentName(longName(row)),
+    environmentName(row),
   ];
   return `${row.description} (${notes.join('; ')})`;
 }
