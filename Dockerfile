@@ -63,7 +63,7 @@ ENTRYPOINT ["/usr/local/bin/node", "/app/bin/zonewright"]
 # --- What all services have: pages for the health check.
 FROM runtime AS service
 ENV ZONEWRIGHT_HTTP=127.0.0.1:8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["/usr/local/bin/node", "-e", "fetch('http://127.0.0.1:8080/ready').then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 
 FROM service AS primary

@@ -80,6 +80,7 @@ async function newKey(wanted: Wanted, say: (line: string) => void): Promise<Resu
   const written = await write(keyFile, exportKey(key.value), PRIVATE);
   if (!written.ok) return written;
   say(`wrote a new private key ${keyFile}`);
+  if (type === 'ed25519') say('note: public CAs do not certify Ed25519 keys');
   return key;
 }
 

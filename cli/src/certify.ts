@@ -42,6 +42,12 @@ function parseFirstHost(text: string): Result<string, Fault> {
   return fail({ kind: 'usage', what: 'a wildcard can only be an additional name', hint });
 }
 
+/** `--key` of other tools is a key for the DNS, and a secret must not become the name of a file. */
+function parseKeyFile(text: string): Result<string, Fault> {
+  if (!parseTsigKey(text).ok) return ok(text);
+  return fail({ kind: 'usage', what: 'this is a key for the DNS, not the name of a file', hint: 'see --dns-key' });
+}
+
 /** Does a certificate answer the request, and for longer than a day (or, of a short-lived one, a third of its life)? */
 function isFitting(certificate: Certificate, csr: Csr, now: number): boolean {
   const left = Math.min(DAY, (certificate.notAfter - certificate.notBefore) / 3);
@@ -69,6 +75,7 @@ const options = [
     flag: '--key <FILE>',
     variable: 'ZONEWRIGHT_KEY_FILE',
     description: 'private key, made if it does not exist; HOSTNAME.key unless given',
+    parse: parseKeyFile,
   },
   { flag: '--certificate <FILE>', description: 'where the certificate and its chain go; HOSTNAME.pem unless given' },
   {

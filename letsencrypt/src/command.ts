@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Key, parseKey } from '@zonewright/common/authority/key';
+import { makeFolder } from '@zonewright/common/git/durable';
 import { canonicalAddress } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { parseAddress } from '@zonewright/common/service/endpoint';
@@ -140,6 +141,8 @@ async function openAccountKey(values: LetsencryptValues): Promise<Result<KeyObje
   const { accountKeySeed: seed, accountKeyType: type, accountBits: bits, data } = values;
   const isInData = seed === undefined && values.accountKey === undefined && data !== undefined;
   const file = isInData ? join(data, 'account.pem') : values.accountKey;
+  // A folder that cannot be made is noticed when the file cannot be written.
+  if (isInData) await makeFolder(data).catch(() => undefined);
   const source: AccountKeySource = {
     bits,
     ...(seed !== undefined && { seed }),

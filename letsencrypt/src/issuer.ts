@@ -11,12 +11,14 @@ import type { Log } from '@zonewright/common/service/log';
 import type { CounterHandle, Metrics } from '@zonewright/common/service/metrics';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { AcmeClient } from './acme.ts';
+import type { Certificate } from './certificate.ts';
 import { parseCsr } from './csr.ts';
 import type { DnsClient, DnsFault } from './dns.ts';
 import type { METRICS } from './metrics.ts';
 import { type OrderFault, obtain } from './order.ts';
 import { type Found, findPostings, hostOf, type Posting, requestId } from './posting.ts';
 import { changeTlsa, type Issued, publication } from './publish.ts';
+import { Suggestions } from './suggestions.ts';
 import {
   againAt,
   begun,
@@ -64,15 +66,18 @@ export class Issuer {
   readonly #running = new Set<Promise<void>>();
   /** What was said about a name that cannot be met, so that it is said once. */
   readonly #said = new Map<string, string>();
+  readonly #suggestions: Suggestions;
   readonly #issued: CounterHandle;
   readonly #failed: CounterHandle;
   #timer: NodeJS.Timeout | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
   /** Milliseconds in which changes gather before they are looked at. */
   #gather: number = GATHER.least;
 
   constructor(options: IssuerOptions) {
     this.#options = options;
-    const { metrics } = options;
+    const { metrics, acme, log } = options;
+    this.#suggestions = new Suggestions(acme, log, Math.random);
     this.#issued = metrics.counter('zonewright_certificates_issued_total');
     this.#failed = metrics.counter('zonewright_certificate_failures_total');
     metrics.onRead(() => {
@@ -117,10 +122,18 @@ export class Issuer {
     });
   }
 
+  /** Examines in so many milliseconds, or sooner if that is planned already: changes without end do not put it off. */
   #wake(milliseconds: number): void {
     if (this.#abort.signal.aborted) return;
+    const wait = Math.min(Math.max(milliseconds, GATHER.least), LONGEST_TIMER);
+    const at = performance.now() + wait;
+    if (at >= this.#wakeAt) return;
+    this.#wakeAt = at;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#examine(), Math.min(Math.max(milliseconds, GATHER.least), LONGEST_TIMER));
+    this.#timer = setTimeout(() => {
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#examine();
+    }, wait);
   }
 
   #search(): void {
@@ -135,7 +148,9 @@ export class Issuer {
     this.#search();
     const now = Date.now();
     const { key: scope, isAnyKey } = this.#options;
-    const rules = { zone: scope.zone, isAnyKey };
+    const suggested = (one: Certificate): number | undefined => this.#suggestions.of(one);
+    const rules = { zone: scope.zone, isAnyKey, suggested };
+    const current: Certificate[] = [];
     const present = new Set<string>();
     let next = Number.POSITIVE_INFINITY;
     for (const found of [...this.#found.values()].flat()) {
@@ -144,7 +159,10 @@ export class Issuer {
       const verdict = judge(found, this.#memories.get(key), rules, now);
       this.#verdicts.set(key, { found, verdict });
       this.#say(key, found, verdict);
-      if (verdict.kind === 'current') this.#remember(key, seen);
+      if (verdict.kind === 'current') {
+        this.#remember(key, seen);
+        current.push(verdict.certificate);
+      }
       if (verdict.kind === 'order' || verdict.kind === 'publish') this.#begin(verdict);
       next = Math.min(next, againAt(verdict));
     }
@@ -153,8 +171,15 @@ export class Issuer {
     for (const [key, memory] of this.#memories) {
       if (!present.has(key) && isForgettable(memory, now)) this.#memories.delete(key);
     }
+    void this.#suggest(current, now);
     // What found no place is begun when something else ends.
     this.#wake(next === Number.POSITIVE_INFINITY ? LONGEST_TIMER : next - now);
+  }
+
+  /** Asks what the CA suggests, and examines again when it has said something, or is to be asked again. */
+  async #suggest(certificates: readonly Certificate[], now: number): Promise<void> {
+    const { hasAsked, next } = await this.#suggestions.ask(certificates, now, this.#abort.signal);
+    this.#wake(hasAsked ? GATHER.least : next - Date.now());
   }
 
   #say(key: string, { name }: Found, verdict: Verdict): void {
@@ -194,9 +219,13 @@ export class Issuer {
     else {
       const { hosts } = posting.csr;
       log.info('certificate.requested', { hosts, why: verdict.why });
+      // A CA that suggests when to renew wants to know which certificate a new one follows (RFC 9773 5).
+      const follows =
+        verdict.why === 'due' && this.#suggestions.of(verdict.due) !== undefined ? verdict.due : undefined;
       const obtained = await obtain(
         { ...this.#options, scope: this.#options.key, log, signal: this.#abort.signal },
         posting.csr,
+        follows,
       );
       if (!obtained.ok) return this.#fail(posting, obtained.fault, log);
       issued = obtained.value;

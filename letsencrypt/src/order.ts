@@ -14,8 +14,9 @@ import type { Log } from '@zonewright/common/service/log';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { AcmeClient } from './acme.ts';
 import type { AcmeFault } from './acme-problem.ts';
+import { certificateId } from './acme-renewal.ts';
 import type { Authorization, Order } from './acme-resource.ts';
-import { chainFor, parseBundle } from './certificate.ts';
+import { type Certificate, chainFor, parseBundle } from './certificate.ts';
 import { type Answer, put, takeAway, waitVisible } from './challenge.ts';
 import type { Csr } from './csr.ts';
 import type { DnsClient, DnsFault } from './dns.ts';
@@ -45,8 +46,12 @@ export interface OrderContext {
 /** Milliseconds that the servers of a zone have to show a challenge. */
 const VISIBLE_LIMIT = 30_000;
 
-/** Orders a certificate for a CSR. */
-export async function obtain(context: OrderContext, csr: Csr): Promise<Result<Issued, OrderFault>> {
+/** Orders a certificate for a CSR; `follows` is the one that it takes the place of, for a CA that wants to know. */
+export async function obtain(
+  context: OrderContext,
+  csr: Csr,
+  follows?: Certificate,
+): Promise<Result<Issued, OrderFault>> {
   const { acme, zones, scope, signal } = context;
   for (const host of csr.hosts) {
     const place = placeOf(host, zones, scope);
@@ -54,13 +59,26 @@ export async function obtain(context: OrderContext, csr: Csr): Promise<Result<Is
   }
   const account = await acme.account({ signal });
   if (!account.ok) return account;
-  const order = await acme.newOrder(csr.hosts, { signal });
+  const order = await open(context, csr.hosts, follows && certificateId(follows));
   if (!order.ok) return order;
   const authorizations = await acme.authorizations(order.value, { signal });
   if (!authorizations.ok) return authorizations;
   const pending = authorizations.value.filter(({ status }) => status !== 'valid');
   const met = pending.length === 0 ? ok(undefined) : await meet(context, pending);
   return met.ok ? collect(context, order.value, csr) : met;
+}
+
+async function open(
+  { acme, signal }: OrderContext,
+  hosts: readonly string[],
+  replaces: string | undefined,
+): Promise<Result<Order, AcmeFault>> {
+  if (replaces !== undefined) {
+    const order = await acme.newOrder(hosts, { signal, replaces });
+    // Replaced before, or not known to this CA: then it follows none.
+    if (order.ok || order.fault.kind !== 'malformed') return order;
+  }
+  return acme.newOrder(hosts, { signal });
 }
 
 async function meet(context: OrderContext, pending: readonly Authorization[]): Promise<Result<void, OrderFault>> {

@@ -10,11 +10,10 @@ import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { type Fault, ok, type Result } from '@zonewright/common/result';
 import type { Endpoint } from '@zonewright/common/service/endpoint';
 import type { ExitCode } from '@zonewright/common/service/exit';
-import { startHttp } from '@zonewright/common/service/http';
 import { runService } from '@zonewright/common/service/lifecycle';
 import type { ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { startMonitor } from '@zonewright/common/service/monitor';
+import { startPages } from '@zonewright/common/service/pages';
 import { Replica } from '@zonewright/common/service/replica';
 import { VERSION } from '@zonewright/common/service/version';
 import type { AcmeClient } from './acme.ts';
@@ -81,16 +80,17 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
   };
 
   const start = async (): Promise<Result<Readonly<Record<string, unknown>>, Fault>> => {
-    if (options.http !== undefined) {
-      const status = () => ({ directory, zones: replica.status(), certificates: issuer.status() });
-      const started = await startHttp({ endpoint: options.http, log, metrics, ready, status });
-      if (!started.ok) return started;
-      closing.push(() => started.value.close());
-    }
-    if (options.monitor !== undefined) {
-      const running = startMonitor({ endpoint: options.monitor, metrics, log, service: 'letsencrypt' });
-      closing.push(() => running.close());
-    }
+    const pages = await startPages({
+      service: 'letsencrypt',
+      http: options.http,
+      monitor: options.monitor,
+      log,
+      metrics,
+      ready,
+      status: () => ({ directory, zones: replica.status(), certificates: issuer.status() }),
+    });
+    if (!pages.ok) return pages;
+    closing.push(() => pages.value.close());
     replica.start();
     return ok({ service: 'letsencrypt', primary: printPeer(server), zone: key.zone.toString(), directory });
   };

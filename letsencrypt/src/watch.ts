@@ -3,13 +3,14 @@
  * and the time. The rules:
  *
  * - One CSR, and no certificate that answers it and is not due: a certificate is ordered.
- * - A certificate is due 14 days before its end, or when a third of its life is left, whichever is later.
+ * - A certificate is due 14 days before its end, or when a third of its life is left, whichever is later; or when the CA says
+ *   so, if that is earlier (RFC 9773).
  * - A certificate that was issued and is not in the zone is published, not ordered again.
  * - Certificates that are superseded, not readable, or not in the chain are taken out.
  * - After a failure a name waits, longer each time; changes of the zone do not wake it, only another request does.
  * - Several CSRs, or one that does not hold, are said and left alone.
  *
- * Times are milliseconds since 1970. Left out: ARI (RFC 9773), which has no say in when a certificate is due.
+ * Times are milliseconds since 1970.
  */
 import type { Name } from '@zonewright/common/name';
 import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
@@ -43,7 +44,8 @@ export type Verdict =
   /** Nothing before `until`: after a failure, or because the zone does not show yet what was published. */
   | { readonly kind: 'waiting'; readonly until: number }
   | { readonly kind: 'publish'; readonly posting: Posting; readonly issued: Issued }
-  | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'new' | 'changed' | 'due' };
+  | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'new' | 'changed' }
+  | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'due'; readonly due: Certificate };
 
 const DAY = 86_400_000;
 const MARGIN = 14 * DAY;
@@ -62,10 +64,12 @@ export function dueAt({ notBefore, notAfter }: Pick<Certificate, 'notBefore' | '
   return notAfter - Math.min(MARGIN, (notAfter - notBefore) / 3);
 }
 
-/** Does the certificate answer the request, and is not due? That it may begin a little later by our clock does not matter. */
-export function isGood(certificate: Certificate, csr: Posting['csr'], now: number): boolean {
-  const until = now + (certificate.notAfter - dueAt(certificate));
-  return fits(certificate, csr, { now: Math.max(now, certificate.notBefore), until });
+/**
+ * Does the certificate answer the request, and is not due at `due`? That it may begin a little later by our clock does not
+ * matter.
+ */
+export function isGood(certificate: Certificate, csr: Posting['csr'], now: number, due = dueAt(certificate)): boolean {
+  return now < due && fits(certificate, csr, { now: Math.max(now, certificate.notBefore), until: now });
 }
 
 /** What requests the service meets. */
@@ -74,6 +78,8 @@ export interface Rules {
   readonly zone: Name;
   /** Also keys that public CAs refuse (Ed25519, P-521): for a CA of one's own. */
   readonly isAnyKey: boolean;
+  /** When the CA suggests to renew a certificate, if it does. */
+  suggested?(certificate: Certificate): number | undefined;
 }
 
 /** Judges one name. */
@@ -84,15 +90,16 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   const fault = refuse(posting.csr, rules);
   if (fault !== undefined) return { kind: 'unclear', fault };
   const known = memory?.id === posting.id ? memory : undefined;
-  const wanted = wantedAt(posting, known?.issued, now);
+  const dueOf = (one: Certificate): number => Math.min(dueAt(one), rules.suggested?.(one) ?? Number.POSITIVE_INFINITY);
+  const wanted = wantedAt(posting, known?.issued, now, dueOf);
   if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted))) {
-    return { kind: 'current', certificate: wanted.certificate, dueAt: dueAt(wanted.certificate) };
+    return { kind: 'current', certificate: wanted.certificate, dueAt: dueOf(wanted.certificate) };
   }
   if (known !== undefined && now < known.notBefore) return { kind: 'waiting', until: known.notBefore };
   if (wanted !== undefined) return { kind: 'publish', posting, issued: wanted };
-  const isDue = posting.certificates.some((one) => isGood(one, posting.csr, one.notBefore));
-  const why = isDue ? 'due' : posting.set.certificates.length > 0 ? 'changed' : 'new';
-  return { kind: 'order', posting, why };
+  const due = posting.certificates.find((one) => isGood(one, posting.csr, one.notBefore));
+  if (due !== undefined) return { kind: 'order', posting, why: 'due', due };
+  return { kind: 'order', posting, why: posting.set.certificates.length > 0 ? 'changed' : 'new' };
 }
 
 function refuse({ hosts, keyKind }: Posting['csr'], { zone, isAnyKey }: Rules): PostingFault | undefined {
@@ -107,9 +114,14 @@ function refuse({ hosts, keyKind }: Posting['csr'], { zone, isAnyKey }: Rules): 
 }
 
 /** The certificates that should stand there; `undefined` when none of those there are is good. */
-function wantedAt(posting: Posting, issued: Issued | undefined, now: number): Issued | undefined {
+function wantedAt(
+  posting: Posting,
+  issued: Issued | undefined,
+  now: number,
+  dueOf: (certificate: Certificate) => number,
+): Issued | undefined {
   const known = issued === undefined ? [] : [issued.certificate];
-  const good = [...posting.certificates, ...known].filter((one) => isGood(one, posting.csr, now));
+  const good = [...posting.certificates, ...known].filter((one) => isGood(one, posting.csr, now, dueOf(one)));
   good.sort((a, b) => b.notAfter - a.notAfter);
   const [certificate] = good;
   if (certificate === undefined) return undefined;

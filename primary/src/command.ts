@@ -9,14 +9,13 @@ import { parseSshKey } from '@zonewright/common/git/ssh-key';
 import { type GitFault, type GitStore, openStore, type StoreOptions } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { nextDelay } from '@zonewright/common/service/backoff';
-import { type HttpServer, startHttp } from '@zonewright/common/service/http';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { startMonitor } from '@zonewright/common/service/monitor';
 import { type NameServer, startNameServer, type Verdict } from '@zonewright/common/service/name-server';
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
+import { startPages } from '@zonewright/common/service/pages';
 import { oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
@@ -153,13 +152,17 @@ class PrimaryService {
       metrics.gauge('zonewright_zones_refused').set(primary.refusedFiles.length);
       metrics.gauge('zonewright_keys').set(primary.authority.keys.size);
     });
-    const http = await this.#startHttp(primary, metrics);
-    if (!http.ok) return http;
-    const { monitor } = this.#values;
-    if (monitor !== undefined) {
-      const running = startMonitor({ endpoint: monitor, metrics, log: this.#log, service: 'primary' });
-      this.#closing.push(() => running.close());
-    }
+    const pages = await startPages({
+      service: 'primary',
+      http: this.#values.http,
+      monitor: this.#values.monitor,
+      log: this.#log,
+      metrics,
+      ready: () => (primary.zones.size === 0 ? ['no zone is served'] : []),
+      status: () => primary.status(),
+    });
+    if (!pages.ok) return pages;
+    this.#closing.push(() => pages.value.close());
     if (!context.signal.aborted) this.#afterPull(first);
     return ok({
       service: 'primary',
@@ -256,23 +259,6 @@ class PrimaryService {
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
       },
     });
-  }
-
-  async #startHttp(
-    primary: Primary,
-    metrics: ReturnType<typeof createMetrics<typeof METRICS>>,
-  ): Promise<Result<HttpServer | undefined, Fault>> {
-    const endpoint = this.#values.http;
-    if (endpoint === undefined) return ok(undefined);
-    const started = await startHttp({
-      endpoint,
-      log: this.#log,
-      metrics,
-      ready: () => (primary.zones.size === 0 ? ['no zone is served'] : []),
-      status: () => primary.status(),
-    });
-    if (started.ok) this.#closing.push(() => started.value.close());
-    return started;
   }
 }
 

@@ -4,13 +4,12 @@ import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
-import { startHttp } from '@zonewright/common/service/http';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { startMonitor } from '@zonewright/common/service/monitor';
 import { startNameServer } from '@zonewright/common/service/name-server';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
+import { startPages } from '@zonewright/common/service/pages';
 import { Replica, type ReplicaSource } from '@zonewright/common/service/replica';
 import { SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
 import { VERSION } from '@zonewright/common/service/version';
@@ -121,22 +120,17 @@ class SecondaryService {
       metrics.gauge('zonewright_zones').set(zones.size);
       metrics.gauge('zonewright_zones_missing').set(replica.missing().length);
     });
-    if (http !== undefined) {
-      const ready = (): readonly string[] => replica.missing().map((zone) => `no data for ${zone}`);
-      const page = await startHttp({
-        endpoint: http,
-        log: this.#log,
-        metrics,
-        ready,
-        status: () => ({ zones: replica.status() }),
-      });
-      if (!page.ok) return page;
-      this.#closing.push(() => page.value.close());
-    }
-    if (monitor !== undefined) {
-      const running = startMonitor({ endpoint: monitor, metrics, log: this.#log, service: 'secondary' });
-      this.#closing.push(() => running.close());
-    }
+    const pages = await startPages({
+      service: 'secondary',
+      http,
+      monitor,
+      log: this.#log,
+      metrics,
+      ready: () => replica.missing().map((zone) => `no data for ${zone}`),
+      status: () => ({ zones: replica.status() }),
+    });
+    if (!pages.ok) return pages;
+    this.#closing.push(() => pages.value.close());
     replica.start();
     const primaries = [...new Set(sources.value.map(({ primary }) => primary.address))];
     return ok({ service: 'secondary', version: VERSION, listen: server.value.bound, primaries });

@@ -17,8 +17,8 @@ import type { ZoneTable } from './zones.ts';
 export interface NotifyTarget {
   /** IP address in text form. */
   readonly address: string;
-  /** Signs with it; targets out of NS records have none. */
-  readonly key?: Key;
+  /** To sign with, the first that the target knows: it may have only one of those that name it. None: not signed (NS records). */
+  readonly keys: readonly Key[];
 }
 
 /** The request that announces a zone; its ID is set when it is sent. */
@@ -36,15 +36,15 @@ export function notifyMessage(origin: Name, soa?: RRset): Message {
  * than the primary (the SOA's MNAME). One target an address; a key's comes before a name server's.
  */
 export function notifyTargets(zone: Zone, zones: ZoneTable, keys: KeyTable): readonly NotifyTarget[] {
-  const targets = new Map<string, NotifyTarget>();
+  const targets = new Map<string, readonly Key[]>();
   for (const key of keys.secondariesOf(zone.origin))
-    if (!targets.has(key.secondary!)) targets.set(key.secondary!, { address: key.secondary!, key });
+    targets.set(key.secondary!, [...(targets.get(key.secondary!) ?? []), key]);
   for (const rdata of zone.get(zone.origin, TYPE.NS)?.rdatas ?? []) {
     const server = targetOf(TYPE.NS, rdata);
     if (server.equals(zone.soa.mname)) continue;
-    for (const address of addressesOf(server, zones)) if (!targets.has(address)) targets.set(address, { address });
+    for (const address of addressesOf(server, zones)) if (!targets.has(address)) targets.set(address, []);
   }
-  return [...targets.values()];
+  return [...targets].map(([address, signers]) => ({ address, keys: signers }));
 }
 
 function addressesOf(name: Name, zones: ZoneTable): string[] {
@@ -64,11 +64,14 @@ export interface Announcement {
   /** Identifies the target: an address or a connection. */
   readonly target: string;
   readonly attempt: number;
+  /** Tells it from a later one of the same zone to the same target. */
+  readonly number: number;
 }
 
 /** Announcements that wait for their acknowledgement. Times are in milliseconds of any steady clock. */
 export class Announcements {
   readonly #waiting = new Map<string, { announcement: Announcement; dueAt: number }>();
+  #count = 0;
 
   #key(zone: Name, target: string): string {
     return `${target} ${zone.key}`;
@@ -76,11 +79,14 @@ export class Announcements {
 
   /** Announces, at once; a waiting announcement of the same zone to the same target is replaced. */
   announce(zone: Name, target: string, now: number): void {
-    this.#waiting.set(this.#key(zone, target), { announcement: { zone, target, attempt: 0 }, dueAt: now });
+    const announcement = { zone, target, attempt: 0, number: ++this.#count };
+    this.#waiting.set(this.#key(zone, target), { announcement, dueAt: now });
   }
 
-  acknowledged(zone: Name, target: string): void {
-    this.#waiting.delete(this.#key(zone, target));
+  /** Ends an announcement; not one that has replaced it while it was under way. */
+  acknowledged({ zone, target, number }: Announcement): void {
+    const key = this.#key(zone, target);
+    if (this.#waiting.get(key)?.announcement.number === number) this.#waiting.delete(key);
   }
 
   /** Drops all that waits for a target. */

@@ -75,5 +75,5 @@ export function finishReply(request: Request, reply: Message, options: ReplyOpti
       : { ...reply, edns: { udpSize: UDP_SIZE, version: 0, dnssecOk: edns.dnssecOk, options: replyOptions } };
   if (key === undefined || message.tsig === undefined) return encodeMessage(whole, limit);
   const unsigned = encodeMessage(whole, limit - tsigSize(key));
-  return sign(unsigned, key, { now: options.now, priorMac: message.tsig.mac, fudge: message.tsig.fudge }).octets;
+  return sign(unsigned, key, { now: options.now, priorMac: message.tsig.mac }).octets;
 }

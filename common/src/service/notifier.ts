@@ -4,7 +4,13 @@
  */
 import { randomInt } from 'node:crypto';
 import { type Key, mayPerform } from '../authority/key.ts';
-import { Announcements, type NotifyTarget, notifyMessage, notifyTargets } from '../authority/notify.ts';
+import {
+  type Announcement,
+  Announcements,
+  type NotifyTarget,
+  notifyMessage,
+  notifyTargets,
+} from '../authority/notify.ts';
 import type { Authority } from '../authority/receive.ts';
 import type { Name } from '../name.ts';
 import { printPeer } from '../net/address.ts';
@@ -40,6 +46,7 @@ const MAX_SENDING = 50;
 export class Notifier {
   readonly #options: NotifierOptions;
   readonly #announcements = new Announcements();
+  /** By zone and address: the keys of one zone mean nothing for another. */
   readonly #targets = new Map<string, NotifyTarget>();
   readonly #registrations = new Map<string, Registration>();
   readonly #connectionIds = new WeakMap<Connection, number>();
@@ -57,7 +64,7 @@ export class Notifier {
     const { authority } = this.#options;
     const now = performance.now();
     for (const target of notifyTargets(zone, authority.zones, authority.keys)) {
-      this.#targets.set(target.address, target);
+      this.#targets.set(`${target.address} ${zone.origin.key}`, target);
       this.#announcements.announce(zone.origin, target.address, now);
     }
     for (const [id, { connection, key, zone: above }] of this.#registrations) {
@@ -109,9 +116,9 @@ export class Notifier {
   }
 
   #sendDue(): void {
-    for (const { zone, target } of this.#announcements.due(performance.now(), MAX_SENDING - this.#sending)) {
+    for (const announcement of this.#announcements.due(performance.now(), MAX_SENDING - this.#sending)) {
       this.#sending++;
-      void this.#send(zone, target)
+      void this.#send(announcement)
         .catch((error: unknown) => this.#options.log.error('process.fault', { during: 'notify', error }))
         .finally(() => {
           this.#sending--;
@@ -121,39 +128,47 @@ export class Notifier {
     this.#schedule();
   }
 
-  async #send(origin: Name, target: string): Promise<void> {
-    const { authority, port, log, source } = this.#options;
+  async #send(announcement: Announcement): Promise<void> {
+    const { authority, log } = this.#options;
+    const { zone: origin, target } = announcement;
     const registration = this.#registrations.get(target);
     const message = notifyMessage(origin, authority.zones.get(origin)?.soaSet);
     let failure: string | undefined;
     if (registration !== undefined) failure = await this.#sendOn(registration, message);
-    else {
-      const { address, key } = this.#targets.get(target)!;
-      const server = { address, port };
-      const common = {
-        server,
-        message,
-        timeout: ACK_TIMEOUT,
-        tries: 1,
-        signal: this.#abort.signal,
-        ...(key === undefined ? {} : { key }),
-        ...(source === undefined ? {} : { source }),
-      };
-      const reply = await exchange({ ...common, transport: 'udp' });
-      failure = reply.ok
-        ? reply.value.rcode === RCODE.NOERROR
-          ? undefined
-          : printRcode(reply.value.rcode)
-        : reply.fault.what;
-    }
+    else failure = await this.#sendTo(this.#targets.get(`${target} ${origin.key}`)!, message);
     const fields = {
       zone: origin.toString(),
       peer: registration === undefined ? target : printPeer(registration.connection.peer),
     };
     if (failure === undefined) {
-      this.#announcements.acknowledged(origin, target);
+      this.#announcements.acknowledged(announcement);
       log.debug('notify.acknowledged', fields);
     } else if (!this.#abort.signal.aborted) log.debug('notify.failed', { ...fields, what: failure });
+  }
+
+  /** What went wrong, if anything. A target that does not know one key is asked with the next. */
+  async #sendTo(
+    { address, keys }: NotifyTarget,
+    message: ReturnType<typeof notifyMessage>,
+  ): Promise<string | undefined> {
+    const { port, source } = this.#options;
+    let failure: string | undefined;
+    for (const key of keys.length === 0 ? [undefined] : keys) {
+      const reply = await exchange({
+        server: { address, port },
+        message,
+        transport: 'udp',
+        timeout: ACK_TIMEOUT,
+        tries: 1,
+        signal: this.#abort.signal,
+        ...(key === undefined ? {} : { key }),
+        ...(source === undefined ? {} : { source }),
+      });
+      if (reply.ok && reply.value.rcode === RCODE.NOERROR) return undefined;
+      failure = reply.ok ? printRcode(reply.value.rcode) : reply.fault.what;
+      if (!reply.ok && reply.fault.kind !== 'tsig') break;
+    }
+    return failure;
   }
 
   /** What went wrong, if anything. */

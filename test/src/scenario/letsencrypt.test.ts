@@ -3,7 +3,9 @@
  * BIND, our service stands between them, and `certify` asks. BIND does not tell a hidden secondary of changes, so the zones
  * have a refresh of one second.
  */
-import { randomBytes, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
+import { createSocket, type RemoteInfo } from 'node:dgram';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -14,13 +16,18 @@ import { type Owner, temporaryFolder } from '../support/owner.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { type Ran, run } from '../support/process.ts';
+import { makeRepository } from '../support/repository.ts';
+import { PRIMARY, startScene, zoneText } from '../support/scene.ts';
+import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
-import { type Service, start, tool } from '../support/zonewright.ts';
+import { type Service, tool } from '../support/zonewright.ts';
 
+const secrecy = secrecyOf(test);
 const real = testWith(test, ['named', 'pebble', 'openssl', 'dig', 'nsupdate']);
 
+const ours = testWith(test, ['git', 'pebble', 'openssl', 'dig']);
+
 const ORIGIN = 'certified.test';
-const newKey = (name: string): KeyText => `${name}:SHA256:${randomBytes(32).toString('base64')}`;
 
 const zone = (more = ''): string => `$TTL 60
 @ SOA ns hostmaster 1 1 1 3600 60
@@ -50,11 +57,24 @@ interface WorldOptions {
   readonly pebble?: Parameters<typeof startPebble>[1] extends infer C ? Partial<C> : never;
 }
 
+/** Starts the service beside a DNS server and a CA. */
+const serveAt = (
+  owner: Owner,
+  { address, port }: Pick<Named, 'address' | 'port'>,
+  { directory, caFile }: TestPebble,
+  key: KeyText,
+  flags: readonly string[] = [],
+): Promise<Service> => {
+  const peers = ['--dns-server', address, '--port', `${port}`, '--directory', directory, '--ca-file', caFile];
+  const all = [...peers, '--account-key-seed', 'a seed for tests', ...flags];
+  return secrecy.start(owner, 'letsencrypt', all, { env: { ZONEWRIGHT_DNS_KEY: key } });
+};
+
 const nameOf = (key: KeyText): string => key.split(':')[0]!;
 
 const world = async (owner: Owner, options: WorldOptions = {}): Promise<World> => {
-  const acme = newKey(`acme._update.${ORIGIN}`);
-  const client = newKey(`client._update.${ORIGIN}`);
+  const acme = secrecy.newKey(`acme._update.${ORIGIN}`);
+  const client = secrecy.newKey(`client._update.${ORIGIN}`);
   const updaters = options.isAcmeRefused === true ? [client] : [client, acme];
   const named = await startNamed(owner, {
     keys: [acme, client],
@@ -78,17 +98,7 @@ const world = async (owner: Owner, options: WorldOptions = {}): Promise<World> =
     client,
     certify: (...args) =>
       tool('zonewright', ['certify', '--port', `${named.port}`, ...args], { cwd: folder, timeout: 60_000 }),
-    serve: (...flags) =>
-      start(
-        owner,
-        'letsencrypt',
-        [
-          ...['--dns-server', named.address, '--port', `${named.port}`],
-          ...['--directory', pebble.directory, '--ca-file', pebble.caFile, '--account-key-seed', 'a seed for tests'],
-          ...flags,
-        ],
-        { env: { ZONEWRIGHT_DNS_KEY: acme } },
-      ),
+    serve: (...flags) => serveAt(owner, named, pebble, acme, flags),
     texts: async (name) => (await dig({ ...server, args: [name, 'TXT'] })).answer.map(({ data }) => data),
     update: async (...commands) => {
       const ran = await nsupdate({
@@ -105,7 +115,7 @@ const world = async (owner: Owner, options: WorldOptions = {}): Promise<World> =
 
 /** The certificates of a PEM file, and whether openssl trusts the first one through the others. */
 const verified = async (
-  { pebble, folder }: World,
+  { pebble, folder }: Pick<World, 'pebble' | 'folder'>,
   file: string,
 ): Promise<{ chain: X509Certificate[]; said: string }> => {
   const root = join(folder, 'root.pem');
@@ -115,6 +125,40 @@ const verified = async (
   const blocks =
     readFileSync(path, 'utf8').match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   return { chain: blocks.map((block) => new X509Certificate(block)), said: ran.stdout + ran.stderr };
+};
+
+/** A secondary on 127.0.0.2 that has an old version of the zone, in which nothing is, until it catches up. */
+const startBehind = async (owner: Owner, { address, port }: Named): Promise<{ asked(): number; catchUp(): void }> => {
+  const socket = createSocket('udp4');
+  const pending = new Map<number, RemoteInfo>();
+  let isBehind = true;
+  let asked = 0;
+  socket.on('message', (octets, from) => {
+    const id = octets.readUInt16BE(0);
+    if (from.address === address && from.port === port) {
+      const asker = pending.get(id);
+      if (asker !== undefined) socket.send(octets, asker.port, asker.address);
+      return;
+    }
+    asked++;
+    if (!isBehind) {
+      pending.set(id, from);
+      socket.send(octets, port, address);
+      return;
+    }
+    const reply = Buffer.from(octets);
+    reply.writeUInt16BE(0x8400, 2);
+    socket.send(reply, from.port, from.address);
+  });
+  socket.bind(port, '127.0.0.2');
+  await once(socket, 'listening');
+  owner.teardown(() => socket.close());
+  return {
+    asked: () => asked,
+    catchUp: () => {
+      isBehind = false;
+    },
+  };
 };
 
 const countOf = (service: Service, event: string): number =>
@@ -160,7 +204,6 @@ real.serial(
 
     t.is(countOf(service, 'certificate.requested'), 1);
     t.is(countOf(service, 'certificate.failed'), 0);
-    for (const secret of [w.acme, w.client]) t.false(service.text().includes(secret.split(':')[2]!));
     t.false(service.text().includes('a seed for tests'));
     const stopped = await service.stop();
     t.is(stopped.code, 0);
@@ -231,6 +274,33 @@ real.serial(
   },
 );
 
+real.serial(
+  'the CA is told when every server of the zone shows the challenge; a service that is stopped before takes it away',
+  async (t) => {
+    const w = await world(t, { text: zone('@ NS ns2\nns2 A 127.0.0.2\n') });
+    const second = await startBehind(t, w.named);
+    const host = `www.${ORIGIN}`;
+    const challenge = `_acme-challenge.${host}`;
+    const posted = await w.certify('--dns-key', w.client, '--wait', '0', w.named.address, host);
+    t.is(posted.code, 3, posted.stderr);
+
+    const first = await w.serve();
+    await until(() => w.texts(challenge), { what: 'the challenge is there', holds: ({ length }) => length === 1 });
+    await until(() => second.asked(), { what: 'the second server is asked', holds: (count) => count > 1 });
+    const stopped = await first.stop();
+    t.is(stopped.code, 0);
+    t.is(countOf(first, 'challenge.visible') + countOf(first, 'certificate.failed'), 0);
+    t.deepEqual(await w.texts(challenge), []);
+
+    const next = await w.serve();
+    await until(() => w.texts(challenge), { what: 'the challenge is there', holds: ({ length }) => length === 1 });
+    t.is(countOf(next, 'challenge.visible'), 0);
+    second.catchUp();
+    await next.waitForEvent('challenge.visible');
+    await next.waitForEvent('certificate.published');
+  },
+);
+
 real.serial('a refused update is said, and tried again later, whatever else changes in the zone', async (t) => {
   const w = await world(t, { isAcmeRefused: true });
   const http = await freePort();
@@ -271,7 +341,7 @@ real.serial('certify says what it lacks: a key, a right, a server', async (t) =>
   const keyless = await w.certify(w.named.address, host);
   t.is(keyless.code, 2, keyless.stderr);
   t.regex(keyless.stderr, /--dns-key/);
-  const wrong = await w.certify('--dns-key', newKey(`client._update.${ORIGIN}`), w.named.address, host);
+  const wrong = await w.certify('--dns-key', secrecy.newKey(`client._update.${ORIGIN}`), w.named.address, host);
   t.is(wrong.code, 4, wrong.stderr);
   t.regex(wrong.stderr, /BADSIG|BADKEY/);
   const away = await w.certify('--port', `${await freePort()}`, '--dns-key', w.client, w.named.address, host);
@@ -279,6 +349,9 @@ real.serial('certify says what it lacks: a key, a right, a server', async (t) =>
   const foreign = await w.certify('--dns-key', w.client, w.named.address, 'www.elsewhere.test');
   t.is(foreign.code, 4, foreign.stderr);
   t.false(existsSync(join(w.folder, `${host}.pem`)));
+  const mistaken = await w.certify('--key', w.client, w.named.address, host);
+  t.is(mistaken.code, 2);
+  t.false(mistaken.stderr.includes(w.client.split(':')[2]!));
 });
 
 real.serial('two CSRs at one name are said once, and nothing is ordered', async (t) => {
@@ -316,3 +389,43 @@ real.serial('two CSRs at one name are said once, and nothing is ordered', async 
   t.is(countOf(service, 'certificate.unclear'), 1);
   t.is(countOf(service, 'certificate.requested'), 0);
 });
+
+ours.serial(
+  'with our own primary nothing is polled: a key for all zones, and one for a single host, get a certificate',
+  async (t) => {
+    const all = secrecy.newKey('acme._update');
+    const single = secrecy.newKey(`laptop._update.www.${ORIGIN}`);
+    const repository = await makeRepository(t, {
+      _keys: keyLine(all) + keyLine(single),
+      [ORIGIN]: zoneText(1),
+      'other.test': zoneText(1),
+    });
+    const primary = await startScene(t, secrecy, 'primary', ['--remote', repository.path], {
+      port: await freePort(PRIMARY),
+    });
+    const pebble = await startPebble(t, { dnsServer: `${primary.address}:${primary.port}` });
+    const service = await serveAt(t, primary, pebble, all);
+    await service.waitForEvent('transfer.in', { zone: `${ORIGIN}.` });
+    await service.waitForEvent('transfer.in', { zone: 'other.test.' });
+    const folder = temporaryFolder(t, 'certify');
+    const host = `www.${ORIGIN}`;
+    const args = [
+      'certify',
+      '--port',
+      `${primary.port}`,
+      '--dns-key',
+      single,
+      '--wait',
+      '30',
+      '--additional',
+      `*.${host}`,
+    ];
+    const ran = await tool('zonewright', [...args, primary.address, host], { cwd: folder, timeout: 60_000 });
+    t.is(ran.code, 0, ran.stderr);
+    secrecy.look(ran.stdout + ran.stderr);
+    t.regex((await verified({ pebble, folder }, `${host}.pem`)).said, /: OK/);
+    await service.waitForEvent('certificate.published', { zone: `${ORIGIN}.` });
+    await primary.shows('NXDOMAIN', `_acme-challenge.${host}`, 'TXT');
+    t.is(countOf(service, 'certificate.failed'), 0);
+  },
+);

@@ -5,12 +5,12 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { program, testWith } from '../support/needs.js';
-import { temporaryFolder } from '../support/owner.js';
-import { freePort } from '../support/ports.js';
-import { type Program, run, startProgram } from '../support/process.js';
-import { until } from '../support/until.js';
-import { root } from '../support/zonewright.js';
+import { program, testWith } from '../support/needs.ts';
+import { temporaryFolder } from '../support/owner.ts';
+import { freePort } from '../support/ports.ts';
+import { type Program, run, startProgram } from '../support/process.ts';
+import { until } from '../support/until.ts';
+import { root } from '../support/zonewright.ts';
 
 interface Started {
   readonly start: Program;

@@ -9,13 +9,16 @@ import { CLASS } from '@zonewright/common/rr/class';
 import { parseRdata } from '@zonewright/common/rr/rdata';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
+import { SILENT_LOG } from '@zonewright/common/service/log';
 import { Zone } from '@zonewright/common/zone/zone';
+import type { AcmeClient } from '@zonewright/letsencrypt/acme';
 import { type Certificate, parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { makeCsr } from '@zonewright/letsencrypt/csr';
 import { makeKey } from '@zonewright/letsencrypt/key';
 import { placeOf, serversOf } from '@zonewright/letsencrypt/place';
 import { type Found, findPostings } from '@zonewright/letsencrypt/posting';
 import { application, publication } from '@zonewright/letsencrypt/publish';
+import { Suggestions } from '@zonewright/letsencrypt/suggestions';
 import { certificateRdata, chainRdata, csrRdata, readTlsaSet } from '@zonewright/letsencrypt/tlsa';
 import {
   againAt,
@@ -59,7 +62,7 @@ const tlsa = (owner: string, rdata: Uint8Array): ResourceRecord => ({
 
 const APEX = 'example.test';
 const OWNER = '_letsencrypt._tcp.www.example.test';
-const scope = { zone: name(APEX) };
+const rules = { zone: name(APEX), isAnyKey: false };
 const zoneWith = (...records: ResourceRecord[]): Zone => {
   const soa = record(APEX, 'SOA', `ns.${APEX}. root.${APEX}. 1 1 1 1 1`);
   return Zone.fromRecords(name(APEX), [soa, ...records])!;
@@ -108,7 +111,7 @@ test('requests are found by their names, in any case, anywhere in the zone', (t)
 });
 
 test('one CSR without a certificate is ordered', (t) => {
-  t.is(orderOf(judge(foundIn(csr), undefined, scope, NOW)).why, 'new');
+  t.is(orderOf(judge(foundIn(csr), undefined, rules, NOW)).why, 'new');
 });
 
 test('several CSRs, a broken CSR, and names of others are said and left alone', async (t) => {
@@ -117,13 +120,16 @@ test('several CSRs, a broken CSR, and names of others are said and left alone', 
   broken[broken.length - 1]! ^= 1;
   const foreign = csrRdata(await csrFor(key, HOST, 'www.example.org'));
   const near = csrRdata(await csrFor(key, HOST, 'notexample.test'));
+  const own = foundIn(csrRdata(await csrFor(must(await makeKey('ed25519')), HOST)));
+  t.is(kindOf(judge(own, undefined, { ...rules, isAnyKey: true }, NOW)), 'order');
   for (const [kind, found] of [
     ['several', foundIn(csr, other)],
     ['csr', foundIn(broken)],
+    ['csr', own],
     ['host', foundIn(foreign)],
     ['host', foundIn(near)],
   ] as const) {
-    const verdict = judge(found, undefined, scope, NOW);
+    const verdict = judge(found, undefined, rules, NOW);
     t.is(verdict.kind === 'unclear' ? verdict.fault.kind : verdict.kind, kind);
   }
 });
@@ -137,25 +143,64 @@ test('a certificate is due 14 days before its end, or at two thirds of a short l
     const certificate = await certificateFor(key, 0, days, HOST);
     t.is(dueAt(certificate), NOW + due * DAY);
     const found = foundIn(csr, certificateRdata(certificate.der));
-    const before = judge(found, undefined, scope, NOW + due * DAY - 1);
+    const before = judge(found, undefined, rules, NOW + due * DAY - 1);
     t.is(kindOf(before), 'current');
     t.is(againAt(before), NOW + due * DAY);
-    t.is(orderOf(judge(found, undefined, scope, NOW + due * DAY)).why, 'due');
+    t.is(orderOf(judge(found, undefined, rules, NOW + due * DAY)).why, 'due');
   }
+});
+
+test('the CA may want a certificate renewed earlier, never later', async (t) => {
+  const certificate = await certificateFor(key, 0, 90, HOST);
+  const found = foundIn(csr, certificateRdata(certificate.der));
+  const at = (days: number) => ({ ...rules, suggested: () => NOW + days * DAY });
+  t.is(kindOf(judge(found, undefined, at(10), NOW + 10 * DAY - 1)), 'current');
+  t.is(orderOf(judge(found, undefined, at(10), NOW + 10 * DAY)).why, 'due');
+  t.is(againAt(judge(found, undefined, at(80), NOW)), NOW + 76 * DAY);
+});
+
+test('a suggestion of the CA is drawn once for a window, and asked for as often as the CA wants', async (t) => {
+  const certificate = { ...(await certificateFor(key, 0, 90, HOST)), authorityKeyId: Uint8Array.of(1) };
+  const { signal } = new AbortController();
+  let info = { start: NOW + DAY, end: NOW + 3 * DAY, askAgain: 3600 };
+  let isKnown = true;
+  let asked = 0;
+  const acme: Pick<AcmeClient, 'renewalInfo'> = {
+    renewalInfo: async () => {
+      asked++;
+      return { ok: true, value: isKnown ? info : undefined };
+    },
+  };
+  const dice = [0.5, 0.25];
+  const suggestions = new Suggestions(acme, SILENT_LOG, () => dice.shift()!);
+  t.is(suggestions.of(certificate), undefined);
+  t.deepEqual(await suggestions.ask([certificate], NOW, signal), { hasAsked: true, next: NOW + 3_600_000 });
+  t.is(suggestions.of(certificate), NOW + 2 * DAY);
+  t.deepEqual(await suggestions.ask([certificate], NOW + 1, signal), { hasAsked: false, next: NOW + 3_600_000 });
+  await suggestions.ask([certificate], NOW + 3_600_000, signal);
+  t.is(suggestions.of(certificate), NOW + 2 * DAY);
+  info = { ...info, start: NOW - DAY, end: NOW + DAY };
+  await suggestions.ask([certificate], NOW + 7_200_000, signal);
+  t.is(suggestions.of(certificate), NOW - DAY / 2);
+  t.is(asked, 3);
+  isKnown = false;
+  t.is((await suggestions.ask([certificate], NOW + DAY, signal)).next, NOW + 2 * DAY);
+  t.is(suggestions.of(certificate), undefined);
+  t.deepEqual(await suggestions.ask([], NOW, signal), { hasAsked: false, next: NOW + DAY });
 });
 
 test('a certificate for another key or other names is no answer, and one that begins soon is', async (t) => {
   const otherKey = await certificateFor(await newKey(), 1, 90, HOST);
   const otherNames = await certificateFor(key, 1, 90, HOST, 'mail.example.test');
   for (const certificate of [otherKey, otherNames]) {
-    const verdict = judge(foundIn(csr, certificateRdata(certificate.der)), undefined, scope, NOW);
+    const verdict = judge(foundIn(csr, certificateRdata(certificate.der)), undefined, rules, NOW);
     t.is(orderOf(verdict).why, 'changed');
   }
   const garbage = foundIn(csr, certificateRdata(Uint8Array.of(1, 2, 3)));
-  t.is(kindOf(judge(garbage, undefined, scope, NOW)), 'order');
+  t.is(kindOf(judge(garbage, undefined, rules, NOW)), 'order');
   // The clock of the CA is ahead of ours.
   const soon = await certificateFor(key, -0.01, 90, HOST);
-  t.is(kindOf(judge(foundIn(csr, certificateRdata(soon.der)), undefined, scope, NOW)), 'current');
+  t.is(kindOf(judge(foundIn(csr, certificateRdata(soon.der)), undefined, rules, NOW)), 'current');
 });
 
 test('leftover certificates are taken out, and the records of others stay', async (t) => {
@@ -171,7 +216,7 @@ test('leftover certificates are taken out, and the records of others stay', asyn
     chainRdata(stranger.der),
     theirs,
   ];
-  const verdict = judge(foundIn(...rdatas), undefined, scope, NOW);
+  const verdict = judge(foundIn(...rdatas), undefined, rules, NOW);
   if (verdict.kind !== 'publish') throw new Error(verdict.kind);
   const change = publication(readTlsaSet(rdatas), verdict.issued);
   t.deepEqual(change.removed, [
@@ -193,35 +238,35 @@ test('an application replaces other requests and certificates, and nothing else'
 
 test('nothing is done twice for a name, and a certificate that is not in the zone is published, not ordered again', async (t) => {
   const found = foundIn(csr);
-  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  const { posting } = orderOf(judge(found, undefined, rules, NOW));
   const busy = begun(undefined, posting);
-  t.is(kindOf(judge(found, busy, scope, NOW)), 'busy');
+  t.is(kindOf(judge(found, busy, rules, NOW)), 'busy');
   const certificate = await certificateFor(key, 0, 90, HOST);
   const issued = failed(issuedNow(busy, { certificate, chain: [] }), { what: 'the update was refused' }, NOW, noDice);
-  t.is(kindOf(judge(found, issued, scope, NOW)), 'waiting');
-  t.is(kindOf(judge(found, issued, scope, issued.notBefore)), 'publish');
+  t.is(kindOf(judge(found, issued, rules, NOW)), 'waiting');
+  t.is(kindOf(judge(found, issued, rules, issued.notBefore)), 'publish');
   // Once it is due itself there is nothing worth publishing.
-  t.is(kindOf(judge(found, issued, scope, dueAt(certificate))), 'order');
+  t.is(kindOf(judge(found, issued, rules, dueAt(certificate))), 'order');
 });
 
 test('what is published settles, and whoever takes it out again and again is met once a minute', async (t) => {
   const without = foundIn(csr);
   const certificate = await certificateFor(key, 0, 90, HOST);
   const shown = foundIn(csr, certificateRdata(certificate.der));
-  const { posting } = orderOf(judge(without, undefined, scope, NOW));
+  const { posting } = orderOf(judge(without, undefined, rules, NOW));
   const memory = issuedNow(begun(undefined, posting), { certificate, chain: [] });
   const fresh = published(memory, NOW, true);
-  t.is(kindOf(judge(without, fresh, scope, NOW + 1)), 'waiting');
-  t.is(kindOf(judge(without, fresh, scope, NOW + 60_000)), 'publish');
-  t.is(kindOf(judge(shown, fresh, scope, NOW + 1)), 'current');
-  t.is(kindOf(judge(without, seen(fresh), scope, NOW + 2)), 'publish');
+  t.is(kindOf(judge(without, fresh, rules, NOW + 1)), 'waiting');
+  t.is(kindOf(judge(without, fresh, rules, NOW + 60_000)), 'publish');
+  t.is(kindOf(judge(shown, fresh, rules, NOW + 1)), 'current');
+  t.is(kindOf(judge(without, seen(fresh), rules, NOW + 2)), 'publish');
   const again = published(begun(seen(fresh), posting), NOW + 3, false);
-  t.is(kindOf(judge(without, seen(again), scope, NOW + 4)), 'waiting');
+  t.is(kindOf(judge(without, seen(again), rules, NOW + 4)), 'waiting');
 });
 
 test('after failures a name waits, from a minute up to a day, and as long as the CA says', (t) => {
   const found = foundIn(csr);
-  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  const { posting } = orderOf(judge(found, undefined, rules, NOW));
   let memory: Memory = begun(undefined, posting);
   const waits: number[] = [];
   for (let i = 0; i < 15; i++) {
@@ -242,23 +287,23 @@ test('after failures a name waits, from a minute up to a day, and as long as the
 
 test('a zone that changes does not end a back-off; another request does', async (t) => {
   const found = foundIn(csr);
-  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  const { posting } = orderOf(judge(found, undefined, rules, NOW));
   const memory = failed(begun(undefined, posting), { what: 'no' }, NOW, noDice);
   const zone = zoneWith(tlsa(OWNER, csr), record(`_acme-challenge.${HOST}`, 'TXT', 'x'));
-  t.is(kindOf(judge(findPostings(zone)[0]!, memory, scope, NOW + 1)), 'waiting');
+  t.is(kindOf(judge(findPostings(zone)[0]!, memory, rules, NOW + 1)), 'waiting');
   // The same key and names in another CSR are the same request.
-  t.is(kindOf(judge(foundIn(csrRdata(await csrFor(key, HOST))), memory, scope, NOW + 1)), 'waiting');
+  t.is(kindOf(judge(foundIn(csrRdata(await csrFor(key, HOST))), memory, rules, NOW + 1)), 'waiting');
   const changed = foundIn(csrRdata(await csrFor(key, HOST, 'mail.example.test')));
-  t.is(kindOf(judge(changed, memory, scope, NOW + 1)), 'order');
-  t.is(begun(memory, orderOf(judge(changed, memory, scope, NOW + 1)).posting).failures, 0);
+  t.is(kindOf(judge(changed, memory, rules, NOW + 1)), 'order');
+  t.is(begun(memory, orderOf(judge(changed, memory, rules, NOW + 1)).posting).failures, 0);
 });
 
 test('a request that is gone by the time of publication is no failure', (t) => {
   const found = foundIn(csr);
-  const { posting } = orderOf(judge(found, undefined, scope, NOW));
+  const { posting } = orderOf(judge(found, undefined, rules, NOW));
   const memory = superseded(begun(undefined, posting), NOW);
   t.is(memory.failures, 0);
-  t.is(kindOf(judge(found, memory, scope, NOW + 1)), 'waiting');
+  t.is(kindOf(judge(found, memory, rules, NOW + 1)), 'waiting');
 });
 
 test('a challenge is put where CNAMEs lead, into the deepest zone, and never outside of what the key covers', (t) => {
@@ -277,7 +322,7 @@ test('a challenge is put where CNAMEs lead, into the deepest zone, and never out
   ])!;
   zones.set(sub);
   const at = (host: string): string => {
-    const place = placeOf(host, zones, scope);
+    const place = placeOf(host, zones, rules);
     return place.ok ? `${place.value.name} in ${place.value.zone.origin}` : place.fault.kind;
   };
   t.is(at('www.example.test'), '_acme-challenge.www.example.test. in example.test.');
