@@ -87,12 +87,14 @@ CMD ["letsencrypt"]
 FROM ${NODE_IMAGE} AS pebble
 RUN apt-get update \
  && apt-get install -y --no-install-recommends pebble \
- && rm -rf /var/lib/apt/lists/* \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && install -d -o 10053 -g 10053 -m 0700 /srv/ca
 USER 10053:10053
 # Look challenges up at once, and refuse no good nonces.
 ENV PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0
 EXPOSE 14000/tcp 15000/tcp
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["/usr/local/bin/node", "-e", "require('node:https').get({ host: require('node:os').hostname(), port: 14000, path: '/dir', rejectUnauthorized: false }, (reply) => process.exit(reply.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # It keeps nothing, and as the first process of a container it ignores TERM.
 STOPSIGNAL SIGKILL
 ENTRYPOINT ["/usr/bin/pebble", "-config", "/srv/ca/pebble.json"]

@@ -68,8 +68,7 @@ export type SeedFault = GitFault | { readonly kind: 'file'; readonly what: strin
 export function seedKeyNames(
   options: Pick<SeedOptions, 'zone' | 'primary' | 'secondaries'>,
 ): Result<SeedKeyNames, SeedFault> {
-  const under = (prefix: string) =>
-    Name.parse(options.zone.isRoot ? prefix : `${prefix}.${plainName(options.zone)}`, undefined);
+  const under = (prefix: string) => Name.parse(options.zone.isRoot ? prefix : `${prefix}.${plainName(options.zone)}`);
   const secondaries = options.secondaries.map((address) =>
     under(`${addressLabels(options.primary)}.${addressLabels(address)}._transfer`),
   );

@@ -49,6 +49,8 @@ export type Verdict =
 
 const DAY = 86_400_000;
 const MARGIN = 14 * DAY;
+/** A CA that wants every certificate renewed at once gets one order a day. */
+const LEAST_AGE = DAY;
 
 /** Delays after failures: from 1 to 2 minutes after the first, up to a day. */
 const BACKOFF: BackoffBounds = { base: 120_000, max: DAY };
@@ -90,7 +92,10 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   const fault = refuse(posting.csr, rules);
   if (fault !== undefined) return { kind: 'unclear', fault };
   const known = memory?.id === posting.id ? memory : undefined;
-  const dueOf = (one: Certificate): number => Math.min(dueAt(one), rules.suggested?.(one) ?? Number.POSITIVE_INFINITY);
+  const dueOf = (one: Certificate): number => {
+    const suggested = rules.suggested?.(one) ?? Number.POSITIVE_INFINITY;
+    return Math.min(dueAt(one), Math.max(suggested, one.notBefore + LEAST_AGE));
+  };
   const wanted = wantedAt(posting, known?.issued, now, dueOf);
   if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted))) {
     return { kind: 'current', certificate: wanted.certificate, dueAt: dueOf(wanted.certificate) };

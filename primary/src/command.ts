@@ -12,7 +12,7 @@ import { nextDelay } from '@zonewright/common/service/backoff';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { type NameServer, startNameServer, type Verdict } from '@zonewright/common/service/name-server';
+import { type NameServer, startNameServer } from '@zonewright/common/service/name-server';
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
@@ -93,6 +93,10 @@ export const command = defineCommand({
 const RETRY = { base: 1000, max: 60_000 } as const;
 /** A NOTIFY is answered when what it announced is served, or after this time: senders do not wait for ever. Milliseconds. */
 const NOTIFY_ANSWER = 3000;
+/** Who knows zones from before waits this long for the remote, and then serves what it knows. Milliseconds. */
+const KNOWN_WAIT = 2000;
+/** What updates under way may take once the service is to stop. Milliseconds. */
+const LAST_UPDATES = 5000;
 /** Faults that time does not heal. */
 const FINAL_FAULTS: ReadonlySet<GitFault['kind']> = new Set(['usage', 'refused', 'hostkey']);
 
@@ -132,18 +136,22 @@ class PrimaryService {
     });
     this.#primary = primary;
     await primary.loadKnown();
-    const first = await primary.pull();
-    if (!first.ok && FINAL_FAULTS.has(first.fault.kind) && primary.isEmpty) return first;
+    const first = primary.pull();
+    if (primary.isEmpty) {
+      const pulled = await first;
+      if (!pulled.ok && FINAL_FAULTS.has(pulled.fault.kind) && primary.isEmpty) return pulled;
+    } else await inTime(first, KNOWN_WAIT);
+    if (context.signal.aborted) return ok({});
 
-    const server = await this.#listen(primary, () => notifier);
-    if (!server.ok) return server;
-    this.#closing.push(() => server.value.close());
     notifier = new Notifier({
       authority: primary.authority,
       port,
       log: this.#log,
       ...(listen.length === 1 ? { source: listen[0]! } : {}),
     });
+    const server = await this.#listen(primary, () => notifier);
+    if (!server.ok) return server;
+    this.#closing.push(() => server.value.close());
     this.#closing.unshift(() => notifier?.close());
     for (const zone of primary.zones) notifier.announce(zone);
 
@@ -163,7 +171,7 @@ class PrimaryService {
     });
     if (!pages.ok) return pages;
     this.#closing.push(() => pages.value.close());
-    if (!context.signal.aborted) this.#afterPull(first);
+    void first.then((result) => this.#afterPull(result));
     return ok({
       service: 'primary',
       version: VERSION,
@@ -176,7 +184,9 @@ class PrimaryService {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#retry);
-    await this.#primary?.idle();
+    // A remote that does not answer must not keep us; what is not acknowledged by then may be lost.
+    if (this.#primary !== undefined && this.#primary.updatesWaiting > 0)
+      await inTime(this.#primary.idle(), LAST_UPDATES);
     for (const close of this.#closing) await close();
   }
 
@@ -188,6 +198,7 @@ class PrimaryService {
   }
 
   #afterPull(result: Result<void, GitFault>): void {
+    if (this.#isStopping) return;
     const primary = this.#primary!;
     if (!result.ok) {
       const { kind, what, hint } = result.fault;
@@ -211,7 +222,6 @@ class PrimaryService {
       this.#attempt = 0;
       return;
     }
-    if (this.#isStopping) return;
     this.#retry = setTimeout(() => void this.pull(), nextDelay(this.#attempt++, RETRY, Math.random));
   }
 
@@ -254,7 +264,8 @@ class PrimaryService {
             };
           }
           this.#log.info('notify.received', { zone: zone.toString(), key: key.name.toString() });
-          return inTime(this.pull(), { rcode: RCODE.NOERROR });
+          await inTime(this.pull(), NOTIFY_ANSWER);
+          return { rcode: RCODE.NOERROR };
         },
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
       },
@@ -262,13 +273,12 @@ class PrimaryService {
   }
 }
 
-/** `verdict` once `work` is done, or after {@link NOTIFY_ANSWER}. */
-async function inTime(work: Promise<void>, verdict: Verdict): Promise<Verdict> {
+/** Waits for `work`, but no longer than `limit` milliseconds. */
+async function inTime(work: Promise<unknown>, limit: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((done) => {
-    timer = setTimeout(done, NOTIFY_ANSWER);
+    timer = setTimeout(done, limit);
   });
   await Promise.race([work, late]);
   clearTimeout(timer);
-  return verdict;
 }

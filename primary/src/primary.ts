@@ -12,6 +12,7 @@ import { runUpdate, type Update, withRaisedSerial } from '@zonewright/common/aut
 import type { FileFinding } from '@zonewright/common/authority/zone-file';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
+import { Name } from '@zonewright/common/name';
 import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import type { Log } from '@zonewright/common/service/log';
@@ -48,6 +49,9 @@ interface RaisedSerial {
   readonly to: number;
 }
 
+/** Why a change is not written. `oid`: the file that was pushed, whose way may have ended anywhere. */
+type WriteFault = Fault & { readonly oid?: string };
+
 export class Primary {
   readonly zones = new ZoneTable();
   readonly authority: Authority;
@@ -66,6 +70,8 @@ export class Primary {
     const loader = this.#loader;
     const commit = (): string => this.#tree?.commit ?? 'none';
     const { zones } = this;
+    // Until the first commit is there, nobody knows what is served here: SERVFAIL, not REFUSED.
+    zones.await(Name.root);
     this.authority = {
       zones,
       get keys(): KeyTable {
@@ -99,7 +105,13 @@ export class Primary {
 
   /** Applies an UPDATE; resolves when it is in the remote and visible, or refused. */
   update(update: Update, from: Peer): Promise<Verdict> {
-    return this.#inTurn(() => this.#updateNow(update, from));
+    this.#waiting++;
+    return this.#inTurn(() => this.#updateNow(update, from)).finally(() => this.#waiting--);
+  }
+
+  /** Updates that are not answered yet. */
+  get updatesWaiting(): number {
+    return this.#waiting;
   }
 
   /** Resolves when everything that was begun is finished. */
@@ -130,8 +142,7 @@ export class Primary {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    this.#waiting++;
-    const result = this.#queue.then(work).finally(() => this.#waiting--);
+    const result = this.#queue.then(work);
     this.#queue = result.catch(() => undefined);
     return result;
   }
@@ -142,23 +153,27 @@ export class Primary {
       this.#fault = fetched.fault;
       return fetched;
     }
-    this.#fault = undefined;
-    return this.#take(fetched.value);
+    const taken = await this.#take(fetched.value);
+    this.#fault = taken.ok ? undefined : taken.fault;
+    return taken;
   }
 
   async #take(tree: Tree | undefined): Promise<Result<void, GitFault>> {
-    if (tree === undefined || tree.commit === this.#tree?.commit) return ok(undefined);
-    const loaded = await this.#loader.load(tree);
-    if (!loaded.ok) return loaded;
-    this.#tree = tree;
-    const raised = this.#publishLoaded(loaded.value);
-    this.#report(tree, loaded.value);
+    if (tree === undefined) return ok(undefined);
+    if (tree.commit !== this.#tree?.commit) {
+      const loaded = await this.#loader.load(tree);
+      if (!loaded.ok) return loaded;
+      if (this.#tree === undefined) this.zones.delete(Name.root);
+      this.#tree = tree;
+      this.#publishLoaded(loaded.value);
+      this.#report(tree, loaded.value);
+    }
+    const raised = this.#raisedSerials();
     if (raised.length > 0) await this.#commitSerials(raised);
     return ok(undefined);
   }
 
-  #publishLoaded(report: LoadReport): RaisedSerial[] {
-    const raised: RaisedSerial[] = [];
+  #publishLoaded(report: LoadReport): void {
     for (const origin of report.withdrawn) {
       const old = this.zones.get(origin);
       this.zones.delete(origin);
@@ -167,27 +182,34 @@ export class Primary {
       if (old !== undefined) this.#options.onChange(old);
     }
     for (const file of report.rejected) if (this.zones.get(file.origin) === undefined) this.zones.await(file.origin);
-    for (const file of report.changed) {
-      const step = this.#publishFile(file);
-      if (step !== undefined) raised.push(step);
+    for (const file of report.changed) this.#publishFile(file);
+  }
+
+  /** Zones served with a newer serial than their file has, also those whose writing back has failed before. */
+  #raisedSerials(): readonly RaisedSerial[] {
+    const raised: RaisedSerial[] = [];
+    for (const file of this.#loader.files) {
+      const zone = this.zones.get(file.origin);
+      if (zone === undefined || file.zone === undefined || file.errors.length > 0) continue;
+      if (isNewer(zone.serial, file.zone.serial)) raised.push({ file, zone, from: file.zone.serial, to: zone.serial });
     }
     return raised;
   }
 
-  /** Publishes what a file says; gives what has to be written back to it, if its serial had to be raised. */
-  #publishFile(file: LoadedFile): RaisedSerial | undefined {
+  /** Publishes what a file says, with a raised serial where its own is not newer than the one served. */
+  #publishFile(file: LoadedFile): void {
     const next = file.zone!;
     const served = this.zones.get(file.origin);
     if (served === undefined) {
       this.#publish(next, undefined);
-      return undefined;
+      return;
     }
     const delta = diffZones(served, next);
     const isContentSame = isEmptyDelta(delta) && !isSoaEdited(served, next);
-    if (isContentSame && next.serial === served.serial) return undefined;
+    if (isContentSame && next.serial === served.serial) return;
     if (isNewer(next.serial, served.serial)) {
       this.#publish(next, delta);
-      return undefined;
+      return;
     }
     if (this.#options.serialPolicy === 'strict') {
       const what = `SOA must increase (served: ${served.serial} file: ${next.serial})`;
@@ -199,12 +221,11 @@ export class Primary {
         ],
       });
       this.#options.log.error('zone.rejected', { zone: file.origin.toString(), file: file.fileName }, what);
-      return undefined;
+      return;
     }
+    if (isContentSame) return;
     const zone = withRaisedSerial(next, served.serial);
-    if (!isContentSame) this.#publish(zone, diffZones(served, zone));
-    const to = isContentSame ? served.serial : zone.serial;
-    return { file, zone: this.zones.get(file.origin)!, from: next.serial, to };
+    this.#publish(zone, diffZones(served, zone));
   }
 
   #publish(zone: Zone, delta: Delta | undefined): void {
@@ -242,7 +263,7 @@ export class Primary {
     });
   }
 
-  /** Writes raised serials back. A failure costs nothing but a line in the log: they are served, and tried again with the next load. */
+  /** Writes raised serials back. A failure costs nothing but a line in the log: they are served, and tried again with the next pull. */
   async #commitSerials(raised: readonly RaisedSerial[]): Promise<void> {
     const { log, store } = this.#options;
     const tree = this.#tree!;
@@ -308,15 +329,18 @@ export class Primary {
         log.error('update.failed', fields, pulled.fault.what);
         return failed(EDE.NETWORK_ERROR, `the change could not be written to git: ${pulled.fault.what}`);
       }
-      if (this.#isHead(fault)) return { rcode: RCODE.NOERROR };
+      if (this.#hasArrived(fault, file.fileName)) {
+        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#tree?.commit });
+        return { rcode: RCODE.NOERROR };
+      }
     }
     log.error('update.failed', fields, 'the remote kept moving');
     return failed(EDE.NETWORK_ERROR, 'the change could not be written to git: others kept pushing');
   }
 
-  /** After a push with unknown outcome: is the head now the commit that was pushed? */
-  #isHead(fault: Fault & { readonly commit?: string }): boolean {
-    return fault.commit !== undefined && this.#tree?.commit === fault.commit;
+  /** After a push with unknown outcome: is the file at the head the one that was pushed? Others may have pushed on top of it. */
+  #hasArrived(fault: WriteFault, fileName: string): boolean {
+    return fault.kind === 'unknown' && fault.oid !== undefined && this.#tree?.files.get(fileName) === fault.oid;
   }
 
   /** Commits a change of one zone and pushes it. */
@@ -326,7 +350,7 @@ export class Primary {
     delta: Delta,
     update: Update,
     from: Peer,
-  ): Promise<Result<void, Fault & { readonly commit?: string }>> {
+  ): Promise<Result<void, WriteFault>> {
     const { store } = this.#options;
     const tree = this.#tree!;
     const octets = await store.read(file.oid);
@@ -341,7 +365,7 @@ export class Primary {
     });
     if (!next.ok) return next;
     const pushed = await store.push(tree, next.value);
-    if (!pushed.ok) return fail({ ...pushed.fault, commit: next.value.commit });
+    if (!pushed.ok) return fail({ ...pushed.fault, oid: next.value.files.get(file.fileName)! });
     this.#tree = next.value;
     this.#loader.wrote({ ...file, oid: next.value.files.get(file.fileName)!, zone });
     return ok(undefined);

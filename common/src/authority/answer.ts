@@ -27,18 +27,21 @@ export interface Answer {
 /** CNAMEs and DNAMEs followed within a zone. */
 const MAX_CHAIN = 16;
 
-/** The zone that a question is about: the nearest one, but the parent for DS at an apex (RFC 4035 3.1.4.1). */
-export function zoneForQuestion(zones: ZoneTable, question: Question): Zone | undefined {
-  const zone = zones.zoneOf(question.name);
-  if (question.type !== TYPE.DS || zone === undefined || !zone.origin.equals(question.name)) return zone;
-  const above = question.name.parent();
-  return (above === undefined ? undefined : zones.zoneOf(above)) ?? zone;
+/**
+ * The name whose nearest zone a question is about: its own, but for DS at an apex its parent (RFC 4035 3.1.4.1), if there is a
+ * zone of ours above, be it one without data.
+ */
+export function placeOf(zones: ZoneTable, { name, type }: Question): Name {
+  if (type !== TYPE.DS || !zones.isApex(name)) return name;
+  const above = name.parent();
+  return above !== undefined && (zones.isAwaited(above) || zones.zoneOf(above) !== undefined) ? above : name;
 }
 
 /** Answers a question of class IN from `zone`. With `minimalAny`, ANY gets one set of the name (RFC 8482 4.1). */
 export function answer(zone: Zone, question: Question, minimalAny: boolean): Answer {
   const answers: ResourceRecord[] = [];
   const seen = new Set<string>();
+  const dnames = new Set<string>();
   let name = question.name;
   const negative = (rcode: number): Answer => ({
     rcode,
@@ -62,7 +65,8 @@ export function answer(zone: Zone, question: Question, minimalAny: boolean): Ans
 
     const dname = zone.dnameAbove(name);
     if (dname !== undefined) {
-      answers.push(...recordsOf(dname));
+      if (!dnames.has(dname.name.key)) answers.push(...recordsOf(dname));
+      dnames.add(dname.name.key);
       const target = name.rebase(dname.name, targetOf(TYPE.DNAME, dname.rdatas[0]!));
       if (!target.ok) return { ...positive(), rcode: RCODE.YXDOMAIN };
       answers.push({ name, type: TYPE.CNAME, class: CLASS.IN, ttl: dname.ttl, rdata: target.value.wire });
@@ -71,8 +75,13 @@ export function answer(zone: Zone, question: Question, minimalAny: boolean): Ans
       continue;
     }
 
-    const node = zone.find(name) ?? (zone.exists(name) ? undefined : wildcardNode(zone, name));
-    if (node === undefined) return negative(zone.exists(name) ? RCODE.NOERROR : RCODE.NXDOMAIN);
+    let node = zone.find(name);
+    if (node === undefined) {
+      // An empty non-terminal has no data; so has one that is the source of synthesis (RFC 4592 2.2.2, 4.9).
+      const source = zone.exists(name) ? name : wildcardFor(zone, name);
+      node = zone.find(source);
+      if (node === undefined) return negative(zone.exists(source) ? RCODE.NOERROR : RCODE.NXDOMAIN);
+    }
     const sets = setsFor(node, question.type, minimalAny);
     if (sets.length > 0) {
       for (const rrset of sets) answers.push(...recordsOf({ ...rrset, name }));
@@ -97,10 +106,13 @@ function setsFor(node: ZoneNode, type: number, minimalAny: boolean): readonly RR
   return minimalAny ? all.slice(0, 1) : all;
 }
 
-/** RFC 4592 3.3.1: the asterisk label below the closest encloser; not when that wildcard is a zone cut. */
-function wildcardNode(zone: Zone, name: Name): ZoneNode | undefined {
+/**
+ * The source of synthesis (RFC 4592 3.3.1): the asterisk label below the closest encloser; `name` where that would be too long.
+ * NS there makes no zone cut of the names it covers: they are data like any other (4.2 leaves it undefined).
+ */
+function wildcardFor(zone: Zone, name: Name): Name {
   const wildcard = zone.closestEncloser(name).child('*');
-  return wildcard.ok ? zone.find(wildcard.value) : undefined;
+  return wildcard.ok ? wildcard.value : name;
 }
 
 /** The SOA at the TTL of negative answers (RFC 2308 3). */

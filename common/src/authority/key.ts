@@ -78,7 +78,9 @@ function parseAlgorithm(text: string): Result<TsigAlgorithm, KeyFault> {
   const all = TSIG_ALGORITHMS.map(({ mnemonic }) => mnemonic).join(', ');
   if (/^(MD5(\.SIG-ALG\.REG\.INT)?|157)$/.test(plain))
     return keyFault('HMAC-MD5 is not secure and is refused', `make a new key with one of ${all}`);
-  return keyFault(`unknown algorithm '${text}'`, `use one of ${all}`);
+  // With its parts in another order, a key has its secret in this place: only what looks like an algorithm is repeated.
+  const shown = /^(\d{1,3}|SHA[\d/-]{0,9})$/.test(plain) ? ` '${text}'` : '';
+  return keyFault(`unknown algorithm${shown}`, `use one of ${all}`);
 }
 
 /** A TSIG key from `NAME:ALG:SECRET` with the secret in base64. What it may do is not looked at. */
@@ -97,7 +99,7 @@ export function parseTsigKey(text: string): Result<TsigKey, KeyFault> {
   if (!algorithm.ok) return algorithm;
   const secret = parseBase64(secretText);
   if (secret === undefined || secret.length === 0)
-    return keyFault(`the secret of key ${name.value} is not base64`, 'copy it whole, with the = at its end');
+    return keyFault('the secret of the key is not base64', 'copy it whole, with the = at its end');
   return ok(tsigKey(name.value, algorithm.value, secret));
 }
 

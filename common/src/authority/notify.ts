@@ -17,7 +17,7 @@ import type { ZoneTable } from './zones.ts';
 export interface NotifyTarget {
   /** IP address in text form. */
   readonly address: string;
-  /** To sign with, the first that the target knows: it may have only one of those that name it. None: not signed (NS records). */
+  /** To sign with: the target may have only one of those that name it. None: not signed (NS records). */
   readonly keys: readonly Key[];
 }
 

@@ -21,7 +21,7 @@ import {
 import { StreamSigner } from '../wire/tsig-stream.ts';
 import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
-import { answer, zoneForQuestion } from './answer.ts';
+import { answer, placeOf } from './answer.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
 import { authenticate, finishReply, type ReplyOptions, type Request, type Transport } from './request.ts';
@@ -65,15 +65,19 @@ export function replyWith(request: Request, rcode: number, options: ReplyOptions
   return finishReply(request, { ...responseTo(request.message, rcode), aa: isAuthoritative }, options);
 }
 
+const SERVED_OPCODES: ReadonlySet<number> = new Set([OPCODE.QUERY, OPCODE.NOTIFY, OPCODE.UPDATE]);
+
 /** Handles one message. `now` is seconds since 1970. */
 export function receive(authority: Authority, octets: Uint8Array, transport: Transport, now: number): Outcome {
   const decoded = decodeMessage(octets);
   if (!decoded.ok) {
     const { header, what } = decoded.fault;
     if (header === undefined || header.qr) return { kind: 'silence' };
+    // What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4).
+    const rcode = SERVED_OPCODES.has(header.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
     return {
       kind: 'reply',
-      octets: encodeMessage({ ...emptyMessage(header.id, header.opcode), qr: true, rcode: RCODE.FORMERR }),
+      octets: encodeMessage({ ...emptyMessage(header.id, header.opcode), qr: true, rd: header.rd, rcode }),
       what,
     };
   }
@@ -83,16 +87,15 @@ export function receive(authority: Authority, octets: Uint8Array, transport: Tra
   if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
   const call = new Call(authority, authenticated.value, now);
   if ((message.edns?.version ?? 0) > 0) return call.refuse(RCODE.BADVERS, 'an EDNS version other than 0');
+  if (!SERVED_OPCODES.has(message.opcode)) return call.refuse(RCODE.NOTIMP, `opcode ${message.opcode}`);
   if (message.questions.length !== 1) return call.refuse(RCODE.FORMERR, `${message.questions.length} questions`);
   switch (message.opcode) {
     case OPCODE.QUERY:
       return call.query(message.questions[0]!);
     case OPCODE.NOTIFY:
       return call.notify(message.questions[0]!);
-    case OPCODE.UPDATE:
-      return call.update();
     default:
-      return call.refuse(RCODE.NOTIMP, `opcode ${message.opcode}`);
+      return call.update();
   }
 }
 
@@ -135,9 +138,10 @@ class Call {
       return this.refuse(RCODE.FORMERR, 'a question for a meta type');
     if (isMetaType(question.type) && question.type !== TYPE.ANY)
       return this.refuse(RCODE.NOTIMP, 'a question for a meta type', EDE.NOT_SUPPORTED);
-    if (zones.isAwaited(question.name))
+    const place = placeOf(zones, question);
+    if (zones.isAwaited(place))
       return this.#registering(question, this.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY));
-    const zone = zoneForQuestion(zones, question);
+    const zone = zones.zoneOf(place);
     if (zone === undefined)
       return this.#registering(question, this.refuse(RCODE.REFUSED, 'no zone of this server', EDE.NOT_AUTHORITATIVE));
     const found = answer(zone, question, this.#request.transport === 'udp');

@@ -41,6 +41,9 @@ export function newRefresh(now: number): Refresh {
 
 const clamp = (value: number): number => Math.min(MAX_WAIT, Math.max(MIN_WAIT, value));
 
+/** An SOA whose expiry comes before its refresh still has its zone asked for in time. */
+const refreshWait = (soa: Soa): number => clamp(Math.min(soa.refresh, soa.expire / 2) * 1000);
+
 /** Up to a tenth shorter, so that many zones do not ask in step. */
 const jittered = (wait: number, random: number): number => wait * (1 - 0.1 * random);
 
@@ -58,7 +61,7 @@ export function step(refresh: Refresh, event: RefreshEvent, now: number, random:
     case 'started':
       return { ...refresh, isBusy: true, isAskedAgain: false };
     case 'succeeded': {
-      const askAt = refresh.isAskedAgain ? now : now + jittered(clamp(event.soa.refresh * 1000), random);
+      const askAt = refresh.isAskedAgain ? now : now + jittered(refreshWait(event.soa), random);
       return {
         askAt,
         failures: 0,
@@ -74,8 +77,9 @@ export function step(refresh: Refresh, event: RefreshEvent, now: number, random:
       return { ...refresh, askAt, failures, isAskedAgain: false, isBusy: false };
     }
     case 'expired':
+      // Without data the primary is asked soon, however long its SOA wanted us to wait.
       return {
-        askAt: refresh.askAt,
+        askAt: Math.min(refresh.askAt, now + jittered(FIRST_RETRY, random)),
         failures: refresh.failures,
         isAskedAgain: refresh.isAskedAgain,
         isBusy: refresh.isBusy,

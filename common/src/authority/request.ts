@@ -34,7 +34,8 @@ export function authenticate(
   const verified = verify(octets, tsig, key, { now });
   if (verified.ok && key !== undefined) return ok({ message, key, transport });
   const { error, what } = verified.ok ? { error: TSIG_ERROR.BADKEY, what: 'unknown key' } : verified.fault;
-  const plain = (rcode: number): Uint8Array => encodeMessage(responseTo(message, rcode), 512);
+  const plain = (rcode: number): Uint8Array =>
+    encodeMessage({ ...responseTo(message, rcode), ...ednsFor(message, []) }, 512);
   if (error < 0) return fail({ reply: plain(RCODE.FORMERR), what });
   if (error === TSIG_ERROR.BADTIME && key !== undefined) {
     const serverTime = new Writer();
@@ -50,6 +51,11 @@ export function authenticate(
     return fail({ reply: signed.octets, what });
   }
   return fail({ reply: refuse(plain(RCODE.NOTAUTH), tsig, error), what });
+}
+
+/** The EDNS part of a response: there when it is there in the request (RFC 6891 6.1.1, 7). */
+export function ednsFor({ edns }: Message, options: readonly EdnsOption[]): Pick<Message, 'edns'> {
+  return edns === undefined ? {} : { edns: { udpSize: UDP_SIZE, version: 0, dnssecOk: edns.dnssecOk, options } };
 }
 
 export interface ReplyOptions {
@@ -69,10 +75,7 @@ export function finishReply(request: Request, reply: Message, options: ReplyOpti
   if (options.ede !== undefined) replyOptions.push(extendedError(options.ede.code, options.ede.text));
   if (edns?.options.some(({ code }) => code === OPTION.NSID))
     replyOptions.push({ code: OPTION.NSID, data: Buffer.from(options.identity.id, 'utf8') });
-  const whole: Message =
-    edns === undefined
-      ? reply
-      : { ...reply, edns: { udpSize: UDP_SIZE, version: 0, dnssecOk: edns.dnssecOk, options: replyOptions } };
+  const whole: Message = { ...reply, ...ednsFor(message, replyOptions) };
   if (key === undefined || message.tsig === undefined) return encodeMessage(whole, limit);
   const unsigned = encodeMessage(whole, limit - tsigSize(key));
   return sign(unsigned, key, { now: options.now, priorMac: message.tsig.mac }).octets;

@@ -14,7 +14,7 @@ import { readSoa, withSerial } from '../rr/soa.ts';
 import { isMetaType, TYPE, typeRow } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Message } from '../wire/message.ts';
-import { checkNames } from '../zone/check.ts';
+import { checkNames, type Finding } from '../zone/check.ts';
 import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '../zone/delta.ts';
 import { isNewer, raise } from '../zone/serial.ts';
 import type { RecordChange, Zone } from '../zone/zone.ts';
@@ -102,13 +102,41 @@ export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, Upd
   const names = update.operations.map((operation) => operation.name);
   const delta = diffNames(zone, next, names);
   if (isEmptyDelta(delta) && !isSoaEdited(zone, next) && !isNewer(next.serial, zone.serial)) return ok(undefined);
-  const known = new Set(checkNames(zone, names).map(({ rule, name }) => `${rule} ${name.key}`));
-  const wrong = checkNames(next, names).find(
-    ({ severity, rule, name }) => severity === 'error' && !known.has(`${rule} ${name.key}`),
-  );
+  const wrong = newError(zone, next, names);
   if (wrong !== undefined) return fault(RCODE.REFUSED, `${wrong.name}: ${wrong.what}`);
   const raised = withRaisedSerial(next, zone.serial);
   return ok({ zone: raised, delta: diffNames(zone, raised, names) });
+}
+
+/** The first error that `next` has and `old` has not. */
+function newError(old: Zone, next: Zone, names: readonly Name[]): Finding | undefined {
+  // What is wrong elsewhere for what changed here: name servers of a delegation that lost their addresses.
+  const all = names.some((name) => mayStrand(old, next, name)) ? [...names, ...delegations(next)] : names;
+  const errorsOf = (zone: Zone): readonly Finding[] =>
+    checkNames(zone, all).filter(({ severity }) => severity === 'error');
+  const wrong = errorsOf(next);
+  if (wrong.length === 0) return undefined;
+  const idOf = ({ rule, name }: Finding): string => `${rule} ${name.key}`;
+  const known = new Set(errorsOf(old).map(idOf));
+  return wrong.find((finding) => !known.has(idOf(finding)));
+}
+
+/** Types by which a name server's name has, or leads to, an address. */
+const LEADING: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.CNAME, TYPE.DNAME, TYPE.NS];
+
+/** Can a name server that is named elsewhere have lost its address by what happened to this name? Looked at before all of a zone is. */
+function mayStrand(old: Zone, next: Zone, name: Name): boolean {
+  const has = (zone: Zone, type: number): boolean => zone.get(name, type) !== undefined;
+  if (LEADING.some((type) => has(old, type) && !has(next, type))) return true;
+  if (has(next, TYPE.NS) && !has(old, TYPE.NS)) return true;
+  // A new name takes the place of what a DNAME leads to, and it, or an empty non-terminal above it, that of a wildcard.
+  if (old.find(name) === undefined && old.dnameAbove(name) !== undefined) return true;
+  const wildcard = old.exists(name) ? undefined : old.closestEncloser(name).child('*');
+  return wildcard?.ok === true && old.find(wildcard.value) !== undefined;
+}
+
+function* delegations(zone: Zone): Generator<Name, void, undefined> {
+  for (const { name, rrsets } of zone.nodes()) if (rrsets.has(TYPE.NS)) yield name;
 }
 
 /** The zone with a serial newer than `served`: its own where it is, else the next. */

@@ -33,6 +33,11 @@ export class ZoneTable {
     return false;
   }
 
+  /** Is it the apex of a zone of ours, be it one without data? */
+  isApex(name: Name): boolean {
+    return this.#zones.has(name.key) || this.#awaited.has(name.key);
+  }
+
   /** The zone with exactly this apex. */
   get(origin: Name): Zone | undefined {
     return this.#zones.get(origin.key);

@@ -146,29 +146,36 @@ export class Notifier {
     } else if (!this.#abort.signal.aborted) log.debug('notify.failed', { ...fields, what: failure });
   }
 
-  /** What went wrong, if anything. A target that does not know one key is asked with the next. */
+  /**
+   * What went wrong, if anything. With several keys, all are tried at once, since a target that does not know one says so in a
+   * reply that nobody has signed, which is not believed before the time is up; the first acknowledgement counts.
+   */
   async #sendTo(
     { address, keys }: NotifyTarget,
     message: ReturnType<typeof notifyMessage>,
   ): Promise<string | undefined> {
     const { port, source } = this.#options;
-    let failure: string | undefined;
-    for (const key of keys.length === 0 ? [undefined] : keys) {
-      const reply = await exchange({
-        server: { address, port },
-        message,
-        transport: 'udp',
-        timeout: ACK_TIMEOUT,
-        tries: 1,
-        signal: this.#abort.signal,
-        ...(key === undefined ? {} : { key }),
-        ...(source === undefined ? {} : { source }),
-      });
-      if (reply.ok && reply.value.rcode === RCODE.NOERROR) return undefined;
-      failure = reply.ok ? printRcode(reply.value.rcode) : reply.fault.what;
-      if (!reply.ok && reply.fault.kind !== 'tsig') break;
-    }
-    return failure;
+    const enough = new AbortController();
+    const common = {
+      server: { address, port },
+      message,
+      transport: 'udp',
+      timeout: ACK_TIMEOUT,
+      tries: 1,
+      signal: AbortSignal.any([this.#abort.signal, enough.signal]),
+      ...(source === undefined ? {} : { source }),
+    } as const;
+    const signers = keys.length === 0 ? [{}] : keys.map((key) => ({ key }));
+    const failures = await Promise.all(
+      signers.map(async (signer) => {
+        const reply = await exchange({ ...common, ...signer });
+        if (!reply.ok) return reply.fault.what;
+        if (reply.value.rcode !== RCODE.NOERROR) return printRcode(reply.value.rcode);
+        enough.abort();
+        return undefined;
+      }),
+    );
+    return failures.includes(undefined) ? undefined : failures.join('; ');
   }
 
   /** What went wrong, if anything. */

@@ -83,12 +83,28 @@ const mustCompose = async (...args: readonly string[]): Promise<Ran> => {
   return ran;
 };
 
+/** What containers and tools have said so far, to be searched for secrets. */
+const said: string[] = [];
+
+const hearLogs = async (): Promise<void> => {
+  const { stdout, stderr } = await mustCompose('logs', '--no-color');
+  said.push(stdout, stderr);
+};
+
 /** Runs `zonewright` in a container of its own, which goes again. */
-const tool = (...args: readonly string[]): Promise<Ran> => compose('run', '--rm', '-T', 'tools', ...args);
+const tool = async (...args: readonly string[]): Promise<Ran> => {
+  const ran = await compose('run', '--rm', '-T', 'tools', ...args);
+  said.push(ran.stdout, ran.stderr);
+  return ran;
+};
+
+const ofProject = (...labels: readonly string[]): readonly string[] =>
+  [`project=${PROJECT}`, ...labels].flatMap((label) => ['--filter', `label=com.docker.compose.${label}`]);
 
 const containerOf = async (service: string): Promise<string> => {
-  const { stdout } = await mustCompose('ps', '--quiet', service);
-  return stdout.trim();
+  const id = await docker('ps', '--all', '--quiet', ...ofProject(`service=${service}`, 'oneoff=False'));
+  assert.match(id, /^[0-9a-f]+$/, `the container of ${service}`);
+  return id;
 };
 
 /** What `docker inspect` says of a service, by a Go template. */
@@ -96,7 +112,7 @@ const inspect = async (service: string, template: string): Promise<string> =>
   docker('inspect', '--format', template, await containerOf(service));
 
 const becomeHealthy = async (): Promise<void> => {
-  for (const service of SERVICES)
+  for (const service of [...SERVICES, 'pebble'])
     await until(() => inspect(service, '{{.State.Health.Status}}'), {
       what: `${service} is healthy`,
       timeout: MINUTE,
@@ -277,6 +293,7 @@ describe('compose.yaml', { timeout: 30 * MINUTE }, () => {
     const certify = ['certify', '--dns-key', `@/srv/keys/${PERSONAL}`, PRIMARY, 'www.mirage'];
     const ran = await compose('run', '--name', name, '-T', 'tools', ...certify);
     try {
+      said.push(ran.stdout, ran.stderr);
       assert.equal(ran.code, 0, ran.stdout + ran.stderr);
       const file = join(folder, 'www.mirage.pem');
       await docker('cp', `${name}:/srv/certificates/www.mirage.pem`, file);
@@ -305,6 +322,7 @@ describe('compose.yaml', { timeout: 30 * MINUTE }, () => {
 
   it('keeps zone and keys when all containers are made anew', async () => {
     const serial = await ask(PRIMARY, 'mirage', 'SOA');
+    await hearLogs();
     await mustCompose('down', '--timeout', '10');
     await mustCompose('up', '--detach');
     await becomeHealthy();
@@ -316,31 +334,29 @@ describe('compose.yaml', { timeout: 30 * MINUTE }, () => {
   });
 
   it('shows no secret in any log', async () => {
-    const { stdout, stderr } = await mustCompose('logs', '--no-color');
+    await hearLogs();
     const secrets = keys.map((key) => key.split(':')[2] ?? '');
-    const files = [await copyOut('letsencrypt', '/srv/ca/tls.key', 'tls.key')];
-    files.push(await copyOut('letsencrypt', '/srv/letsencrypt/account.pem', 'account.pem'));
+    const files = [
+      await copyOut('letsencrypt', '/srv/ca/tls.key', 'tls.key'),
+      await copyOut('letsencrypt', '/srv/letsencrypt/account.pem', 'account.pem'),
+    ];
     const lines = files.flatMap((file) => readFileSync(file, 'utf8').split('\n'));
     secrets.push(...lines.filter((line) => line !== '' && !line.startsWith('-----')));
-    assert.ok(stdout.includes('"event":"ready"'));
+    const text = said.join('\n');
+    for (const event of ['ready', 'update.accepted', 'transfer.out', 'certificate.published'])
+      assert.ok(text.includes(`"event":"${event}"`), event);
     for (const secret of secrets) {
       assert.ok(secret.length >= 16);
-      assert.ok(!(stdout + stderr).includes(secret), 'a secret is in a log');
+      assert.ok(!text.includes(secret), 'a secret is in a log');
     }
   });
 
   it('stops cleanly, and leaves nothing', async () => {
     await mustCompose('stop', '--timeout', '10');
-    for (const service of SERVICES) {
-      const { stdout } = await mustCompose('ps', '--all', '--quiet', service).catch(() =>
-        mustCompose('ps', '--quiet', service),
-      );
-      assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', stdout.trim()), '0', service);
-    }
+    for (const service of SERVICES) assert.equal(await inspect(service, '{{.State.ExitCode}}'), '0', service);
     await tearDown();
-    const label = `label=com.docker.compose.project=${PROJECT}`;
-    assert.equal(await docker('ps', '--all', '--quiet', '--filter', label), '');
-    assert.equal(await docker('volume', 'ls', '--quiet', '--filter', label), '');
-    assert.equal(await docker('network', 'ls', '--quiet', '--filter', label), '');
+    assert.equal(await docker('ps', '--all', '--quiet', ...ofProject()), '');
+    assert.equal(await docker('volume', 'ls', '--quiet', ...ofProject()), '');
+    assert.equal(await docker('network', 'ls', '--quiet', ...ofProject()), '');
   });
 });

@@ -142,6 +142,8 @@ test.serial('BIND follows our primary by signed AXFR and IXFR, with SHA256 and S
     t.is((await primary.update(admin, 'zone big.example', `add n${n}.big.example 60 A 192.0.2.${n}`)).code, 0);
   await isLevel('big.example');
   await areSame(t, port, 'big.example', big);
+  for (const [, name, key] of named.program.text().matchAll(/received notify for zone '(.+)': TSIG '(.+)'/g))
+    t.is(key, `${OURS}.${BIND}._transfer.${name}`, 'a NOTIFY is signed by a key of its own zone');
   t.notRegex(named.program.text(), /TSIG.*(?:fail|BAD)|tsig verify failure|transfer status: (?!success|up to date)/i);
 });
 

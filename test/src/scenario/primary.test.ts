@@ -13,17 +13,18 @@ import { OPCODE, RCODE } from '@zonewright/common/wire/code';
 import { extendedErrorText, UDP_SIZE } from '@zonewright/common/wire/edns';
 import { emptyMessage } from '@zonewright/common/wire/message';
 import anyTest, { type ExecutionContext } from 'ava';
-import { dig, type KeyText, keyParts } from '../support/dig.ts';
-import { git, startGitDaemon, startSshd } from '../support/git-peers.ts';
+import { dig, type KeyText, keyParts, nsupdate } from '../support/dig.ts';
+import { git, startGitDaemon, startSilentServer, startSshd } from '../support/git-peers.ts';
 import { testWith } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
+import { startProgram } from '../support/process.ts';
 import { given, recordOf } from '../support/records.ts';
 import { type Files, makeRepository, type Repository } from '../support/repository.ts';
 import { PRIMARY, pull, type Scene, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
-import { tool } from '../support/zonewright.ts';
+import { root, tool } from '../support/zonewright.ts';
 
 const secrecy = secrecyOf(anyTest);
 const test = testWith(anyTest, ['git', 'dig', 'nsupdate']);
@@ -279,12 +280,16 @@ test.serial('an update and a push that race both survive, with the serial above 
   t.is(await primary.look('p7.b.example'), 'NOERROR 192.0.2.7');
 });
 
+/** Several nsupdates at once need TCP: over UDP two of them may take the same port. */
+const updateOverTcp = (t: ExecutionContext<unknown>, { address, port }: Scene, command: string) =>
+  nsupdate({ server: address, port, key: admin, owner: t, tcp: true, commands: ['zone mirage', command] });
+
 test.serial('twenty updates at once are all in the remote when acknowledged, and serials only rise', async (t) => {
   const { repository, primary } = await setUp(t, { mirage: zoneText(1) });
   const numbers = Array.from({ length: 20 }, (_, n) => n);
   await Promise.all(
     numbers.map(async (n) => {
-      const { code, text } = await primary.update(admin, 'zone mirage', `add u${n}.mirage 60 A 192.0.2.${n}`);
+      const { code, text } = await updateOverTcp(t, primary, `add u${n}.mirage 60 A 192.0.2.${n}`);
       t.is(code, 0, text);
       t.regex(await repository.read('mirage'), new RegExp(`^u${n}\\b.*192\\.0\\.2\\.${n}$`, 'm'));
       t.is(await primary.look(`u${n}.mirage`), `NOERROR 192.0.2.${n}`);
@@ -310,7 +315,7 @@ const tryUpdate = async (
     tries: 1,
     message: {
       ...emptyMessage(0, OPCODE.UPDATE),
-      questions: [{ name: name.ancestor(1) ?? Name.root, type: TYPE.SOA, class: CLASS.IN }],
+      questions: [{ name: name.parent() ?? Name.root, type: TYPE.SOA, class: CLASS.IN }],
       authorities: [recordOf(record)],
       edns: { udpSize: UDP_SIZE, version: 0, dnssecOk: false, options: [] },
     },
@@ -363,7 +368,7 @@ test.serial('a remote that cannot be reached at the start is tried again until i
   const repository = await makeRepository(t, { _keys: keyLine(admin), mirage: zoneText(1) });
   const remotePort = await freePort(PRIMARY);
   const primary = await startPrimary(t, `git://127.0.0.1:${remotePort}/zones.git`);
-  t.is(await primary.look('ns.mirage'), 'REFUSED');
+  t.is(await primary.look('ns.mirage'), 'SERVFAIL', 'not REFUSED: it does not know what it serves');
   await until(() => primary.service.lines.filter(({ text }) => text.includes('"pull.failed"')).length, {
     what: 'it has tried twice',
     holds: (count) => count >= 2,
@@ -388,12 +393,104 @@ test.serial('with --data what was known is served while the remote is away', asy
   await primary.service.waitForEvent('pull.failed', { kind: 'unreachable' });
 });
 
+test.serial(
+  'a remote that takes connections and never answers holds up neither what is known nor the end',
+  async (t) => {
+    const data = temporaryFolder(t, 'data');
+    const repository = await makeRepository(t, { _keys: keyLine(admin), mirage: zoneText(1) });
+    const peer = await startGitDaemon(repository.folder);
+    t.teardown(() => peer.stop());
+    const remote = `git://127.0.0.1:${peer.port}/zones.git`;
+    const before = await startPrimary(t, remote, ['--data', data]);
+    t.is((await before.service.stop()).code, 0);
+    await peer.stop();
+    const silent = await startSilentServer(peer.port);
+    t.teardown(() => silent.stop());
+    const primary = await startPrimary(t, remote, ['--data', data]);
+    await until(() => silent.connections.size, { what: 'it has asked the remote' });
+    t.is(await primary.look('ns.mirage'), 'NOERROR 127.0.0.1');
+    t.false(primary.service.text().includes('"pull.failed"'), 'it still waits for the remote');
+    t.deepEqual(await primary.service.stop('SIGTERM', 8000), { code: 0, signal: null });
+
+    const flags = ['--remote', remote, '--listen', PRIMARY, '--port', `${await freePort(PRIMARY)}`];
+    const unknowing = await startProgram(t, process.execPath, [join(root, 'bin', 'zonewright'), 'primary', ...flags]);
+    await until(() => silent.connections.size, { what: 'one without data waits for the remote' });
+    t.deepEqual(await unknowing.stop('SIGTERM', 8000), { code: 0, signal: null });
+  },
+);
+
+test.serial('a branch that was set back is served with a raised serial', async (t) => {
+  const { repository, primary } = await setUp(t, { mirage: zoneText(5, 'www A 192.0.2.1\n') });
+  const old = await repository.head();
+  await pull(primary, await repository.push({ mirage: zoneText(9, 'www A 192.0.2.2\n') }));
+  t.is(await primary.look('www.mirage'), 'NOERROR 192.0.2.2');
+  await repository.git('update-ref', 'refs/heads/main', old);
+  await pull(primary, old);
+  t.is(await primary.look('www.mirage'), 'NOERROR 192.0.2.1');
+  await primary.service.waitForEvent('serial.raised', { zone: 'mirage.', from: 5, serial: 10 });
+  t.is(await repository.git('rev-parse', 'main^'), old);
+  t.is(await repository.read('mirage'), zoneText(10, 'www A 192.0.2.1').trimEnd());
+});
+
+test.serial('a raised serial that could not be written back is written with the next load', async (t) => {
+  const repository = await makeRepository(t, { _keys: keyLine(admin), mirage: zoneText(5, 'www A 192.0.2.1\n') });
+  const peer = await startGitDaemon(repository.folder);
+  t.teardown(() => peer.stop());
+  const primary = await startPrimary(t, `git://127.0.0.1:${peer.port}/zones.git`);
+  const pushed = await repository.push({ mirage: zoneText(5, 'www A 192.0.2.2\n') });
+  const hook = join(repository.path, 'hooks', 'pre-receive');
+  writeFileSync(hook, '#!/bin/sh\nexit 1\n');
+  chmodSync(hook, 0o755);
+  await pull(primary, pushed);
+  await primary.service.waitForEvent('serial.not-written');
+  t.is(await primary.serial('mirage'), 6, 'it is served nevertheless');
+  writeFileSync(hook, '#!/bin/sh\nexit 0\n');
+  await pull(primary, await repository.push({ 'README.md': 'hello\n' }));
+  await primary.service.waitForEvent('serial.raised', { zone: 'mirage.', from: 5, serial: 6 });
+  t.is(await repository.read('mirage'), zoneText(6, 'www A 192.0.2.2').trimEnd());
+  t.is(await primary.serial('mirage'), 6);
+});
+
+test.serial('an update that meets a broken commit of another is SERVFAIL and overwrites nothing', async (t) => {
+  const { repository, primary } = await setUp(t, { mirage: zoneText(1), 'b.example': zoneText(1) });
+  const broken = await repository.push({ mirage: zoneText(2, 'www A nonsense\n') });
+  const { rcode, why } = await tryUpdate(primary, admin, 'x.mirage. 60 A 192.0.2.1');
+  t.is(rcode, RCODE.SERVFAIL);
+  t.regex(why ?? '', /mirage in git has errors/);
+  t.is(await repository.head(), broken);
+  t.is(await primary.serial('mirage'), 1);
+  t.is((await tryUpdate(primary, admin, 'x.b.example. 60 A 192.0.2.1')).rcode, RCODE.NOERROR, 'other zones go on');
+  t.is(await repository.git('rev-parse', 'main^'), broken);
+});
+
+test.serial('keys are taken up and revoked by commits', async (t) => {
+  const key = secrecy.newKey('k._update.mirage');
+  const { repository, primary } = await setUp(t, { mirage: zoneText(1) });
+  const add = (host: string) => primary.update(key, 'zone mirage', `add ${host}.mirage 60 A 192.0.2.1`);
+  t.regex((await add('a')).text, /NOTAUTH|BADKEY/);
+  await pull(primary, await repository.push({ 'mirage._keys': keyLine(key) }));
+  t.is((await add('b')).code, 0);
+  await pull(primary, await repository.push({ 'mirage._keys': undefined }));
+  t.regex((await add('c')).text, /NOTAUTH|BADKEY/);
+  t.is((await primary.update(admin, 'zone mirage', 'add d.mirage 60 A 192.0.2.1')).code, 0);
+});
+
+test.serial('an update of a thousand records is one commit', async (t) => {
+  const { repository, primary } = await setUp(t, { mirage: zoneText(1) });
+  const adds = Array.from({ length: 1000 }, (_, n) => `add h${n}.mirage 60 A 10.0.${n >> 8}.${n & 255}`);
+  const update = await primary.update(admin, 'zone mirage', ...adds);
+  t.is(update.code, 0, update.text);
+  t.is(await repository.git('rev-list', '--count', 'main'), '2');
+  t.is(await primary.look('h999.mirage'), 'NOERROR 10.0.3.231');
+  t.is((await repository.read('mirage')).split('\n').length, 1004);
+});
+
 test.serial('an empty repository is said to be empty, and served after the first push', async (t) => {
   const repository = await makeRepository(t);
   const primary = await startPrimary(t, repository.path);
   const { message } = await primary.service.waitForEvent('repository.empty');
   t.regex(String(message), /push a zone file/);
-  t.is(await primary.look('ns.mirage'), 'REFUSED');
+  t.is(await primary.look('ns.mirage'), 'SERVFAIL');
   await repository.push({ _keys: keyLine(admin), mirage: zoneText(1) });
   await primary.shows('NOERROR 127.0.0.1', 'ns.mirage');
 });
@@ -605,7 +702,7 @@ test.serial('TERM during updates ends with exit code 0 and loses nothing acknowl
   const primary = await startPrimary(t, `git://127.0.0.1:${peer.port}/zones.git`);
   const acknowledged: number[] = [];
   const updates = Array.from({ length: 12 }, async (_, n) => {
-    const { code } = await primary.update(admin, 'zone mirage', `add u${n}.mirage 60 A 192.0.2.${n}`);
+    const { code } = await updateOverTcp(t, primary, `add u${n}.mirage 60 A 192.0.2.${n}`);
     if (code === 0) acknowledged.push(n);
   });
   await primary.service.waitForEvent('update.accepted');

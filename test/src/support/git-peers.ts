@@ -249,8 +249,8 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
   response.on('close', () => child.kill());
 }
 
-/** A TCP server that takes connections and never says a word; `connections` are the ones that are open. */
-export async function startSilentServer(): Promise<Peer & { readonly connections: ReadonlySet<Socket> }> {
+/** A TCP server that takes connections and never says a word; `connections` are the ones that are open. On a free port unless given. */
+export async function startSilentServer(port = 0): Promise<Peer & { readonly connections: ReadonlySet<Socket> }> {
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
     connections.add(socket);
@@ -259,7 +259,7 @@ export async function startSilentServer(): Promise<Peer & { readonly connections
     socket.once('close', () => connections.delete(socket));
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, HOST, resolve);
+    server.listen(port, HOST, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,

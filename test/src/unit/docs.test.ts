@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/parse';
 import { LIMITS } from '@zonewright/common/net/limits';
-import { type Command, longName } from '@zonewright/common/service/options';
+import { type Command, environmentName, longName, type OptionRow } from '@zonewright/common/service/options';
 import { METRICS as LETSENCRYPT_METRICS } from '@zonewright/letsencrypt/metrics';
 import { METRICS as PRIMARY_METRICS } from '@zonewright/primary/metrics';
 import { METRICS as SECONDARY_METRICS } from '@zonewright/secondary/metrics';
@@ -57,6 +57,12 @@ const inventedOptions = (command: Command, page: string): string[] => {
   return flags.filter((flag) => !known.has(flag));
 };
 
+/** Environment variables that do not follow from the flag and that the page does not name. */
+const unnamedVariables = (command: Command, page: string): string[] =>
+  command.options.flatMap((row: OptionRow) =>
+    row.variable === undefined || page.includes(`\`${environmentName(row)}\``) ? [] : [row.variable],
+  );
+
 const load = async (specifier: string): Promise<Command> => ((await import(specifier)) as { command: Command }).command;
 
 for (const service of ['primary', 'secondary', 'letsencrypt']) {
@@ -80,10 +86,12 @@ const tools = filesOf('cli/src', '.ts')
 for (const tool of tools) {
   test(`every option of the tool ${tool} stands in its section, and no other`, async (t) => {
     const command = await load(`@zonewright/cli/${tool}`);
-    const section = sectionOf(read('cli/README.md'), `### zonewright ${command.name}`);
+    const page = read('cli/README.md');
+    const section = sectionOf(page, `### zonewright ${command.name}`);
     t.not(section, '');
     t.deepEqual(missingOptions(command, section), []);
     t.deepEqual(inventedOptions(command, section), []);
+    t.deepEqual(unnamedVariables(command, page), []);
   });
 }
 

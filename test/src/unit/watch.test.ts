@@ -157,6 +157,8 @@ test('the CA may want a certificate renewed earlier, never later', async (t) => 
   t.is(kindOf(judge(found, undefined, at(10), NOW + 10 * DAY - 1)), 'current');
   t.is(orderOf(judge(found, undefined, at(10), NOW + 10 * DAY)).why, 'due');
   t.is(againAt(judge(found, undefined, at(80), NOW)), NOW + 76 * DAY);
+  // A CA that wants it back at once waits for a day, or each certificate would be followed by the next.
+  t.is(againAt(judge(found, undefined, at(-5), NOW)), NOW + DAY);
 });
 
 test('a suggestion of the CA is drawn once for a window, and asked for as often as the CA wants', async (t) => {

@@ -1,0 +1,125 @@
+/**
+ * A FAKE: a git store in memory, for what a real one cannot be made to do at will: pushes whose outcome stays unknown, a branch
+ * that moves each time, objects that cannot be read. It has the remote's branch and nothing of git's formats; that the real
+ * stores keep the contract of `GitStore` is for the tests with real git.
+ */
+import { createHash } from 'node:crypto';
+import type { CommitRequest, GitFault, GitStore, Tree } from '@zonewright/common/git/store';
+import { fail, ok, type Result } from '@zonewright/common/result';
+
+/** How one push ends. `lost`: unknown, and it has not arrived; `landed`: unknown, and it has. */
+export type PushEnd = 'ok' | 'lost' | 'landed' | 'unreachable' | 'rejected';
+
+const FAULTS = {
+  moved: { kind: 'moved', what: 'the branch main of the remote has moved' },
+  lost: { kind: 'unknown', what: 'the connection was lost while pushing: the commit may have arrived' },
+  landed: { kind: 'unknown', what: 'the connection was lost while pushing: the commit may have arrived' },
+  unreachable: { kind: 'unreachable', what: 'cannot reach the fake: connection refused' },
+  rejected: { kind: 'rejected', what: 'the remote declined the commit (hook)' },
+  corrupt: { kind: 'corrupt', what: 'an object is damaged' },
+} as const satisfies Readonly<Record<string, GitFault>>;
+
+const hash = (...parts: readonly (string | Uint8Array)[]): string => {
+  const sum = createHash('sha1');
+  for (const part of parts) sum.update(part).update('\0');
+  return sum.digest('hex');
+};
+
+export class FakeStore implements GitStore {
+  /** What the remote's branch is at. */
+  remote: Tree | undefined;
+  /** What every commit of the branch said, the newest last. */
+  readonly messages: string[] = [];
+  /** How the next pushes end; those after them are `ok`. */
+  pushEnds: PushEnd[] = [];
+  /** Runs before each push: somebody else may be faster. */
+  beforePush: (() => void) | undefined;
+  /** Runs after each push, before its outcome is told. */
+  afterPush: (() => void) | undefined;
+  /** Is nobody there? */
+  isUnreachable = false;
+  /** Object names that cannot be read. */
+  readonly damaged = new Set<string>();
+  pushes = 0;
+  reads = 0;
+  #known: Tree | undefined;
+  readonly #objects = new Map<string, Uint8Array>();
+  readonly #messageOf = new Map<string, string>();
+  #count = 0;
+
+  constructor(files: Readonly<Record<string, string>>) {
+    this.pushElsewhere(files);
+  }
+
+  /** A commit that somebody else pushes; `undefined` removes a file. */
+  pushElsewhere(files: Readonly<Record<string, string | undefined>>): void {
+    const changed = Object.entries(files).map(
+      ([name, text]) => [name, text === undefined ? null : Buffer.from(text)] as const,
+    );
+    this.#move(this.#write(this.remote, new Map(changed), `elsewhere ${this.#count}`));
+  }
+
+  /** The content of a file at the remote's head. */
+  text(file: string): string {
+    return Buffer.from(this.#objects.get(this.remote?.files.get(file) ?? '') ?? []).toString();
+  }
+
+  #write(parent: Tree | undefined, changed: CommitRequest['files'], message: string): Tree {
+    const files = new Map(parent?.files);
+    for (const [name, content] of changed) {
+      if (content === null) files.delete(name);
+      else {
+        const oid = hash('blob', content);
+        this.#objects.set(oid, content);
+        files.set(name, oid);
+      }
+    }
+    const commit = hash('commit', String(this.#count++), parent?.commit ?? '', message);
+    this.#messageOf.set(commit, message);
+    return { commit, files, ignored: [] };
+  }
+
+  #move(next: Tree): void {
+    this.remote = next;
+    this.messages.push(this.#messageOf.get(next.commit)!);
+  }
+
+  head(): Promise<Result<Tree | undefined, GitFault>> {
+    return Promise.resolve(ok(this.#known));
+  }
+
+  fetch(): Promise<Result<Tree | undefined, GitFault>> {
+    if (this.isUnreachable) return Promise.resolve(fail(FAULTS.unreachable));
+    this.#known = this.remote;
+    return Promise.resolve(ok(this.remote));
+  }
+
+  read(oid: string): Promise<Result<Uint8Array, GitFault>> {
+    this.reads++;
+    const content = this.damaged.has(oid) ? undefined : this.#objects.get(oid);
+    return Promise.resolve(content === undefined ? fail(FAULTS.corrupt) : ok(content));
+  }
+
+  commit(parent: Tree | undefined, { files, message }: CommitRequest): Promise<Result<Tree, GitFault>> {
+    return Promise.resolve(ok(this.#write(parent, files, message)));
+  }
+
+  push(parent: Tree | undefined, next: Tree): Promise<Result<void, GitFault>> {
+    this.pushes++;
+    this.beforePush?.();
+    const end = this.pushEnds.shift() ?? 'ok';
+    const isMoved = this.remote?.commit !== parent?.commit;
+    if (end === 'ok' || end === 'landed') {
+      if (isMoved) return Promise.resolve(fail(FAULTS.moved));
+      this.#move(next);
+    }
+    this.afterPush?.();
+    if (end !== 'ok') return Promise.resolve(fail(FAULTS[end]));
+    this.#known = next;
+    return Promise.resolve(ok(undefined));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,443 @@
+/**
+ * The primary's one writer, on a fake store: what becomes of an UPDATE whose push ends in every way, of commits that are broken,
+ * of objects that cannot be read, and of serials. With real git it is run in scenario/primary.test.ts.
+ */
+import { parseKey } from '@zonewright/common/authority/key';
+import type { Update } from '@zonewright/common/authority/update';
+import { CLASS } from '@zonewright/common/rr/class';
+import type { ResourceRecord } from '@zonewright/common/rr/record';
+import { TYPE } from '@zonewright/common/rr/type';
+import type { Log } from '@zonewright/common/service/log';
+import { printRcode } from '@zonewright/common/wire/code';
+import { diffZones } from '@zonewright/common/zone/delta';
+import type { Zone } from '@zonewright/common/zone/zone';
+import { authorOf, editedFile, serialMessage, updateMessage } from '@zonewright/primary/commit';
+import { Loader } from '@zonewright/primary/loader';
+import { Primary } from '@zonewright/primary/primary';
+import test from 'ava';
+import { FakeStore } from '../support/fake-store.ts';
+import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
+
+const origin = nameOf('example.');
+const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
+const KEY = given(parseKey(`personal._update.example:SHA256:${SECRET}`));
+const KEYS = `personal._update.example. DNSKEY 0 3 163 ${SECRET}\n`;
+const PEER = { address: '192.0.2.77', port: 4242 };
+
+/** A zone file with its comment, so that what is left alone can be seen. */
+const fileText = (serial: number, ...more: readonly string[]): string =>
+  ['$TTL 60 ; mine', `@ SOA ns hostmaster ${serial} 3600 600 86400 300`, '@ NS ns.other.', ...more, ''].join('\n');
+const otherText = (serial: number): string => `@ 60 SOA ns. h. ${serial} 3600 600 86400 300\n@ 60 NS ns.example.\n`;
+
+const recorder = (): { log: Log; events: string[] } => {
+  const events: string[] = [];
+  const write = (event: string): void => void events.push(event);
+  const log: Log = { debug: write, info: write, warn: write, error: write, child: () => log };
+  return { log, events };
+};
+
+const start = async (files: Readonly<Record<string, string>>, serialPolicy: 'auto' | 'strict' = 'auto') => {
+  const store = new FakeStore(files);
+  const { log, events } = recorder();
+  const changes: string[] = [];
+  const primary = new Primary({
+    store,
+    log,
+    serialPolicy,
+    isTransferOpen: false,
+    version: '1',
+    id: 'test',
+    onChange: (zone: Zone) => void changes.push(`${zone.origin} ${zone.serial}`),
+  });
+  const pulled = await primary.pull();
+  if (!pulled.ok) throw new Error(pulled.fault.what);
+  const serial = (): number | undefined => primary.zones.get(origin)?.serial;
+  const has = (name: string): boolean => primary.zones.get(origin)?.find(nameOf(name, origin)) !== undefined;
+  return { store, primary, events, changes, serial, has };
+};
+
+const update = (adds: string, prerequisites: readonly ResourceRecord[] = []): Update => ({
+  origin,
+  scope: origin,
+  key: KEY,
+  prerequisites,
+  operations: recordsFrom(adds, origin),
+});
+/** The name is not in use: what makes running an update twice visible. */
+const unused = (name: string): ResourceRecord => ({
+  name: nameOf(name, origin),
+  type: TYPE.ANY,
+  class: CLASS.NONE,
+  ttl: 0,
+  rdata: new Uint8Array(0),
+});
+const ADD = update('new 60 A 192.0.2.9');
+const ADD_ONCE = update('new 60 A 192.0.2.9', [unused('new')]);
+
+test('an update is in the remote and visible when it is acknowledged, and the rest of the file stays', async (t) => {
+  const { store, primary, events, changes, serial, has } = await start({ example: fileText(1), 'example._keys': KEYS });
+  t.deepEqual(await primary.update(ADD, PEER), { rcode: 0 });
+  t.true(has('new'));
+  t.is(serial(), 2);
+  t.true(store.text('example').startsWith('$TTL 60 ; mine\n@ SOA ns hostmaster 2 3600'));
+  t.regex(store.text('example'), /^new\b.*192\.0\.2\.9$/m);
+  t.is(store.text('example._keys'), KEYS);
+  t.regex(
+    store.messages.at(-1)!,
+    /^example: update by 192\.0\.2\.77\n\n\+ new 60 IN A 192\.0\.2\.9\n\nKey: personal\._update\.example\nSerial: 1 -> 2\n$/,
+  );
+  t.deepEqual(changes, ['example. 1', 'example. 2']);
+  t.is(events.filter((event) => event === 'update.accepted').length, 1);
+  t.like(primary.authority.identity, { commit: store.remote!.commit });
+  t.is(primary.authority.historyOf(origin)!.since(1)!.length, 1);
+  t.is(primary.authority.keys.size, 1);
+  const { reads } = store;
+  t.true((await primary.pull()).ok);
+  t.is(store.reads, reads, 'what we wrote ourselves is not read back');
+  t.deepEqual(await primary.update(ADD, PEER), { rcode: 0 }, 'nothing to do');
+  t.is(store.pushes, 1);
+});
+
+test('a push of unknown outcome that has landed is acknowledged once, and not done twice', async (t) => {
+  const { store, primary, changes, events, serial, has } = await start({ example: fileText(1) });
+  store.pushEnds = ['landed'];
+  t.deepEqual(await primary.update(ADD_ONCE, PEER), { rcode: 0 });
+  t.true(has('new'));
+  t.is(serial(), 2);
+  t.is(store.pushes, 1);
+  t.deepEqual(changes, ['example. 1', 'example. 2']);
+  t.is(events.filter((event) => event === 'update.accepted').length, 1);
+});
+
+test('a push of unknown outcome that has landed is acknowledged also when others have pushed on top of it', async (t) => {
+  const { store, primary, serial } = await start({ example: fileText(1) });
+  store.pushEnds = ['landed'];
+  store.afterPush = () => {
+    store.afterPush = undefined;
+    store.pushElsewhere({ other: otherText(1) });
+  };
+  t.deepEqual(await primary.update(ADD_ONCE, PEER), { rcode: 0 });
+  t.is(serial(), 2);
+  t.is(primary.zones.size, 2);
+});
+
+test('a push of unknown outcome that has not landed is done again', async (t) => {
+  const { store, primary, serial } = await start({ example: fileText(1) });
+  store.pushEnds = ['lost', 'lost'];
+  t.deepEqual(await primary.update(ADD_ONCE, PEER), { rcode: 0 });
+  t.is(store.pushes, 3);
+  t.is(serial(), 2);
+  t.is(store.messages.length, 2);
+});
+
+test('an update whose outcome cannot be learnt fails, and is seen with the next pull if it did land', async (t) => {
+  for (const end of ['lost', 'landed'] as const) {
+    const { store, primary, serial, has } = await start({ example: fileText(1) });
+    store.pushEnds = [end];
+    store.afterPush = () => {
+      store.isUnreachable = true;
+    };
+    const verdict = await primary.update(ADD_ONCE, PEER);
+    t.is(printRcode(verdict.rcode), 'SERVFAIL');
+    t.regex(verdict.ede!.text, /could not be written to git/);
+    t.false(has('new'));
+    store.isUnreachable = false;
+    store.afterPush = undefined;
+    t.true((await primary.pull()).ok);
+    t.is(has('new'), end === 'landed');
+    t.is(serial(), end === 'landed' ? 2 : 1);
+  }
+});
+
+test('an update runs again on the new head when others were faster, however often', async (t) => {
+  const { store, primary, serial, has } = await start({ example: fileText(1) });
+  let moves = 0;
+  store.beforePush = () => {
+    if (++moves <= 20) store.pushElsewhere({ example: fileText(1 + moves, `other${moves} A 192.0.2.${moves}`) });
+  };
+  t.deepEqual(await primary.update(ADD, PEER), { rcode: 0 });
+  t.is(store.pushes, 21);
+  t.is(serial(), 22);
+  t.true(has('new') && has('other20') && !has('other19'));
+  t.regex(store.text('example'), /^other20 /m, 'nothing of theirs is overwritten');
+});
+
+test('an update that others always forestall fails in the end', async (t) => {
+  const { store, primary, events, has } = await start({ example: fileText(1) });
+  let moves = 0;
+  store.beforePush = () => store.pushElsewhere({ 'README.md': `${++moves}` });
+  const verdict = await primary.update(ADD, PEER);
+  t.is(printRcode(verdict.rcode), 'SERVFAIL');
+  t.is(store.pushes, 50);
+  t.true(events.includes('update.failed'));
+  t.false(has('new'));
+});
+
+test('prerequisites are judged anew on what others pushed', async (t) => {
+  const { store, primary, serial } = await start({ example: fileText(1) });
+  store.beforePush = () => {
+    store.beforePush = undefined;
+    store.pushElsewhere({ example: fileText(2, 'new A 192.0.2.1') });
+  };
+  t.is(printRcode((await primary.update(ADD_ONCE, PEER)).rcode), 'YXDOMAIN');
+  t.is(serial(), 2);
+});
+
+test('a zone that others removed meanwhile takes no update', async (t) => {
+  const { store, primary, changes } = await start({ example: fileText(1) });
+  store.beforePush = () => {
+    store.beforePush = undefined;
+    store.pushElsewhere({ example: undefined });
+  };
+  t.is(printRcode((await primary.update(ADD, PEER)).rcode), 'NOTAUTH');
+  t.is(primary.zones.size, 0);
+  t.deepEqual(changes, ['example. 1', 'example. 1'], 'withdrawn, with what it was');
+});
+
+test('a remote that cannot be reached or declines changes nothing', async (t) => {
+  for (const end of ['unreachable', 'rejected'] as const) {
+    const { store, primary, serial, has } = await start({ example: fileText(1) });
+    store.pushEnds = [end];
+    const verdict = await primary.update(ADD, PEER);
+    t.is(printRcode(verdict.rcode), 'SERVFAIL');
+    t.false(has('new'));
+    t.is(serial(), 1);
+    t.is(store.pushes, 1);
+    t.deepEqual(await primary.update(ADD, PEER), { rcode: 0 }, 'the next one has its own chance');
+  }
+});
+
+test('updates take turns, each on the version that the one before left', async (t) => {
+  const { store, primary, serial, has } = await start({ example: fileText(1) });
+  store.pushEnds = ['lost', 'ok', 'landed'];
+  const all = Array.from({ length: 10 }, (_, i) =>
+    primary.update(update(`n${i} 60 A 192.0.2.${i}`, [unused(`n${i}`)]), PEER),
+  );
+  for (const verdict of await Promise.all(all)) t.deepEqual(verdict, { rcode: 0 });
+  t.is(serial(), 11);
+  t.true(Array.from({ length: 10 }, (_, i) => has(`n${i}`)).every(Boolean));
+  t.is(primary.authority.historyOf(origin)!.since(1)!.length, 10);
+});
+
+test('a file that cannot be read leaves everything as it was, and is read with the next pull', async (t) => {
+  const { store, primary, serial } = await start({ example: fileText(1), other: otherText(1) });
+  store.pushElsewhere({ example: fileText(2), other: otherText(2) });
+  const oid = store.remote!.files.get('other')!;
+  store.damaged.add(oid);
+  const pulled = await primary.pull();
+  t.is(pulled.ok ? '' : pulled.fault.kind, 'corrupt');
+  t.is(serial(), 1, 'not the half of a commit');
+  t.like(primary.status(), { remote: { kind: 'corrupt' } });
+  store.damaged.clear();
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 2);
+  t.is(primary.status().remote, undefined);
+  store.damaged.add(store.remote!.files.get('example')!);
+  t.is(printRcode((await primary.update(ADD, PEER)).rcode), 'SERVFAIL');
+});
+
+test('a broken file keeps its last good version, takes no update, and does not hold up the others', async (t) => {
+  const { store, primary, events, serial } = await start({ example: fileText(1), other: otherText(1) });
+  store.pushElsewhere({ example: fileText(2, 'x A 1.2.3'), other: otherText(2) });
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 1);
+  t.is(primary.zones.get(nameOf('other.'))!.serial, 2);
+  t.deepEqual([...primary.refusedFiles], ['example']);
+  t.true(events.includes('zone.rejected'));
+  const verdict = await primary.update(ADD, PEER);
+  t.is(printRcode(verdict.rcode), 'SERVFAIL');
+  t.regex(verdict.ede!.text, /the file example in git has errors/);
+  t.is(store.pushes, 0);
+  store.pushElsewhere({ example: fileText(3) });
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 3);
+  t.deepEqual(primary.refusedFiles, []);
+});
+
+test('a file that was never good is awaited, and what is no zone is left alone', async (t) => {
+  const { primary } = await start({
+    example: fileText(1, 'x A 1.2.3'),
+    'README.md': 'no zone',
+    Other: 'x',
+    'x._keys': 'broken',
+  });
+  t.true(primary.zones.isAwaited(origin));
+  t.deepEqual([...primary.refusedFiles], ['example']);
+  t.is(primary.zones.size, 0);
+});
+
+test('content without a newer serial is served with one, which is written back', async (t) => {
+  const { store, primary, events, serial, has } = await start({ example: fileText(7) });
+  for (const [written, expected] of [
+    [7, 8],
+    [3, 9],
+  ] as const) {
+    store.pushElsewhere({ example: fileText(written, `n${written} A 192.0.2.1`) });
+    t.true((await primary.pull()).ok);
+    t.is(serial(), expected);
+    t.true(has(`n${written}`));
+    t.true(store.text('example').includes(`hostmaster ${expected} `));
+    t.true(store.text('example').startsWith('$TTL 60 ; mine\n'));
+  }
+  t.is(events.filter((event) => event === 'serial.raised').length, 2);
+  store.pushElsewhere({ example: store.text('example').replace('hostmaster 9 ', 'hostmaster 4 ') });
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 9, 'the same content is not published again');
+  t.true(store.text('example').includes('hostmaster 9 '));
+});
+
+test('a raised serial that could not be written back is written with a later pull', async (t) => {
+  for (const end of ['unreachable', 'lost', 'landed', 'rejected'] as const) {
+    const { store, primary, serial } = await start({ example: fileText(7) });
+    store.pushElsewhere({ example: fileText(7, 'a A 192.0.2.1') });
+    store.pushEnds = [end];
+    t.true((await primary.pull()).ok);
+    t.is(serial(), 8, 'it is served all the same');
+    t.is(store.text('example').includes('hostmaster 8 '), end === 'landed');
+    t.true((await primary.pull()).ok);
+    t.true(store.text('example').includes('hostmaster 8 '), end);
+    t.is(serial(), 8);
+    const { pushes } = store;
+    t.true((await primary.pull()).ok);
+    t.is(store.pushes, pushes, 'and that is that');
+  }
+});
+
+test('a raised serial is written back also when somebody else was faster with another file', async (t) => {
+  const { store, primary, serial } = await start({ example: fileText(7), other: otherText(1) });
+  store.pushElsewhere({ example: fileText(7, 'a A 192.0.2.1') });
+  store.beforePush = () => {
+    store.beforePush = undefined;
+    store.pushElsewhere({ other: otherText(2) });
+  };
+  t.true((await primary.pull()).ok);
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 8);
+  t.true(store.text('example').includes('hostmaster 8 '));
+  t.is(primary.zones.get(nameOf('other.'))!.serial, 2);
+});
+
+test('with strict serials a file that has not raised its own is refused until it does', async (t) => {
+  const { store, primary, serial, has } = await start({ example: fileText(7) }, 'strict');
+  store.pushElsewhere({ example: fileText(7, 'a A 192.0.2.1') });
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 7);
+  t.false(has('a'));
+  t.is(store.pushes, 0);
+  t.deepEqual([...primary.refusedFiles], ['example']);
+  t.is(printRcode((await primary.update(ADD, PEER)).rcode), 'SERVFAIL');
+  store.pushElsewhere({ example: fileText(8, 'a A 192.0.2.1') });
+  t.true((await primary.pull()).ok);
+  t.true(has('a'));
+});
+
+test('what is known is served while the remote cannot be reached', async (t) => {
+  const { store, serial } = await start({ example: fileText(1) });
+  store.isUnreachable = true;
+  const { log } = recorder();
+  const again = new Primary({
+    store,
+    log,
+    serialPolicy: 'auto',
+    isTransferOpen: false,
+    version: '1',
+    id: 'test',
+    onChange: () => undefined,
+  });
+  t.true((await again.loadKnown()).ok);
+  const pulled = await again.pull();
+  t.is(pulled.ok ? '' : pulled.fault.kind, 'unreachable');
+  t.is(again.zones.get(origin)?.serial, serial());
+});
+
+test('pulls that come while one waits share it', async (t) => {
+  const { store, primary } = await start({ example: fileText(1) });
+  let fetches = 0;
+  const { fetch } = store;
+  store.fetch = () => {
+    fetches++;
+    return fetch.call(store);
+  };
+  await Promise.all(Array.from({ length: 10 }, () => primary.pull()));
+  t.is(fetches, 1);
+});
+
+test('the loader reads only what changed, and forgets what is gone', async (t) => {
+  const store = new FakeStore({
+    example: fileText(1),
+    other: otherText(1),
+    'example._keys': KEYS,
+    'README.md': 'x',
+    notes: 'no zone\n',
+  });
+  const loader = new Loader(store);
+  const load = async (): Promise<{ changed: string[]; withdrawn: string[]; ignored: string[]; read: number }> => {
+    const before = store.reads;
+    const { changed, withdrawn, ignored } = given(await loader.load(given(await store.fetch())!));
+    return {
+      changed: changed.map(({ fileName }) => fileName).sort(),
+      withdrawn: withdrawn.map(String),
+      ignored: ignored.map(({ fileName }) => fileName).sort(),
+      read: store.reads - before,
+    };
+  };
+  t.like(await load(), { changed: ['example', 'other'], withdrawn: [] });
+  t.is(loader.keys.size, 1);
+  t.like(await load(), { changed: [], withdrawn: [], read: 0 });
+  store.pushElsewhere({ example: fileText(2), other: undefined });
+  t.like(await load(), { changed: ['example'], withdrawn: ['other.'], read: 1 });
+  store.pushElsewhere({ 'example._keys': undefined, notes: otherText(1) });
+  t.like(await load(), { changed: ['notes'], read: 1 });
+  t.is(loader.keys.size, 0);
+  store.pushElsewhere({ notes: 'no zone any more\n' });
+  const { rejected } = given(await loader.load(given(await store.fetch())!));
+  t.deepEqual(
+    rejected.map(({ fileName, zone }) => [fileName, zone?.serial]),
+    [['notes', 1]],
+    'a zone does not vanish by a mistake',
+  );
+});
+
+test('keys are never in what a load reports', async (t) => {
+  const store = new FakeStore({
+    'example._keys': `${KEYS}x._update.example. DNSKEY 0 3 157 ${SECRET}\nbad line ${SECRET}\n`,
+  });
+  const report = given(await new Loader(store).load(given(await store.fetch())!));
+  t.true(report.keyFindings.length > 0);
+  t.false(JSON.stringify(report).includes(SECRET.slice(0, 12)));
+});
+
+test('a commit says who did what, on lines of its own, and not more than can be read', (t) => {
+  const zone = zoneOf('@ 60 NS ns.other.');
+  const many = zone.change({
+    removed: [zone.soaRecord()],
+    added: recordsFrom(
+      `@ 3600 SOA ns hostmaster 2 3600 600 86400 300\nevil 60 TXT "a\\010Key: root"\n${Array.from({ length: 200 }, (_, i) => `n${i} 60 A 192.0.2.1`).join('\n')}`,
+      origin,
+    ),
+  })!;
+  const message = updateMessage('example', diffZones(zone, many), KEY, PEER);
+  t.is(message.split('\n').filter((line) => line.startsWith('+ ')).length, 100);
+  t.regex(message, /^\.\.\. and 101 more$/m);
+  t.is(message.match(/^Key: /gm)!.length, 1, 'a record cannot write a line');
+  t.regex(message, /\nSerial: 1 -> 2\n$/);
+  t.false(message.includes(SECRET));
+  t.is(authorOf(KEY).name, 'personal._update.example via zonewright');
+  const file = { fileName: 'example', oid: '', origin, zone, errors: [] };
+  t.regex(serialMessage([{ file, from: 1, to: 2 }]), /^example: raise the serial\n/);
+  t.regex(
+    serialMessage([
+      { file, from: 1, to: 2 },
+      { file, from: 3, to: 4 },
+    ]),
+    /^raise the serials of 2 zones\n/,
+  );
+});
+
+test('an edited file gets the serial that is served, also when its own lags behind', (t) => {
+  const zone = zoneOf('@ 60 NS ns.other.', '@ 60 SOA ns hostmaster 9 3600 600 86400 300');
+  const edited = editedFile(Buffer.from(fileText(3)), zone, undefined);
+  t.is(Buffer.from(given(edited)).toString(), fileText(9));
+  t.false(editedFile(Buffer.from('@ 60 NS ns.other.\n'), zone, undefined).ok);
+  t.false(editedFile(Buffer.from(`${fileText(3)}broken line here\n`), zone, undefined).ok);
+});

@@ -1,0 +1,671 @@
+/** What a name server does with a message, from octets to an outcome, and zone transfers out and in. */
+import { identify } from '@zonewright/common/authority/identity';
+import { applyInbound, type Inbound, type InboundFault, InboundTransfer } from '@zonewright/common/authority/inbound';
+import { KeyTable, parseKey } from '@zonewright/common/authority/key';
+import { type Authority, type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
+import type { Transport } from '@zonewright/common/authority/request';
+import { axfrRecords, ixfrRecords, packMessages } from '@zonewright/common/authority/transfer';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import type { Name } from '@zonewright/common/name';
+import { CLASS } from '@zonewright/common/rr/class';
+import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
+import { parseType, TYPE } from '@zonewright/common/rr/type';
+import { OPCODE, printRcode, RCODE, TSIG_ERROR } from '@zonewright/common/wire/code';
+import { type Edns, extendedErrorText, OPTION } from '@zonewright/common/wire/edns';
+import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
+import { sign, TSIG_ALGORITHMS, type TsigKey, tsigKey, verify } from '@zonewright/common/wire/tsig';
+import { StreamSigner, StreamVerifier } from '@zonewright/common/wire/tsig-stream';
+import { type Delta, diffZones } from '@zonewright/common/zone/delta';
+import { History } from '@zonewright/common/zone/history';
+import { Zone } from '@zonewright/common/zone/zone';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { given, nameOf, recordOf, recordsFrom, zoneOf } from '../support/records.ts';
+
+const origin = nameOf('example.');
+const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
+const NOW = 1_700_000_000;
+const SOA = '@ 300 SOA ns hostmaster 1 3600 600 86400 300';
+const keyNamed = (name: string) => given(parseKey(`${name}:SHA256:${SECRET}`));
+const lines = (records: readonly ResourceRecord[]): string[] =>
+  records.map((record) => printRecord(record, origin).replace(' IN ', ' '));
+
+const V1 = zoneOf('@ 60 NS ns\n@ 60 NS ns2\nns 60 A 192.0.2.1\nns2 60 A 192.0.2.2\nwww 60 A 192.0.2.3');
+const V2 = V1.change({
+  removed: [V1.soaRecord()],
+  added: recordsFrom('@ 3600 SOA ns hostmaster 2 3600 600 86400 300\nnew 60 A 192.0.2.4', origin),
+})!;
+const UPDATE = keyNamed('k._update.example');
+const TRANSFER = keyNamed('k._transfer.example');
+const NOTIFY = keyNamed('k._notify.example');
+
+/** A primary of `example.` at serial 2, with a history from 1; `gone.` is awaited. */
+const served = (overrides: Partial<Authority> = {}): Authority => {
+  const zones = new ZoneTable();
+  zones.set(V2);
+  zones.await(nameOf('gone.'));
+  const history = new History();
+  history.add(diffZones(V1, V2));
+  const identity = { version: 'zonewright 1', id: 'ns.test', commit: 'c0ffee' };
+  const keys = new KeyTable([UPDATE, TRANSFER, NOTIFY]);
+  const historyOf = (of: Name): History | undefined => (of.equals(origin) ? history : undefined);
+  return { zones, keys, identity, isTransferOpen: false, isPrimary: true, historyOf, ...overrides };
+};
+
+const ID = 0x1234;
+const EDNS: Edns = { udpSize: 1232, version: 0, dnssecOk: false, options: [] };
+
+const request = (question: string, extra: Partial<Message> = {}): Message => {
+  const [name = '', type = ''] = question.split(' ');
+  return {
+    ...emptyMessage(ID, OPCODE.QUERY),
+    questions: [{ name: nameOf(name, origin), type: parseType(type)!, class: CLASS.IN }],
+    ...extra,
+  };
+};
+
+const received = (
+  message: Message | Uint8Array,
+  {
+    key,
+    transport = 'udp',
+    authority = served(),
+  }: { key?: TsigKey; transport?: Transport; authority?: Authority } = {},
+): Outcome => {
+  const octets = message instanceof Uint8Array ? message : encodeMessage(message);
+  return receive(authority, key === undefined ? octets : sign(octets, key, { now: NOW }).octets, transport, NOW);
+};
+
+const octetsIn = (outcome: Outcome): Uint8Array => {
+  if (outcome.kind !== 'reply') throw new Error(`no reply but ${outcome.kind}`);
+  return outcome.octets;
+};
+const replyTo = (...args: Parameters<typeof received>): Message => given(decodeMessage(octetsIn(received(...args))));
+const rcodeTo = (...args: Parameters<typeof received>): string => printRcode(replyTo(...args).rcode);
+
+test('a query is answered: ID, opcode, RD, CD and the question as it was, no RA, no AD', (t) => {
+  const reply = replyTo(request('WwW A', { rd: true, cd: true, ad: true, aa: true, tc: true, rcode: 7 }));
+  t.like(reply, {
+    id: ID,
+    opcode: 0,
+    qr: true,
+    aa: true,
+    tc: false,
+    rd: true,
+    cd: true,
+    ra: false,
+    ad: false,
+    rcode: 0,
+  });
+  t.is(String(reply.questions[0]!.name), 'WwW.example.');
+  t.deepEqual(lines(reply.answers), ['WwW 60 A 192.0.2.3']);
+  t.is(reply.edns, undefined);
+  t.is(rcodeTo(request('nothing A')), 'NXDOMAIN');
+  t.is(rcodeTo(request('www TYPE1000')), 'NOERROR', 'a type nobody knows');
+  t.is(rcodeTo(request('other. A')), 'REFUSED');
+});
+
+test('responses, and what is less than a header, are met with silence', (t) => {
+  t.is(received(request('www A', { qr: true })).kind, 'silence');
+  t.is(received(request('www A', { qr: true }), { transport: 'tcp' }).kind, 'silence');
+  for (let length = 0; length < 12; length++)
+    t.is(received(encodeMessage(request('www A')).subarray(0, length)).kind, 'silence');
+  const broken = encodeMessage(request('www A', { qr: true })).subarray(0, 20);
+  t.is(received(broken).kind, 'silence');
+});
+
+test('what cannot be read gets FORMERR and a header alone', (t) => {
+  const whole = encodeMessage(request('www A', { rd: true }));
+  for (let length = 12; length < whole.length; length++) {
+    const octets = octetsIn(received(whole.subarray(0, length)));
+    t.is(octets.length, 12);
+    t.like(given(decodeMessage(octets)), { id: ID, qr: true, opcode: 0, rd: true, rcode: RCODE.FORMERR });
+  }
+  t.is(octetsIn(received(Uint8Array.from([...whole, 0]))).length, 12, 'octets left over');
+});
+
+test('another number of questions than one is FORMERR', (t) => {
+  const { questions } = request('www A');
+  t.is(rcodeTo(request('www A', { questions: [] })), 'FORMERR');
+  t.is(rcodeTo(request('www A', { questions: [...questions, ...questions] })), 'FORMERR');
+  t.is(rcodeTo(request('www A', { questions: [], opcode: OPCODE.NOTIFY })), 'FORMERR');
+  t.is(rcodeTo(request('www A', { questions: [], opcode: OPCODE.UPDATE }), { key: UPDATE }), 'FORMERR');
+});
+
+test('opcodes we do not know are NOTIMP, whatever follows the header (RFC 8906 3.1.4)', (t) => {
+  for (const opcode of [OPCODE.IQUERY, OPCODE.STATUS, 3, OPCODE.DSO, 7, 15]) {
+    t.like(replyTo(request('www A', { opcode })), { rcode: RCODE.NOTIMP, opcode, id: ID });
+    t.is(rcodeTo(request('www A', { opcode, questions: [] })), 'NOTIMP', `${opcode} with a header alone`);
+    t.truthy(replyTo(request('www A', { opcode, edns: EDNS })).edns, 'with EDNS');
+  }
+  const dso = Uint8Array.from([
+    ...encodeMessage({ ...emptyMessage(ID, OPCODE.DSO) }),
+    0,
+    1,
+    0,
+    8,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+  ]);
+  t.like(replyTo(dso), { rcode: RCODE.NOTIMP, opcode: OPCODE.DSO });
+});
+
+test('questions for meta types have no answer', (t) => {
+  for (const type of ['OPT', 'TSIG']) t.is(rcodeTo(request(`www ${type}`)), 'FORMERR', type);
+  for (const type of ['TKEY', 'MAILA', 'MAILB', 'TYPE0', 'TYPE128'])
+    t.is(rcodeTo(request(`www ${type}`)), 'NOTIMP', type);
+  for (const of of [CLASS.HS, CLASS.NONE, CLASS.ANY, 0]) {
+    const { name, type } = request('www A').questions[0]!;
+    t.is(rcodeTo(request('www A', { questions: [{ name, type, class: of }] })), 'REFUSED', `class ${of}`);
+  }
+});
+
+test('class CH tells version, identity and commit', (t) => {
+  const chaos = (name: string, type = TYPE.TXT): Message =>
+    replyTo(request('www A', { questions: [{ name: nameOf(name), type, class: CLASS.CH }] }));
+  const texts = (message: Message): string[] =>
+    message.answers.map(({ rdata }) => Buffer.from(rdata.subarray(1)).toString());
+  t.deepEqual(texts(chaos('version.bind')), ['zonewright 1']);
+  t.deepEqual(texts(chaos('VERSION.Server')), ['zonewright 1']);
+  t.deepEqual(texts(chaos('id.server')), ['ns.test']);
+  t.deepEqual(texts(chaos('hostname.bind', TYPE.ANY)), ['ns.test']);
+  t.deepEqual(texts(chaos('commit.server')), ['c0ffee']);
+  t.is(chaos('version.bind').answers[0]!.class, CLASS.CH);
+  t.like(chaos('version.bind', TYPE.A), { rcode: RCODE.NOERROR, answers: [] });
+  for (const name of ['www.example', '.', 'bind', 'constructor', '__proto__'])
+    t.is(printRcode(chaos(name).rcode), 'REFUSED', name);
+  t.is(identify({ version: 'v', id: 'i' }, nameOf('commit.server.'), TYPE.TXT), undefined, 'a server without commits');
+  t.is(identify({ version: 'v'.repeat(300), id: 'i' }, nameOf('version.bind.'), TYPE.TXT)![0]!.rdata.length, 256);
+});
+
+test('EDNS is answered with EDNS: version, NSID, errors in words (RFC 6891, 5001, 8914)', (t) => {
+  const withEdns = (edns: Partial<Edns>, question = 'www A'): Message =>
+    replyTo(request(question, { edns: { ...EDNS, ...edns } }));
+  t.deepEqual(withEdns({}).edns, EDNS);
+  t.true(withEdns({ dnssecOk: true }).edns!.dnssecOk);
+  t.deepEqual(
+    withEdns({ options: [{ code: 65001, data: Uint8Array.of(1) }] }).edns!.options,
+    [],
+    'an option nobody knows',
+  );
+  const nsid = withEdns({ options: [{ code: OPTION.NSID, data: new Uint8Array(0) }] }).edns!.options;
+  t.deepEqual(
+    nsid.map(({ code, data }) => [code, Buffer.from(data).toString()]),
+    [[OPTION.NSID, 'ns.test']],
+  );
+  t.like(withEdns({ version: 1 }), { rcode: RCODE.BADVERS, answers: [], edns: { version: 0 } });
+  t.is(extendedErrorText(withEdns({}, 'other. A').edns), 'no zone of this server');
+  t.is(extendedErrorText(withEdns({}, 'gone. A').edns), 'this zone has no data now');
+});
+
+test('a reply has the size that its client takes, and is empty where it is cut', (t) => {
+  const authority = served();
+  authority.zones.set(
+    zoneOf(Array.from({ length: 40 }, (_, i) => `big 60 TXT "${String(i).padStart(20, '-')}"`).join('\n')),
+  );
+  const size = (edns: Partial<Edns> | undefined, key?: TsigKey, transport: Transport = 'udp'): number => {
+    const options = { authority, transport, ...(key === undefined ? {} : { key }) };
+    const octets = octetsIn(
+      received(request('big TXT', edns === undefined ? {} : { edns: { ...EDNS, ...edns } }), options),
+    );
+    const reply = given(decodeMessage(octets));
+    t.is(reply.tc, reply.answers.length === 0);
+    t.is(reply.questions.length, 1);
+    t.is(reply.tsig !== undefined, key !== undefined);
+    return reply.tc ? -octets.length : octets.length;
+  };
+  const whole = size(undefined, undefined, 'tcp');
+  t.true(whole > 1232 && whole < 1400);
+  for (const edns of [undefined, {}, { udpSize: 0 }, { udpSize: 4096 }])
+    t.true(size(edns) < 0, 'no more than 1232 octets');
+  authority.zones.set(
+    zoneOf(Array.from({ length: 30 }, (_, i) => `big 60 TXT "${String(i).padStart(20, '-')}"`).join('\n')),
+  );
+  const fits = size(undefined, undefined, 'tcp');
+  t.true(fits > 900 && fits < 1100);
+  t.true(size(undefined) < 0, '512 octets without EDNS');
+  t.true(size({ udpSize: 512 }) < 0);
+  t.is(size({ udpSize: fits + 11 }), fits + 11);
+  t.true(size({ udpSize: fits + 10 }) < 0);
+  t.true(size({ udpSize: fits + 11 }, TRANSFER) < 0, 'the signature takes its room');
+  t.true(size({ udpSize: 4096 }, TRANSFER) > fits);
+});
+
+test('a zone without data is SERVFAIL, what is served below it is not', (t) => {
+  const authority = served();
+  const child = Zone.fromRecords(nameOf('child.gone.'), recordsFrom(`child.gone. 60 ${SOA.slice(6)}`))!;
+  authority.zones.set(child);
+  t.is(rcodeTo(request('gone. SOA'), { authority }), 'SERVFAIL');
+  t.is(rcodeTo(request('x.gone. A'), { authority }), 'SERVFAIL');
+  t.is(rcodeTo(request('child.gone. SOA'), { authority }), 'NOERROR');
+  t.is(rcodeTo(request('child.gone. DS'), { authority }), 'SERVFAIL', 'which is of the zone above');
+  const all = { ...authority, keys: new KeyTable([keyNamed('k._transfer')]) };
+  t.is(rcodeTo(request('gone. AXFR'), { authority: all, transport: 'tcp', key: keyNamed('k._transfer') }), 'SERVFAIL');
+});
+
+test('signed requests get signed replies, also over UDP and when they are refused', (t) => {
+  for (const question of ['www A', 'nothing A', 'other. A']) {
+    const octets = sign(encodeMessage(request(question)), NOTIFY, { now: NOW });
+    const outcome = receive(served(), octets.octets, 'udp', NOW);
+    const reply = given(decodeMessage(octetsIn(outcome)));
+    t.true(verify(octetsIn(outcome), reply.tsig!, NOTIFY, { now: NOW, priorMac: octets.mac }).ok, question);
+  }
+});
+
+test('a signature that is wrong is NOTAUTH with an unsigned error (RFC 8945 5.2)', (t) => {
+  const refused = (octets: Uint8Array, error: number): void => {
+    const outcome = received(octets);
+    const reply = given(decodeMessage(octetsIn(outcome)));
+    t.like(reply, { id: ID, rcode: RCODE.NOTAUTH, answers: [], tsig: { error, mac: new Uint8Array(0) } });
+    t.is(reply.edns?.udpSize, 1232, 'EDNS as in the request');
+    t.is(reply.questions.length, 1);
+    t.true(outcome.kind === 'reply' && outcome.what !== undefined);
+  };
+  const query = encodeMessage(request('www A', { edns: EDNS }));
+  const [sha1] = TSIG_ALGORITHMS;
+  refused(sign(query, keyNamed('nobody._update.example'), { now: NOW }).octets, TSIG_ERROR.BADKEY);
+  refused(
+    sign(query, tsigKey(UPDATE.name, sha1!, Buffer.from(SECRET, 'base64')), { now: NOW }).octets,
+    TSIG_ERROR.BADKEY,
+  );
+  refused(
+    sign(query, tsigKey(UPDATE.name, UPDATE.algorithm, Buffer.from('wrong')), { now: NOW }).octets,
+    TSIG_ERROR.BADSIG,
+  );
+  const changed = sign(query, UPDATE, { now: NOW }).octets;
+  changed[14]! ^= 1;
+  refused(changed, TSIG_ERROR.BADSIG);
+});
+
+test('a clock that is off is told the time, signed (RFC 8945 5.2.3)', (t) => {
+  for (const time of [NOW - 301, NOW + 301]) {
+    const asked = sign(encodeMessage(request('www A')), UPDATE, { now: time });
+    const octets = octetsIn(received(asked.octets));
+    const reply = given(decodeMessage(octets));
+    t.like(reply, { rcode: RCODE.NOTAUTH, answers: [], tsig: { error: TSIG_ERROR.BADTIME, timeSigned: time } });
+    t.is(Buffer.from(reply.tsig!.other).readUIntBE(0, 6), NOW);
+    t.true(verify(octets, reply.tsig!, UPDATE, { now: time, priorMac: asked.mac }).ok, 'by the clock of the client');
+  }
+  t.is(rcodeTo(sign(encodeMessage(request('www A')), UPDATE, { now: NOW - 300 }).octets), 'NOERROR');
+});
+
+test('a MAC of an impossible size is FORMERR without a signature', (t) => {
+  const octets = sign(
+    encodeMessage(request('www A')),
+    { ...UPDATE, algorithm: { ...UPDATE.algorithm, hash: 'sha1' } },
+    { now: NOW },
+  ).octets;
+  t.is(rcodeTo(octets), 'NOTAUTH', '20 octets, more than half, are a truncated MAC');
+  const message = given(decodeMessage(octets));
+  const short = Buffer.concat([
+    octets.subarray(0, octets.length - 26),
+    Buffer.from('00051122334455', 'hex'),
+    octets.subarray(-6),
+  ]);
+  const lengthAt = message.tsig!.start + UPDATE.name.wire.length + 8;
+  short.writeUInt16BE(short.readUInt16BE(lengthAt) - 17 + 2, lengthAt);
+  const reply = receive(served(), short, 'udp', NOW);
+  t.is(printRcode(given(decodeMessage(octetsIn(reply))).rcode), 'FORMERR');
+});
+
+test('a forwarder may change the ID (RFC 8945 5.3)', (t) => {
+  const { octets, mac } = sign(encodeMessage(request('www A')), UPDATE, { now: NOW });
+  octets.set([0xab, 0xcd], 0);
+  const reply = octetsIn(received(octets));
+  const decoded = given(decodeMessage(reply));
+  t.like(decoded, { id: 0xabcd, rcode: RCODE.NOERROR });
+  const back = Uint8Array.from(reply);
+  back.set([ID >> 8, ID & 0xff], 0);
+  t.true(verify(back, given(decodeMessage(back)).tsig!, UPDATE, { now: NOW, priorMac: mac }).ok);
+});
+
+test('an UPDATE is handed out when it is signed by an update key, and refused by a secondary', (t) => {
+  const update = request('example. SOA', {
+    opcode: OPCODE.UPDATE,
+    authorities: recordsFrom('x 60 A 192.0.2.9', origin),
+  });
+  t.is(rcodeTo(update), 'REFUSED');
+  t.is(rcodeTo(update, { transport: 'tcp' }), 'REFUSED');
+  t.is(rcodeTo(update, { key: TRANSFER }), 'NOTAUTH');
+  t.is(rcodeTo(update, { key: UPDATE, authority: served({ isPrimary: false }) }), 'REFUSED');
+  const outcome = received(update, { key: UPDATE });
+  if (outcome.kind !== 'update') return t.fail(outcome.kind);
+  t.is(outcome.update.operations.length, 1);
+  const options = { now: NOW, identity: { version: '', id: '' }, ede: { code: 0, text: 'because' } };
+  const reply = given(decodeMessage(replyWith(outcome.request, RCODE.YXRRSET, options)));
+  t.like(reply, { id: ID, opcode: OPCODE.UPDATE, qr: true, aa: false, rcode: RCODE.YXRRSET });
+  t.truthy(reply.tsig);
+  t.is(reply.edns, undefined, 'words only for those who speak EDNS');
+});
+
+test('a NOTIFY is handed out with its zone and serial, signed or not', (t) => {
+  const notify = (extra: Partial<Message> = {}): Message =>
+    request('example. SOA', { opcode: OPCODE.NOTIFY, aa: true, ...extra });
+  const bare = received(notify());
+  t.like(bare, { kind: 'notify', request: { key: undefined } });
+  t.is(bare.kind === 'notify' ? bare.serial : 0, undefined);
+  t.like(received(notify({ answers: [V2.soaRecord()] }), { key: NOTIFY }), {
+    kind: 'notify',
+    serial: 2,
+    request: { key: NOTIFY },
+  });
+  const other = received(notify({ answers: recordsFrom(`other. 60 ${SOA.slice(6)}`) }));
+  t.is(other.kind === 'notify' ? other.serial : 0, undefined, 'the serial of another zone');
+  t.is(rcodeTo(notify({ questions: request('example. A').questions })), 'FORMERR');
+  if (bare.kind !== 'notify') return;
+  const ack = given(
+    decodeMessage(replyWith(bare.request, RCODE.NOERROR, { now: NOW, identity: { version: '', id: '' } })),
+  );
+  t.like(ack, { opcode: OPCODE.NOTIFY, qr: true, aa: true, rcode: RCODE.NOERROR });
+});
+
+test('a signed SOA query over TCP registers its connection, whatever its answer', (t) => {
+  const registers = (
+    question: string,
+    key: TsigKey | undefined,
+    transport: Transport,
+    authority = served(),
+  ): string | undefined => {
+    const outcome = received(request(question), { transport, authority, ...(key === undefined ? {} : { key }) });
+    return outcome.kind === 'reply'
+      ? outcome.registers && `${outcome.registers.key.name} ${outcome.registers.zone}`
+      : outcome.kind;
+  };
+  t.is(registers('example. SOA', TRANSFER, 'tcp'), 'k._transfer.example. example.');
+  t.is(registers('new.example. SOA', UPDATE, 'tcp'), 'k._update.example. new.example.');
+  t.is(registers('example. SOA', TRANSFER, 'udp'), undefined);
+  t.is(registers('example. SOA', NOTIFY, 'tcp'), undefined);
+  t.is(registers('example. SOA', undefined, 'tcp'), undefined);
+  t.is(registers('example. NS', TRANSFER, 'tcp'), undefined);
+  t.is(registers('other. SOA', TRANSFER, 'tcp'), undefined, 'not a zone of the key');
+  const root = keyNamed('k._transfer');
+  t.is(
+    registers('. SOA', root, 'tcp', served({ keys: new KeyTable([root]) })),
+    'k._transfer. .',
+    'although the root is not served',
+  );
+});
+
+/** The records of a transfer, all messages together. */
+const transferred = (t: ExecutionContext, outcome: Outcome): string[] => {
+  if (outcome.kind !== 'transfer') {
+    t.fail(outcome.kind);
+    return [];
+  }
+  return [...outcome.messages].flatMap((octets) => lines(given(decodeMessage(octets)).answers));
+};
+const soaLine = (serial: number): string => `@ 3600 SOA ns hostmaster ${serial} 3600 600 86400 300`;
+const WHOLE = [soaLine(2), ...lines([...V2.records()]), soaLine(2)];
+
+test('AXFR goes over TCP to whoever has a key for it, or to all when it is open', (t) => {
+  const axfr = request('example. AXFR');
+  t.is(rcodeTo(axfr, { key: TRANSFER }), 'REFUSED', 'over UDP');
+  t.is(rcodeTo(axfr, { transport: 'tcp' }), 'REFUSED', 'without key');
+  t.is(rcodeTo(axfr, { transport: 'tcp', key: NOTIFY }), 'REFUSED');
+  for (const key of [TRANSFER, UPDATE]) {
+    const outcome = received(axfr, { transport: 'tcp', key });
+    t.deepEqual(transferred(t, outcome), WHOLE);
+    t.true(outcome.kind === 'transfer' && outcome.signer !== undefined);
+  }
+  const open = received(axfr, { transport: 'tcp', authority: served({ isTransferOpen: true }) });
+  t.deepEqual(transferred(t, open), WHOLE);
+  t.true(open.kind === 'transfer' && open.signer === undefined);
+  t.is(rcodeTo(request('www AXFR'), { transport: 'tcp', key: TRANSFER }), 'NOTAUTH', 'not an apex');
+  t.is(rcodeTo(request('other. AXFR'), { transport: 'tcp', authority: served({ isTransferOpen: true }) }), 'NOTAUTH');
+});
+
+test('IXFR: differences, the whole zone when they are not known, one SOA when there is nothing newer', (t) => {
+  const ixfr = (serial: number): Message =>
+    request('example. IXFR', { authorities: recordsFrom(soaLine(serial), origin) });
+  const over = (transport: Transport, serial: number): string[] => {
+    const outcome = received(ixfr(serial), { transport, key: TRANSFER });
+    return outcome.kind === 'reply' ? lines(given(decodeMessage(outcome.octets)).answers) : transferred(t, outcome);
+  };
+  const differences = [soaLine(2), soaLine(1), soaLine(2), 'new 60 A 192.0.2.4', soaLine(2)];
+  t.deepEqual(over('tcp', 1), differences);
+  t.deepEqual(over('tcp', 0), WHOLE, 'an unknown serial');
+  t.deepEqual(over('tcp', 2), [soaLine(2)]);
+  t.deepEqual(over('tcp', 3), [soaLine(2)], 'newer than ours');
+  t.deepEqual(over('udp', 1), differences);
+  t.deepEqual(over('udp', 0), [soaLine(2)], 'ask again over TCP');
+  t.deepEqual(over('udp', 2), [soaLine(2)]);
+  t.is(rcodeTo(ixfr(1)), 'REFUSED');
+  for (const authorities of [
+    [],
+    [V1.soaRecord(), V1.soaRecord()],
+    recordsFrom('example. 60 NS ns.'),
+    recordsFrom(`other. 60 ${SOA.slice(6)}`),
+  ])
+    t.is(rcodeTo(request('example. IXFR', { authorities }), { transport: 'tcp', key: TRANSFER }), 'FORMERR');
+});
+
+test('IXFR over UDP that does not fit is one SOA, without TC (RFC 1995 2)', (t) => {
+  const authority = served();
+  const big = V2.change({
+    removed: [V2.soaRecord()],
+    added: recordsFrom(
+      `${soaLine(3)}\n${Array.from({ length: 40 }, (_, i) => `n${i} 60 TXT "${'x'.repeat(30)}"`).join('\n')}`,
+      origin,
+    ),
+  })!;
+  authority.zones.set(big);
+  authority.historyOf(origin)!.add(diffZones(V2, big));
+  const ixfr = request('example. IXFR', { authorities: [V2.soaRecord()], edns: EDNS });
+  const reply = replyTo(ixfr, { key: TRANSFER, authority });
+  t.deepEqual(lines(reply.answers), [soaLine(3)]);
+  t.false(reply.tc);
+  t.is(transferred(t, received(ixfr, { key: TRANSFER, authority, transport: 'tcp' })).length, 44);
+});
+
+// --- transfers out ------------------------------------------------------------------------------------------------------
+
+const filler = (value: number, length: number): string => Buffer.alloc(length, value).toString('hex');
+
+test('a transfer is packed into messages of less than 64 KiB, each signed, each with its question', (t) => {
+  const many = Array.from({ length: 3000 }, (_, i) => `n${i} 60 TXT "${'x'.repeat(i % 200)}"`).join('\n');
+  const large = [20_000, 40_000, 60_000, 64_000].map(
+    (size, i) => `large${i} 60 TYPE65280 \\# ${size} ${filler(i, size)}`,
+  );
+  const zone = zoneOf(`${many}\n${large.join('\n')}`);
+  const asked = sign(encodeMessage(request('example. AXFR', { edns: EDNS })), TRANSFER, { now: NOW });
+  const message = given(decodeMessage(asked.octets));
+  const signer = new StreamSigner(TRANSFER, asked.mac);
+  const verifier = new StreamVerifier(TRANSFER, asked.mac);
+  const records: ResourceRecord[] = [];
+  let count = 0;
+  for (const octets of packMessages(message, axfrRecords(zone))) {
+    const signed = signer.sign(octets, NOW);
+    t.true(signed.length <= 65_535, `${signed.length}`);
+    const decoded = given(decodeMessage(signed));
+    t.true(verifier.verify(signed, decoded, NOW).ok);
+    t.like(decoded, { id: ID, qr: true, aa: true, tc: false, rcode: 0 });
+    t.is(decoded.questions.length, 1);
+    t.is(decoded.edns !== undefined, count++ === 0, 'OPT in the first (RFC 5936 2.2.5)');
+    records.push(...decoded.answers);
+  }
+  t.true(verifier.isSettled);
+  t.true(count > 10 && count < 60, `${count} messages`);
+  t.deepEqual(lines(records), lines([...axfrRecords(zone)]));
+});
+
+test('a record that fits into no message ends the transfer, and nothing broken is sent', (t) => {
+  const zone = zoneOf(`a 60 A 192.0.2.1\nb 60 TYPE65280 \\# 65400 ${filler(1, 65_400)}\nc 60 A 192.0.2.2`);
+  const sent = [...packMessages(request('example. AXFR'), axfrRecords(zone))];
+  t.deepEqual(
+    sent.flatMap((octets) => lines(given(decodeMessage(octets)).answers)),
+    [soaLine(1), 'a 60 A 192.0.2.1'],
+  );
+});
+
+test('a transfer ends with the zone that it began with', (t) => {
+  const zones = new ZoneTable();
+  zones.set(V1);
+  const records = axfrRecords(zones.get(origin)!);
+  records.next();
+  zones.set(V2);
+  t.is([...records].filter(({ type }) => type === TYPE.A).length, 3);
+});
+
+// --- transfers in -------------------------------------------------------------------------------------------------------
+
+/** What comes of messages, each some records; a fault as its text, records as lines. */
+const taken = (serial: number | undefined, ...messages: (string | readonly ResourceRecord[])[]): unknown => {
+  const inbound = new InboundTransfer(origin, serial);
+  let result: Inbound | InboundFault | undefined;
+  for (const [i, message] of messages.entries()) {
+    if (result !== undefined) return `done before message ${i}`;
+    result = inbound.take(typeof message === 'string' ? recordsFrom(message, origin) : message);
+  }
+  switch (result?.kind) {
+    case undefined:
+      return 'more';
+    case 'inbound':
+      return result.what;
+    case 'current':
+      return 'current';
+    case 'whole':
+      return lines(result.records);
+    case 'differences':
+      return result.changes.map(({ removed, added }) => [lines(removed), lines(added)]);
+  }
+};
+const soa = soaLine;
+const A1 = 'a 60 A 192.0.2.1';
+const A2 = 'a 60 A 192.0.2.2';
+
+test('a whole zone comes in, in as many messages as it likes', (t) => {
+  const records = recordsFrom(`${soa(2)}\n${A1}\n${A2}\nsub 60 NS ns.sub\nns.sub 60 A 192.0.2.9\n${soa(2)}`, origin);
+  const whole = lines(records.slice(0, -1));
+  for (const serial of [undefined, 1]) {
+    for (let cut = 1; cut < records.length; cut++)
+      t.deepEqual(taken(serial, records.slice(0, cut), records.slice(cut)), whole, `split at ${cut}`);
+    t.deepEqual(taken(serial, ...records.map((record) => [record])), whole, 'each alone');
+    t.is(taken(serial, records.slice(0, -1)), 'more');
+  }
+  t.deepEqual(taken(undefined, `${soa(2)}\n${soa(2)}`), [soa(2)], 'a zone of one SOA');
+  t.deepEqual(taken(1, `${soa(2)}\n${soa(2)}`), [soa(2)]);
+});
+
+test('differences come in, in as many messages as they like', (t) => {
+  const text = [soa(3), soa(1), A1, soa(2), A2, soa(2), soa(3), 'b 60 A 192.0.2.3', soa(3)];
+  const records = recordsFrom(text.join('\n'), origin);
+  const changes = [
+    [
+      [soa(1), A1],
+      [soa(2), A2],
+    ],
+    [[soa(2)], [soa(3), 'b 60 A 192.0.2.3']],
+  ];
+  for (let cut = 1; cut < records.length; cut++)
+    t.deepEqual(taken(1, records.slice(0, cut), records.slice(cut)), changes, `split at ${cut}`);
+  t.deepEqual(taken(1, ...records.map((record) => [record])), changes);
+  for (let end = 1; end < records.length; end++) t.is(taken(1, records.slice(0, end)), 'more');
+});
+
+test('one SOA that is not newer says that there is nothing newer', (t) => {
+  t.is(taken(2, soa(2)), 'current');
+  t.is(taken(2, soa(1)), 'current');
+  t.is(taken(2, soa(3)), 'more');
+  t.is(taken(undefined, soa(2)), 'more', 'a whole zone has two');
+});
+
+test('a transfer that is not as it must be is a fault', (t) => {
+  const START = `${soa(2)}\n${A1}`;
+  for (const [serial, messages, what] of [
+    [1, [[]], /without records/],
+    [1, [START, []], /without records/],
+    [1, [A1], /first record is not the SOA/],
+    [undefined, [`other. 60 ${SOA.slice(6)}`], /not in zone/],
+    [undefined, [`x 60 ${SOA.slice(6)}`], /an SOA at x\.example/],
+    [undefined, [START, 'a.other. 60 A 192.0.2.1'], /not in zone/],
+    [undefined, [START, 'notexample. 60 A 192.0.2.1'], /not in zone/],
+    [undefined, [START, soa(3)], /another serial in the middle/],
+    [undefined, [`${START}\n${soa(2)}\n${A2}`], /after the final SOA/],
+    [undefined, [`${START}\n${soa(2)}\n${soa(2)}`], /after the final SOA/],
+    [1, [`${soa(2)}\n${A1}\n${soa(1)}`], /another serial in the middle/],
+    [1, [`${soa(3)}\n${soa(1)}\n${soa(2)}\n${soa(1)}`], /do not join/],
+    [1, [`${soa(2)}\n${soa(1)}\n${soa(2)}\n${soa(3)}`], /do not join/],
+    [1, [`${soa(2)}\n${soa(1)}\n${soa(2)}\n${soa(2)}\n${A1}`], /after the final SOA/],
+    [undefined, [START, [{ ...recordOf('x.example. 60 A 192.0.2.1'), class: CLASS.CH }]], /in no zone/],
+    [undefined, [START, [{ ...recordOf('x.example. 60 A 192.0.2.1'), type: 255 }]], /in no zone/],
+  ] as const) {
+    const result = taken(serial, ...messages);
+    t.regex(String(result), what);
+  }
+  const inbound = new InboundTransfer(origin);
+  inbound.take([]);
+  t.like(inbound.take(recordsFrom(`${soa(1)}\n${soa(1)}`, origin)), { kind: 'inbound' }, 'a fault stays');
+});
+
+test('differences only apply to the version that they are for', (t) => {
+  const delta = diffZones(V1, V2);
+  const changes = [{ removed: delta.removed, added: delta.added }];
+  const apply = (current: Zone | undefined): Zone | InboundFault =>
+    applyInbound(origin, current, { kind: 'differences', changes });
+  const applied = apply(V1);
+  t.true(applied instanceof Zone && applied.serial === 2);
+  t.like(apply(V2), { kind: 'inbound', what: 'differences from another version than ours' });
+  t.like(apply(undefined), { kind: 'inbound' });
+  t.like(applyInbound(origin, undefined, { kind: 'whole', records: [] }), { kind: 'inbound' });
+});
+
+const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+
+/** A version of a zone: some of a few names, types, values and TTLs. */
+const contentOfZone = fc.array(
+  fc
+    .tuple(
+      fc.constantFrom('@', 'a', 'b.a', '*', 'C'),
+      fc.constantFrom(30, 60),
+      fc.constantFrom('A 192.0.2.1', 'A 192.0.2.2', 'TXT "x"', 'MX 1 a', 'NS a', 'NS A'),
+    )
+    .map(([name, ttl, rdata]) => `${name} ${ttl} ${rdata}`),
+  { maxLength: 12 },
+);
+const recordsIn = (zone: Zone): string[] =>
+  lines([...zone.records()])
+    .map((line) => line.toLowerCase())
+    .sort();
+
+test('what goes out as a transfer of any form, in any messages, comes in as the same zone', (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(contentOfZone, { minLength: 2, maxLength: 4 }),
+      fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      fc.constantFrom('axfr', 'ixfr', 'unknown'),
+      fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 20 }),
+      (contents, start, form, sizes) => {
+        const versions = contents.map((content, i) => zoneOf(content.join('\n'), soa((start + i) % 2 ** 32)));
+        const deltas: Delta[] = versions.slice(1).map((next, i) => diffZones(versions[i]!, next));
+        const [old] = versions;
+        const newest = versions.at(-1)!;
+        const records = [
+          ...(form === 'axfr'
+            ? axfrRecords(newest)
+            : ixfrRecords(newest, old!.serial, form === 'ixfr' ? deltas : undefined)),
+        ];
+        const inbound = new InboundTransfer(origin, form === 'axfr' ? undefined : old!.serial);
+        let result: Inbound | InboundFault | undefined;
+        for (let at = 0, i = 0; at < records.length; i++) {
+          if (result !== undefined) throw new Error('done too early');
+          const size = sizes[i % sizes.length]!;
+          result = inbound.take(records.slice(at, at + size));
+          at += size;
+        }
+        if (result === undefined || result.kind === 'inbound' || result.kind === 'current')
+          throw new Error(result?.kind);
+        const zone = applyInbound(origin, old, result);
+        if (!(zone instanceof Zone)) throw new Error(zone.what);
+        return zone.serial === newest.serial && JSON.stringify(recordsIn(zone)) === JSON.stringify(recordsIn(newest));
+      },
+    ),
+    { seed, numRuns: 500 },
+  );
+  t.pass();
+});

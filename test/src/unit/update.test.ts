@@ -1,0 +1,637 @@
+/** UPDATE (RFC 2136) from a request to the next version of a zone, and what comes after a change: NOTIFY out, and refresh. */
+import { KeyTable, parseKey } from '@zonewright/common/authority/key';
+import {
+  type Announcement,
+  Announcements,
+  NOTIFY_WAITS,
+  notifyMessage,
+  notifyTargets,
+} from '@zonewright/common/authority/notify';
+import {
+  dueNow,
+  newRefresh,
+  nextDue,
+  type Refresh,
+  type RefreshEvent,
+  step,
+} from '@zonewright/common/authority/refresh';
+import { readUpdate, runUpdate, withRaisedSerial } from '@zonewright/common/authority/update';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import { Name } from '@zonewright/common/name';
+import { CLASS } from '@zonewright/common/rr/class';
+import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
+import type { Soa } from '@zonewright/common/rr/soa';
+import { parseType, TYPE } from '@zonewright/common/rr/type';
+import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
+import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
+import { checkZone } from '@zonewright/common/zone/check';
+import { contentOf } from '@zonewright/common/zone/delta';
+import { Zone } from '@zonewright/common/zone/zone';
+import test from 'ava';
+import fc from 'fast-check';
+import { given, nameOf, recordOf, recordsFrom, zoneOf } from '../support/records.ts';
+
+const origin = nameOf('example.');
+const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
+const keyNamed = (name: string) => given(parseKey(`${name}:SHA256:${SECRET}`));
+
+// --- UPDATE -------------------------------------------------------------------------------------------------------------
+
+/**
+ * A record of an UPDATE, as nsupdate has them: `add NAME TTL TYPE DATA`, `delete NAME [TYPE [DATA]]`; as prerequisites
+ * `yx NAME [TYPE]`, `nx NAME [TYPE]`, and `yx NAME TYPE DATA` for a set with its data.
+ */
+const recordFrom = (line: string): ResourceRecord => {
+  const [verb, name = '', type, ...data] = line.trim().split(/\s+/);
+  const bare = (of: number): ResourceRecord => ({
+    name: nameOf(name, origin),
+    type: type === undefined ? TYPE.ANY : parseType(type)!,
+    class: of,
+    ttl: 0,
+    rdata: new Uint8Array(0),
+  });
+  const full = (of: number): ResourceRecord => ({
+    ...recordOf(`${name} 0 ${type} ${data.join(' ')}`, origin),
+    class: of,
+  });
+  switch (verb) {
+    case 'add':
+      return recordOf(line.trim().slice(4), origin);
+    case 'delete':
+      return data.length > 0 ? full(CLASS.NONE) : bare(CLASS.ANY);
+    case 'yx':
+      return data.length > 0 ? full(CLASS.IN) : bare(CLASS.ANY);
+    case 'nx':
+      return bare(CLASS.NONE);
+    default:
+      throw new Error(line);
+  }
+};
+const isPrerequisite = (line: string): boolean => /^\s*[yn]x /.test(line);
+
+interface Asking {
+  readonly key?: string;
+  /** The zone section. */
+  readonly scope?: string;
+  readonly prerequisites?: readonly ResourceRecord[];
+  readonly operations?: readonly ResourceRecord[];
+  readonly message?: Partial<Message>;
+}
+
+/** What comes of an UPDATE: the new version, `same`, or the RCODE. It passes the wire, as all of them do. */
+const updated = (zone: Zone, text: string, asking: Asking = {}): Zone | string => {
+  const all = text.split('\n').filter((line) => line.trim() !== '');
+  const message = given(
+    decodeMessage(
+      encodeMessage({
+        ...emptyMessage(1, OPCODE.UPDATE),
+        questions: [{ name: nameOf(asking.scope ?? 'example.'), type: TYPE.SOA, class: CLASS.IN }],
+        answers: asking.prerequisites ?? all.filter(isPrerequisite).map(recordFrom),
+        authorities: asking.operations ?? all.filter((line) => !isPrerequisite(line)).map(recordFrom),
+        ...asking.message,
+      }),
+    ),
+  );
+  const zones = new ZoneTable();
+  zones.set(zone);
+  const update = readUpdate(message, keyNamed(asking.key ?? 'k._update.example'), zones);
+  if (!update.ok) return printRcode(update.fault.rcode);
+  const outcome = runUpdate(update.value, zone);
+  if (!outcome.ok) return printRcode(outcome.fault.rcode);
+  if (outcome.value === undefined) return 'same';
+  const { zone: next, delta } = outcome.value;
+  // A delta that does not lead from the one to the other would break every secondary.
+  const applied = zone.change(delta);
+  if (
+    applied === undefined ||
+    textOf(applied) !== textOf(next) ||
+    delta.from !== zone.serial ||
+    delta.to !== next.serial
+  )
+    throw new Error(`${text}: the difference is not that of the versions`);
+  return next;
+};
+const shown = (records: Iterable<ResourceRecord>): string[] =>
+  [...records].map((record) => printRecord(record, origin).replace(' IN ', ' '));
+const textOf = (zone: Zone): string =>
+  shown([zone.soaRecord(), ...zone.records()])
+    .sort()
+    .join('\n');
+
+/** The records of a name after an UPDATE, or what came of it instead. */
+const after = (zone: Zone, text: string, name: string, asking?: Asking): unknown => {
+  const next = updated(zone, text, asking);
+  if (typeof next === 'string') return next;
+  return shown([...next.records()].filter((record) => record.name.equals(nameOf(name, origin))));
+};
+const serialAfter = (zone: Zone, text: string, asking?: Asking): unknown => {
+  const next = updated(zone, text, asking);
+  return typeof next === 'string' ? next : next.serial;
+};
+
+const BASE = zoneOf(`
+  @ 60 NS ns
+  @ 60 NS ns2
+  ns 60 A 192.0.2.1
+  ns2 60 A 192.0.2.2
+  www 60 A 192.0.2.3
+  www 60 A 192.0.2.4
+  www 60 TXT "t"
+  alias 60 CNAME www
+  b.a 60 A 192.0.2.5
+  * 60 MX 10 ns
+`);
+
+test('the five forms of prerequisites, and their RCODEs (RFC 2136 2.4)', (t) => {
+  for (const [prerequisites, outcome] of [
+    ['yx www', 'same'],
+    ['yx nothing', 'NXDOMAIN'],
+    ['yx a', 'NXDOMAIN'], // an empty non-terminal is not in use (2.4.4)
+    ['yx x.alias', 'NXDOMAIN'], // nor is what a wildcard makes up
+    ['nx nothing', 'same'],
+    ['nx a', 'same'],
+    ['nx www', 'YXDOMAIN'],
+    ['yx www A', 'same'],
+    ['yx www MX', 'NXRRSET'],
+    ['yx nothing A', 'NXRRSET'],
+    ['nx www MX', 'same'],
+    ['nx www A', 'YXRRSET'],
+    ['yx www A 192.0.2.3\nyx www A 192.0.2.4', 'same'],
+    ['yx www A 192.0.2.4\nyx WWW A 192.0.2.3', 'same'],
+    ['yx www A 192.0.2.3', 'NXRRSET'],
+    ['yx www A 192.0.2.3\nyx www A 192.0.2.4\nyx www A 192.0.2.9', 'NXRRSET'],
+    ['yx www A 192.0.2.3\nyx www A 192.0.2.3', 'NXRRSET'],
+    ['yx nothing A 192.0.2.3', 'NXRRSET'],
+    ['yx alias CNAME WWW', 'same'], // names of RDATA without case
+    ['yx www A 192.0.2.3\nyx www A 192.0.2.4\nyx www TXT t\nyx ns A 192.0.2.1\nnx q\nyx @ NS', 'same'],
+    ['yx www\nnx nothing\nnx www A\nyx nothing', 'YXRRSET'], // the first that fails
+    ['yx www.other.', 'NOTZONE'],
+    ['yx www.other. A 192.0.2.1', 'NOTZONE'],
+    ['nx www TKEY', 'FORMERR'],
+  ] as const)
+    t.is(updated(BASE, prerequisites), outcome, prerequisites);
+});
+
+test('prerequisites that are not well formed are FORMERR', (t) => {
+  const good = recordFrom('yx www A');
+  for (const change of [
+    { ttl: 1 },
+    { class: CLASS.CH, rdata: Uint8Array.of(192, 0, 2, 3) },
+    { class: CLASS.ANY, rdata: Uint8Array.of(192, 0, 2, 3) },
+    { class: CLASS.NONE, rdata: Uint8Array.of(192, 0, 2, 3) },
+    { class: CLASS.ANY, type: TYPE.AXFR },
+  ])
+    t.is(updated(BASE, '', { prerequisites: [{ ...good, ...change }] }), 'FORMERR', JSON.stringify(change));
+  t.is(updated(BASE, '', { prerequisites: [{ ...recordFrom('yx www A 192.0.2.3'), ttl: 1 }] }), 'FORMERR');
+});
+
+test('records are added, one TTL for a set', (t) => {
+  t.deepEqual(after(BASE, 'add new 300 A 192.0.2.9', 'new'), ['new 300 A 192.0.2.9']);
+  t.deepEqual(after(BASE, 'add www 60 A 192.0.2.9', 'www'), [
+    'www 60 A 192.0.2.3',
+    'www 60 A 192.0.2.4',
+    'www 60 A 192.0.2.9',
+    'www 60 TXT "t"',
+  ]);
+  t.deepEqual(
+    after(BASE, 'add WWW 300 A 192.0.2.3', 'www'),
+    ['www 300 A 192.0.2.3', 'www 300 A 192.0.2.4', 'www 60 TXT "t"'],
+    'a TTL alone is a change',
+  );
+  t.is(updated(BASE, 'add www 60 A 192.0.2.3'), 'same');
+  t.deepEqual(after(BASE, 'add x.y.z 60 TYPE65280 \\# 2 abcd', 'x.y.z'), ['x.y.z 60 TYPE65280 \\# 2 abcd']);
+});
+
+test('sets, names and records are deleted', (t) => {
+  t.deepEqual(after(BASE, 'delete www A', 'www'), ['www 60 TXT "t"']);
+  t.deepEqual(after(BASE, 'delete www', 'www'), []);
+  t.deepEqual(after(BASE, 'delete www A 192.0.2.3', 'www'), ['www 60 A 192.0.2.4', 'www 60 TXT "t"']);
+  t.deepEqual(after(BASE, 'delete alias CNAME WWW.example.', 'alias'), []);
+  for (const nothing of [
+    'delete www MX',
+    'delete nothing',
+    'delete www A 192.0.2.9',
+    'delete a',
+    'delete nothing A 192.0.2.3',
+  ])
+    t.is(updated(BASE, nothing), 'same', nothing);
+  t.deepEqual(after(BASE, 'delete www A 192.0.2.3\ndelete www A 192.0.2.4\ndelete www TXT t', 'www'), []);
+  t.is(
+    updated(BASE, '', { operations: [{ ...recordFrom('delete www A'), class: CLASS.NONE }] }),
+    'same',
+    'without data',
+  );
+});
+
+test('operations run in their order', (t) => {
+  t.deepEqual(after(BASE, 'delete www\nadd www 30 A 192.0.2.9', 'www'), ['www 30 A 192.0.2.9']);
+  t.deepEqual(after(BASE, 'add www 30 A 192.0.2.9\ndelete www', 'www'), []);
+  t.is(updated(BASE, 'add new 60 A 192.0.2.9\ndelete new'), 'same');
+  t.is(updated(BASE, 'delete www\nadd www 60 A 192.0.2.3\nadd www 60 A 192.0.2.4\nadd www 60 TXT t'), 'same');
+});
+
+test('CNAME and other data do not meet: what would make them is left out (RFC 2136 3.4.2.2)', (t) => {
+  t.is(updated(BASE, 'add www 60 CNAME ns'), 'same');
+  t.is(updated(BASE, 'add alias 60 A 192.0.2.9'), 'same');
+  t.is(updated(BASE, 'add @ 60 CNAME ns'), 'same');
+  t.deepEqual(after(BASE, 'add alias 60 CNAME ns', 'alias'), ['alias 60 CNAME ns'], 'a CNAME replaces another');
+  t.deepEqual(after(BASE, 'delete www\nadd www 60 CNAME ns', 'www'), ['www 60 CNAME ns']);
+  t.deepEqual(after(BASE, 'delete alias\nadd alias 60 A 192.0.2.9', 'alias'), ['alias 60 A 192.0.2.9']);
+  t.deepEqual(after(BASE, 'add d 60 DNAME a\nadd d 60 DNAME b', 'd'), ['d 60 DNAME b']);
+});
+
+test('the SOA stays, and the last NS (RFC 2136 3.4.2.3, 3.4.2.4)', (t) => {
+  t.is(updated(BASE, 'delete @'), 'same');
+  t.is(updated(BASE, 'delete @ NS'), 'same');
+  t.is(updated(BASE, 'delete @ SOA'), 'same');
+  t.is(updated(BASE, 'delete @ SOA ns hostmaster 1 3600 600 86400 300'), 'same');
+  t.deepEqual(after(BASE, 'add @ 60 TXT t\ndelete @ NS ns2', '@'), ['@ 60 NS ns', '@ 60 TXT "t"']);
+  t.deepEqual(after(BASE, 'delete @ NS ns\ndelete @ NS ns2', '@'), ['@ 60 NS ns2']);
+  t.deepEqual(after(BASE, 'delete @ NS ns\nadd @ 60 NS ns\ndelete @ NS ns2', '@'), ['@ 60 NS ns']);
+  const withText = BASE.change({ removed: [], added: recordsFrom('@ 60 TXT t', origin) })!;
+  t.deepEqual(after(withText, 'delete @', '@'), ['@ 60 NS ns', '@ 60 NS ns2']);
+});
+
+test('the serial rises by every change, and never goes back', (t) => {
+  const at = (serial: number): Zone =>
+    zoneOf('@ 60 NS ns.other.', `@ 3600 SOA ns hostmaster ${serial} 3600 600 86400 300`);
+  const soa = (serial: number, refresh = 3600): string =>
+    `add @ 3600 SOA ns hostmaster ${serial} ${refresh} 600 86400 300`;
+  t.is(serialAfter(at(5), 'add a 60 TXT t'), 6);
+  t.is(serialAfter(at(2 ** 32 - 1), 'add a 60 TXT t'), 1, 'past 0');
+  t.is(serialAfter(at(5), soa(9)), 9);
+  t.is(serialAfter(at(5), `${soa(9)}\nadd a 60 TXT t`), 9);
+  for (const serial of [5, 4, 0, 5 + 2 ** 31])
+    t.is(serialAfter(at(5), soa(serial, 1800)), 'same', `${serial}: left out`);
+  t.is(serialAfter(at(5), `${soa(4)}\nadd a 60 TXT t`), 6);
+  t.is(serialAfter(at(5), `${soa(9)}\n${soa(7)}`), 9);
+  t.is(serialAfter(at(2 ** 32 - 1), soa(3)), 3);
+  t.is(serialAfter(at(5), 'add a 60 SOA ns hostmaster 9 3600 600 86400 300'), 'same', 'not at the apex');
+  t.is(withRaisedSerial(at(4), 5).serial, 6);
+  t.is(withRaisedSerial(at(6), 5).serial, 6);
+});
+
+test('a difference holds what has changed and no more', (t) => {
+  const zones = new ZoneTable();
+  zones.set(BASE);
+  const operations = [
+    'delete www A 192.0.2.3',
+    'add www 60 A 192.0.2.3',
+    'delete www TXT',
+    'add new 60 A 192.0.2.9',
+  ].map(recordFrom);
+  const message = {
+    ...emptyMessage(1, OPCODE.UPDATE),
+    questions: [{ name: origin, type: TYPE.SOA, class: CLASS.IN }],
+    authorities: operations,
+  };
+  const outcome = given(runUpdate(given(readUpdate(message, keyNamed('k._update.example'), zones)), BASE))!;
+  const { removed, added } = contentOf(outcome.delta);
+  t.deepEqual([shown(removed), shown(added)], [['www 60 TXT "t"'], ['new 60 A 192.0.2.9']]);
+});
+
+test('the form of an operation is judged before anything is done (RFC 2136 3.4.1)', (t) => {
+  const add = recordFrom('add x 60 A 192.0.2.9');
+  const remove = recordFrom('delete www A');
+  for (const wrong of [
+    { ...add, ttl: 2 ** 31 },
+    { ...add, type: TYPE.ANY },
+    { ...add, type: TYPE.AXFR },
+    { ...add, class: CLASS.CH },
+    { ...remove, ttl: 1 },
+    { ...remove, type: TYPE.IXFR },
+    { ...add, class: CLASS.ANY, ttl: 0 },
+    { ...add, class: CLASS.NONE },
+    { ...remove, class: CLASS.NONE, type: TYPE.ANY },
+  ])
+    t.is(updated(BASE, '', { operations: [recordFrom('delete www'), wrong] }), 'FORMERR', JSON.stringify(wrong));
+  t.is(updated(BASE, 'delete www\nadd x.other. 60 A 192.0.2.9'), 'NOTZONE');
+  t.is(updated(BASE, 'delete www\nadd notexample. 60 A 192.0.2.9'), 'NOTZONE');
+  const section = (type: number, of: number = CLASS.IN): Asking => ({
+    message: { questions: [{ name: origin, type, class: of }] },
+  });
+  t.is(updated(BASE, 'delete www', section(TYPE.A)), 'FORMERR');
+  t.is(updated(BASE, 'delete www', section(TYPE.SOA, CLASS.CH)), 'NOTAUTH');
+  t.is(updated(BASE, 'delete www', { message: { questions: [] } }), 'FORMERR');
+});
+
+test('a key changes what it covers: its zone, its host, with either name in the zone section', (t) => {
+  const add = 'add www 60 A 192.0.2.9';
+  const host = 'k._update.www.example';
+  t.is(serialAfter(BASE, add, { key: host }), 2);
+  t.is(
+    serialAfter(BASE, add, { key: host, scope: 'www.example.' }),
+    2,
+    'the name of the host, as the original suite has it',
+  );
+  t.is(serialAfter(BASE, 'add a.www 60 A 192.0.2.9', { key: host }), 2);
+  t.is(updated(BASE, 'add ns 60 A 192.0.2.9', { key: host }), 'REFUSED');
+  t.is(updated(BASE, `${add}\nadd xwww 60 A 192.0.2.9`, { key: host }), 'REFUSED', 'nothing is done in part');
+  t.is(updated(BASE, 'delete @', { key: host }), 'REFUSED');
+  t.is(updated(BASE, 'add ns 60 A 192.0.2.9', { key: host, scope: 'www.example.' }), 'NOTZONE');
+  t.is(updated(BASE, 'yx ns', { key: host, scope: 'www.example.' }), 'NOTZONE', 'as for prerequisites');
+  t.is(serialAfter(BASE, add, { key: 'k._update' }), 2, 'a key of the root');
+  t.is(serialAfter(BASE, add, { key: 'k._update', scope: 'www.example.' }), 2);
+  t.is(updated(BASE, add, { scope: 'ns.example.' }), 'NOTZONE');
+  t.is(updated(BASE, add, { key: 'k._update.other' }), 'NOTAUTH');
+  t.is(updated(BASE, add, { key: 'k._update.ns.example', scope: 'www.example.' }), 'NOTAUTH');
+  t.is(updated(BASE, add, { key: 'k._transfer.example' }), 'NOTAUTH');
+  t.is(updated(BASE, add, { key: 'k._notify.example' }), 'NOTAUTH');
+  t.is(updated(BASE, add, { key: 'k._update', scope: 'other.' }), 'NOTAUTH', 'not served here');
+  t.is(updated(BASE, add, { key: 'k._update', scope: '.' }), 'NOTAUTH');
+  const zones = new ZoneTable();
+  zones.set(BASE);
+  const unsigned = readUpdate(
+    { ...emptyMessage(1, OPCODE.UPDATE), questions: [{ name: origin, type: TYPE.SOA, class: CLASS.IN }] },
+    undefined,
+    zones,
+  );
+  t.is(unsigned.ok ? 0 : unsigned.fault.rcode, RCODE.REFUSED);
+});
+
+test('an update that would make the zone wrong is refused as a whole', (t) => {
+  for (const text of [
+    'add sub 60 NS ns.sub', // without glue
+    'delete ns A', // the address of a name server
+    'add @ 60 NS ns3',
+    'add ok 60 A 192.0.2.9\nadd sub 60 NS ns.sub',
+  ])
+    t.is(updated(BASE, text), 'REFUSED', text);
+  t.is(serialAfter(BASE, 'add sub 60 NS ns.sub\nadd ns.sub 60 A 192.0.2.9'), 2);
+  t.is(serialAfter(BASE, 'add @ 60 NS ns3\nadd ns3 60 AAAA 2001:db8::1'), 2);
+  t.is(serialAfter(BASE, 'delete ns A\nadd ns 60 AAAA 2001:db8::1'), 2);
+});
+
+test('an update elsewhere does not take the addresses of the name servers of a delegation', (t) => {
+  const zone = zoneOf(`
+    @ 60 NS out.side.
+    sub 60 NS helper
+    helper 60 A 192.0.2.1
+    far 60 NS x.wild
+    *.wild 60 A 192.0.2.2
+    glued 60 NS ns.glued
+    ns.glued 60 A 192.0.2.3
+    aliased 60 NS canonical
+    canonical 60 CNAME helper
+    renamed 60 NS x.moved
+    moved 60 DNAME wild
+    lent 60 NS ns.lender
+    lender 60 NS ns.other.
+  `);
+  for (const text of ['delete canonical', 'delete moved', 'delete lender', 'delete canonical\nadd canonical 60 TXT t'])
+    t.is(updated(zone, text), 'REFUSED', text);
+  t.is(updated(zone, 'delete helper'), 'REFUSED');
+  t.is(updated(zone, 'delete helper A 192.0.2.1', { key: 'k._update.helper.example' }), 'REFUSED');
+  t.is(updated(zone, 'delete *.wild'), 'REFUSED');
+  t.is(updated(zone, 'add x.wild 60 TXT "it stands in the place of the wildcard"'), 'REFUSED');
+  t.is(updated(zone, 'add a.x.wild 60 TXT "as does what is above it"'), 'REFUSED');
+  t.is(updated(zone, 'delete ns.glued'), 'REFUSED');
+  for (const text of [
+    'delete helper\ndelete sub',
+    'delete helper\nadd helper 60 AAAA 2001:db8::1',
+    'add y.wild 60 TXT t',
+  ]) {
+    const next = updated(zone, text);
+    t.true(next instanceof Zone && checkZone(next).every(({ severity }) => severity !== 'error'), text);
+  }
+});
+
+const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+const anyOwner = fc.constantFrom('@', 'a', 'b.a', '*.a', 'c.b.a', 'd', '*', '*.d', 'e.d');
+const anyData = fc.constantFrom(
+  'A 192.0.2.1',
+  'AAAA 2001:db8::1',
+  'TXT t',
+  'NS b.a',
+  'NS x.d',
+  'NS e.d',
+  'NS out.',
+  'CNAME d',
+  'DNAME a',
+  'MX 1 a',
+);
+const anyOperation = fc.oneof(
+  fc.tuple(anyOwner, anyData).map(([owner, data]) => `add ${owner} 60 ${data}`),
+  fc.tuple(anyOwner, anyData).map(([owner, data]) => `delete ${owner} ${data}`),
+  fc.tuple(anyOwner, fc.constantFrom('A', 'NS', 'CNAME', 'DNAME')).map(([owner, type]) => `delete ${owner} ${type}`),
+  anyOwner.map((owner) => `delete ${owner}`),
+);
+
+test('a good zone stays good by all updates that are accepted', (t) => {
+  const errors = (zone: Zone): unknown[] => checkZone(zone).filter(({ severity }) => severity === 'error');
+  fc.assert(
+    fc.property(fc.array(fc.array(anyOperation, { minLength: 1, maxLength: 4 }), { maxLength: 25 }), (updates) => {
+      let zone = zoneOf('@ 60 NS out.');
+      for (const operations of updates) {
+        const next = updated(zone, operations.join('\n'));
+        if (typeof next !== 'string') zone = next;
+        if (errors(zone).length > 0) throw new Error(JSON.stringify(errors(zone)));
+      }
+    }),
+    { seed, numRuns: 1000 },
+  );
+  t.pass();
+});
+
+test('what was wrong before does not keep an update from elsewhere', (t) => {
+  const broken = zoneOf('@ 60 NS ns\n@ 60 NS gone\nns 60 A 192.0.2.1\nsub 60 NS lost');
+  t.is(serialAfter(broken, 'add www 60 A 192.0.2.2'), 2);
+  t.is(serialAfter(broken, 'delete @ NS gone'), 2);
+  t.is(updated(broken, 'add sub2 60 NS lost'), 'REFUSED', 'but nothing is to get worse');
+});
+
+// --- NOTIFY -------------------------------------------------------------------------------------------------------------
+
+test('a change is told to the secondaries of keys, signed, and to the name servers but the primary', (t) => {
+  const zone = zoneOf(`
+    @ 60 NS ns
+    @ 60 NS ns2
+    @ 60 NS far.other.
+    @ 60 NS nowhere.
+    ns 60 A 192.0.2.1
+    ns2 60 A 192.0.2.2
+    ns2 60 AAAA 2001:db8::2
+  `);
+  const other = Zone.fromRecords(
+    nameOf('other.'),
+    recordsFrom('other. 60 SOA ns. h. 1 1 1 1 1\nfar.other. 60 A 192.0.2.3'),
+  )!;
+  const zones = new ZoneTable();
+  for (const each of [zone, other]) zones.set(each);
+  const names = [
+    '192.0.2.1.192.0.2.2._transfer.example',
+    '192.0.2.1.2001-db8--9._transfer',
+    '192.0.2.1.192.0.2.7._transfer.other',
+    '192.0.2.1._transfer.example',
+  ];
+  const targets = (keys: readonly string[]): string[] =>
+    notifyTargets(zone, zones, new KeyTable(keys.map(keyNamed))).map(({ address, keys: of }) =>
+      [address, ...of.map(({ name }) => name)].join(' '),
+    );
+  t.deepEqual(targets([]), ['192.0.2.2', '2001:db8::2', '192.0.2.3']);
+  t.deepEqual(targets(names), [
+    '192.0.2.2 192.0.2.1.192.0.2.2._transfer.example.',
+    '2001:db8::9 192.0.2.1.2001-db8--9._transfer.',
+    '2001:db8::2',
+    '192.0.2.3',
+  ]);
+  t.like(notifyMessage(origin, zone.soaSet), {
+    opcode: OPCODE.NOTIFY,
+    aa: true,
+    qr: false,
+    answers: [zone.soaRecord()],
+  });
+  t.is(notifyMessage(origin).answers.length, 0);
+});
+
+test('an announcement is repeated with longer and longer waits until it is acknowledged, then given up', (t) => {
+  const waiting = new Announcements();
+  t.is(waiting.nextAt, undefined);
+  waiting.announce(origin, 'a', 1000);
+  const sent: number[] = [];
+  for (let at = waiting.nextAt; at !== undefined; at = waiting.nextAt) {
+    t.deepEqual(waiting.due(at - 1, 10), []);
+    t.is(waiting.due(at, 10).length, 1);
+    sent.push(at);
+  }
+  t.deepEqual(
+    sent.slice(1).map((at, i) => at - sent[i]!),
+    [...NOTIFY_WAITS],
+  );
+  t.deepEqual(waiting.due(10 ** 12, 10), []);
+});
+
+test('an acknowledgement ends its own announcement, a newer one replaces it, and a target is forgotten', (t) => {
+  const waiting = new Announcements();
+  const due = (now: number, limit = 10): string[] =>
+    waiting.due(now, limit).map(({ zone, target, attempt }) => `${zone} ${target} ${attempt}`);
+  const other = nameOf('other.');
+  waiting.announce(origin, 'a', 0);
+  const [first] = waiting.due(0, 10) as [Announcement];
+  waiting.announce(nameOf('EXAMPLE.'), 'a', 10);
+  t.deepEqual(due(10), ['EXAMPLE. a 0'], 'from the beginning, at once, once');
+  waiting.acknowledged(first);
+  t.is(waiting.nextAt, 1010, 'late, for what has been replaced');
+  t.deepEqual(due(1010), ['EXAMPLE. a 1']);
+  for (const target of ['a', 'b']) for (const zone of [origin, other]) waiting.announce(zone, target, 2000);
+  t.deepEqual(due(2000, 3), ['example. a 0', 'other. a 0', 'example. b 0']);
+  t.deepEqual(due(2000, 3), ['other. b 0'], 'those beyond the limit come next');
+  waiting.forget('a');
+  t.deepEqual(due(3000), ['example. b 1', 'other. b 1']);
+  for (const announcement of waiting.due(5000, 10)) waiting.acknowledged(announcement);
+  t.is(waiting.nextAt, undefined);
+});
+
+// --- refresh ------------------------------------------------------------------------------------------------------------
+
+const SOA: Soa = {
+  mname: Name.root,
+  rname: Name.root,
+  serial: 1,
+  refresh: 3600,
+  retry: 600,
+  expire: 86_400,
+  minimum: 300,
+};
+const S = 1000;
+
+/** Runs a refresh on a virtual clock to `until`; each question takes a second. Gives what was done when, in seconds. */
+const run = (
+  from: number,
+  until: number,
+  start: Refresh,
+  answer: (at: number) => Soa | undefined,
+): { done: string[]; refresh: Refresh } => {
+  let refresh = start;
+  const done: string[] = [];
+  for (let now = from; now <= until; now = Math.max(now, nextDue(refresh))) {
+    const due = dueNow(refresh, now);
+    if (due === undefined) throw new Error(`nothing is due at ${now}`);
+    if (done.length > 1000) throw new Error('it does not rest');
+    done.push(`${due} ${now / S}`);
+    if (due === 'expire') {
+      refresh = step(refresh, { kind: 'expired' }, now, 0);
+      continue;
+    }
+    refresh = step(refresh, { kind: 'started' }, now, 0);
+    const soa = answer(now);
+    refresh = step(refresh, soa === undefined ? { kind: 'failed' } : { kind: 'succeeded', soa }, now + S, 0);
+  }
+  return { done, refresh };
+};
+
+test('a zone is asked for at once, then at its refresh', (t) => {
+  const { done } = run(0, 8000 * S, newRefresh(0), () => SOA);
+  t.deepEqual(done, ['ask 0', 'ask 3601', 'ask 7202']);
+});
+
+test('failures are retried with back-off up to the retry of the SOA, and the zone expires counted from the last success', (t) => {
+  const { done, refresh } = run(0, 90_000 * S, newRefresh(0), (at) => (at === 0 ? SOA : undefined));
+  const asked = done.filter((each) => each.startsWith('ask')).map((each) => Number(each.slice(4)));
+  const gaps = asked.slice(2).map((at, i) => at - asked[i + 1]! - 1);
+  t.deepEqual(gaps.slice(0, 12), [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+  t.deepEqual(
+    done.filter((each) => each.startsWith('expire')),
+    ['expire 86401'],
+  );
+  t.is(refresh.soa, undefined);
+  t.is(asked.find((at) => at > 86_401)! <= 86_402, true, 'without data it is asked for at once');
+  t.true(
+    gaps.slice(-5).every((gap) => gap <= 300),
+    'and then every five minutes',
+  );
+});
+
+test('a zone that has expired recovers', (t) => {
+  const { refresh } = run(0, 90_000 * S, newRefresh(0), (at) => (at === 0 ? SOA : undefined));
+  const again = run(refresh.askAt, refresh.askAt + 4000 * S, refresh, () => SOA);
+  t.is(again.done.length, 2);
+  t.is(again.refresh.failures, 0);
+  t.is(again.refresh.expireAt, refresh.askAt + 3601 * S + S + 86_400 * S);
+});
+
+test('an SOA whose expiry is before its refresh does not lose its zone while the primary answers', (t) => {
+  for (const [refresh, expire] of [
+    [86_400, 600],
+    [3600, 3600],
+    [600, 4],
+  ] as const) {
+    const { done } = run(0, 2 * Math.min(refresh, 500) * S, newRefresh(0), () => ({ ...SOA, refresh, expire }));
+    t.true(done.length > 1 || refresh > 600);
+    t.true(
+      done.every((each) => each.startsWith('ask')),
+      `${refresh} ${expire}: ${done.slice(0, 3).join(', ')}`,
+    );
+  }
+  const { done } = run(0, 100 * S, newRefresh(0), () => ({ ...SOA, refresh: 0, retry: 0, expire: 0 }));
+  t.true(done.length < 250, 'nonsense does not make it busy');
+});
+
+test('NOTIFY makes it ask at once, and once more when it came in meanwhile', (t) => {
+  const events = (...kinds: readonly (RefreshEvent | 'notified' | 'started' | 'failed')[]): Refresh =>
+    kinds.reduce<Refresh>(
+      (state, event, i) => step(state, typeof event === 'string' ? { kind: event } : event, (i + 1) * S, 0),
+      newRefresh(0),
+    );
+  const success = { kind: 'succeeded', soa: SOA } as const;
+  t.is(events('started', success, 'notified').askAt, 3 * S);
+  const busy = events('started', 'notified', 'notified');
+  t.is(dueNow(busy, 10 * S), undefined, 'one at a time');
+  t.is(nextDue(busy), Number.POSITIVE_INFINITY);
+  t.like(step(busy, success, 5 * S, 0), { askAt: 5 * S, isAskedAgain: false, isBusy: false });
+  t.like(step(busy, { kind: 'failed' }, 5 * S, 0), { askAt: 5 * S, failures: 1 });
+  t.like(events('started', 'notified', success, 'started', success), { askAt: 5 * S + 3600 * S });
+  const old = events('started', success, 'started');
+  t.is(dueNow(old, 2 * S + 86_400 * S), 'expire', 'also while it is busy');
+  const expired = step(old, { kind: 'expired' }, 86_402 * S, 0);
+  t.true(expired.isBusy);
+  t.is(dueNow(expired, 10 ** 9), undefined);
+});
+
+test('zones do not ask in step', (t) => {
+  const at = (random: number): number => step(newRefresh(0), { kind: 'succeeded', soa: SOA }, 0, random).askAt;
+  t.is(at(0), 3600 * S);
+  t.is(at(1), 3240 * S);
+  const wait = (random: number): number => step(newRefresh(0), { kind: 'failed' }, 0, random).askAt;
+  t.deepEqual([wait(0), wait(1)], [1000, 900]);
+});
