@@ -4,6 +4,7 @@
  * Below the folder come `zones.git`, the repository, and `keys/`, one file `NAME:ALG:SECRET` of mode 0600 for each key of the
  * zone, named like the key: what `--keys @FILE` and `--dns-key @FILE` read. The repository is the truth: where it has a commit
  * already it stays as it is, and only key files that miss or differ are written from it. Neither git nor a shell is needed.
+ * Folders that are made are for their owner only; one that is there, as the volume of a container is, keeps its mode.
  * Left out: changing a repository that is there, and removing the files of keys that have left it.
  */
 import { randomBytes } from 'node:crypto';
@@ -13,7 +14,7 @@ import { join } from 'node:path';
 import { addressLabels, type Key, parseKey, printKey } from '@zonewright/common/authority/key';
 import { keyFileName, readKeyFile, zoneFileName } from '@zonewright/common/authority/zone-file';
 import { initBare } from '@zonewright/common/git/bare';
-import { makeFolder, writeDurably } from '@zonewright/common/git/durable';
+import { makeFolder, PRIVATE_FOLDER, writeDurably } from '@zonewright/common/git/durable';
 import { type GitFault, type GitStore, openStore, type Tree } from '@zonewright/common/git/store';
 import { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
@@ -29,7 +30,7 @@ const SECRET_OCTETS = 32;
 const FILE_NAME = /^[\w*][\w.*-]{0,254}$/;
 
 export interface SeedOptions {
-  /** Holds `zones.git` and `keys/`; made if it does not exist. */
+  /** Holds `zones.git` and `keys/`; made, with mode 0700, if it does not exist. */
   readonly directory: string;
   readonly zone: Name;
   /** IP addresses of the name servers. */
@@ -157,6 +158,14 @@ async function keysIn(store: GitStore, tree: Tree, zone: Name): Promise<Result<r
   return octets.ok ? ok(readKeyFile(octets.value, zone).keys) : octets;
 }
 
+async function makeKeyFolder(path: string): Promise<Result<void, SeedFault>> {
+  try {
+    return ok(await makeFolder(path, PRIVATE_FOLDER));
+  } catch (error) {
+    return fail({ kind: 'file', what: `cannot make ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}` });
+  }
+}
+
 async function writeKeyFile(folder: string, key: Key): Promise<Result<void, SeedFault>> {
   const path = keyFilePath(folder, key.name);
   // Keys of other names are used from the repository; nothing reads them from a file.
@@ -190,7 +199,8 @@ export async function seedRepository(options: SeedOptions): Promise<Result<Seede
     if (!tree.ok) return tree;
     const keys = await keysIn(store, tree.value, options.zone);
     if (!keys.ok) return keys;
-    await makeFolder(keyFolder);
+    const made = await makeKeyFolder(keyFolder);
+    if (!made.ok) return made;
     for (const key of keys.value) {
       const written = await writeKeyFile(keyFolder, key);
       if (!written.ok) return written;

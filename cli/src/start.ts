@@ -2,6 +2,8 @@
  * `zonewright start`: everything on loopback, for a first look and for development. One folder holds it all: a bare repository with a
  * zone `mirage`, its keys, the logs. The services are the same processes that run elsewhere, one each; their logs go to files, and
  * the terminal shows commands to try, with the real keys in them.
+ *
+ * Always holds: no service outlives this process for longer than it takes to stop, however this process ends (`lifeline.ts`).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -12,26 +14,30 @@ import { delimiter, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Key, printKey } from '@zonewright/common/authority/key';
+import { PRIVATE_FOLDER } from '@zonewright/common/git/durable';
 import { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { EXIT, type ExitCode } from '@zonewright/common/service/exit';
 import { type CommandContext, defineCommand } from '@zonewright/common/service/options';
 import { PORT } from '@zonewright/common/service/service-options';
-import { startPebble } from './pebble.ts';
 import { seedRepository } from './seed.ts';
 import { commandsToTry } from './start-commands.ts';
 
 const PRIMARY = '127.0.0.1';
 const SECONDARY = '127.0.0.2';
 const READY_TIMEOUT = 20_000;
+/** How a service says that it is ready, and how `test-ca` does, in its last line. */
+const READY = /"event":"ready"|^root: /;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROGRAM = join(ROOT, 'bin', 'zonewright');
+const LIFELINE = new URL('./lifeline.js', import.meta.url).href;
 
 export const command = defineCommand({
   name: 'start',
   summary: 'run all services on loopback, with an embedded git repository',
   description: `Starts a primary on ${PRIMARY}, a secondary on ${SECONDARY} and, with --acme or where pebble is installed, the ACME
-secondary; makes a repository with a zone in the folder at the first start; prints commands to try. Ends with Ctrl-C.`,
+secondary; makes a repository with a zone in the folder at the first start; prints commands to try. Ends with Ctrl-C, or with the
+terminal.`,
   arguments: [],
   options: [
     { flag: '--dir <DIR>', description: 'folder for repository, keys and logs', default: './data' },
@@ -107,7 +113,7 @@ class Start {
       this.#settle = done;
     });
     const onSignal = (): void => this.#settle(EXIT.done);
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
     const started = await Promise.race([this.#start(), ended]);
     const code = typeof started === 'number' ? started : started.ok ? await ended : this.#context.fail(started.fault);
     this.#isStopping = true;
@@ -138,7 +144,8 @@ class Start {
       const what = `the repository ${repository} lacks keys that this needs`;
       return fail({ kind: 'usage', what, hint: 'choose another folder with --dir, or run the services one by one' });
     }
-    await mkdir(join(directory, 'log'), { recursive: true });
+    const logs = await this.#makeLogFolder(join(directory, 'log'));
+    if (!logs.ok) return logs;
 
     const where = ['--port', String(port)];
     const primary = await this.#service('primary', [...where, '--listen', PRIMARY, '--remote', repository], {});
@@ -163,11 +170,24 @@ class Start {
     if (!hasProgram('pebble')) return ok(undefined);
     const [directoryPort, managementPort] = await freePorts();
     const folder = join(directory, 'pebble');
-    const pebble = await startPebble({ folder, dnsServer: `${PRIMARY}:${port}`, port: directoryPort, managementPort });
-    if (!pebble.ok) return pebble;
-    this.#closing.push(() => pebble.value.stop());
-    const { directory: url, caFile } = pebble.value;
-    return ok({ directory: url, caFile, rootUrl: `https://127.0.0.1:${managementPort}/roots/0` });
+    const ports = ['--directory-port', String(directoryPort), '--management-port', String(managementPort)];
+    // As a process of its own, which ends pebble when this one is killed.
+    const ca = await this.#service('test-ca', ['--dns-server', `${PRIMARY}:${port}`, '--dir', folder, ...ports], {});
+    if (!ca.ok) return ca;
+    return ok({
+      directory: `https://${PRIMARY}:${directoryPort}/dir`,
+      caFile: join(folder, 'tls.pem'),
+      rootUrl: `https://${PRIMARY}:${managementPort}/roots/0`,
+    });
+  }
+
+  async #makeLogFolder(path: string): Promise<Result<void, Fault>> {
+    try {
+      await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
+      return ok(undefined);
+    } catch (error) {
+      return fail({ kind: 'file', what: `cannot make ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}` });
+    }
   }
 
   async #acmeSecondary(authority: Authority, key: string): Promise<Result<void, Fault>> {
@@ -207,19 +227,16 @@ class Start {
     const environment = Object.fromEntries(
       Object.entries(process.env).filter(([variable]) => !variable.startsWith('ZONEWRIGHT_')),
     );
-    const child = spawn(process.execPath, [PROGRAM, name, ...flags], {
+    const child = spawn(process.execPath, ['--import', LIFELINE, PROGRAM, name, ...flags], {
       env: { ...environment, ...secrets },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       // Of its own process group: Ctrl-C reaches us alone, and we end the services in order.
       detached: true,
     });
     const exited = new Promise<void>((done) => child.once('close', () => done()));
-    const kill = (): void => void child.kill('SIGKILL');
-    process.once('exit', kill);
     this.#closing.push(async () => {
       child.kill('SIGTERM');
       await exited;
-      process.removeListener('exit', kill);
       file.end();
     });
     return this.#untilReady(name, child, (line) => file.write(`${line}\n`));
@@ -235,7 +252,7 @@ class Start {
       );
       createInterface({ input: child.stdout! }).on('line', (line) => {
         write(line);
-        if (!line.includes('"event":"ready"')) return;
+        if (!READY.test(line)) return;
         isReady = true;
         clearTimeout(timer);
         done(ok(undefined));
@@ -246,7 +263,7 @@ class Start {
       });
       child.once('close', (code) => {
         clearTimeout(timer);
-        const what = complaint.replace(/^zonewright \w+: /, '') || `${name} ended with exit code ${code}`;
+        const what = complaint.replace(/^zonewright [\w-]+: /, '') || `${name} ended with exit code ${code}`;
         done(
           fail({ kind: code === EXIT.usage ? 'usage' : code === EXIT.unreachable ? 'unreachable' : 'service', what }),
         );

@@ -69,15 +69,17 @@ Its root is made anew at each start; nobody trusts what it issues. Install it wi
     if (dnsServer === undefined) {
       return context.fail({ kind: 'usage', what: '--dns-server is missing', hint: 'or set ZONEWRIGHT_DNS_SERVER' });
     }
+    // Before pebble starts: a signal without a handler would leave it behind.
+    const ended = new Promise<void>((done) => {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => done());
+    });
     const started = await startPebble({ ...where, dnsServer: printPeer(dnsServer) });
     if (!started.ok) return context.fail(started.fault);
     const pebble = started.value;
     context.out(`directory: ${pebble.directory}`);
     context.out(`ca file: ${pebble.caFile}`);
     context.out(`root: https://${listen}:${managementPort}/roots/0`);
-    await new Promise<void>((done) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done());
-    });
+    await ended;
     await pebble.stop();
     return EXIT.done;
   },

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Key, parseKey } from '@zonewright/common/authority/key';
-import { makeFolder } from '@zonewright/common/git/durable';
+import { makeFolder, PRIVATE_FOLDER } from '@zonewright/common/git/durable';
 import { canonicalAddress } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { parseAddress } from '@zonewright/common/service/endpoint';
@@ -14,6 +14,7 @@ import { type AccountKeySource, accountKey } from './account.ts';
 import { type AcmeClient, createAcmeClient, LETS_ENCRYPT } from './acme.ts';
 import { RSA_BITS } from './key.ts';
 import { runLetsencrypt } from './service.ts';
+import { NAME_SCOPES } from './watch.ts';
 
 const ACCOUNT_KEY_TYPES = ['p256', 'p384', 'rsa'] as const;
 
@@ -41,6 +42,13 @@ const options = [
     description: 'the primary that has the zones, reached on --port',
     required: true,
     parse: parseAddress,
+  },
+  {
+    flag: '--names <WHERE>',
+    description:
+      'names that a request may have: anywhere in the zone of the key (zone), or at and below its host (host)',
+    default: 'zone',
+    parse: oneOf(NAME_SCOPES),
   },
   { flag: '--production', description: "use Let's Encrypt's production directory; staging unless given" },
   { flag: '--directory <URL>', description: 'use the ACME directory of another CA' },
@@ -89,7 +97,7 @@ export const command = defineCommand({
     if (!directory.ok) return context.fail(directory.fault);
     const acme = await openAcme(values, directory.value);
     if (!acme.ok) return context.fail(acme.fault);
-    const { logLevel, syslog, monitor, http, dnsKey, dnsServer, port, listen } = values;
+    const { logLevel, syslog, monitor, http, dnsKey, dnsServer, port, listen, names } = values;
     const log = createLog({ level: logLevel, app: 'zonewright-letsencrypt', ...(syslog && { syslog }) });
     return runLetsencrypt({
       key: dnsKey,
@@ -98,6 +106,7 @@ export const command = defineCommand({
       acme: acme.value,
       // The CA of --directory is to judge itself.
       isAnyKey: values.directory !== undefined,
+      names,
       log,
       ...(listen.length === 1 && { source: listen[0]! }),
       ...(monitor && { monitor }),
@@ -142,7 +151,7 @@ async function openAccountKey(values: LetsencryptValues): Promise<Result<KeyObje
   const isInData = seed === undefined && values.accountKey === undefined && data !== undefined;
   const file = isInData ? join(data, 'account.pem') : values.accountKey;
   // A folder that cannot be made is noticed when the file cannot be written.
-  if (isInData) await makeFolder(data).catch(() => undefined);
+  if (isInData) await makeFolder(data, PRIVATE_FOLDER).catch(() => undefined);
   const source: AccountKeySource = {
     bits,
     ...(seed !== undefined && { seed }),

@@ -2,7 +2,7 @@
  * The part of the ACME secondary that acts: after every change of a zone, and when something falls due, it looks at all requests
  * (`watch.ts` judges) and runs what is to be done, a few orders at a time, never two for one name.
  *
- * Left out: keeping what it remembers (back-offs, certificates not published yet) over a restart.
+ * Left out: keeping what it remembers (back-offs, orders, certificates not published yet) over a restart.
  */
 import type { Key } from '@zonewright/common/authority/key';
 import type { ZoneTable } from '@zonewright/common/authority/zones';
@@ -11,6 +11,7 @@ import type { Log } from '@zonewright/common/service/log';
 import type { CounterHandle, Metrics } from '@zonewright/common/service/metrics';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { AcmeClient } from './acme.ts';
+import { type OrderRecord, type Ration, rationOf, recordOrder } from './budget.ts';
 import type { Certificate } from './certificate.ts';
 import { parseCsr } from './csr.ts';
 import type { DnsClient, DnsFault } from './dns.ts';
@@ -27,6 +28,7 @@ import {
   issuedNow,
   judge,
   type Memory,
+  type NameScope,
   published,
   seen,
   superseded,
@@ -42,6 +44,8 @@ export interface IssuerOptions {
   readonly port: number;
   /** The CA also certifies keys that public ones refuse. */
   readonly isAnyKey: boolean;
+  /** Where the names of a request may be. */
+  readonly names: NameScope;
   readonly log: Log;
   readonly metrics: Metrics<typeof METRICS>;
   /** A zone was changed through the DNS server: its copy is to be brought up to date. */
@@ -64,7 +68,8 @@ export class Issuer {
   readonly #memories = new Map<string, Memory>();
   readonly #verdicts = new Map<string, { readonly found: Found; readonly verdict: Verdict }>();
   readonly #running = new Set<Promise<void>>();
-  /** What was said about a name that cannot be met, so that it is said once. */
+  #orders: OrderRecord = [];
+  /** What was said about a name that cannot be met, or not now, so that it is said once. */
   readonly #said = new Map<string, string>();
   readonly #suggestions: Suggestions;
   readonly #issued: CounterHandle;
@@ -115,7 +120,7 @@ export class Issuer {
         hosts: posting.ok ? posting.value.csr.hosts : [],
         state: verdict.kind,
         ...(verdict.kind === 'current' && { until: at(verdict.certificate.notAfter), due: at(verdict.dueAt) }),
-        ...(verdict.kind === 'waiting' && { retry: at(verdict.until) }),
+        ...(verdict.kind === 'waiting' && { retry: at(verdict.until), limit: verdict.limit }),
         ...(verdict.kind === 'unclear' && { failure: verdict.fault.what }),
         ...(memory?.reason !== undefined && { failure: memory.reason, failures: memory.failures }),
       };
@@ -147,9 +152,10 @@ export class Issuer {
   #examine(): void {
     this.#search();
     const now = Date.now();
-    const { key: scope, isAnyKey } = this.#options;
+    const { key: scope, isAnyKey, names } = this.#options;
     const suggested = (one: Certificate): number | undefined => this.#suggestions.of(one);
-    const rules = { zone: scope.zone, isAnyKey, suggested };
+    const ration = (owner: Name): Ration | undefined => rationOf(this.#orders, owner, Date.now());
+    const rules = { zone: scope.zone, names, isAnyKey, suggested, ration };
     const current: Certificate[] = [];
     const present = new Set<string>();
     let next = Number.POSITIVE_INFINITY;
@@ -183,14 +189,22 @@ export class Issuer {
   }
 
   #say(key: string, { name }: Found, verdict: Verdict): void {
-    if (verdict.kind !== 'unclear') {
+    const what =
+      verdict.kind === 'unclear' ? verdict.fault.what : verdict.kind === 'waiting' ? verdict.limit : undefined;
+    if (what === undefined) {
       this.#said.delete(key);
       return;
     }
-    const { what, hint, kind } = verdict.fault;
     if (this.#said.get(key) === what) return;
     this.#said.set(key, what);
-    this.#options.log.warn('certificate.unclear', { host: hostOf(name).toString(), fault: kind, hint }, what);
+    const { log } = this.#options;
+    const host = hostOf(name).toString();
+    if (verdict.kind === 'unclear') {
+      const { kind, hint } = verdict.fault;
+      log.warn('certificate.unclear', { host, fault: kind, hint }, what);
+    } else if (verdict.kind === 'waiting') {
+      log.warn('certificate.rationed', { host, retry: new Date(verdict.until).toISOString() }, what);
+    }
   }
 
   #begin(verdict: Extract<Verdict, { kind: 'order' | 'publish' }>): void {
@@ -222,8 +236,11 @@ export class Issuer {
       // A CA that suggests when to renew wants to know which certificate a new one follows (RFC 9773 5).
       const follows =
         verdict.why === 'due' && this.#suggestions.of(verdict.due) !== undefined ? verdict.due : undefined;
+      const onAsk = (): void => {
+        this.#orders = recordOrder(this.#orders, posting.name, Date.now());
+      };
       const obtained = await obtain(
-        { ...this.#options, scope: this.#options.key, log, signal: this.#abort.signal },
+        { ...this.#options, scope: this.#options.key, log, signal: this.#abort.signal, onAsk },
         posting.csr,
         follows,
       );

@@ -41,6 +41,8 @@ export interface OrderContext {
   /** Carries the name the order is for. */
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** The CA is asked for something from now on. */
+  onAsk(): void;
 }
 
 /** Milliseconds that the servers of a zone have to show a challenge. */
@@ -57,6 +59,7 @@ export async function obtain(
     const place = placeOf(host, zones, scope);
     if (!place.ok) return place;
   }
+  context.onAsk();
   const account = await acme.account({ signal });
   if (!account.ok) return account;
   const order = await open(context, csr.hosts, follows && certificateId(follows));

@@ -20,6 +20,7 @@ import type { AcmeClient } from './acme.ts';
 import { DnsClient } from './dns.ts';
 import { Issuer } from './issuer.ts';
 import { METRICS } from './metrics.ts';
+import type { NameScope } from './watch.ts';
 
 export interface LetsencryptOptions {
   /** An update key; what it covers is looked after. */
@@ -30,6 +31,8 @@ export interface LetsencryptOptions {
   readonly acme: AcmeClient;
   /** The CA also certifies keys that public ones refuse. */
   readonly isAnyKey: boolean;
+  /** Where the names of a request may be. */
+  readonly names: NameScope;
   readonly log: ProcessLog;
   /** Local address to ask from. */
   readonly source?: string;
@@ -68,6 +71,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     key,
     port: server.port,
     isAnyKey: options.isAnyKey,
+    names: options.names,
     log,
     metrics,
     onPublished: () => replica.refreshAll(),

@@ -8,14 +8,16 @@
  * - A certificate that was issued and is not in the zone is published, not ordered again.
  * - Certificates that are superseded, not readable, or not in the chain are taken out.
  * - After a failure a name waits, longer each time; changes of the zone do not wake it, only another request does.
+ * - Only so many orders are begun for a name, and in all, in a time, whatever is requested (`budget.ts`).
  * - Several CSRs, or one that does not hold, are said and left alone.
  *
  * Times are milliseconds since 1970.
  */
 import type { Name } from '@zonewright/common/name';
 import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
+import type { Ration } from './budget.ts';
 import { type Certificate, chainFor, fits } from './certificate.ts';
-import { type Found, nameOfHost, type Posting, type PostingFault } from './posting.ts';
+import { type Found, hostOf, nameOfHost, type Posting, type PostingFault } from './posting.ts';
 import { type Issued, isEmptyChange, publication } from './publish.ts';
 
 /** What is remembered about a name as long as its request stays the same. */
@@ -41,8 +43,11 @@ export type Verdict =
   | { readonly kind: 'unclear'; readonly fault: PostingFault }
   | { readonly kind: 'busy' }
   | { readonly kind: 'current'; readonly certificate: Certificate; readonly dueAt: number }
-  /** Nothing before `until`: after a failure, or because the zone does not show yet what was published. */
-  | { readonly kind: 'waiting'; readonly until: number }
+  /**
+   * Nothing before `until`: after a failure, because the zone does not show yet what was published, or, where `limit` says so,
+   * because too much was ordered.
+   */
+  | { readonly kind: 'waiting'; readonly until: number; readonly limit?: string }
   | { readonly kind: 'publish'; readonly posting: Posting; readonly issued: Issued }
   | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'new' | 'changed' }
   | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'due'; readonly due: Certificate };
@@ -74,14 +79,26 @@ export function isGood(certificate: Certificate, csr: Posting['csr'], now: numbe
   return now < due && fits(certificate, csr, { now: Math.max(now, certificate.notBefore), until: now });
 }
 
+/**
+ * Where the names of a request may be: anywhere in the zone of the service's key (the protocol as it always was), or only at
+ * and below the host that it is posted for.
+ */
+export const NAME_SCOPES = ['zone', 'host'] as const;
+
+/** One of {@link NAME_SCOPES}. */
+export type NameScope = (typeof NAME_SCOPES)[number];
+
 /** What requests the service meets. */
 export interface Rules {
   /** Names at and below it: the zone of the service's key. */
   readonly zone: Name;
+  readonly names: NameScope;
   /** Also keys that public CAs refuse (Ed25519, P-521): for a CA of one's own. */
   readonly isAnyKey: boolean;
   /** When the CA suggests to renew a certificate, if it does. */
   suggested?(certificate: Certificate): number | undefined;
+  /** Why nothing may be ordered at a name now, if that is so. */
+  ration?(owner: Name): Ration | undefined;
 }
 
 /** Judges one name. */
@@ -89,7 +106,7 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   if (memory?.isBusy === true) return { kind: 'busy' };
   if (!found.posting.ok) return { kind: 'unclear', fault: found.posting.fault };
   const posting = found.posting.value;
-  const fault = refuse(posting.csr, rules);
+  const fault = refuse(posting, rules);
   if (fault !== undefined) return { kind: 'unclear', fault };
   const known = memory?.id === posting.id ? memory : undefined;
   const dueOf = (one: Certificate): number => {
@@ -102,16 +119,25 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   }
   if (known !== undefined && now < known.notBefore) return { kind: 'waiting', until: known.notBefore };
   if (wanted !== undefined) return { kind: 'publish', posting, issued: wanted };
+  const ration = rules.ration?.(posting.name);
+  if (ration !== undefined) return { kind: 'waiting', until: ration.until, limit: ration.what };
   const due = posting.certificates.find((one) => isGood(one, posting.csr, one.notBefore));
   if (due !== undefined) return { kind: 'order', posting, why: 'due', due };
   return { kind: 'order', posting, why: posting.set.certificates.length > 0 ? 'changed' : 'new' };
 }
 
-function refuse({ hosts, keyKind }: Posting['csr'], { zone, isAnyKey }: Rules): PostingFault | undefined {
+function refuse({ name, csr }: Posting, { zone, names, isAnyKey }: Rules): PostingFault | undefined {
+  const { hosts, keyKind } = csr;
   const foreign = hosts.find((host) => !nameOfHost(host).isSubdomainOf(zone));
   if (foreign !== undefined) {
     const what = `the CSR asks for ${foreign}, which is not in ${zone}`;
     return { kind: 'host', what, hint: 'the key of this service covers no other zone' };
+  }
+  const own = hostOf(name);
+  const outside = names === 'host' ? hosts.find((host) => !nameOfHost(host).isSubdomainOf(own)) : undefined;
+  if (outside !== undefined) {
+    const what = `the CSR asks for ${outside}, which is not at or below ${own}`;
+    return { kind: 'host', what, hint: 'this service runs with --names host; post a request for each host' };
   }
   if (isAnyKey || (keyKind !== 'ed25519' && keyKind !== 'p521')) return undefined;
   const what = `the CSR has a key of type ${keyKind}, which public CAs do not certify`;

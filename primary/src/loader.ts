@@ -46,6 +46,12 @@ interface KeyFile {
   readonly keys: readonly Key[];
 }
 
+/** What one file was found to be. */
+type Reading =
+  | { readonly kind: 'zone'; readonly file: LoadedFile }
+  | { readonly kind: 'keys'; readonly file: KeyFile; readonly findings: readonly FileFinding[] }
+  | { readonly kind: 'other'; readonly oid: string; readonly reason: string };
+
 export class Loader {
   readonly #store: GitStore;
   readonly #zoneFiles = new Map<string, LoadedFile>();
@@ -79,60 +85,84 @@ export class Loader {
 
   /** Reads what changed. A fault, of the store, leaves all as it was. */
   async load(tree: Tree): Promise<Result<LoadReport, GitFault>> {
-    const contents = await this.#readChanged(tree);
-    if (!contents.ok) return contents;
+    const readings = new Map<string, Reading>();
+    for (const [fileName, oid] of tree.files) {
+      if (this.#oidOf(fileName) === oid) continue;
+      const reading = await this.#read(fileName, oid);
+      if (!reading.ok) return reading;
+      readings.set(fileName, reading.value);
+    }
     const changed: LoadedFile[] = [];
     const rejected: LoadedFile[] = [];
     const keyFindings: { fileName: string; finding: FileFinding }[] = [];
-    const ignored: { fileName: string; reason: string }[] = tree.ignored.map(({ name, reason }) => ({
-      fileName: name,
-      reason,
-    }));
-    for (const [fileName, octets] of contents.value) {
-      const oid = tree.files.get(fileName)!;
-      const role = fileZone(fileName);
-      if (role.kind === 'keys') {
-        const { keys, findings } = readKeyFile(octets, role.domain);
-        this.#keyFiles.set(fileName, { oid, keys });
-        keyFindings.push(...findings.map((finding) => ({ fileName, finding })));
-      } else if (role.kind === 'zone') {
-        const file = this.#readZone(fileName, oid, role.origin, octets);
-        if (file === undefined) {
-          this.#others.set(fileName, oid);
-          ignored.push({ fileName, reason: 'no SOA in it' });
-        } else (file.errors.length === 0 ? changed : rejected).push(file);
+    const ignored = tree.ignored.map(({ name, reason }) => ({ fileName: name, reason }));
+    for (const [fileName, reading] of readings) {
+      if (reading.kind === 'zone') {
+        this.#zoneFiles.set(fileName, reading.file);
+        (reading.file.errors.length === 0 ? changed : rejected).push(reading.file);
+      } else if (reading.kind === 'keys') {
+        this.#keyFiles.set(fileName, reading.file);
+        for (const finding of reading.findings) keyFindings.push({ fileName, finding });
       } else {
-        this.#others.set(fileName, oid);
-        ignored.push({ fileName, reason: role.reason });
+        this.#others.set(fileName, reading.oid);
+        ignored.push({ fileName, reason: reading.reason });
       }
     }
     const withdrawn = this.#forgetMissing(tree);
-    this.#keys = new KeyTable([...this.#keyFiles.values()].flatMap(({ keys }) => keys));
+    for (const finding of this.#gatherKeys()) keyFindings.push(finding);
     return ok({ changed, rejected, withdrawn, keyFindings, ignored });
   }
 
-  #readZone(fileName: string, oid: string, origin: Name, octets: Uint8Array): LoadedFile | undefined {
-    const previous = this.#zoneFiles.get(fileName);
-    const { zone, findings, hasSoa } = readZoneFile(octets, origin);
-    if (previous === undefined && !hasSoa) return undefined;
-    const errors = findings.filter(({ severity }) => severity === 'error');
-    const file = { fileName, oid, origin, zone: errors.length === 0 ? zone : previous?.zone, errors };
-    this.#zoneFiles.set(fileName, file);
-    return file;
+  #oidOf(fileName: string): string | undefined {
+    return this.#zoneFiles.get(fileName)?.oid ?? this.#keyFiles.get(fileName)?.oid ?? this.#others.get(fileName);
   }
 
-  async #readChanged(tree: Tree): Promise<Result<ReadonlyMap<string, Uint8Array>, GitFault>> {
-    const contents = new Map<string, Uint8Array>();
-    for (const [fileName, oid] of tree.files) {
-      const known =
-        this.#zoneFiles.get(fileName)?.oid ?? this.#keyFiles.get(fileName)?.oid ?? this.#others.get(fileName);
-      if (known === oid) continue;
-      // What can be told by the name alone is not read: it may be large, and it is not ours.
-      const octets = fileZone(fileName).kind === 'other' ? ok(new Uint8Array(0)) : await this.#store.read(oid);
-      if (!octets.ok) return octets;
-      contents.set(fileName, octets.value);
+  async #read(fileName: string, oid: string): Promise<Result<Reading, GitFault>> {
+    const role = fileZone(fileName);
+    // What can be told by the name alone is not read: it may be large, and it is not ours.
+    if (role.kind === 'other') return ok({ kind: 'other', oid, reason: role.reason });
+    const octets = await this.#store.read(oid);
+    if (!octets.ok && octets.fault.kind !== 'limit') return octets;
+    if (role.kind === 'keys') {
+      const keys = this.#keyFiles.get(fileName)?.keys ?? [];
+      if (!octets.ok) return ok({ kind: 'keys', file: { oid, keys }, findings: [tooLarge(octets.fault)] });
+      const reading = readKeyFile(octets.value, role.domain);
+      return ok({ kind: 'keys', file: { oid, keys: reading.keys }, findings: reading.findings });
     }
-    return ok(contents);
+    const { origin } = role;
+    const previous = this.#zoneFiles.get(fileName);
+    if (!octets.ok) {
+      if (previous === undefined) return ok({ kind: 'other', oid, reason: octets.fault.what });
+      return ok({ kind: 'zone', file: { ...previous, oid, errors: [tooLarge(octets.fault)] } });
+    }
+    const { zone, findings, hasSoa } = readZoneFile(octets.value, origin);
+    if (previous === undefined && !hasSoa) return ok({ kind: 'other', oid, reason: 'no SOA in it' });
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    return ok({
+      kind: 'zone',
+      file: { fileName, oid, origin, zone: errors.length === 0 ? zone : previous?.zone, errors },
+    });
+  }
+
+  /** Puts the keys of all files in force. Of different keys with one name none is; gives where that is so. */
+  #gatherKeys(): readonly { readonly fileName: string; readonly finding: FileFinding }[] {
+    const byName = new Map<string, { readonly fileName: string; readonly key: Key }[]>();
+    for (const [fileName, { keys }] of this.#keyFiles) {
+      for (const key of keys) byName.set(key.name.key, [...(byName.get(key.name.key) ?? []), { fileName, key }]);
+    }
+    const inForce: Key[] = [];
+    const findings: { fileName: string; finding: FileFinding }[] = [];
+    for (const [first, ...others] of byName.values()) {
+      const isOne = others.every(({ key }) => key.secret.equals(first!.key.secret));
+      if (isOne) inForce.push(first!.key);
+      else {
+        const what = `key ${first!.key.name} stands also in ${others.map(({ fileName }) => fileName).join(', ')}, with another secret`;
+        const finding = { severity: 'error', rule: 'key-once', what, hint: 'keep one: neither is used' } as const;
+        findings.push({ fileName: first!.fileName, finding });
+      }
+    }
+    this.#keys = new KeyTable(inForce);
+    return findings;
   }
 
   #forgetMissing(tree: Tree): readonly Name[] {
@@ -147,4 +177,13 @@ export class Loader {
     }
     return withdrawn;
   }
+}
+
+function tooLarge(fault: GitFault): FileFinding {
+  return {
+    severity: 'error',
+    rule: 'limit',
+    what: fault.what,
+    ...(fault.hint === undefined ? {} : { hint: fault.hint }),
+  };
 }

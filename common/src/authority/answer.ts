@@ -8,7 +8,7 @@
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
 import { rdataNames, targetOf } from '../rr/rdata.ts';
-import { type ResourceRecord, type RRset, recordsOf } from '../rr/record.ts';
+import { eachRecord, type ResourceRecord, type RRset, recordsOf } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Question } from '../wire/message.ts';
@@ -65,7 +65,7 @@ export function answer(zone: Zone, question: Question, minimalAny: boolean): Ans
 
     const dname = zone.dnameAbove(name);
     if (dname !== undefined) {
-      if (!dnames.has(dname.name.key)) answers.push(...recordsOf(dname));
+      if (!dnames.has(dname.name.key)) put(dname, answers);
       dnames.add(dname.name.key);
       const target = name.rebase(dname.name, targetOf(TYPE.DNAME, dname.rdatas[0]!));
       if (!target.ok) return { ...positive(), rcode: RCODE.YXDOMAIN };
@@ -84,17 +84,22 @@ export function answer(zone: Zone, question: Question, minimalAny: boolean): Ans
     }
     const sets = setsFor(node, question.type, minimalAny);
     if (sets.length > 0) {
-      for (const rrset of sets) answers.push(...recordsOf({ ...rrset, name }));
+      for (const rrset of sets) put({ ...rrset, name }, answers);
       return positive();
     }
     const cname = node.rrsets.get(TYPE.CNAME);
     if (cname === undefined) return negative(RCODE.NOERROR);
-    answers.push(...recordsOf({ ...cname, name }));
+    put({ ...cname, name }, answers);
     const target = targetOf(TYPE.CNAME, cname.rdatas[0]!);
     if (!target.isSubdomainOf(zone.origin)) return positive();
     name = target;
   }
   return positive();
+}
+
+/** Not a spread: a set may hold more records than a call may have arguments. */
+function put(rrset: RRset, into: ResourceRecord[]): void {
+  for (const record of eachRecord(rrset)) into.push(record);
 }
 
 function setsFor(node: ZoneNode, type: number, minimalAny: boolean): readonly RRset[] {
@@ -143,7 +148,7 @@ function addressesFor(zone: Zone, records: readonly ResourceRecord[]): ResourceR
         const key = `${name.key} ${type}`;
         const rrset = present.has(key) ? undefined : zone.get(name, type);
         present.add(key);
-        if (rrset !== undefined) addresses.push(...recordsOf(rrset));
+        if (rrset !== undefined) put(rrset, addresses);
       }
     }
   }

@@ -9,7 +9,7 @@ import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { isNewer } from '../zone/serial.ts';
-import { type RecordChange, Zone } from '../zone/zone.ts';
+import { type RecordChange, Zone, ZoneEdit } from '../zone/zone.ts';
 
 export interface InboundFault {
   readonly kind: 'inbound';
@@ -23,8 +23,11 @@ export type Inbound =
   /** Differences to be applied in order; each removes the old and adds the new SOA. */
   | { readonly kind: 'differences'; readonly changes: readonly RecordChange[] };
 
-/** Records one transfer may hold. */
-const MAX_RECORDS = 20_000_000;
+/** Records that one transfer may bring, and octets of their names and data: what a process can hold. */
+const MAX_RECORDS = 5_000_000;
+const MAX_OCTETS = 512 * 2 ** 20;
+/** Octets of one record: more could be neither answered nor transferred on. */
+const MAX_RECORD_OCTETS = 64_000;
 
 type State = 'first' | 'second' | 'whole' | 'removing' | 'adding' | 'done';
 
@@ -37,6 +40,7 @@ export class InboundTransfer {
   #newest: ResourceRecord | undefined;
   #records: ResourceRecord[] = [];
   #count = 0;
+  #octets = 0;
   #changes: { removed: ResourceRecord[]; added: ResourceRecord[] }[] = [];
 
   constructor(zone: Name, serial?: number) {
@@ -68,7 +72,11 @@ export class InboundTransfer {
 
   /** Why the record can be in no transfer of this zone, if it can not. */
   #outsider(record: ResourceRecord): string | undefined {
+    const octets = record.name.wire.length + record.rdata.length;
+    this.#octets += octets;
     if (++this.#count > MAX_RECORDS) return `more than ${MAX_RECORDS} records`;
+    if (this.#octets > MAX_OCTETS) return `more than ${MAX_OCTETS} octets`;
+    if (octets > MAX_RECORD_OCTETS) return `a record of ${octets} octets`;
     if (record.class !== CLASS.IN || isMetaType(record.type)) return 'a record that can be in no zone';
     if (!record.name.isSubdomainOf(this.#zone)) return `${record.name} is not in zone ${this.#zone}`;
     if (record.type === TYPE.SOA && !record.name.equals(this.#zone)) return `an SOA at ${record.name}`;
@@ -139,7 +147,15 @@ export function applyInbound(
   for (const change of inbound.changes) {
     if (zone === undefined || readSoa(change.removed[0]!.rdata).serial !== zone.serial)
       return { kind: 'inbound', what: 'differences from another version than ours' };
-    zone = zone.change(change);
+    const edit = new ZoneEdit(zone);
+    for (const record of change.removed) {
+      // What is not there tells that the versions differ although their serials do not.
+      if (!edit.has(record))
+        return { kind: 'inbound', what: `differences that remove what is not there: ${record.name}` };
+      edit.remove(record);
+    }
+    for (const record of change.added) edit.add(record);
+    zone = edit.finish();
   }
   return zone ?? { kind: 'inbound', what: 'differences that leave no SOA' };
 }

@@ -9,8 +9,8 @@ import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
-import { writeOpt } from '../wire/edns.ts';
-import { encodeMessage, type Message, responseTo, writeRecord } from '../wire/message.ts';
+import { type Edns, writeOpt } from '../wire/edns.ts';
+import { encodeMessage, HEADER_OCTETS, type Message, responseTo, writeRecord } from '../wire/message.ts';
 import type { Delta } from '../zone/delta.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
@@ -71,46 +71,50 @@ export function* packMessages(
   request: Message,
   records: Iterable<ResourceRecord>,
 ): Generator<Uint8Array, void, undefined> {
-  const head = encodeMessage({ ...responseTo(request, RCODE.NOERROR), aa: true }).subarray(0, 12);
+  const iterator = records[Symbol.iterator]();
+  let pending = iterator.next();
   let { edns } = ednsFor(request, []);
-  let out = new Writer();
-  let count = 0;
-  const start = (): void => {
-    out = new Writer();
-    out.bytes(head);
-    for (const question of request.questions) {
-      out.compressedName(question.name);
-      out.u16(question.type);
-      out.u16(question.class);
-    }
-    count = 0;
-  };
-  const write = (record: ResourceRecord): void => {
-    writeRecord(record, out);
-    count++;
-  };
-  const hasRoom = (): boolean =>
-    !out.isFull && out.length <= (count === 1 ? MAX_MESSAGE_OCTETS - RESERVED_OCTETS : MESSAGE_OCTETS);
-  const finish = (): Uint8Array => {
-    out.patch16(6, count);
-    if (edns !== undefined) {
-      writeOpt(edns, RCODE.NOERROR, out);
-      out.patch16(10, 1);
-      edns = undefined;
-    }
-    return out.finish();
-  };
-  start();
-  for (const record of records) {
-    const before = out.length;
-    write(record);
-    if (hasRoom()) continue;
-    out.rewind(before);
-    count--;
-    if (count > 0) yield finish();
-    start();
-    write(record);
-    if (!hasRoom()) return;
+  while (!pending.done) {
+    // Nothing but the record that comes next is held while a message is on its way: readers may be slow, and many.
+    const message = packOne(request, pending.value, iterator, edns);
+    if (message === undefined) return;
+    pending = message.next;
+    edns = undefined;
+    yield message.octets;
   }
-  if (count > 0) yield finish();
+}
+
+/** One message that begins with `first`, and the record that did not fit into it; `undefined` when `first` fits into none. */
+function packOne(
+  request: Message,
+  first: ResourceRecord,
+  rest: Iterator<ResourceRecord>,
+  edns: Edns | undefined,
+): { readonly octets: Uint8Array; readonly next: IteratorResult<ResourceRecord> } | undefined {
+  const out = new Writer();
+  out.bytes(encodeMessage({ ...responseTo(request, RCODE.NOERROR), aa: true }).subarray(0, HEADER_OCTETS));
+  for (const question of request.questions) {
+    out.compressedName(question.name);
+    out.u16(question.type);
+    out.u16(question.class);
+  }
+  writeRecord(first, out);
+  if (out.isFull || out.length > MAX_MESSAGE_OCTETS - RESERVED_OCTETS) return undefined;
+  let count = 1;
+  let next = rest.next();
+  for (; !next.done; next = rest.next()) {
+    const before = out.length;
+    writeRecord(next.value, out);
+    if (out.isFull || out.length > MESSAGE_OCTETS) {
+      out.rewind(before);
+      break;
+    }
+    count++;
+  }
+  out.patch16(6, count);
+  if (edns !== undefined) {
+    writeOpt(edns, RCODE.NOERROR, out);
+    out.patch16(10, 1);
+  }
+  return { octets: out.finish(), next };
 }

@@ -9,15 +9,15 @@
 import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
-import { MAX_TTL, type ResourceRecord, recordKey, recordsOf } from '../rr/record.ts';
+import { MAX_TTL, type ResourceRecord } from '../rr/record.ts';
 import { readSoa, withSerial } from '../rr/soa.ts';
-import { isMetaType, TYPE, typeRow } from '../rr/type.ts';
+import { isMetaType, TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Message } from '../wire/message.ts';
 import { checkNames, type Finding } from '../zone/check.ts';
 import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '../zone/delta.ts';
 import { isNewer, raise } from '../zone/serial.ts';
-import type { RecordChange, Zone } from '../zone/zone.ts';
+import { type Zone, ZoneEdit } from '../zone/zone.ts';
 import type { Key } from './key.ts';
 import { judgePrerequisites } from './prerequisite.ts';
 import type { ZoneTable } from './zones.ts';
@@ -56,6 +56,7 @@ export function readUpdate(message: Message, key: Key | undefined, zones: ZoneTa
   const scope = zoneSection.name;
   const isWithin = scope.isSubdomainOf(key.zone) || key.zone.isSubdomainOf(scope);
   if (key.operation !== 'update' || !isWithin) return fault(RCODE.NOTAUTH, `key ${key.name} may not update ${scope}`);
+  if (zones.isAwaited(scope)) return fault(RCODE.SERVFAIL, `${scope} has no data now`);
   const zone = zones.zoneOf(scope);
   if (zone === undefined || zoneSection.class !== CLASS.IN) return fault(RCODE.NOTAUTH, `${scope} is not served here`);
   for (const operation of message.authorities) {
@@ -92,13 +93,10 @@ function operationFault(operation: ResourceRecord): string | undefined {
 export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, UpdateFault> {
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
-  let next = zone;
-  for (const operation of update.operations) {
-    const change = changeFor(next, operation);
-    const changed = change === undefined ? next : next.change(change);
-    if (changed === undefined) return fault(RCODE.REFUSED, 'the zone would be left without its SOA');
-    next = changed;
-  }
+  const edit = new ZoneEdit(zone);
+  for (const operation of update.operations) carryOut(edit, zone.origin, operation);
+  const next = edit.finish();
+  if (next === undefined) return fault(RCODE.REFUSED, 'the zone would be left without its SOA');
   const names = update.operations.map((operation) => operation.name);
   const delta = diffNames(zone, next, names);
   if (isEmptyDelta(delta) && !isSoaEdited(zone, next) && !isNewer(next.serial, zone.serial)) return ok(undefined);
@@ -147,39 +145,29 @@ export function withRaisedSerial(zone: Zone, served: number): Zone {
   return zone.change({ removed: [soa], added: [{ ...soa, rdata: withSerial(soa.rdata, serial) }] })!;
 }
 
-function changeFor(zone: Zone, operation: ResourceRecord): RecordChange | undefined {
-  if (operation.class === CLASS.IN) return addition(zone, operation);
-  const sets = [...(zone.find(operation.name)?.rrsets.values() ?? [])];
-  const isApex = operation.name.equals(zone.origin);
-  if (operation.class === CLASS.ANY) {
+/** Carries out one operation (3.4.2). What the rules have left alone is passed over in silence. */
+function carryOut(edit: ZoneEdit, origin: Name, operation: ResourceRecord): void {
+  const { name, type } = operation;
+  const isApex = name.equals(origin);
+  if (operation.class === CLASS.IN) {
+    if (isAddable(edit, isApex, operation)) edit.add(operation);
+  } else if (operation.class === CLASS.ANY) {
     // 3.4.2.3: at the apex SOA and NS are left alone.
-    const doomed = sets.filter(
-      ({ type }) =>
-        (operation.type === TYPE.ANY || operation.type === type) &&
-        !(isApex && (type === TYPE.SOA || type === TYPE.NS)),
-    );
-    return { removed: doomed.flatMap(recordsOf), added: [] };
+    const isSpared = (each: number): boolean => isApex && (each === TYPE.SOA || each === TYPE.NS);
+    for (const each of type === TYPE.ANY ? edit.types(name) : [type]) if (!isSpared(each)) edit.removeSet(name, each);
+  } else {
+    // 3.4.2.4: neither the SOA nor the last NS of the apex goes.
+    const isLastNs = isApex && type === TYPE.NS && edit.size(name, type) === 1;
+    if (type !== TYPE.SOA && !isLastNs) edit.remove(operation);
   }
-  // 3.4.2.4: neither the SOA nor the last NS of the apex goes.
-  if (operation.type === TYPE.SOA) return undefined;
-  if (isApex && operation.type === TYPE.NS && zone.get(zone.origin, TYPE.NS)?.rdatas.length === 1) return undefined;
-  return { removed: [operation], added: [] };
 }
 
-/** 3.4.2.2: CNAME and other data do not meet, an SOA only replaces an older one, single types replace. */
-function addition(zone: Zone, record: ResourceRecord): RecordChange | undefined {
-  const { name, type } = record;
-  const sets = zone.find(name)?.rrsets;
-  const hasCname = sets?.has(TYPE.CNAME) ?? false;
-  if (type === TYPE.CNAME ? sets !== undefined && !hasCname : hasCname) return undefined;
-  const present = sets?.get(type);
+/** 3.4.2.2: CNAME and other data do not meet, an SOA replaces only an older one. */
+function isAddable(edit: ZoneEdit, isApex: boolean, { name, type, rdata }: ResourceRecord): boolean {
   if (type === TYPE.SOA) {
-    if (!name.equals(zone.origin) || !isNewer(readSoa(record.rdata).serial, zone.serial)) return undefined;
-    return { removed: [zone.soaRecord()], added: [record] };
+    const [soa] = isApex ? edit.rdatas(name, type) : [];
+    return soa !== undefined && isNewer(readSoa(rdata).serial, readSoa(soa).serial);
   }
-  if (present !== undefined && typeRow(type)?.isSingle) return { removed: recordsOf(present), added: [record] };
-  // A set has one TTL (RFC 2181 5.2): the added record's.
-  const key = recordKey(record);
-  const isKnown = present?.ttl === record.ttl && recordsOf(present).some((other) => recordKey(other) === key);
-  return isKnown ? undefined : { removed: [], added: [record] };
+  const hasCname = edit.size(name, TYPE.CNAME) > 0;
+  return type === TYPE.CNAME ? hasCname || edit.types(name).length === 0 : !hasCname;
 }

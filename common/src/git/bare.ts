@@ -7,18 +7,22 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Result } from '../result.ts';
-import { exists, syncFolder, writeDurably } from './durable.ts';
+import { exists, makeFolder, PRIVATE_FOLDER, syncFolder, writeDurably } from './durable.ts';
 import { Failure, type GitFault, settle, systemCode } from './fault.ts';
 import { isBranchName } from './remote.ts';
 
 const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n';
 const FOLDERS = ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags', 'info', 'hooks'];
 
-/** Makes an empty bare repository at `path`, whose HEAD names `branch`. A bare repository that is there already stays as it is. */
+/**
+ * Makes an empty bare repository at `path`, whose HEAD names `branch`. A bare repository that is there already stays as it is.
+ * It holds keys: folders that are made, also above it, are for their owner only; a folder that is there keeps its mode.
+ */
 export function initBare(path: string, branch = 'main'): Promise<Result<void, GitFault>> {
   return settle(async () => {
     if (!isBranchName(branch)) throw new Failure('usage', 'this is no valid name of a branch');
     if (await exists(join(path, 'HEAD'))) return await checkBare(path);
+    await makeFolder(path, PRIVATE_FOLDER);
     for (const folder of FOLDERS) await mkdir(join(path, folder), { recursive: true });
     await writeDurably(join(path, 'config'), CONFIG);
     // HEAD comes last: with it, the folder is a repository.

@@ -15,9 +15,12 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes a folder and what is above it, durably. */
-export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
+/** The mode of a folder that holds keys, or zones with keys beside them: for its owner only. */
+export const PRIVATE_FOLDER = 0o700;
+
+/** Makes a folder and what is above it, durably. Folders that are made get `mode`; those that are there keep theirs. */
+export async function makeFolder(path: string, mode = 0o777): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
   if (first === undefined) return;
   for (let at = path; at !== dirname(first); at = dirname(at)) await syncFolder(dirname(at));
 }

@@ -137,10 +137,9 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   };
 }
 
-/** A bare repository at `gitdir`; where it held another remote, its branches are forgotten. */
+/** A bare repository at `gitdir`, for its owner only if it is made now; where it held another remote, its branches are forgotten. */
 async function prepareCache(options: RemoteStoreOptions): Promise<void> {
   const { gitdir, description } = options;
-  await makeFolder(gitdir);
   const made = await initBare(gitdir, options.branch);
   if (!made.ok) throw new Failure(made.fault.kind, made.fault.what, made.fault.hint);
   const origin = join(gitdir, 'zonewright-remote');

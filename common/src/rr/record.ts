@@ -37,8 +37,13 @@ export function recordKey(record: Pick<ResourceRecord, 'name' | 'type' | 'rdata'
   return `${record.type} ${record.name.key.length} ${record.name.key}${rdataKey(record.type, record.rdata)}`;
 }
 
+/** The records of a set, each made when it is asked for: a set may be large, and its reader slow. */
+export function* eachRecord({ name, type, ttl, rdatas }: RRset): Generator<ResourceRecord, void, undefined> {
+  for (const rdata of rdatas) yield { name, type, class: CLASS.IN, ttl, rdata };
+}
+
 export function recordsOf(rrset: RRset): ResourceRecord[] {
-  return rrset.rdatas.map((rdata) => ({ name: rrset.name, type: rrset.type, class: CLASS.IN, ttl: rrset.ttl, rdata }));
+  return [...eachRecord(rrset)];
 }
 
 /** Canonical order of RDATA (RFC 4034 6.3). */

@@ -40,6 +40,8 @@ export interface NotifierOptions {
 
 /** Milliseconds for one acknowledgement. */
 const ACK_TIMEOUT = 3000;
+/** Zones that one connection may ask to be told of; each covers all zones below it. */
+const MAX_REGISTRATIONS = 100;
 /** NOTIFYs under way at once. */
 const MAX_SENDING = 50;
 
@@ -69,7 +71,10 @@ export class Notifier {
     }
     for (const [id, { connection, key, zone: above }] of this.#registrations) {
       const isToldByAddress = key.secondary === connection.peer.address;
-      if (zone.origin.isSubdomainOf(above) && !isToldByAddress) this.#announcements.announce(zone.origin, id, now);
+      const isInForce = authority.keys.get(key.name)?.secret.equals(key.secret) ?? false;
+      if (isInForce && !isToldByAddress && zone.origin.isSubdomainOf(above)) {
+        this.#announcements.announce(zone.origin, id, now);
+      }
     }
     this.#schedule();
   }
@@ -81,8 +86,10 @@ export class Notifier {
   register(connection: Connection, key: Key, zone: Name): void {
     const number = this.#connectionIds.get(connection) ?? ++this.#connections;
     this.#connectionIds.set(connection, number);
-    const id = `connection ${number} ${zone.key}`;
-    if (this.#registrations.has(id)) return;
+    const prefix = `connection ${number} `;
+    const id = `${prefix}${zone.key}`;
+    const held = [...this.#registrations.keys()].filter((each) => each.startsWith(prefix)).length;
+    if (this.#registrations.has(id) || held >= MAX_REGISTRATIONS) return;
     this.#registrations.set(id, { connection, key, zone });
     connection.keep();
     void connection.closed.then(() => {

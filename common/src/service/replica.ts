@@ -207,9 +207,13 @@ export class Replica {
     try {
       const outcome = await this.#update(entry);
       if (this.#abort.signal.aborted) return;
-      if (outcome.ok) {
+      const zone = authority.zones.get(entry.origin);
+      if (outcome.ok && zone !== undefined) {
         delete entry.failure;
-        this.#happened(entry, { kind: 'succeeded', soa: authority.zones.get(entry.origin)!.soa });
+        this.#happened(entry, { kind: 'succeeded', soa: zone.soa });
+      } else if (outcome.ok) {
+        // It expired while the primary said that it is current: what is gone has to be transferred again.
+        this.#happened(entry, { kind: 'failed' });
       } else if (outcome.fault.kind === 'gone' && !entry.isConfigured) this.#withdraw(entry);
       else {
         if (entry.failure !== outcome.fault.what) log.warn('refresh.failed', { ...fields, what: outcome.fault.what });
@@ -285,6 +289,13 @@ export class Replica {
         return current === undefined ? fail({ kind: 'inbound', what: 'a transfer of one SOA' }) : ok(undefined);
       const zone = applyInbound(origin, current, inbound.value);
       if ('kind' in zone) return fail(zone);
+      const held = this.#options.authority.zones.get(origin);
+      if (held !== undefined && !isNewer(zone.serial, held.serial)) {
+        return fail({
+          kind: 'inbound',
+          what: `serial ${zone.serial} was transferred, which is not newer than ${held.serial}`,
+        });
+      }
       this.#publish(entry, zone, inbound.value);
       return ok(undefined);
     } finally {

@@ -209,8 +209,12 @@ export function encodeMessage(message: Message, limit = 65535): Uint8Array {
     out.u16(question.class);
   }
   const afterQuestions = out.isFull ? HEADER_OCTETS : out.length;
-  for (const record of message.answers) writeRecord(record, out);
-  for (const record of message.authorities) writeRecord(record, out);
+  for (const records of [message.answers, message.authorities]) {
+    for (const record of records) {
+      if (out.isFull) break;
+      writeRecord(record, out);
+    }
+  }
   const counts = [message.answers.length, message.authorities.length, 0];
   if (out.isFull) {
     out.rewind(afterQuestions);

@@ -6,6 +6,7 @@
  */
 import type { Name } from '../name.ts';
 import { rdataNames, targetOf } from '../rr/rdata.ts';
+import type { RRset } from '../rr/record.ts';
 import { printType, TYPE } from '../rr/type.ts';
 import type { Zone, ZoneNode } from './zone.ts';
 
@@ -48,7 +49,30 @@ function wildcardFor(zone: Zone, name: Name): ZoneNode | undefined {
   return wildcard.ok ? zone.find(wildcard.value) : undefined;
 }
 
+/**
+ * Octets of a set in a message: more can be neither answered nor transferred (RFC 1035 4.2.2), with room kept for the header, the
+ * question, OPT and TSIG.
+ */
+const MAX_SET_OCTETS = 64_000;
+
+function octetsOf({ name, rdatas }: RRset): number {
+  // Owners after the first are a pointer of two octets; ten more octets stand before each RDATA.
+  return rdatas.reduce((sum, rdata) => sum + 12 + rdata.length, name.wire.length);
+}
+
 const rules: readonly Rule[] = [
+  {
+    rule: 'set-size',
+    severity: 'error',
+    *find(_zone, node) {
+      for (const rrset of node.rrsets.values()) {
+        const octets = octetsOf(rrset);
+        if (octets <= MAX_SET_OCTETS) continue;
+        const what = `${rrset.rdatas.length} ${printType(rrset.type)} records of ${octets} octets do not fit into a message (at most ${MAX_SET_OCTETS})`;
+        yield { type: rrset.type, what, hint: 'spread them over several names' };
+      }
+    },
+  },
   {
     rule: 'soa-below-apex',
     severity: 'error',

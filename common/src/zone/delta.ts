@@ -3,7 +3,7 @@
  * A record whose TTL alone changed is removed with the old and added with the new one.
  */
 import type { Name } from '../name.ts';
-import { type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/record.ts';
+import { eachRecord, type ResourceRecord, type RRset, rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import type { RecordChange, Zone, ZoneNode } from './zone.ts';
 
@@ -30,8 +30,16 @@ function diffSets(
   const nextKeys = keysOf(next);
   const missingIn = (keys: Set<string>) => (record: ResourceRecord) =>
     !isSameTtl || !keys.has(rdataKey(record.type, record.rdata));
-  if (old !== undefined) removed.push(...recordsOf(old).filter(missingIn(nextKeys)));
-  if (next !== undefined) added.push(...recordsOf(next).filter(missingIn(oldKeys)));
+  // Not spread into `push`: a set may hold more records than a call may have arguments.
+  const keep = (
+    rrset: RRset | undefined,
+    isMissing: (record: ResourceRecord) => boolean,
+    into: ResourceRecord[],
+  ): void => {
+    if (rrset !== undefined) for (const record of eachRecord(rrset)) if (isMissing(record)) into.push(record);
+  };
+  keep(old, missingIn(nextKeys), removed);
+  keep(next, missingIn(oldKeys), added);
 }
 
 function diffNodes(

@@ -9,7 +9,7 @@
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
-import { type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/record.ts';
+import { eachRecord, type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/record.ts';
 import { readSoa, type Soa } from '../rr/soa.ts';
 import { TYPE, typeRow } from '../rr/type.ts';
 import { after, before, find, fromSorted, insert, remove, type Tree, walk } from './tree.ts';
@@ -123,7 +123,7 @@ export class Zone {
   /** All records but the SOA, in canonical order of their owners. */
   *records(): Generator<ResourceRecord, void, undefined> {
     for (const node of this.nodes()) {
-      for (const rrset of node.rrsets.values()) if (rrset.type !== TYPE.SOA) yield* recordsOf(rrset);
+      for (const rrset of node.rrsets.values()) if (rrset.type !== TYPE.SOA) yield* eachRecord(rrset);
     }
   }
 
@@ -137,24 +137,108 @@ export class Zone {
    * of a type that allows one record, an added one replaces it. `undefined` when no single SOA would be left.
    */
   change(change: RecordChange): Zone | undefined {
-    const touched = new Map<string, { name: Name; removed: ResourceRecord[]; added: ResourceRecord[] }>();
-    const at = (record: ResourceRecord): { removed: ResourceRecord[]; added: ResourceRecord[] } => {
-      const entry = touched.get(record.name.key) ?? { name: record.name, removed: [], added: [] };
-      touched.set(record.name.key, entry);
-      return entry;
-    };
-    for (const record of change.removed) at(record).removed.push(record);
-    for (const record of change.added) if (record.name.isSubdomainOf(this.origin)) at(record).added.push(record);
-    let nodes = this.#nodes;
-    for (const [key, entry] of touched) {
-      const rrsets = changeSets(find(nodes, key)?.rrsets ?? new Map(), entry.removed, entry.added);
-      nodes =
-        rrsets.size === 0
-          ? remove(nodes, key)
-          : insert(nodes, key, { name: find(nodes, key)?.name ?? entry.name, rrsets });
+    const edit = new ZoneEdit(this);
+    for (const record of change.removed) edit.remove(record);
+    for (const record of change.added) if (record.name.isSubdomainOf(this.origin)) edit.add(record);
+    return edit.finish();
+  }
+
+  /** The zone with other sets at some names; a name without sets goes. For {@link ZoneEdit}. */
+  withNodes(nodes: Iterable<ZoneNode>): Zone | undefined {
+    let tree = this.#nodes;
+    for (const node of nodes) {
+      const { key } = node.name;
+      tree = node.rrsets.size === 0 ? remove(tree, key) : insert(tree, key, node);
     }
-    const zone = new Zone(this.origin, nodes);
+    const zone = new Zone(this.origin, tree);
     return zone.get(this.origin, TYPE.SOA)?.rdatas.length === 1 ? zone : undefined;
+  }
+}
+
+/** A set in the making. */
+interface Draft {
+  ttl: number;
+  /** RDATA by its canonical form. */
+  readonly byKey: Map<string, Uint8Array>;
+}
+
+/**
+ * Changes of a zone in the making, one record at a time. Each costs no more than itself however large its set is: a set is taken
+ * apart once, when it is first touched, and put together once, by `finish`.
+ */
+export class ZoneEdit {
+  readonly #base: Zone;
+  readonly #drafts = new Map<string, { readonly name: Name; readonly sets: Map<number, Draft> }>();
+
+  constructor(base: Zone) {
+    this.#base = base;
+  }
+
+  /** The types that the name has now. */
+  types(name: Name): readonly number[] {
+    const drafts = this.#drafts.get(name.key)?.sets;
+    const types = [...(this.#base.find(name)?.rrsets.keys() ?? [])].filter((type) => !drafts?.has(type));
+    for (const [type, { byKey }] of drafts ?? []) if (byKey.size > 0) types.push(type);
+    return types;
+  }
+
+  /** How many records the set has now. */
+  size(name: Name, type: number): number {
+    return this.#drafts.get(name.key)?.sets.get(type)?.byKey.size ?? this.#base.get(name, type)?.rdatas.length ?? 0;
+  }
+
+  /** Is there such a record now, whatever its TTL? */
+  has(record: Pick<ResourceRecord, 'name' | 'type' | 'rdata'>): boolean {
+    return this.#draft(record.name, record.type).byKey.has(rdataKey(record.type, record.rdata));
+  }
+
+  /** The RDATA of a set now. */
+  rdatas(name: Name, type: number): readonly Uint8Array[] {
+    return [...this.#draft(name, type).byKey.values()];
+  }
+
+  /** Its TTL becomes that of the set (RFC 2181 5.2); where the type allows one record, it replaces what is there. */
+  add(record: ResourceRecord): void {
+    const draft = this.#draft(record.name, record.type);
+    if (typeRow(record.type)?.isSingle) draft.byKey.clear();
+    draft.byKey.set(rdataKey(record.type, record.rdata), record.rdata);
+    draft.ttl = record.ttl;
+  }
+
+  remove(record: Pick<ResourceRecord, 'name' | 'type' | 'rdata'>): void {
+    this.#draft(record.name, record.type).byKey.delete(rdataKey(record.type, record.rdata));
+  }
+
+  removeSet(name: Name, type: number): void {
+    this.#draft(name, type).byKey.clear();
+  }
+
+  /** The zone with all changes; `undefined` when no single SOA is left. */
+  finish(): Zone | undefined {
+    const nodes: ZoneNode[] = [];
+    for (const { name: given, sets } of this.#drafts.values()) {
+      const node = this.#base.find(given);
+      const name = node?.name ?? given;
+      const rrsets = new Map(node?.rrsets);
+      for (const [type, { ttl, byKey }] of sets) {
+        if (byKey.size === 0) rrsets.delete(type);
+        else rrsets.set(type, { name, type, ttl, rdatas: [...byKey.values()] });
+      }
+      nodes.push({ name, rrsets });
+    }
+    return this.#base.withNodes(nodes);
+  }
+
+  #draft(name: Name, type: number): Draft {
+    const entry = this.#drafts.get(name.key) ?? { name, sets: new Map<number, Draft>() };
+    this.#drafts.set(name.key, entry);
+    let draft = entry.sets.get(type);
+    if (draft === undefined) {
+      const base = this.#base.get(name, type);
+      draft = { ttl: base?.ttl ?? 0, byKey: new Map(base?.rdatas.map((rdata) => [rdataKey(type, rdata), rdata])) };
+      entry.sets.set(type, draft);
+    }
+    return draft;
   }
 }
 
@@ -173,28 +257,4 @@ function nodeOf(name: Name, records: readonly ResourceRecord[]): ZoneNode {
       [...sets].map(([type, set]) => [type, { name, type, ttl: set.ttl, rdatas: [...set.byKey.values()] }]),
     ),
   };
-}
-
-function changeSets(
-  old: ReadonlyMap<number, RRset>,
-  removed: readonly ResourceRecord[],
-  added: readonly ResourceRecord[],
-): ReadonlyMap<number, RRset> {
-  const rrsets = new Map(old);
-  for (const type of new Set([...removed, ...added].map((record) => record.type))) {
-    const before = old.get(type);
-    const byKey = new Map(before?.rdatas.map((rdata) => [rdataKey(type, rdata), rdata]));
-    let ttl = before?.ttl ?? 0;
-    for (const record of removed) if (record.type === type) byKey.delete(rdataKey(type, record.rdata));
-    for (const record of added) {
-      if (record.type !== type) continue;
-      if (typeRow(type)?.isSingle) byKey.clear();
-      byKey.set(rdataKey(type, record.rdata), record.rdata);
-      ttl = record.ttl;
-    }
-    const name = before?.name ?? [...removed, ...added][0]!.name;
-    if (byKey.size === 0) rrsets.delete(type);
-    else rrsets.set(type, { name, type, ttl, rdatas: [...byKey.values()] });
-  }
-  return rrsets;
 }

@@ -107,6 +107,20 @@ test('a run that was interrupted before its commit is gone on with', async (t) =
   t.is(seeded.keys.length, 4);
 });
 
+test('folders that are made are for their owner only, and those that are there keep their mode', async (t) => {
+  const modeOf = (path: string): number => statSync(path).mode & 0o777;
+  const { directory, repository, keyFolder } = await seed(t);
+  for (const path of [directory, repository, keyFolder]) t.is(modeOf(path), 0o700, path);
+  // Volumes of a container: there, empty, below a folder of somebody else.
+  const mounted = join(temporaryFolder(t, 'seed'), 'mounted');
+  for (const path of [mounted, join(mounted, 'zones.git'), join(mounted, 'keys')]) {
+    mkdirSync(path);
+    chmodSync(path, 0o755);
+  }
+  t.true(must(await seedRepository(optionsIn(mounted))).isNew);
+  for (const path of [mounted, join(mounted, 'zones.git'), join(mounted, 'keys')]) t.is(modeOf(path), 0o755, path);
+});
+
 test('a zone whose name leaves no room for the names of keys is refused', (t) => {
   const long = name(`${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.`);
   const names = seedKeyNames(optionsIn('.', { zone: long }));

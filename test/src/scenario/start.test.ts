@@ -2,18 +2,19 @@
  * `zonewright start` as a newcomer meets it: one command, and every command that it prints works as it is printed, also where
  * there is nothing but Node.
  */
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { program, testWith } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort, isFree } from '../support/ports.ts';
 import { type Program, run, startProgram } from '../support/process.ts';
 import { until } from '../support/until.ts';
 import { root } from '../support/zonewright.ts';
 
 interface Started {
   readonly start: Program;
+  readonly port: number;
   readonly commands: readonly string[];
 }
 
@@ -26,7 +27,15 @@ async function startAll(t: ExecutionContext, folder: string, path: string): Prom
   // The last paragraph ends with an empty line.
   await until(() => printed().at(-1) === '', { what: 'all commands are printed' });
   const commands = printed().filter((line) => /^(\.\/bin|dig|printf|git|echo|curl|\[ )/.test(line));
-  return { start, commands };
+  return { start, port, commands };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function type(t: ExecutionContext, command: string, path: string): Promise<string> {
@@ -91,11 +100,10 @@ test('with nothing but Node, start and the commands that it prints work', async 
 
 test('a port in use is one clear line that says what to do, and exit code 1', async (t) => {
   const folder = await temporaryFolder(t, 'taken');
-  const { start } = await startAll(t, join(folder, 'first'), '');
-  const port = /port (\d+)/.exec(start.text())![1]!;
+  const { port } = await startAll(t, join(folder, 'first'), '');
   const second = await run(
     process.execPath,
-    [join(root, 'bin', 'zonewright'), 'start', '--dir', join(folder, 'second'), '--port', port],
+    [join(root, 'bin', 'zonewright'), 'start', '--dir', join(folder, 'second'), '--port', String(port)],
     {
       cwd: root,
       env: { PATH: '' },
@@ -103,4 +111,44 @@ test('a port in use is one clear line that says what to do, and exit code 1', as
   );
   t.is(second.code, 1);
   t.regex(second.stderr, new RegExp(`^zonewright start: .*:${port} .*in use .*--port.*\\n$`));
+});
+
+for (const [what, signal] of [
+  ['its terminal is closed', 'SIGHUP'],
+  ['it is killed', 'SIGKILL'],
+] as const) {
+  test(`when start ends because ${what}, so do all services`, async (t) => {
+    t.timeout(60_000);
+    const folder = await temporaryFolder(t, 'ended');
+    const { start, port, commands } = await startAll(t, join(folder, 'data'), process.env.PATH ?? '');
+    const sockets: [string, number][] = [
+      ['127.0.0.1', port],
+      ['127.0.0.2', port],
+      // pebble, where that is installed.
+      ...[...commands.join('\n').matchAll(/https:\/\/(127\.0\.0\.1):(\d+)/g)].map(
+        ([, host = '', number]): [string, number] => [host, Number(number)],
+      ),
+    ];
+    for (const [host, number] of sockets) t.false(await isFree(host, number));
+    start.signal(signal);
+    t.is((await start.ended).code, signal === 'SIGHUP' ? 0 : null);
+    await until(async () => (await Promise.all(sockets.map(([host, number]) => isFree(host, number)))).every(Boolean), {
+      what: 'all ports are free',
+    });
+    for (const service of ['primary', 'secondary']) {
+      const log = await readFile(join(folder, 'data', 'log', service), 'utf8');
+      const pid = Number(/"event":"ready".*"process":(\d+)/.exec(log)![1]);
+      await until(() => !isAlive(pid), { what: `${service} has ended` });
+      // Who is killed writes no log any more.
+      if (signal === 'SIGHUP') t.regex(log, /"event":"stopped"/);
+    }
+  });
+}
+
+test('folders that start makes are for their owner only', async (t) => {
+  const folder = await temporaryFolder(t, 'private');
+  const { start } = await startAll(t, join(folder, 'data'), '');
+  for (const name of ['.', 'zones.git', 'keys', 'log'])
+    t.is((await stat(join(folder, 'data', name))).mode & 0o777, 0o700, name);
+  await start.stop();
 });

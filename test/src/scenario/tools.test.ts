@@ -208,7 +208,7 @@ test('check: key files are judged key by key, and no secret is ever printed', as
   );
   t.is(ran.code, 1);
   for (const expected of [
-    /:1:1: error: key b\._notify\.example\. is not in mirage\. \(write it into example\._keys/,
+    /:1:1: error: key b\._notify\.example\. is not for mirage\. \(write it into example\._keys/,
     /:2:1: error: key nothing\.mirage\. does not say what it may do/,
     /:4:1: error: a second key c\._update\.mirage\.; the first is in line 3/,
     /:5:\d+: error: /,

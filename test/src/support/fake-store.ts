@@ -17,6 +17,7 @@ const FAULTS = {
   unreachable: { kind: 'unreachable', what: 'cannot reach the fake: connection refused' },
   rejected: { kind: 'rejected', what: 'the remote declined the commit (hook)' },
   corrupt: { kind: 'corrupt', what: 'an object is damaged' },
+  limit: { kind: 'limit', what: 'the object is larger than 64 MiB' },
 } as const satisfies Readonly<Record<string, GitFault>>;
 
 const hash = (...parts: readonly (string | Uint8Array)[]): string => {
@@ -40,6 +41,8 @@ export class FakeStore implements GitStore {
   isUnreachable = false;
   /** Object names that cannot be read. */
   readonly damaged = new Set<string>();
+  /** Object names of content that is larger than is read. */
+  readonly oversized = new Set<string>();
   pushes = 0;
   reads = 0;
   #known: Tree | undefined;
@@ -96,6 +99,7 @@ export class FakeStore implements GitStore {
 
   read(oid: string): Promise<Result<Uint8Array, GitFault>> {
     this.reads++;
+    if (this.oversized.has(oid)) return Promise.resolve(fail(FAULTS.limit));
     const content = this.damaged.has(oid) ? undefined : this.#objects.get(oid);
     return Promise.resolve(content === undefined ? fail(FAULTS.corrupt) : ok(content));
   }

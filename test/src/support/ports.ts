@@ -32,6 +32,10 @@ const isFreeForUdp = (host: string, port: number): Promise<boolean> =>
     socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolve(true)));
   });
 
+/** Is a port free for UDP and TCP on `host`? */
+export const isFree = async (host: string, port: number): Promise<boolean> =>
+  (await Promise.all([isFreeForTcp(host, port), isFreeForUdp(host, port)])).every(Boolean);
+
 /** A port (10000 to 32767) that is free for UDP and TCP on each of `hosts`, by default 127.0.0.1. */
 export const freePort = async (...hosts: readonly string[]): Promise<number> => {
   const addresses = hosts.length === 0 ? ['127.0.0.1'] : hosts;
@@ -39,8 +43,7 @@ export const freePort = async (...hosts: readonly string[]): Promise<number> => 
     const port = randomInt(first, end);
     if (handedOut.has(port)) continue;
     handedOut.add(port);
-    const checks = addresses.flatMap((host) => [isFreeForTcp(host, port), isFreeForUdp(host, port)]);
-    if ((await Promise.all(checks)).every(Boolean)) return port;
+    if ((await Promise.all(addresses.map((host) => isFree(host, port)))).every(Boolean)) return port;
   }
   throw new Error(`no port between ${first} and ${end} is free on ${addresses.join(' and ')}`);
 };

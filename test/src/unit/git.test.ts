@@ -469,6 +469,27 @@ test('a local repository is made, written and read without git', async (t) => {
   await store.close();
 });
 
+test('the repositories that are made are for their owner only, and a folder that is there keeps its mode', async (t) => {
+  const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+  const made = join(root, 'private', 'bare.git');
+  must(await initBare(made));
+  const open = async (directory: string): Promise<void> => {
+    const remote = must(parseRemote(`git://127.0.0.1:${await freePort()}/zones.git`));
+    await must(await openStore(remote, { directory })).close();
+  };
+  const cache = join(root, 'data', 'git');
+  await open(cache);
+  for (const path of [made, join(made, '..'), cache, join(cache, '..')]) t.is(await modeOf(path), 0o700, path);
+  const theirs = join(root, 'theirs');
+  for (const path of [theirs, join(theirs, 'git')]) {
+    await mkdir(path);
+    await chmod(path, 0o755);
+  }
+  await open(join(theirs, 'git'));
+  t.is(await modeOf(theirs), 0o755);
+  t.is(await modeOf(join(theirs, 'git')), 0o755);
+});
+
 test('a local branch that another process has locked is not written', async (t) => {
   const path = join(root, 'locked.git');
   must(await initBare(path));

@@ -441,3 +441,37 @@ test('an edited file gets the serial that is served, also when its own lags behi
   t.false(editedFile(Buffer.from('@ 60 NS ns.other.\n'), zone, undefined).ok);
   t.false(editedFile(Buffer.from(`${fileText(3)}broken line here\n`), zone, undefined).ok);
 });
+
+test('a file that is larger than can be read is refused, and does not hold up the others', async (t) => {
+  const { store, primary, serial, has } = await start({
+    example: fileText(1),
+    'example._keys': KEYS,
+    'other.test': otherText(1),
+  });
+  store.pushElsewhere({
+    example: fileText(2, 'new A 192.0.2.9'),
+    'other.test': otherText(2),
+    'third.test': otherText(1),
+  });
+  for (const fileName of ['other.test', 'third.test']) store.oversized.add(store.remote!.files.get(fileName)!);
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 2);
+  t.true(has('new.example.'));
+  t.deepEqual(primary.refusedFiles, ['other.test']);
+  t.is(primary.zones.get(nameOf('other.test.'))?.serial, 1);
+  t.is(primary.zones.get(nameOf('third.test.')), undefined);
+});
+
+test('a key file has a say only in its own domain, and of two keys with one name neither is used', async (t) => {
+  const line = (name: string, secret: string): string =>
+    `${name} DNSKEY 0 3 163 ${Buffer.from(secret).toString('base64')}\n`;
+  const { primary, events } = await start({
+    example: fileText(1),
+    'example._keys': line('good._update.example.', 'one') + line('twice._update.example.', 'one'),
+    _keys: line('twice._update.example.', 'two') + line('same._update.example.', 'one'),
+    '_update.example._keys': line('evil._update.example.', 'three') + line('good._update.example.', 'three'),
+  });
+  const names = [...primary.authority.keys].map(({ name }) => name.toString()).sort();
+  t.deepEqual(names, ['good._update.example.', 'same._update.example.']);
+  t.is(events.filter((event) => event === 'key.rejected').length, 3);
+});

@@ -635,3 +635,53 @@ test('zones do not ask in step', (t) => {
   const wait = (random: number): number => step(newRefresh(0), { kind: 'failed' }, 0, random).askAt;
   t.deepEqual([wait(0), wait(1)], [1000, 900]);
 });
+
+const updateMessage = (zone: Name): Message => ({
+  ...emptyMessage(1, OPCODE.UPDATE),
+  questions: [{ name: zone, type: TYPE.SOA, class: CLASS.IN }],
+});
+
+test('an UPDATE of thousands of records for one name costs what it weighs, not its square', (t) => {
+  const zone = zoneOf('@ 60 NS ns.other.\n@ 60 A 192.0.2.1');
+  const table = new ZoneTable();
+  table.set(zone);
+  const costOf = (count: number): number => {
+    const lines = Array.from({ length: count }, (_, i) => `add many.example. 60 A 10.1.${i >> 8}.${i & 255}`);
+    const message = { ...updateMessage(origin), authorities: lines.map(recordFrom) };
+    const update = given(readUpdate(message, keyNamed('k._update.example'), table));
+    const begin = performance.now();
+    t.is(given(runUpdate(update, zone))?.zone.get(nameOf('many.example.'), TYPE.A)?.rdatas.length, count);
+    return performance.now() - begin;
+  };
+  costOf(500);
+  const [small, large] = [costOf(500), costOf(3900)];
+  t.true(large < Math.max(40 * small, 400), `${small} ms for 500, ${large} ms for 3900`);
+});
+
+test('an UPDATE that makes a set too large for a message is refused', (t) => {
+  const zone = zoneOf('@ 60 NS ns.other.');
+  const table = new ZoneTable();
+  table.set(zone);
+  const rcodeOf = (authorities: readonly ResourceRecord[]): string => {
+    const read = given(readUpdate({ ...updateMessage(origin), authorities }, keyNamed('k._update.example'), table));
+    const ran = runUpdate(read, zone);
+    return ran.ok ? 'NOERROR' : printRcode(ran.fault.rcode);
+  };
+  const many = Array.from({ length: 5000 }, (_, i) => recordFrom(`add many.example. 60 A 10.1.${i >> 8}.${i & 255}`));
+  t.is(rcodeOf(many), 'REFUSED');
+  const huge = { name: nameOf('huge.example.'), type: 65280, class: CLASS.IN, ttl: 60, rdata: new Uint8Array(65_000) };
+  t.is(rcodeOf([huge]), 'REFUSED');
+  t.is(rcodeOf([{ ...huge, rdata: new Uint8Array(60_000) }]), 'NOERROR');
+});
+
+test('an UPDATE for a zone without data is SERVFAIL, and never goes into the zone above it', (t) => {
+  const table = new ZoneTable();
+  table.set(zoneOf('@ 60 NS ns.other.'));
+  table.await(nameOf('sub.example.'));
+  const message = {
+    ...updateMessage(nameOf('sub.example.')),
+    authorities: [recordFrom('add www.sub.example. 60 A 192.0.2.1')],
+  };
+  const read = readUpdate(message, keyNamed('k._update.example'), table);
+  t.is(read.ok ? 'NOERROR' : printRcode(read.fault.rcode), 'SERVFAIL');
+});

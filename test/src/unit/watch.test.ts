@@ -3,6 +3,7 @@
  */
 import 'reflect-metadata';
 import type { KeyObject } from 'node:crypto';
+import { parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -10,11 +11,16 @@ import { parseRdata } from '@zonewright/common/rr/rdata';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
 import { SILENT_LOG } from '@zonewright/common/service/log';
+import { createMetrics } from '@zonewright/common/service/metrics';
 import { Zone } from '@zonewright/common/zone/zone';
 import type { AcmeClient } from '@zonewright/letsencrypt/acme';
+import { type OrderRecord, rationOf, recordOrder } from '@zonewright/letsencrypt/budget';
 import { type Certificate, parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { makeCsr } from '@zonewright/letsencrypt/csr';
+import { DnsClient } from '@zonewright/letsencrypt/dns';
+import { Issuer } from '@zonewright/letsencrypt/issuer';
 import { makeKey } from '@zonewright/letsencrypt/key';
+import { METRICS } from '@zonewright/letsencrypt/metrics';
 import { placeOf, serversOf } from '@zonewright/letsencrypt/place';
 import { type Found, findPostings } from '@zonewright/letsencrypt/posting';
 import { application, publication } from '@zonewright/letsencrypt/publish';
@@ -29,12 +35,14 @@ import {
   judge,
   type Memory,
   published,
+  type Rules,
   seen,
   superseded,
   type Verdict,
 } from '@zonewright/letsencrypt/watch';
 import { selfSigned } from '@zonewright/letsencrypt/x509';
 import test from 'ava';
+import { until } from '../support/until.ts';
 
 type Answered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: { what: string } };
 
@@ -62,7 +70,7 @@ const tlsa = (owner: string, rdata: Uint8Array): ResourceRecord => ({
 
 const APEX = 'example.test';
 const OWNER = '_letsencrypt._tcp.www.example.test';
-const rules = { zone: name(APEX), isAnyKey: false };
+const rules: Rules = { zone: name(APEX), names: 'zone', isAnyKey: false };
 const zoneWith = (...records: ResourceRecord[]): Zone => {
   const soa = record(APEX, 'SOA', `ns.${APEX}. root.${APEX}. 1 1 1 1 1`);
   return Zone.fromRecords(name(APEX), [soa, ...records])!;
@@ -131,6 +139,21 @@ test('several CSRs, a broken CSR, and names of others are said and left alone', 
   ] as const) {
     const verdict = judge(found, undefined, rules, NOW);
     t.is(verdict.kind === 'unclear' ? verdict.fault.kind : verdict.kind, kind);
+  }
+});
+
+test('with names of the host only, a request has no name outside of the host that it is posted for', async (t) => {
+  const strict: Rules = { ...rules, names: 'host' };
+  const judged = async (with_: Rules, ...hosts: string[]): Promise<Verdict> =>
+    judge(foundIn(csrRdata(await csrFor(key, ...hosts))), undefined, with_, NOW);
+  for (const hosts of [[HOST], [`*.${HOST}`], [HOST, `deep.below.${HOST}`, `*.below.${HOST}`]])
+    t.is(kindOf(await judged(strict, ...hosts)), 'order', hosts.join(' '));
+  for (const outside of [APEX, `*.${APEX}`, `mail.${APEX}`, `x${HOST}`]) {
+    const verdict = await judged(strict, HOST, outside);
+    if (verdict.kind !== 'unclear') throw new Error(verdict.kind);
+    t.is(verdict.fault.kind, 'host');
+    t.true(verdict.fault.what.includes(`${outside}, which is not at or below www.example.test.`), verdict.fault.what);
+    t.is(kindOf(await judged(rules, HOST, outside)), 'order', outside);
   }
 });
 
@@ -349,4 +372,81 @@ test('the servers of a zone are those whose addresses the zones hold', (t) => {
     { address: '192.0.2.1', port: 53 },
     { address: '2001:db8::1', port: 53 },
   ]);
+});
+
+test('a request that is swapped again and again gets five orders in ten minutes, and then waits for the oldest', async (t) => {
+  const requests = await Promise.all([0, 1].map(async () => foundIn(csrRdata(await csrFor(await newKey(), HOST)))));
+  let memory: Memory | undefined;
+  let orders: OrderRecord = [];
+  const begunAt: number[] = [];
+  // A swap each 300 ms for half an hour; every order fails at once, or is published at once.
+  for (let swap = 0; swap < 6000; swap++) {
+    const now = NOW + swap * 300;
+    const limited = { ...rules, ration: (owner: Name) => rationOf(orders, owner, now) };
+    const verdict = judge(requests[swap % 2]!, memory, limited, now);
+    if (verdict.kind === 'waiting' && verdict.limit !== undefined) t.is(againAt(verdict), begunAt.at(-5)! + 600_000);
+    if (verdict.kind !== 'order') continue;
+    begunAt.push(now);
+    orders = recordOrder(orders, verdict.posting.name, now);
+    const busy = begun(memory, verdict.posting);
+    memory = swap % 3 === 0 ? published(busy, now, true) : failed(busy, { what: 'no' }, now, noDice);
+  }
+  t.is(begunAt.length, 15);
+  t.deepEqual(
+    begunAt.slice(0, 6).map((at) => at - NOW),
+    [0, 300, 600, 900, 1200, 600_000],
+  );
+});
+
+test('the service begins fifty orders in an hour, whatever the names, and a clock that is set back does not stop it', (t) => {
+  let orders: OrderRecord = [];
+  const begunAt: number[] = [];
+  for (let now = NOW; now < NOW + 3 * 3_600_000; now += 10_000) {
+    const owner = name(`_letsencrypt._tcp.h${now}.example.test`);
+    if (rationOf(orders, owner, now) !== undefined) continue;
+    orders = recordOrder(orders, owner, now);
+    begunAt.push(now);
+    t.true(orders.length <= 50);
+  }
+  t.is(begunAt.length, 150);
+  for (const [index, at] of begunAt.slice(50).entries()) t.true(at - begunAt[index]! >= 3_600_000);
+  const last = begunAt.at(-1)!;
+  t.is(rationOf(orders, name('new.example.test'), last)?.until, begunAt.at(-50)! + 3_600_000);
+  t.is(rationOf(orders, name('new.example.test'), NOW - DAY), undefined);
+});
+
+test('the issuer asks the CA five times for a name whose request is swapped, and says why no more', async (t) => {
+  let asked = 0;
+  const account = (): Promise<unknown> => {
+    asked++;
+    return Promise.resolve({ ok: false, fault: { kind: 'rejected', what: 'no' } });
+  };
+  const scope = must(parseKey(`acme._update.${APEX}:SHA256:${Buffer.alloc(32).toString('base64')}`));
+  const zones = new ZoneTable();
+  const issuer = new Issuer({
+    acme: { account } as unknown as AcmeClient,
+    dns: new DnsClient({ server: { address: '127.0.0.1', port: 1 }, key: scope }),
+    zones,
+    key: scope,
+    port: 1,
+    isAnyKey: false,
+    names: 'zone',
+    log: SILENT_LOG,
+    metrics: createMetrics(METRICS),
+    onPublished: () => undefined,
+  });
+  t.teardown(() => issuer.stop());
+  const post = async (): Promise<void> => {
+    const zone = zoneWith(tlsa(OWNER, csrRdata(await csrFor(await newKey(), HOST))));
+    zones.set(zone);
+    issuer.changed(name(APEX), zone);
+  };
+  for (let order = 1; order <= 5; order++) {
+    await post();
+    await until(() => asked === order, { what: `order ${order}` });
+  }
+  await post();
+  await until(() => issuer.status()[0]?.limit, { what: 'the next request waits' });
+  t.is(asked, 5);
+  t.is(issuer.status()[0]!.state, 'waiting');
 });

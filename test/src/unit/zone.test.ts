@@ -406,3 +406,22 @@ test('a change is checked by its names, their cut, and the apex', (t) => {
     ['apex-ns'],
   );
 });
+
+test('a set of more records than a call may have arguments is compared, walked and checked', (t) => {
+  const name = nameOf('many.example.');
+  const many = Array.from({ length: 150_000 }, (_, i) => ({
+    name,
+    type: TYPE.A,
+    class: CLASS.IN,
+    ttl: 60,
+    rdata: Uint8Array.of(10, i >> 16, i >> 8, i),
+  }));
+  const small = zoneOf('@ 60 NS ns.other.');
+  const large = small.change({ removed: [], added: many })!;
+  t.is(diffZones(small, large).added.length, 150_001);
+  t.is([...large.records()].length, 150_001);
+  t.deepEqual(
+    checkZone(large).map(({ rule }) => rule),
+    ['set-size'],
+  );
+});

@@ -1,0 +1,68 @@
+/** The name server on its sockets: what the core does not see - transfers that nobody reads, and those that wait for them. */
+import { connect } from 'node:net';
+import { KeyTable } from '@zonewright/common/authority/key';
+import type { Authority } from '@zonewright/common/authority/receive';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import { openStream } from '@zonewright/common/net/stream';
+import { CLASS } from '@zonewright/common/rr/class';
+import { TYPE } from '@zonewright/common/rr/type';
+import { SILENT_LOG } from '@zonewright/common/service/log';
+import { startNameServer } from '@zonewright/common/service/name-server';
+import { OPCODE, RCODE } from '@zonewright/common/wire/code';
+import { emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
+import test from 'ava';
+import { freePort } from '../support/ports.ts';
+import { given, nameOf, zoneOf } from '../support/records.ts';
+
+const origin = nameOf('example.');
+const axfr = { ...emptyMessage(7, OPCODE.QUERY), questions: [{ name: origin, type: TYPE.AXFR, class: CLASS.IN }] };
+
+/** A zone of some megabytes. */
+const large = zoneOf(
+  ['@ 60 NS ns.other.', ...Array.from({ length: 20_000 }, (_, i) => `n${i} 60 TXT "${'x'.repeat(200)}"`)].join('\n'),
+);
+
+test('transfers that a client asks for and does not read cost it its own connection, and nobody else anything', async (t) => {
+  const zones = new ZoneTable();
+  zones.set(large);
+  let begun = 0;
+  const authority: Authority = {
+    zones,
+    keys: new KeyTable(),
+    identity: { version: 'test', id: 'test' },
+    isTransferOpen: true,
+    isPrimary: true,
+    historyOf: () => undefined,
+  };
+  const records = large.records.bind(large);
+  Object.defineProperty(large, 'records', {
+    value: () => {
+      begun++;
+      return records();
+    },
+  });
+  const port = await freePort('127.0.0.1');
+  const hooks = {
+    update: () => Promise.resolve({ rcode: RCODE.REFUSED }),
+    notify: () => Promise.resolve({ rcode: RCODE.REFUSED }),
+  };
+  const server = given(await startNameServer({ addresses: ['127.0.0.1'], port, authority, hooks, log: SILENT_LOG }));
+  t.teardown(() => server.close());
+
+  const lazy = connect(port, '127.0.0.1');
+  t.teardown(() => lazy.destroy());
+  lazy.pause();
+  const request = encodeMessage(axfr);
+  for (let i = 0; i < 50; i++)
+    lazy.write(Buffer.concat([Buffer.of(request.length >> 8, request.length & 255), request]));
+
+  const stream = given(await openStream({ server: { address: '127.0.0.1', port } }));
+  t.teardown(() => stream.close());
+  let soas = 0;
+  for await (const message of stream.conversation(axfr)) {
+    soas += given(message).answers.filter(({ type }) => type === TYPE.SOA).length;
+    if (soas === 2) break;
+  }
+  t.is(soas, 2);
+  t.is(begun, 2, 'of the fifty transfers of the client that does not read one has begun');
+});
