@@ -354,6 +354,18 @@ real.serial('certify says what it lacks: a key, a right, a server', async (t) =>
   t.false(mistaken.stderr.includes(w.client.split(':')[2]!));
 });
 
+real.serial('with --names host a request for another host of the zone is said, and nothing is ordered', async (t) => {
+  const w = await world(t);
+  const service = await w.serve('--names', 'host');
+  const host = `www.${ORIGIN}`;
+  const args = ['--dns-key', w.client, '--wait', '0', '--additional', `*.${ORIGIN}`, w.named.address, host];
+  const posted = await w.certify(...args);
+  t.is(posted.code, 3, posted.stderr);
+  const said = await service.waitForEvent('certificate.unclear', { fault: 'host', host: `${host}.` });
+  t.regex(String(said.hint), /--names host/);
+  t.is(countOf(service, 'certificate.requested'), 0);
+});
+
 real.serial('two CSRs at one name are said once, and nothing is ordered', async (t) => {
   const w = await world(t);
   const host = `www.${ORIGIN}`;
