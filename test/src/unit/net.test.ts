@@ -785,7 +785,6 @@ test('what cannot be reached at all is a fault over both transports', async (t) 
       { server: peerOf('127.0.0.1', 0) },
       { server: peerOf('127.0.0.1', 65_536) },
       { server: peerOf('255.255.255.255', 53) },
-      { server: peerOf('fe80::1', 53) },
     ]) {
       const fault = faultOf(await exchange({ message: query(), transport, timeout: 5_000, ...impossible }));
       t.is(fault.kind, 'unreachable', `${transport} ${JSON.stringify(impossible)}`);
