@@ -224,6 +224,8 @@ class Start {
   ): Promise<Result<void, Fault>> {
     const log = join(this.#options.directory, 'log', name);
     const file = createWriteStream(log, { flags: 'a' });
+    // A log that cannot be written ends nothing.
+    file.on('error', () => undefined);
     const environment = Object.fromEntries(
       Object.entries(process.env).filter(([variable]) => !variable.startsWith('ZONEWRIGHT_')),
     );
@@ -237,7 +239,7 @@ class Start {
     this.#closing.push(async () => {
       child.kill('SIGTERM');
       await exited;
-      file.end();
+      await new Promise<void>((done) => file.end(done));
     });
     return this.#untilReady(name, child, (line) => file.write(`${line}\n`));
   }
