@@ -6,15 +6,17 @@
  * Always holds: NOERROR to an UPDATE means that its commit is in the remote; a commit with a broken zone leaves the last good
  * version served; a branch is never forced: when the remote has moved, the update runs again on the new head.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { KeyTable } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { runUpdate, type Update, withRaisedSerial } from '@zonewright/common/authority/update';
 import type { FileFinding } from '@zonewright/common/authority/zone-file';
 import { ZoneTable } from '@zonewright/common/authority/zones';
-import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
+import type { GitFault, GitStore } from '@zonewright/common/git/store';
 import { Name } from '@zonewright/common/name';
 import { type Peer, printPeer } from '@zonewright/common/net/address';
-import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { ok, type Result } from '@zonewright/common/result';
+import { nextDelay } from '@zonewright/common/service/backoff';
 import type { Log } from '@zonewright/common/service/log';
 import type { Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
@@ -23,8 +25,9 @@ import { type Delta, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/co
 import { History } from '@zonewright/common/zone/history';
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
-import { authorOf, editedFile, SERVER, serialMessage, updateMessage } from './commit.ts';
-import { type LoadedFile, Loader, type LoadReport } from './loader.ts';
+import { authorOf, SERVER, serialMessage, updateMessage } from './commit.ts';
+import type { LoadedFile, LoadReport } from './loader.ts';
+import { type FileEdit, Repository, type WriteFault } from './repository.ts';
 
 export interface PrimaryOptions {
   readonly store: GitStore;
@@ -41,6 +44,8 @@ export interface PrimaryOptions {
 /** How often an update is run again because somebody else pushed first, and for how long, milliseconds. */
 const MAX_TRIES = 50;
 const MAX_UPDATE_TIME = 20_000;
+/** Pauses between those runs, milliseconds: writers that met come apart. */
+const CONTENTION = { base: 2, max: 50 } as const;
 
 interface RaisedSerial {
   readonly file: LoadedFile;
@@ -49,16 +54,12 @@ interface RaisedSerial {
   readonly to: number;
 }
 
-/** Why a change is not written. `oid`: the file that was pushed, whose way may have ended anywhere. */
-type WriteFault = Fault & { readonly oid?: string };
-
 export class Primary {
   readonly zones = new ZoneTable();
   readonly authority: Authority;
   readonly #options: PrimaryOptions;
-  readonly #loader: Loader;
+  readonly #repository: Repository;
   readonly #histories = new Map<string, History>();
-  #tree: Tree | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #nextPull: Promise<Result<void, GitFault>> | undefined;
   #fault: GitFault | undefined;
@@ -66,19 +67,18 @@ export class Primary {
 
   constructor(options: PrimaryOptions) {
     this.#options = options;
-    this.#loader = new Loader(options.store);
-    const loader = this.#loader;
-    const commit = (): string => this.#tree?.commit ?? 'none';
+    this.#repository = new Repository(options.store);
+    const repository = this.#repository;
     const { zones } = this;
     // Until the first commit is there, nobody knows what is served here: SERVFAIL, not REFUSED.
     zones.await(Name.root);
     this.authority = {
       zones,
       get keys(): KeyTable {
-        return loader.keys;
+        return repository.keys;
       },
       get identity() {
-        return { version: options.version, id: options.id, commit: commit() };
+        return { version: options.version, id: options.id, commit: repository.tree?.commit ?? 'none' };
       },
       isTransferOpen: options.isTransferOpen,
       isPrimary: true,
@@ -88,10 +88,7 @@ export class Primary {
 
   /** Loads what is known without the remote, so that it can be served while the remote cannot be reached. */
   loadKnown(): Promise<Result<void, GitFault>> {
-    return this.#inTurn(async () => {
-      const head = await this.#options.store.head();
-      return head.ok ? this.#take(head.value) : head;
-    });
+    return this.#inTurn(() => this.#take('known'));
   }
 
   /** Fetches and publishes what changed. Calls that come while one is waiting share it. */
@@ -121,16 +118,16 @@ export class Primary {
 
   /** Is there nothing to serve, and no key by which anybody could tell us to pull? */
   get isEmpty(): boolean {
-    return this.zones.size === 0 && this.#loader.keys.size === 0;
+    return this.zones.size === 0 && this.#repository.keys.size === 0;
   }
 
   status(): Readonly<Record<string, unknown>> {
     return {
-      commit: this.#tree?.commit,
+      commit: this.#repository.tree?.commit,
       ...(this.#fault === undefined ? {} : { remote: this.#fault }),
       updatesWaiting: this.#waiting,
       zones: [...this.zones].map((zone) => ({ zone: zone.origin.toString(), serial: zone.serial })),
-      refused: [...this.#loader.files]
+      refused: [...this.#repository.files]
         .filter(({ errors }) => errors.length > 0)
         .map(({ fileName, errors }) => ({ file: fileName, errors: errors.map(describe) })),
     };
@@ -138,7 +135,7 @@ export class Primary {
 
   /** Zone files that are not served as they stand at the head. */
   get refusedFiles(): readonly string[] {
-    return [...this.#loader.files].filter(({ errors }) => errors.length > 0).map(({ fileName }) => fileName);
+    return [...this.#repository.files].filter(({ errors }) => errors.length > 0).map(({ fileName }) => fileName);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -148,28 +145,22 @@ export class Primary {
   }
 
   async #pullNow(): Promise<Result<void, GitFault>> {
-    const fetched = await this.#options.store.fetch();
-    if (!fetched.ok) {
-      this.#fault = fetched.fault;
-      return fetched;
-    }
-    const taken = await this.#take(fetched.value);
+    const taken = await this.#take('remote');
     this.#fault = taken.ok ? undefined : taken.fault;
     return taken;
   }
 
-  async #take(tree: Tree | undefined): Promise<Result<void, GitFault>> {
-    if (tree === undefined) return ok(undefined);
-    if (tree.commit !== this.#tree?.commit) {
-      const loaded = await this.#loader.load(tree);
-      if (!loaded.ok) return loaded;
-      if (this.#tree === undefined) this.zones.delete(Name.root);
-      this.#tree = tree;
-      this.#publishLoaded(loaded.value);
-      this.#report(tree, loaded.value);
+  async #take(from: 'known' | 'remote'): Promise<Result<void, GitFault>> {
+    const isFirst = this.#repository.tree === undefined;
+    const taken = await this.#repository.take(from);
+    if (!taken.ok) return taken;
+    if (taken.value !== undefined) {
+      if (isFirst) this.zones.delete(Name.root);
+      this.#publishLoaded(taken.value);
+      this.#report(taken.value);
     }
     const raised = this.#raisedSerials();
-    if (raised.length > 0) await this.#commitSerials(raised);
+    if (raised.length > 0) await this.#writeSerials(raised);
     return ok(undefined);
   }
 
@@ -188,7 +179,7 @@ export class Primary {
   /** Zones served with a newer serial than their file has, also those whose writing back has failed before. */
   #raisedSerials(): readonly RaisedSerial[] {
     const raised: RaisedSerial[] = [];
-    for (const file of this.#loader.files) {
+    for (const file of this.#repository.files) {
       const zone = this.zones.get(file.origin);
       if (zone === undefined || file.zone === undefined || file.errors.length > 0) continue;
       if (isNewer(zone.serial, file.zone.serial)) raised.push({ file, zone, from: file.zone.serial, to: zone.serial });
@@ -213,7 +204,7 @@ export class Primary {
     }
     if (this.#options.serialPolicy === 'strict') {
       const what = `SOA must increase (served: ${served.serial} file: ${next.serial})`;
-      this.#loader.wrote({
+      this.#repository.note({
         ...file,
         zone: served,
         errors: [
@@ -237,8 +228,9 @@ export class Primary {
     this.#options.onChange(zone);
   }
 
-  #report(tree: Tree, report: LoadReport): void {
+  #report(report: LoadReport): void {
     const { log } = this.#options;
+    const commit = this.#repository.tree?.commit;
     for (const { fileName, origin, zone, errors } of report.rejected) {
       const served = zone === undefined ? 'no version of it is served' : `serial ${zone.serial} stays served`;
       log.error(
@@ -246,7 +238,7 @@ export class Primary {
         {
           zone: origin.toString(),
           file: fileName,
-          commit: tree.commit,
+          commit,
           errors: errors.slice(0, 20).map((error) => `${fileName}:${describe(error)}`),
         },
         `${errors.length} error(s) in ${fileName}, ${served}`,
@@ -256,36 +248,31 @@ export class Primary {
       log.warn('key.rejected', { file: fileName }, `${fileName}:${describe(finding)}`);
     for (const { fileName, reason } of report.ignored) log.debug('file.ignored', { file: fileName, reason });
     log.info('commit.loaded', {
-      commit: tree.commit,
+      commit,
       zones: this.zones.size,
-      keys: this.#loader.keys.size,
+      keys: this.#repository.keys.size,
       changed: report.changed.length,
     });
   }
 
   /** Writes raised serials back. A failure costs nothing but a line in the log: they are served, and tried again with the next pull. */
-  async #commitSerials(raised: readonly RaisedSerial[]): Promise<void> {
-    const { log, store } = this.#options;
-    const tree = this.#tree!;
-    const files = new Map<string, Uint8Array>();
+  async #writeSerials(raised: readonly RaisedSerial[]): Promise<void> {
+    const { log } = this.#options;
+    const edits: FileEdit[] = [];
     for (const { file, zone } of raised) {
-      const octets = await store.read(file.oid);
-      const edited = octets.ok ? editedFile(octets.value, zone, undefined) : octets;
-      if (edited.ok) files.set(file.fileName, edited.value);
+      const edited = await this.#repository.edit(file, zone);
+      if (edited.ok) edits.push(edited.value);
       else log.warn('serial.not-written', { zone: zone.origin.toString() }, edited.fault.what);
     }
-    if (files.size === 0) return;
-    const request = { files, author: SERVER, time: Math.floor(Date.now() / 1000), message: serialMessage(raised) };
-    const next = await store.commit(tree, request);
-    const pushed = next.ok ? await store.push(tree, next.value) : next;
-    if (!next.ok || !pushed.ok) {
-      log.warn('serial.not-written', { commit: tree.commit }, pushed.ok ? '' : pushed.fault.what);
+    if (edits.length === 0) return;
+    const written = await this.#repository.write(edits, SERVER, serialMessage(raised));
+    if (!written.ok) {
+      log.warn('serial.not-written', { commit: this.#repository.tree?.commit }, written.fault.what);
       return;
     }
-    this.#tree = next.value;
-    for (const { file, zone, from, to } of raised) {
-      this.#loader.wrote({ ...file, oid: next.value.files.get(file.fileName)!, zone });
-      log.info('serial.raised', { zone: zone.origin.toString(), from, serial: to, commit: next.value.commit });
+    const commit = this.#repository.tree?.commit;
+    for (const { zone, from, to } of raised) {
+      log.info('serial.raised', { zone: zone.origin.toString(), from, serial: to, commit });
     }
   }
 
@@ -295,7 +282,7 @@ export class Primary {
     const until = performance.now() + MAX_UPDATE_TIME;
     for (let tries = 0; tries < MAX_TRIES && performance.now() < until; tries++) {
       const served = this.zones.get(update.origin);
-      const file = this.#loader.fileOf(update.origin);
+      const file = this.#repository.fileOf(update.origin);
       if (served === undefined || file === undefined)
         return {
           rcode: RCODE.NOTAUTH,
@@ -312,10 +299,14 @@ export class Primary {
         return failed(EDE.INVALID_DATA, `the file ${file.fileName} in git has errors; repair it first`);
       }
       const { zone, delta } = outcome.value;
-      const written = await this.#write(file, zone, delta, update, from);
+      const edited = await this.#repository.edit(file, zone, delta);
+      const message = updateMessage(file.fileName, delta, update.key, from);
+      const written: Result<void, WriteFault> = edited.ok
+        ? await this.#repository.write([edited.value], authorOf(update.key), message)
+        : edited;
       if (written.ok) {
         this.#publish(zone, delta);
-        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#tree?.commit });
+        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#repository.tree?.commit });
         return { rcode: RCODE.NOERROR };
       }
       const { fault } = written;
@@ -324,51 +315,19 @@ export class Primary {
         return failed(EDE.NETWORK_ERROR, `the change could not be written to git: ${fault.what}`);
       }
       log.debug('update.again', fields, fault.what);
+      await pause(nextDelay(tries, CONTENTION, Math.random));
       const pulled = await this.#pullNow();
       if (!pulled.ok) {
         log.error('update.failed', fields, pulled.fault.what);
         return failed(EDE.NETWORK_ERROR, `the change could not be written to git: ${pulled.fault.what}`);
       }
-      if (this.#hasArrived(fault, file.fileName)) {
-        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#tree?.commit });
+      if (this.#repository.hasArrived(fault, file.fileName)) {
+        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#repository.tree?.commit });
         return { rcode: RCODE.NOERROR };
       }
     }
     log.error('update.failed', fields, 'the remote kept moving');
     return failed(EDE.NETWORK_ERROR, 'the change could not be written to git: others kept pushing');
-  }
-
-  /** After a push with unknown outcome: is the file at the head the one that was pushed? Others may have pushed on top of it. */
-  #hasArrived(fault: WriteFault, fileName: string): boolean {
-    return fault.kind === 'unknown' && fault.oid !== undefined && this.#tree?.files.get(fileName) === fault.oid;
-  }
-
-  /** Commits a change of one zone and pushes it. */
-  async #write(
-    file: LoadedFile,
-    zone: Zone,
-    delta: Delta,
-    update: Update,
-    from: Peer,
-  ): Promise<Result<void, WriteFault>> {
-    const { store } = this.#options;
-    const tree = this.#tree!;
-    const octets = await store.read(file.oid);
-    if (!octets.ok) return octets;
-    const edited = editedFile(octets.value, zone, delta);
-    if (!edited.ok) return edited;
-    const next = await store.commit(tree, {
-      files: new Map([[file.fileName, edited.value]]),
-      author: authorOf(update.key),
-      time: Math.floor(Date.now() / 1000),
-      message: updateMessage(file.fileName, delta, update.key, from),
-    });
-    if (!next.ok) return next;
-    const pushed = await store.push(tree, next.value);
-    if (!pushed.ok) return fail({ ...pushed.fault, oid: next.value.files.get(file.fileName)! });
-    this.#tree = next.value;
-    this.#loader.wrote({ ...file, oid: next.value.files.get(file.fileName)!, zone });
-    return ok(undefined);
   }
 }
 
