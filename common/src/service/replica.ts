@@ -1,33 +1,28 @@
 /**
  * Copies of zones kept current from a primary: what the secondary and the ACME secondary share. For each zone it asks for the SOA
- * when `authority/refresh.ts` says so or a NOTIFY came, transfers by IXFR or AXFR (`authority/inbound.ts`), and publishes the
- * result as one step. Zones below a key's zone are taken up when a signed NOTIFY names them, and dropped when the primary no
+ * when `authority/refresh.ts` says so or a NOTIFY came, has `upstream.ts` transfer what is newer, and publishes the result as one
+ * step. Zones below a key's zone are taken up when a signed NOTIFY names them, and dropped when the primary no
  * longer has them.
  *
  * Left out: copies on disk, several primaries for a zone.
  */
-import { applyInbound, type Inbound, type InboundFault, InboundTransfer } from '../authority/inbound.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Key, mayPerform } from '../authority/key.ts';
 import { type Authority, receive, replyWith } from '../authority/receive.ts';
 import { dueNow, newRefresh, nextDue, type Refresh, type RefreshEvent, step } from '../authority/refresh.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
-import { exchange } from '../net/exchange.ts';
 import { openStream, type Stream } from '../net/stream.ts';
-import { type Fault, fail, ok, type Result } from '../result.ts';
-import { CLASS } from '../rr/class.ts';
-import { recordsOf } from '../rr/record.ts';
-import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
-import { OPCODE, printRcode, RCODE } from '../wire/code.ts';
-import { EDE, extendedErrorText } from '../wire/edns.ts';
-import { emptyMessage, type Message } from '../wire/message.ts';
+import { RCODE } from '../wire/code.ts';
+import { EDE } from '../wire/edns.ts';
 import { History } from '../zone/history.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
 import { nextDelay } from './backoff.ts';
 import type { Log } from './log.ts';
 import type { Verdict } from './name-server.ts';
+import { askForNewer, type NewVersion, question, type Route, SOA_TIMEOUT } from './upstream.ts';
 
 /** Where zones at and below `key.zone` come from. */
 export interface ReplicaSource {
@@ -59,9 +54,6 @@ interface Entry {
   failure?: string;
 }
 
-const TIMEOUT = 5000;
-/** Milliseconds a transfer may pause between two messages. */
-const TRANSFER_TIMEOUT = 30_000;
 /** Transfers and SOA queries under way at once. */
 const MAX_BUSY = 20;
 const RECONNECT = { base: 1000, max: 60_000 } as const;
@@ -72,7 +64,6 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #abort = new AbortController();
-  readonly #streams = new Set<Stream>();
   #busy = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -92,7 +83,6 @@ export class Replica {
   async stop(): Promise<void> {
     this.#abort.abort();
     clearTimeout(this.#timer);
-    for (const stream of this.#streams) stream.close();
   }
 
   historyOf(origin: Name): History | undefined {
@@ -205,8 +195,9 @@ export class Replica {
     entry.refresh = step(entry.refresh, { kind: 'started' }, performance.now(), 0);
     const fields = { zone: entry.origin.toString(), primary: printPeer(entry.source.primary) };
     try {
-      const outcome = await this.#update(entry);
+      const outcome = await askForNewer(this.#route(entry.source), entry.origin, authority.zones.get(entry.origin));
       if (this.#abort.signal.aborted) return;
+      if (outcome.ok && outcome.value !== undefined) this.#publish(entry, outcome.value);
       const zone = authority.zones.get(entry.origin);
       if (outcome.ok && zone !== undefined) {
         delete entry.failure;
@@ -238,92 +229,22 @@ export class Replica {
     onChange?.(entry.origin, undefined);
   }
 
-  /** Makes the zone current. The fault `gone`: the primary says that it does not serve the zone. */
-  async #update(entry: Entry): Promise<Result<void, Fault>> {
-    const { origin, source } = entry;
-    const { zones } = this.#options.authority;
-    const reply = await exchange({ ...this.#route(source), message: question(origin, TYPE.SOA), transport: 'auto' });
-    if (!reply.ok) return reply;
-    const soa = reply.value.answers.find((record) => record.type === TYPE.SOA && record.name.equals(origin));
-    if (soa === undefined) return fail(refusal(reply.value));
-    const current = zones.get(origin);
-    if (current !== undefined && !isNewer(readSoa(soa.rdata).serial, current.serial)) return ok(undefined);
-    if (current !== undefined) {
-      const incremental = await this.#transfer(entry, current);
-      if (incremental.ok) return incremental;
-      this.#options.log.debug('transfer.ixfr-failed', { zone: origin.toString(), what: incremental.fault.what });
-    }
-    return this.#transfer(entry, undefined);
-  }
-
-  #route({ primary, key }: ReplicaSource): {
-    server: Peer;
-    key: Key;
-    timeout: number;
-    signal: AbortSignal;
-    source?: string;
-  } {
+  #route({ primary, key }: ReplicaSource): Route {
     const { source } = this.#options;
-    const route = { server: primary, key, timeout: TIMEOUT, signal: this.#abort.signal };
+    const route = { server: primary, key, signal: this.#abort.signal };
     return source === undefined ? route : { ...route, source };
   }
 
-  /** IXFR from `current`, AXFR without. */
-  async #transfer(entry: Entry, current: Zone | undefined): Promise<Result<void, Fault>> {
-    const { origin, source } = entry;
-    const opened = await openStream({ ...this.#route(source), timeout: TRANSFER_TIMEOUT });
-    if (!opened.ok) return opened;
-    const stream = opened.value;
-    this.#streams.add(stream);
-    try {
-      const request =
-        current === undefined
-          ? question(origin, TYPE.AXFR)
-          : { ...question(origin, TYPE.IXFR), authorities: recordsOf(current.soaSet) };
-      const inbound = await receiveAll(
-        stream.conversation(request, source.key),
-        new InboundTransfer(origin, current?.serial),
-      );
-      if (!inbound.ok) return inbound;
-      if (inbound.value.kind === 'current')
-        return current === undefined ? fail({ kind: 'inbound', what: 'a transfer of one SOA' }) : ok(undefined);
-      const zone = applyInbound(origin, current, inbound.value);
-      if ('kind' in zone) return fail(zone);
-      const held = this.#options.authority.zones.get(origin);
-      if (held !== undefined && !isNewer(zone.serial, held.serial)) {
-        return fail({
-          kind: 'inbound',
-          what: `serial ${zone.serial} was transferred, which is not newer than ${held.serial}`,
-        });
-      }
-      this.#publish(entry, zone, inbound.value);
-      return ok(undefined);
-    } finally {
-      this.#streams.delete(stream);
-      stream.close();
-    }
-  }
-
-  #publish(entry: Entry, zone: Zone, inbound: Inbound): void {
+  #publish(entry: Entry, { zone, deltas }: NewVersion): void {
     const { authority, log, onChange } = this.#options;
-    if (inbound.kind === 'differences') {
-      for (const { removed, added } of inbound.changes) {
-        entry.history.add({
-          origin: zone.origin,
-          from: readSoa(removed[0]!.rdata).serial,
-          to: readSoa(added[0]!.rdata).serial,
-          removed,
-          added,
-        });
-      }
-    } else entry.history.clear();
+    if (deltas === undefined) entry.history.clear();
+    else for (const delta of deltas) entry.history.add(delta);
     authority.zones.set(zone);
-    const form = inbound.kind === 'differences' ? 'IXFR' : 'AXFR';
     log.info('transfer.in', {
       zone: zone.origin.toString(),
       serial: zone.serial,
       primary: printPeer(entry.source.primary),
-      form,
+      form: deltas === undefined ? 'AXFR' : 'IXFR',
     });
     onChange?.(zone.origin, zone);
   }
@@ -338,11 +259,11 @@ export class Replica {
     for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
       const opened = await openStream({
         ...this.#route(source),
+        timeout: SOA_TIMEOUT,
         receive: (octets, stream) => void this.#onPush(octets, stream, source),
       });
       if (opened.ok) {
         const stream = opened.value;
-        this.#streams.add(stream);
         stream.keep();
         const reply = await stream.request(question(source.key.zone, TYPE.SOA), source.key);
         if (reply.ok) {
@@ -351,11 +272,12 @@ export class Replica {
           attempt = 0;
           await stream.closed;
         }
-        this.#streams.delete(stream);
         stream.close();
         if (reply.ok && !source.isHidden) return;
       }
-      await pause(nextDelay(attempt, RECONNECT, Math.random), this.#abort.signal);
+      await pause(nextDelay(attempt, RECONNECT, Math.random), undefined, { signal: this.#abort.signal }).catch(
+        () => undefined,
+      );
     }
   }
 
@@ -374,40 +296,4 @@ export class Replica {
     const base = { now: seconds(), identity: authority.identity };
     await stream.send(replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede }));
   }
-}
-
-function question(name: Name, type: number): Message {
-  return { ...emptyMessage(0, OPCODE.QUERY), questions: [{ name, type, class: CLASS.IN }] };
-}
-
-/** Why there is no SOA in a reply. */
-function refusal(reply: Message): Fault {
-  const text = extendedErrorText(reply.edns);
-  const what = `the primary answers ${printRcode(reply.rcode)} without an SOA${text === undefined ? '' : `: ${text}`}`;
-  const isGone = [RCODE.REFUSED, RCODE.NOTAUTH, RCODE.NXDOMAIN, RCODE.NOERROR].some((rcode) => rcode === reply.rcode);
-  return { kind: isGone ? 'gone' : 'refused', what };
-}
-
-async function receiveAll(
-  messages: AsyncIterable<Result<Message, Fault>>,
-  transfer: InboundTransfer,
-): Promise<Result<Inbound, Fault>> {
-  for await (const message of messages) {
-    if (!message.ok) return message;
-    if (message.value.rcode !== RCODE.NOERROR) return fail(refusal(message.value));
-    const progress: Inbound | InboundFault | undefined = transfer.take(message.value.answers);
-    if (progress === undefined) continue;
-    return progress.kind === 'inbound' ? fail(progress) : ok(progress);
-  }
-  return fail({ kind: 'closed', what: 'the transfer ended before its final SOA' });
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      done();
-    });
-  });
 }
