@@ -51,6 +51,8 @@ export interface Pebble {
   root(): Promise<Result<string, PebbleFault>>;
   /** What it wrote so far; the last 64 KiB. */
   output(): string;
+  /** Resolves when it has ended, with what happened. */
+  readonly ended: Promise<PebbleFault>;
   /** Ends it, and resolves when it has ended. */
   stop(): Promise<void>;
 }
@@ -103,6 +105,7 @@ export async function startPebble(options: PebbleOptions): Promise<Result<Pebble
       return fail({ kind: 'management', what: `pebble does not tell its root on port ${options.managementPort}` });
     },
     output: run.output,
+    ended: run.ended,
     stop: run.stop,
   });
 }
@@ -163,6 +166,7 @@ interface Run {
   /** Why it does not run any more. */
   fault(): PebbleFault | undefined;
   output(): string;
+  readonly ended: Promise<PebbleFault>;
   stop(): Promise<void>;
 }
 
@@ -176,23 +180,25 @@ function watch(child: ChildProcess, program: string): Run {
   };
   child.stdout?.on('data', collect);
   child.stderr?.on('data', collect);
-  const ended = new Promise<void>((resolve) => {
+  const ended = new Promise<PebbleFault>((resolve) => {
     child.once('error', (error) => {
       fault ??=
         codeOf(error) === 'ENOENT'
           ? { kind: 'missing', what: `there is no program ${program}`, hint: 'apt install pebble' }
           : { kind: 'exited', what: `cannot start ${program}: ${codeOf(error)}` };
-      resolve();
+      resolve(fault);
     });
     child.once('close', (code, signal) => {
       const last = output.trimEnd().split('\n').at(-1) ?? '';
       fault ??= { kind: 'exited', what: `pebble ended (${code ?? signal}): ${last}` };
-      resolve();
+      resolve(fault);
     });
-  }).then(() => void process.removeListener('exit', kill));
+  });
+  void ended.then(() => process.removeListener('exit', kill));
   return {
     fault: () => fault,
     output: () => output,
+    ended,
     async stop() {
       // pebble has no state to save, and TERM is KILL to it.
       child.kill('SIGTERM');

@@ -263,9 +263,11 @@ class Start {
         write(line);
         complaint = line;
       });
-      child.once('close', (code) => {
+      child.once('close', (code, signal) => {
         clearTimeout(timer);
-        const what = complaint.replace(/^zonewright [\w-]+: /, '') || `${name} ended with exit code ${code}`;
+        const what =
+          complaint.replace(/^zonewright [\w-]+: /, '') ||
+          `${name} ended with ${code === null ? `signal ${signal}` : `exit code ${code}`}`;
         done(
           fail({ kind: code === EXIT.usage ? 'usage' : code === EXIT.unreachable ? 'unreachable' : 'service', what }),
         );

@@ -79,8 +79,8 @@ Its root is made anew at each start; nobody trusts what it issues. Install it wi
     context.out(`directory: ${pebble.directory}`);
     context.out(`ca file: ${pebble.caFile}`);
     context.out(`root: https://${listen}:${managementPort}/roots/0`);
-    await ended;
+    const fault = await Promise.race([ended, pebble.ended]);
     await pebble.stop();
-    return EXIT.done;
+    return fault === undefined ? EXIT.done : context.fail(fault);
   },
 });

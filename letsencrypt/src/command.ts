@@ -9,7 +9,17 @@ import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { parseAddress } from '@zonewright/common/service/endpoint';
 import { createLog } from '@zonewright/common/service/log';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
-import { oneOf, SERVICE_OPTIONS, wholeNumber } from '@zonewright/common/service/service-options';
+import {
+  DATA,
+  HTTP,
+  LISTEN,
+  LOG_LEVEL,
+  MONITOR,
+  oneOf,
+  PORT,
+  SYSLOG,
+  wholeNumber,
+} from '@zonewright/common/service/service-options';
 import { type AccountKeySource, accountKey } from './account.ts';
 import { type AcmeClient, createAcmeClient, LETS_ENCRYPT } from './acme.ts';
 import { RSA_BITS } from './key.ts';
@@ -79,7 +89,13 @@ const options = [
   { flag: '--email <ADDRESS>', description: 'where the CA may write to' },
   { flag: '--eab-kid <ID>', description: 'external account binding: identifier of the key that the CA gave' },
   { flag: '--eab-hmac-key <KEY>', description: 'external account binding: the key, base64url', secret: true },
-  ...SERVICE_OPTIONS,
+  { ...PORT, description: 'port of the DNS server' },
+  { ...LISTEN, description: 'the local address to ask from; nothing is listened on' },
+  DATA,
+  LOG_LEVEL,
+  SYSLOG,
+  MONITOR,
+  HTTP,
 ] as const;
 
 type LetsencryptValues = Values<readonly [], typeof options>;

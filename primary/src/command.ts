@@ -12,7 +12,7 @@ import { nextDelay } from '@zonewright/common/service/backoff';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { type NameServer, startNameServer } from '@zonewright/common/service/name-server';
+import { type NameServer, startNameServer, type Verdict } from '@zonewright/common/service/name-server';
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
@@ -83,7 +83,9 @@ export const command = defineCommand({
       log,
       start: (running) => service.start(running),
       stop: () => service.stop(),
-      hup: () => service.pull(),
+      hup: async () => {
+        await service.pull();
+      },
       report: (fault) => void context.fail(fault),
     });
   },
@@ -191,10 +193,12 @@ class PrimaryService {
   }
 
   /** Pulls, and goes on trying while that cannot work. */
-  async pull(): Promise<void> {
-    if (this.#primary === undefined || this.#isStopping) return;
+  async pull(): Promise<Result<void, GitFault>> {
+    if (this.#primary === undefined || this.#isStopping) return ok(undefined);
     clearTimeout(this.#retry);
-    this.#afterPull(await this.#primary.pull());
+    const pulled = await this.#primary.pull();
+    this.#afterPull(pulled);
+    return pulled;
   }
 
   #afterPull(result: Result<void, GitFault>): void {
@@ -209,8 +213,9 @@ class PrimaryService {
         text,
       );
     } else if (primary.isEmpty) {
-      const text =
-        'the repository holds no zones and no keys yet (push a zone file named like its zone, and a key file `_keys`)';
+      const text = primary.hasHead
+        ? 'the repository holds no zones and no keys yet (push a zone file named like its zone, and a key file `_keys`)'
+        : 'the repository is empty, or has no branch of this name (push a zone file named like its zone, and a key file `_keys`, or choose another branch: --remote URL#BRANCH)';
       this.#log.warn('repository.empty', { remote: describeRemote(this.#values.remote) }, text);
     } else {
       if (primary.zones.size === 0)
@@ -264,8 +269,10 @@ class PrimaryService {
             };
           }
           this.#log.info('notify.received', { zone: zone.toString(), key: key.name.toString() });
-          await inTime(this.pull(), NOTIFY_ANSWER);
-          return { rcode: RCODE.NOERROR };
+          const pulled = await inTime(this.pull(), NOTIFY_ANSWER);
+          if (pulled !== undefined && !pulled.ok) return failure(EDE.NETWORK_ERROR, pulled.fault.what);
+          const refusal = primary.refusal(zone);
+          return refusal === undefined ? { rcode: RCODE.NOERROR } : failure(EDE.INVALID_DATA, refusal);
         },
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
       },
@@ -273,12 +280,17 @@ class PrimaryService {
   }
 }
 
-/** Waits for `work`, but no longer than `limit` milliseconds. */
-async function inTime(work: Promise<unknown>, limit: number): Promise<void> {
+/** What `work` gives; `undefined` when it takes longer than `limit` milliseconds. */
+async function inTime<T>(work: Promise<T>, limit: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((done) => {
-    timer = setTimeout(done, limit);
+  const late = new Promise<undefined>((done) => {
+    timer = setTimeout(() => done(undefined), limit);
   });
-  await Promise.race([work, late]);
+  const first = await Promise.race([work, late]);
   clearTimeout(timer);
+  return first;
+}
+
+function failure(code: number, text: string): Verdict {
+  return { rcode: RCODE.SERVFAIL, ede: { code, text } };
 }

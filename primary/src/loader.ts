@@ -43,7 +43,9 @@ export interface LoadReport {
 
 interface KeyFile {
   readonly oid: string;
+  /** Of the last version without errors; where there never was one, those that are good. */
   readonly keys: readonly Key[];
+  readonly errors: readonly FileFinding[];
 }
 
 /** What one file was found to be. */
@@ -71,6 +73,12 @@ export class Loader {
 
   get files(): Iterable<LoadedFile> {
     return this.#zoneFiles.values();
+  }
+
+  /** Files that are not in force as they stand at the head, and why. */
+  *refused(): Generator<{ readonly fileName: string; readonly errors: readonly FileFinding[] }, void, undefined> {
+    for (const { fileName, errors } of this.#zoneFiles.values()) if (errors.length > 0) yield { fileName, errors };
+    for (const [fileName, { errors }] of this.#keyFiles) if (errors.length > 0) yield { fileName, errors };
   }
 
   /** The file of the zone with this apex. */
@@ -124,10 +132,14 @@ export class Loader {
     const octets = await this.#store.read(oid);
     if (!octets.ok && octets.fault.kind !== 'limit') return octets;
     if (role.kind === 'keys') {
-      const keys = this.#keyFiles.get(fileName)?.keys ?? [];
-      if (!octets.ok) return ok({ kind: 'keys', file: { oid, keys }, findings: [tooLarge(octets.fault)] });
-      const reading = readKeyFile(octets.value, role.domain);
-      return ok({ kind: 'keys', file: { oid, keys: reading.keys }, findings: reading.findings });
+      const previous = this.#keyFiles.get(fileName);
+      const read = octets.ok
+        ? readKeyFile(octets.value, role.domain)
+        : { keys: [], findings: [tooLarge(octets.fault)] };
+      const errors = read.findings.filter(({ severity }) => severity === 'error');
+      // As with zones: who repairs the file has to be able to tell us.
+      const keys = errors.length > 0 && previous !== undefined ? previous.keys : read.keys;
+      return ok({ kind: 'keys', file: { oid, keys, errors }, findings: read.findings });
     }
     const { origin } = role;
     const previous = this.#zoneFiles.get(fileName);

@@ -127,15 +127,28 @@ export class Primary {
       ...(this.#fault === undefined ? {} : { remote: this.#fault }),
       updatesWaiting: this.#waiting,
       zones: [...this.zones].map((zone) => ({ zone: zone.origin.toString(), serial: zone.serial })),
-      refused: [...this.#repository.files]
-        .filter(({ errors }) => errors.length > 0)
-        .map(({ fileName, errors }) => ({ file: fileName, errors: errors.map(describe) })),
+      refused: [...this.#repository.refused()].map(({ fileName, errors }) => ({
+        file: fileName,
+        errors: errors.map(describe),
+      })),
     };
   }
 
-  /** Zone files that are not served as they stand at the head. */
+  /** Zone and key files that are not in force as they stand at the head. */
   get refusedFiles(): readonly string[] {
-    return [...this.#repository.files].filter(({ errors }) => errors.length > 0).map(({ fileName }) => fileName);
+    return [...this.#repository.refused()].map(({ fileName }) => fileName);
+  }
+
+  /** Why the latest version of this zone is not served, if it is not: `FILE:LINE:COLUMN: what (hint)`. */
+  refusal(origin: Name): string | undefined {
+    const file = this.#repository.fileOf(origin);
+    const [first] = file?.errors ?? [];
+    return file === undefined || first === undefined ? undefined : `${file.fileName}:${describe(first)}`;
+  }
+
+  /** Has a commit been read yet? */
+  get hasHead(): boolean {
+    return this.#repository.tree !== undefined;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -246,7 +259,7 @@ export class Primary {
     }
     for (const { fileName, finding } of report.keyFindings)
       log.warn('key.rejected', { file: fileName }, `${fileName}:${describe(finding)}`);
-    for (const { fileName, reason } of report.ignored) log.debug('file.ignored', { file: fileName, reason });
+    for (const { fileName, reason } of report.ignored) log.info('file.ignored', { file: fileName, reason });
     log.info('commit.loaded', {
       commit,
       zones: this.zones.size,

@@ -3,6 +3,7 @@
  * it, pushed at once and never by force.
  */
 import type { KeyTable } from '@zonewright/common/authority/key';
+import type { FileFinding } from '@zonewright/common/authority/zone-file';
 import type { Author, GitFault, GitStore, Tree } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
@@ -44,6 +45,11 @@ export class Repository {
     return this.#loader.files;
   }
 
+  /** Files that are not in force as they stand at the head, and why. */
+  refused(): Iterable<{ readonly fileName: string; readonly errors: readonly FileFinding[] }> {
+    return this.#loader.refused();
+  }
+
   fileOf(origin: Name): LoadedFile | undefined {
     return this.#loader.fileOf(origin);
   }
@@ -58,6 +64,14 @@ export class Repository {
     const head = from === 'known' ? await this.#store.head() : await this.#store.fetch();
     if (!head.ok) return head;
     const tree = head.value;
+    if (tree === undefined && this.#tree !== undefined) {
+      const what = 'the branch is not there any more';
+      return fail({
+        kind: 'refused',
+        what,
+        hint: 'what was last read stays served; was it renamed? see --remote URL#BRANCH',
+      });
+    }
     if (tree === undefined || tree.commit === this.#tree?.commit) return ok(undefined);
     const loaded = await this.#loader.load(tree);
     if (loaded.ok) this.#tree = tree;

@@ -11,7 +11,7 @@ import { startNameServer } from '@zonewright/common/service/name-server';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
 import { Replica, type ReplicaSource } from '@zonewright/common/service/replica';
-import { SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
+import { DATA, HTTP, LISTEN, LOG_LEVEL, MONITOR, PORT, SYSLOG } from '@zonewright/common/service/service-options';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { METRICS } from './metrics.ts';
@@ -25,7 +25,13 @@ const options = [
     required: true,
     parse: parseKey,
   },
-  ...SERVICE_OPTIONS,
+  PORT,
+  LISTEN,
+  { ...DATA, description: 'taken, and not used yet: copies are in memory' },
+  LOG_LEVEL,
+  SYSLOG,
+  MONITOR,
+  HTTP,
 ] as const;
 
 type SecondaryValues = Values<readonly [], typeof options>;

@@ -168,12 +168,17 @@ function split(text: string): readonly string[] {
 
 type ReadableRow = Pick<OptionRow, 'secret' | 'parse' | 'repeatable'>;
 
+/** A text of a secret option that could not be read: with fewer characters it is shown as it is, from this many on it is taken for a secret everywhere. */
+const SHORT_WORD = 6;
+const LONG_WORD = 16;
+
 function readItem(row: ReadableRow, text: string, where: string): Result<unknown, Fault> {
-  if (row.secret === true) rememberSecret(text);
   const parsed = row.parse?.(text) ?? ok(text);
+  // Words that are no secret of this kind may stand in any text: those of a wrong file that is given with @.
+  if (row.secret === true && (parsed.ok || text.length >= LONG_WORD)) rememberSecret(text);
   if (parsed.ok) return parsed;
-  const clean = (part: string): string =>
-    row.secret === true && text !== '' ? redactText(part.replaceAll(text, REDACTED)) : part;
+  const isShown = row.secret !== true || text.length < SHORT_WORD;
+  const clean = (part: string): string => (isShown ? part : redactText(part.replaceAll(text, REDACTED)));
   const { what, hint } = parsed.fault;
   return usage(`${where}: ${clean(what)}`, hint === undefined ? undefined : clean(hint));
 }

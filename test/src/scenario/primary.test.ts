@@ -727,3 +727,19 @@ test.serial('zones are transferred to who has a key, and with --axfr to anybody'
   const open = await startPrimary(t, repository.path, ['--axfr']);
   t.is((await open.ask('mirage', 'AXFR')).answer.length, 5);
 });
+
+test.serial('a signed NOTIFY is answered with what came of it', async (t) => {
+  const { repository, primary } = await setUp(t, { mirage: zoneText(1) });
+  const server = ['--port', `${primary.port}`, '--key', admin, PRIMARY];
+  t.is((await tool('zonewright', ['notify', ...server, 'mirage'])).code, 0);
+  await repository.push({ mirage: zoneText(2, 'www A 1.2.3\n') });
+  const broken = await tool('zonewright', ['notify', ...server, 'mirage']);
+  t.is(broken.code, 4);
+  t.regex(broken.stderr, /mirage:5:\d+: .*1\.2\.3/);
+  t.is((await tool('zonewright', ['notify', ...server, 'other.mirage'])).code, 0, 'another zone has moved on');
+  await git(repository.path, 'branch', '-m', 'main', 'live');
+  const renamed = await tool('zonewright', ['notify', ...server, 'mirage']);
+  t.is(renamed.code, 4);
+  t.regex(renamed.stderr, /branch is not there any more/);
+  t.is(await primary.look('ns.mirage'), 'NOERROR 127.0.0.1');
+});

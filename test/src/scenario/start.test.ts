@@ -152,3 +152,16 @@ test('folders that start makes are for their owner only', async (t) => {
     t.is((await stat(join(folder, 'data', name))).mode & 0o777, 0o700, name);
   await start.stop();
 });
+
+testWith(test, ['pebble'])('a test authority that dies is said to have, and is not waited for', async (t) => {
+  const folder = await temporaryFolder(t, 'authority');
+  const [port, management] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')];
+  const ports = ['--directory-port', String(port), '--management-port', String(management)];
+  const args = [join(root, 'bin', 'zonewright'), 'test-ca', '--dns-server', '127.0.0.1', '--dir', folder, ...ports];
+  const authority = await startProgram(t, process.execPath, args, {});
+  await authority.waitForLine(/^root: /);
+  const children = await readFile(`/proc/${authority.pid}/task/${authority.pid}/children`, 'utf8');
+  process.kill(Number(children.trim().split(' ')[0]), 'SIGKILL');
+  t.is((await authority.ended).code, 1);
+  t.regex(authority.text(), /pebble ended \(SIGKILL\)/);
+});

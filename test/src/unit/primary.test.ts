@@ -262,7 +262,7 @@ test('a file that was never good is awaited, and what is no zone is left alone',
     'x._keys': 'broken',
   });
   t.true(primary.zones.isAwaited(origin));
-  t.deepEqual([...primary.refusedFiles], ['example']);
+  t.deepEqual([...primary.refusedFiles], ['example', 'x._keys']);
   t.is(primary.zones.size, 0);
 });
 
@@ -474,4 +474,37 @@ test('a key file has a say only in its own domain, and of two keys with one name
   const names = [...primary.authority.keys].map(({ name }) => name.toString()).sort();
   t.deepEqual(names, ['good._update.example.', 'same._update.example.']);
   t.is(events.filter((event) => event === 'key.rejected').length, 3);
+});
+
+test('a key file with errors keeps its last good version, and is named as refused', async (t) => {
+  const { store, primary } = await start({ example: fileText(1), 'example._keys': KEYS });
+  store.pushElsewhere({ 'example._keys': `( ${KEYS}` });
+  t.true((await primary.pull()).ok);
+  t.deepEqual(
+    [...primary.authority.keys].map(({ name }) => name.toString()),
+    ['personal._update.example.'],
+  );
+  t.deepEqual(primary.refusedFiles, ['example._keys']);
+  store.pushElsewhere({ 'example._keys': '; no keys any more\n' });
+  t.true((await primary.pull()).ok);
+  t.is(primary.authority.keys.size, 0);
+  t.deepEqual(primary.refusedFiles, []);
+});
+
+test('a branch that is gone is a fault that says so, and what was read stays served', async (t) => {
+  const { store, primary, serial } = await start({ example: fileText(1), 'example._keys': KEYS });
+  store.remote = undefined;
+  const pulled = await primary.pull();
+  t.regex(pulled.ok ? '' : pulled.fault.what, /branch is not there any more/);
+  t.is(serial(), 1);
+  const verdict = await primary.update(update('new 60 A 192.0.2.9'), PEER);
+  t.is(printRcode(verdict.rcode), 'SERVFAIL');
+});
+
+test('why the latest version of a zone is not served can be asked', async (t) => {
+  const { store, primary } = await start({ example: fileText(1), 'example._keys': KEYS });
+  t.is(primary.refusal(origin), undefined);
+  store.pushElsewhere({ example: fileText(2, 'www A 1.2.3') });
+  t.true((await primary.pull()).ok);
+  t.regex(primary.refusal(origin) ?? '', /^example:4:\d+: .*1\.2\.3/);
 });
