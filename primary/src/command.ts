@@ -187,8 +187,7 @@ class PrimaryService {
     this.#isStopping = true;
     clearTimeout(this.#retry);
     // A remote that does not answer must not keep us; what is not acknowledged by then may be lost.
-    if (this.#primary !== undefined && this.#primary.updatesWaiting > 0)
-      await inTime(this.#primary.idle(), LAST_UPDATES);
+    await this.#primary?.close(this.#primary.updatesWaiting > 0 ? LAST_UPDATES : 0);
     for (const close of this.#closing) await close();
   }
 

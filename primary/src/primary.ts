@@ -64,6 +64,8 @@ export class Primary {
   #nextPull: Promise<Result<void, GitFault>> | undefined;
   #fault: GitFault | undefined;
   #waiting = 0;
+  #isClosing = false;
+  #isClosed = false;
 
   constructor(options: PrimaryOptions) {
     this.#options = options;
@@ -102,6 +104,7 @@ export class Primary {
 
   /** Applies an UPDATE; resolves when it is in the remote and visible, or refused. */
   update(update: Update, from: Peer): Promise<Verdict> {
+    if (this.#isClosing) return Promise.resolve(STOPPING);
     this.#waiting++;
     return this.#inTurn(() => this.#updateNow(update, from)).finally(() => this.#waiting--);
   }
@@ -111,9 +114,13 @@ export class Primary {
     return this.#waiting;
   }
 
-  /** Resolves when everything that was begun is finished. */
-  async idle(): Promise<void> {
-    await this.#queue;
+  /** Takes no more updates, and resolves when those that were taken are answered. After `limit` milliseconds the rest fails. */
+  async close(limit: number): Promise<void> {
+    this.#isClosing = true;
+    const late = new AbortController();
+    await Promise.race([this.#queue, pause(limit, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
+    this.#isClosed = true;
   }
 
   /** Is there nothing to serve, and no key by which anybody could tell us to pull? */
@@ -294,6 +301,7 @@ export class Primary {
     const fields = { zone: update.origin.toString(), key: update.key.name.toString(), peer: printPeer(from) };
     const until = performance.now() + MAX_UPDATE_TIME;
     for (let tries = 0; tries < MAX_TRIES && performance.now() < until; tries++) {
+      if (this.#isClosed) return STOPPING;
       const served = this.zones.get(update.origin);
       const file = this.#repository.fileOf(update.origin);
       if (served === undefined || file === undefined)
@@ -343,6 +351,8 @@ export class Primary {
     return failed(EDE.NETWORK_ERROR, 'the change could not be written to git: others kept pushing');
   }
 }
+
+const STOPPING: Verdict = failed(EDE.NOT_READY, 'this server is being stopped');
 
 function failed(code: number, text: string): Verdict {
   return { rcode: RCODE.SERVFAIL, ede: { code, text } };

@@ -50,7 +50,12 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
 
   /** Runs operations one after the other. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work, work);
+    const unlessClosed = async (): Promise<T> => {
+      // What waited for its turn must not write into a folder that is being removed.
+      if (closed.signal.aborted) throw new Failure('unreachable', 'the store has been closed');
+      return await work();
+    };
+    const mine = last.then(unlessClosed);
     last = mine.catch(() => {});
     return mine;
   };

@@ -508,3 +508,21 @@ test('why the latest version of a zone is not served can be asked', async (t) =>
   t.true((await primary.pull()).ok);
   t.regex(primary.refusal(origin) ?? '', /^example:4:\d+: .*1\.2\.3/);
 });
+
+test('a primary that is being stopped answers the updates it has taken, and takes no more', async (t) => {
+  const { store, primary } = await start({ example: fileText(1), 'example._keys': KEYS });
+  const taken = [
+    primary.update(update('one 60 A 192.0.2.1'), PEER),
+    primary.update(update('two 60 A 192.0.2.2'), PEER),
+  ];
+  const closing = primary.close(5000);
+  const late = await primary.update(update('three 60 A 192.0.2.3'), PEER);
+  t.is(printRcode(late.rcode), 'SERVFAIL');
+  t.regex(late.ede?.text ?? '', /being stopped/);
+  await closing;
+  t.deepEqual(
+    (await Promise.all(taken)).map(({ rcode }) => printRcode(rcode)),
+    ['NOERROR', 'NOERROR'],
+  );
+  t.is(store.pushes, 2);
+});
