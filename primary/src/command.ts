@@ -12,7 +12,7 @@ import { nextDelay } from '@zonewright/common/service/backoff';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { type NameServer, startNameServer, type Verdict } from '@zonewright/common/service/name-server';
+import { type NameServer, serverFailure, startNameServer } from '@zonewright/common/service/name-server';
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
@@ -269,9 +269,9 @@ class PrimaryService {
           }
           this.#log.info('notify.received', { zone: zone.toString(), key: key.name.toString() });
           const pulled = await inTime(this.pull(), NOTIFY_ANSWER);
-          if (pulled !== undefined && !pulled.ok) return failure(EDE.NETWORK_ERROR, pulled.fault.what);
+          if (pulled !== undefined && !pulled.ok) return serverFailure(EDE.NETWORK_ERROR, pulled.fault.what);
           const refusal = primary.refusal(zone);
-          return refusal === undefined ? { rcode: RCODE.NOERROR } : failure(EDE.INVALID_DATA, refusal);
+          return refusal === undefined ? { rcode: RCODE.NOERROR } : serverFailure(EDE.INVALID_DATA, refusal);
         },
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
       },
@@ -288,8 +288,4 @@ async function inTime<T>(work: Promise<T>, limit: number): Promise<T | undefined
   const first = await Promise.race([work, late]);
   clearTimeout(timer);
   return first;
-}
-
-function failure(code: number, text: string): Verdict {
-  return { rcode: RCODE.SERVFAIL, ede: { code, text } };
 }

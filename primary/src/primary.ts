@@ -18,7 +18,7 @@ import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { ok, type Result } from '@zonewright/common/result';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import type { Log } from '@zonewright/common/service/log';
-import type { Verdict } from '@zonewright/common/service/name-server';
+import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import { type Delta, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
@@ -317,7 +317,7 @@ export class Primary {
       if (outcome.value === undefined) return { rcode: RCODE.NOERROR };
       if (file.errors.length > 0) {
         log.warn('update.failed', fields, `${file.fileName} has errors at the head`);
-        return failed(EDE.INVALID_DATA, `the file ${file.fileName} in git has errors; repair it first`);
+        return serverFailure(EDE.INVALID_DATA, `the file ${file.fileName} in git has errors; repair it first`);
       }
       const { zone, delta } = outcome.value;
       const edited = await this.#repository.edit(file, zone, delta);
@@ -333,14 +333,14 @@ export class Primary {
       const { fault } = written;
       if (fault.kind !== 'moved' && fault.kind !== 'unknown') {
         log.error('update.failed', fields, fault.what);
-        return failed(EDE.NETWORK_ERROR, `the change could not be written to git: ${fault.what}`);
+        return serverFailure(EDE.NETWORK_ERROR, `the change could not be written to git: ${fault.what}`);
       }
       log.debug('update.again', fields, fault.what);
       await pause(nextDelay(tries, CONTENTION, Math.random));
       const pulled = await this.#pullNow();
       if (!pulled.ok) {
         log.error('update.failed', fields, pulled.fault.what);
-        return failed(EDE.NETWORK_ERROR, `the change could not be written to git: ${pulled.fault.what}`);
+        return serverFailure(EDE.NETWORK_ERROR, `the change could not be written to git: ${pulled.fault.what}`);
       }
       if (this.#repository.hasArrived(fault, file.fileName)) {
         log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#repository.tree?.commit });
@@ -348,15 +348,11 @@ export class Primary {
       }
     }
     log.error('update.failed', fields, 'the remote kept moving');
-    return failed(EDE.NETWORK_ERROR, 'the change could not be written to git: others kept pushing');
+    return serverFailure(EDE.NETWORK_ERROR, 'the change could not be written to git: others kept pushing');
   }
 }
 
-const STOPPING: Verdict = failed(EDE.NOT_READY, 'this server is being stopped');
-
-function failed(code: number, text: string): Verdict {
-  return { rcode: RCODE.SERVFAIL, ede: { code, text } };
-}
+const STOPPING: Verdict = serverFailure(EDE.NOT_READY, 'this server is being stopped');
 
 /** `LINE:COLUMN: what (hint)` */
 export function describe({ line, column, what, hint }: FileFinding): string {

@@ -4,7 +4,6 @@
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
-import { printIpv4, printIpv6 } from '../rr/encoding.ts';
 import { targetOf } from '../rr/rdata.ts';
 import { type RRset, recordsOf } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
@@ -42,16 +41,9 @@ export function notifyTargets(zone: Zone, zones: ZoneTable, keys: KeyTable): rea
   for (const rdata of zone.get(zone.origin, TYPE.NS)?.rdatas ?? []) {
     const server = targetOf(TYPE.NS, rdata);
     if (server.equals(zone.soa.mname)) continue;
-    for (const address of addressesOf(server, zones)) if (!targets.has(address)) targets.set(address, []);
+    for (const address of zones.addressesOf(server)) if (!targets.has(address)) targets.set(address, []);
   }
   return [...targets].map(([address, signers]) => ({ address, keys: signers }));
-}
-
-function addressesOf(name: Name, zones: ZoneTable): string[] {
-  const zone = zones.zoneOf(name);
-  const v4 = zone?.get(name, TYPE.A)?.rdatas.map(printIpv4) ?? [];
-  const v6 = zone?.get(name, TYPE.AAAA)?.rdatas.map(printIpv6) ?? [];
-  return [...v4, ...v6];
 }
 
 /** Milliseconds to wait for an acknowledgement after each sending; after the last the target is given up until the next change. */

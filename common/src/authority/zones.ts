@@ -1,5 +1,7 @@
 /** The zones being served. Published as a whole: a reader that took a zone from it keeps that version. */
 import type { Name } from '../name.ts';
+import { printIpv4, printIpv6 } from '../rr/encoding.ts';
+import { TYPE } from '../rr/type.ts';
 import type { Zone } from '../zone/zone.ts';
 
 export class ZoneTable {
@@ -50,6 +52,14 @@ export class ZoneTable {
       if (zone !== undefined) return zone;
     }
     return undefined;
+  }
+
+  /** The addresses of a name as far as its zone is here: IP texts, IPv4 first. */
+  addressesOf(name: Name): readonly string[] {
+    const zone = this.zoneOf(name);
+    const v4 = zone?.get(name, TYPE.A)?.rdatas.map(printIpv4) ?? [];
+    const v6 = zone?.get(name, TYPE.AAAA)?.rdatas.map(printIpv6) ?? [];
+    return [...v4, ...v6];
   }
 
   get size(): number {

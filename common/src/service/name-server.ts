@@ -20,6 +20,11 @@ export interface Verdict {
   readonly ede?: { readonly code: number; readonly text: string };
 }
 
+/** SERVFAIL, and why. `code` from EDE. */
+export function serverFailure(code: number, text: string): Verdict {
+  return { rcode: RCODE.SERVFAIL, ede: { code, text } };
+}
+
 /** What a service does beyond answering. */
 export interface NameServerHooks {
   update(update: Update, from: Peer): Promise<Verdict>;
