@@ -127,7 +127,11 @@ export class LibraryClient implements AcmeClient {
     const answered = await this.#call(`challenge of ${host}`, signal, () =>
       this.#client.completeChallenge({ type: 'dns-01', url, token, status }),
     );
-    return answered.ok ? ok(undefined) : answered;
+    if (answered.ok) return ok(undefined);
+    if (answered.fault.kind !== 'malformed') return answered;
+    // A CA refuses an answer that it has had already, as after a request that was sent again: the authorization tells.
+    const now = await this.#authorization(authorization.url, signal);
+    return now.ok && now.value.value.status === 'valid' ? ok(undefined) : answered;
   }
 
   async waitForAuthorization(authorization: Authorization, { signal }: CallOptions = {}): Outcome<Authorization> {

@@ -7,7 +7,6 @@ import type { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
 import { type Peer, peerOf } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
-import { printIpv4, printIpv6 } from '@zonewright/common/rr/encoding';
 import { targetOf } from '@zonewright/common/rr/rdata';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Zone } from '@zonewright/common/zone/zone';
@@ -55,11 +54,7 @@ export function placeOf(host: string, zones: ZoneTable, scope: Pick<KeyScope, 'z
 export function serversOf(zone: Zone, zones: ZoneTable, port: number): readonly Peer[] {
   const peers = new Map<string, Peer>();
   for (const rdata of zone.get(zone.origin, TYPE.NS)?.rdatas ?? []) {
-    const target = targetOf(TYPE.NS, rdata);
-    const home = zones.zoneOf(target);
-    const v4 = home?.get(target, TYPE.A)?.rdatas.map(printIpv4) ?? [];
-    const v6 = home?.get(target, TYPE.AAAA)?.rdatas.map(printIpv6) ?? [];
-    for (const address of [...v4, ...v6]) peers.set(address, peerOf(address, port));
+    for (const address of zones.addressesOf(targetOf(TYPE.NS, rdata))) peers.set(address, peerOf(address, port));
   }
   return [...peers.values()];
 }
