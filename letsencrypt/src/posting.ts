@@ -72,7 +72,7 @@ export function hostOf(name: Name): Name {
 /** All names of a zone where something is requested. */
 export function findPostings(zone: Zone): readonly Found[] {
   const found: Found[] = [];
-  for (const { name, rrsets } of zone.nodes()) {
+  for (const { name, rrsets } of zone.eachNode()) {
     if (!name.key.endsWith(suffix)) continue;
     const rrset = rrsets.get(TYPE.TLSA);
     const content = rrset && readOnce(rrset);

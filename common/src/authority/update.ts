@@ -134,7 +134,7 @@ function mayStrand(old: Zone, next: Zone, name: Name): boolean {
 }
 
 function* delegations(zone: Zone): Generator<Name, void, undefined> {
-  for (const { name, rrsets } of zone.nodes()) if (rrsets.has(TYPE.NS)) yield name;
+  for (const { name, rrsets } of zone.eachNode()) if (rrsets.has(TYPE.NS)) yield name;
 }
 
 /** The zone with a serial newer than `served`: its own where it is, else the next. */

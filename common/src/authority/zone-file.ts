@@ -138,7 +138,7 @@ function uneven(zone: Zone, inside: readonly FileRecord[]): readonly FileFinding
     balance++;
     ttls += record.ttl;
   }
-  for (const { rrsets } of zone.nodes()) {
+  for (const { rrsets } of zone.eachNode()) {
     for (const { ttl, rdatas } of rrsets.values()) {
       balance -= rdatas.length;
       ttls -= ttl * rdatas.length;

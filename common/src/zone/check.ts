@@ -218,7 +218,7 @@ function checkNode(zone: Zone, node: ZoneNode, findings: Finding[]): void {
 /** Checks every name. */
 export function checkZone(zone: Zone): readonly Finding[] {
   const findings: Finding[] = [];
-  for (const node of zone.nodes()) checkNode(zone, node, findings);
+  for (const node of zone.eachNode()) checkNode(zone, node, findings);
   return findings;
 }
 

@@ -22,7 +22,6 @@ function diffSets(
   removed: ResourceRecord[],
   added: ResourceRecord[],
 ): void {
-  if (old === next) return;
   const keysOf = (rrset: RRset | undefined): Set<string> =>
     new Set(rrset?.rdatas.map((rdata) => rdataKey(rrset.type, rdata)));
   const isSameTtl = old?.ttl === next?.ttl;
@@ -68,29 +67,7 @@ function deltaOf(old: Zone, next: Zone, removed: readonly ResourceRecord[], adde
 export function diffZones(old: Zone, next: Zone): Delta {
   const removed: ResourceRecord[] = [];
   const added: ResourceRecord[] = [];
-  const left = old.nodes();
-  const right = next.nodes();
-  let a = left.next();
-  let b = right.next();
-  while (!a.done || !b.done) {
-    const order = a.done
-      ? 1
-      : b.done
-        ? -1
-        : a.value.name.key < b.value.name.key
-          ? -1
-          : a.value.name.key > b.value.name.key
-            ? 1
-            : 0;
-    diffNodes(
-      order <= 0 ? (a.value as ZoneNode) : undefined,
-      order >= 0 ? (b.value as ZoneNode) : undefined,
-      removed,
-      added,
-    );
-    if (order <= 0) a = left.next();
-    if (order >= 0) b = right.next();
-  }
+  for (const [a, b] of old.differences(next)) diffNodes(a, b, removed, added);
   return deltaOf(old, next, removed, added);
 }
 

@@ -1,18 +1,20 @@
 /**
  * Zone data behind one interface: find a name, closest encloser, walk in order, snapshot, change.
  *
- * A zone is an immutable value: a change gives a new zone that shares most of its data with the old one, so a reader or a
- * transfer keeps what it began with. Nodes are held in canonical order (the order of {@link Name.key}), where everything below a
- * name directly follows it: an empty non-terminal is a name that has no node, but whose successor is below it.
+ * A zone is an immutable value: a version in an image (`image.ts`), which shares most of its octets with the version it came from,
+ * so a reader or a transfer keeps what it began with. What is handed out here are copies, made when asked for; the way of a query
+ * reads the image itself.
  *
  * Always holds: exactly one SOA, at the apex; all owners are at or below the apex; class IN.
  */
-import type { Name } from '../name.ts';
+import { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
-import { eachRecord, type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/record.ts';
+import { type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/record.ts';
 import { readSoa, type Soa } from '../rr/soa.ts';
 import { TYPE, typeRow } from '../rr/type.ts';
-import { after, before, find, fromSorted, insert, remove, type Tree, walk } from './tree.ts';
+import { ZoneBuilder } from './builder.ts';
+import { HAS, type Image, setKey, signedBy } from './image.ts';
+import { LookupName } from './lookup-name.ts';
 
 /** All sets of one name. */
 export interface ZoneNode {
@@ -26,14 +28,33 @@ export interface RecordChange {
   readonly added: readonly ResourceRecord[];
 }
 
+const RRSIG = 46;
+/** Filled again by each lookup: none of them calls another while it is in use. */
+const lookup = new LookupName();
+
 export class Zone {
   readonly origin: Name;
-  readonly #nodes: Tree<ZoneNode>;
+  /** The image that holds this version. */
+  readonly image: Image;
+  /** The version in the image. */
+  readonly root: number;
+  /** Labels of the origin, the root label not counted. */
+  readonly labels: number;
+  readonly #originKey: string;
   #soa: Soa | undefined;
+  #order: readonly ZoneName[] | undefined;
 
-  private constructor(origin: Name, nodes: Tree<ZoneNode>) {
+  private constructor(origin: Name, image: Image, root: number) {
     this.origin = origin;
-    this.#nodes = nodes;
+    this.image = image;
+    this.root = root;
+    this.labels = origin.labelCount;
+    this.#originKey = origin.key;
+  }
+
+  /** A version of an image. Trusts its arguments: there is one SOA at the apex. */
+  static ofImage(origin: Name, image: Image, root: number): Zone {
+    return new Zone(origin, image, root);
   }
 
   /**
@@ -41,17 +62,10 @@ export class Zone {
    * smallest TTL counts (RFC 2181 5.2). `undefined` when there is not exactly one SOA at the apex.
    */
   static fromRecords(origin: Name, records: Iterable<ResourceRecord>): Zone | undefined {
-    const nodes = new Map<string, { name: Name; records: ResourceRecord[] }>();
-    for (const record of records) {
-      if (record.class !== CLASS.IN || !record.name.isSubdomainOf(origin)) continue;
-      const entry = nodes.get(record.name.key);
-      if (entry === undefined) nodes.set(record.name.key, { name: record.name, records: [record] });
-      else entry.records.push(record);
-    }
-    const entries = [...nodes].map(([key, entry]) => [key, nodeOf(entry.name, entry.records)] as const);
-    entries.sort(([a], [b]) => (a < b ? -1 : 1));
-    const zone = new Zone(origin, fromSorted(entries));
-    return zone.get(origin, TYPE.SOA)?.rdatas.length === 1 ? zone : undefined;
+    const builder = new ZoneBuilder(origin);
+    for (const { name, type, class: rrClass, ttl, rdata } of records)
+      if (rrClass === CLASS.IN) builder.add(name, type, ttl, rdata);
+    return builder.finish();
   }
 
   get soaSet(): RRset {
@@ -67,64 +81,116 @@ export class Zone {
     return this.soa.serial;
   }
 
+  /** How many records there are. */
+  get size(): number {
+    return this.image.recordsOf(this.root);
+  }
+
+  /** Octets of all records in wire form, their names uncompressed and without the origin. */
+  get octets(): number {
+    return this.image.octetsOf(this.root);
+  }
+
   /** The node of a name; `undefined` for names that do not exist and for empty non-terminals. */
   find(name: Name): ZoneNode | undefined {
-    return find(this.#nodes, name.key);
+    const node = this.#locate(name);
+    return node === 0 || this.image.setCount(node) === 0 ? undefined : this.#read(node);
   }
 
   get(name: Name, type: number): RRset | undefined {
-    return this.find(name)?.rrsets.get(type);
+    const node = this.#locate(name);
+    if (node === 0) return undefined;
+    if (type === RRSIG) return this.#read(node).rrsets.get(type);
+    const set = this.image.set(node, type);
+    return set === 0 ? undefined : this.#readSet(this.#nameOf(node), set);
   }
 
   /** Does the name exist, be it as an empty non-terminal (RFC 4592 2.2.2)? */
   exists(name: Name): boolean {
-    return this.find(name) !== undefined || this.hasChildren(name);
+    return this.#locate(name) !== 0;
   }
 
   /** Is there any node below the name? */
   hasChildren(name: Name): boolean {
-    return after(this.#nodes, name.key)?.key.startsWith(name.key) ?? false;
+    const node = this.#locate(name);
+    return node !== 0 && this.image.children(node) > 0;
   }
 
   /** The deepest existing name at or above `name`, which is at or below the apex (RFC 4592 3.3.1). */
   closestEncloser(name: Name): Name {
-    if (this.exists(name)) return name;
-    const previous = before(this.#nodes, name.key)?.value.name ?? this.origin;
-    const next = after(this.#nodes, name.key)?.value.name ?? this.origin;
-    const left = name.commonAncestor(previous);
-    const right = name.commonAncestor(next);
-    return left.labelCount >= right.labelCount ? left : right;
+    for (let at: Name = name; ; at = at.parent()!) if (at.labelCount <= this.labels || this.exists(at)) return at;
   }
 
   /** The zone cut (NS below the apex) nearest to the apex that `name` is at or below (RFC 1034 4.2). */
   cutAt(name: Name): RRset | undefined {
-    const own = this.origin.labelCount;
-    for (let count = own + 1; count <= name.labelCount; count++) {
-      const cut = this.get(name.ancestor(count), TYPE.NS);
-      if (cut !== undefined) return cut;
-    }
-    return undefined;
+    if (this.image.cutsOf(this.root) === 0) return undefined;
+    const node = this.#highest(name, HAS.ns, this.labels + 1, name.labelCount);
+    return node === 0 ? undefined : this.#readSet(this.#nameOf(node), this.image.set(node, TYPE.NS));
   }
 
   /** The DNAME nearest to the apex that `name` is below (RFC 6672 3.2). */
   dnameAbove(name: Name): RRset | undefined {
-    for (let count = this.origin.labelCount; count < name.labelCount; count++) {
-      const dname = this.get(name.ancestor(count), TYPE.DNAME);
-      if (dname !== undefined) return dname;
-    }
-    return undefined;
+    if (this.image.dnamesOf(this.root) === 0) return undefined;
+    const node = this.#highest(name, HAS.dname, this.labels, name.labelCount - 1);
+    return node === 0 ? undefined : this.#readSet(this.#nameOf(node), this.image.set(node, TYPE.DNAME));
   }
 
-  /** All nodes in canonical order, from `from` on. */
+  /** Of the ancestors of `name` with `from` to `to` labels the first that has `flag`; 0 when none has. */
+  #highest(name: Name, flag: number, from: number, to: number): number {
+    if (!name.isSubdomainOf(this.origin)) return 0;
+    lookup.read(name.wire, 0);
+    for (let count = from; count <= to; count++) {
+      const node = this.image.findSuffix(this.root, lookup, lookup.labels - count, lookup.labels - this.labels);
+      if (node === 0) return 0;
+      if ((this.image.flags(node) & flag) !== 0) return node;
+    }
+    return 0;
+  }
+
+  /** All nodes that have data, in the order in which they were written. */
+  *eachNode(): Generator<ZoneNode, void, undefined> {
+    for (const node of this.#offsets()) yield this.#read(node);
+  }
+
+  /** All nodes that have data, in canonical order, from `from` on. */
   *nodes(from?: Name): Generator<ZoneNode, void, undefined> {
-    for (const { value } of walk(this.#nodes, from?.key)) yield value;
+    this.#order ??= this.#sort();
+    for (const { key, node } of this.#order) if (from === undefined || key >= from.key) yield this.#read(node);
   }
 
-  /** All records but the SOA, in canonical order of their owners. */
-  *records(): Generator<ResourceRecord, void, undefined> {
-    for (const node of this.nodes()) {
-      for (const rrset of node.rrsets.values()) if (rrset.type !== TYPE.SOA) yield* eachRecord(rrset);
+  /** The nodes that are not the same in `next`, as they are here and there. Costs little where both are versions of one image. */
+  *differences(next: Zone): Generator<readonly [ZoneNode | undefined, ZoneNode | undefined], void, undefined> {
+    const { image, root } = this;
+    for (const node of this.#offsets()) {
+      const other = next.image.findLike(next.root, image, node);
+      if (other === 0 || next.image.setCount(other) === 0) yield [this.#read(node), undefined];
+      else if (!image.isSame(node, next.image, other)) yield [this.#read(node), next.#read(other)];
     }
+    for (const node of next.#offsets()) {
+      const other = image.findLike(root, next.image, node);
+      if (other === 0 || image.setCount(other) === 0) yield [undefined, next.#read(node)];
+    }
+  }
+
+  /** The offsets of all nodes that have data, in the order in which they were written. */
+  *#offsets(): Generator<number, void, undefined> {
+    const { image, root } = this;
+    for (let i = 0; i < image.logOf(root); i++) {
+      const node = image.logged(root, i);
+      if (node !== 0 && image.setCount(node) > 0) yield node;
+    }
+  }
+
+  #sort(): readonly ZoneName[] {
+    const names: ZoneName[] = [];
+    for (const node of this.#offsets()) names.push({ key: this.#nameOf(node).key, node });
+    return names.sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** All records but the SOA, in the order in which their owners were written. */
+  *records(): Generator<ResourceRecord, void, undefined> {
+    for (const node of this.eachNode())
+      for (const rrset of node.rrsets.values()) if (rrset.type !== TYPE.SOA) yield* recordsAt(node, rrset);
   }
 
   /** The SOA as a record. */
@@ -145,16 +211,119 @@ export class Zone {
 
   /** The zone with other sets at some names; a name without sets goes. For {@link ZoneEdit}. */
   withNodes(nodes: Iterable<ZoneNode>): Zone | undefined {
-    let tree = this.#nodes;
-    for (const node of nodes) {
-      const { key } = node.name;
-      tree = node.rrsets.size === 0 ? remove(tree, key) : insert(tree, key, node);
+    const { image } = this;
+    const root = image.follow(this.root);
+    const sets: number[] = [];
+    for (const { name, rrsets } of nodes) {
+      sets.length = 0;
+      for (const rrset of rrsets.values()) writeSets(image, rrset, rrsets, sets);
+      lookup.read(name.wire, 0);
+      image.put(root, lookup, lookup.labels - this.labels, name.wire, sets, sets.length);
     }
-    const zone = new Zone(this.origin, tree);
-    return zone.get(this.origin, TYPE.SOA)?.rdatas.length === 1 ? zone : undefined;
+    image.seal(root);
+    const soa = image.set(image.apexOf(root), TYPE.SOA);
+    if (soa === 0 || image.setSize(soa) !== 1) return undefined;
+    if (!image.isWasteful && !image.isCrowded(root)) return new Zone(this.origin, image, root);
+    const copy = image.copy(root);
+    return new Zone(this.origin, copy.image, copy.root);
+  }
+
+  #locate(name: Name): number {
+    lookup.read(name.wire, 0);
+    const apex = lookup.labels - this.labels;
+    if (apex < 0 || !name.key.startsWith(this.#originKey)) return 0;
+    return this.image.findSuffix(this.root, lookup, 0, apex);
+  }
+
+  #nameOf(node: number): Name {
+    const { image, origin } = this;
+    const at = image.nameAt(node);
+    const own = image.nameOctets(node);
+    if (own === 0) return origin;
+    const wire = new Uint8Array(own + origin.wire.length);
+    wire.set(image.bytes.subarray(at, at + own));
+    wire.set(origin.wire, own);
+    const name = Name.fromWire(wire);
+    if (!name.ok) throw new Error(`an image with ${name.fault.what}`);
+    return name.value;
+  }
+
+  #read(node: number): ZoneNode {
+    const { image } = this;
+    const name = this.#nameOf(node);
+    const rrsets = new Map<number, RRset>();
+    for (let i = 0; i < image.setCount(node); i++) {
+      const rrset = this.#readSet(name, image.setAt(node, i));
+      const before = rrsets.get(rrset.type);
+      rrsets.set(rrset.type, before === undefined ? rrset : joined(before, rrset));
+    }
+    return { name, rrsets };
+  }
+
+  #readSet(name: Name, set: number): RRset {
+    const { image } = this;
+    const { bytes } = image;
+    const rdatas: Uint8Array[] = [];
+    let at = image.setData(set);
+    for (let i = image.setSize(set); i > 0; i--) {
+      const end = at + 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+      // A copy: what is handed out does not keep the whole arena.
+      rdatas.push(Uint8Array.from(bytes.subarray(at + 2, end)));
+      at = end;
+    }
+    return { name, type: image.setType(set), ttl: image.setTtl(set), rdatas };
   }
 }
 
+interface ZoneName {
+  readonly key: string;
+  readonly node: number;
+}
+
+/** The signatures of a name as one set. */
+function joined(a: RRset, b: RRset): RRset {
+  return { ...a, ttl: Math.min(a.ttl, b.ttl), rdatas: [...a.rdatas, ...b.rdatas] };
+}
+
+/** The records of a set of a node; signatures have the TTL of what they sign (RFC 4034 3). */
+export function* recordsAt(
+  { rrsets }: ZoneNode,
+  { name, type, ttl, rdatas }: RRset,
+): Generator<ResourceRecord, void, undefined> {
+  for (const rdata of rdatas) {
+    const own = type === RRSIG ? rrsets.get(signedBy(setKey(type, rdata)))?.ttl : undefined;
+    yield { name, type, class: CLASS.IN, ttl: own ?? ttl, rdata };
+  }
+}
+
+/** Writes a set into an image, signatures as one for each type that they cover; offsets are put into `into`. */
+function writeSets(
+  image: Image,
+  { type, ttl, rdatas }: RRset,
+  rrsets: ReadonlyMap<number, RRset>,
+  into: number[],
+): void {
+  if (type !== RRSIG) {
+    into.push(writeSet(image, type, ttl, rdatas));
+    return;
+  }
+  const byKey = new Map<number, Uint8Array[]>();
+  for (const rdata of rdatas) {
+    const key = setKey(type, rdata);
+    const same = byKey.get(key);
+    if (same === undefined) byKey.set(key, [rdata]);
+    else same.push(rdata);
+  }
+  for (const [key, same] of byKey) into.push(writeSet(image, key, rrsets.get(signedBy(key))?.ttl ?? ttl, same));
+}
+
+function writeSet(image: Image, key: number, ttl: number, rdatas: readonly Uint8Array[]): number {
+  const octets = rdatas.reduce((sum, rdata) => sum + 2 + rdata.length, 0);
+  const set = image.addSet(key, ttl, rdatas.length, octets);
+  let at = image.setData(set);
+  for (const rdata of rdatas) at = image.writeRdata(at, rdata);
+  return set;
+}
 /** A set in the making. */
 interface Draft {
   ttl: number;
@@ -240,21 +409,4 @@ export class ZoneEdit {
     }
     return draft;
   }
-}
-
-function nodeOf(name: Name, records: readonly ResourceRecord[]): ZoneNode {
-  const sets = new Map<number, { ttl: number; byKey: Map<string, Uint8Array> }>();
-  for (const record of records) {
-    const set = sets.get(record.type) ?? { ttl: record.ttl, byKey: new Map() };
-    sets.set(record.type, set);
-    set.ttl = Math.min(set.ttl, record.ttl);
-    const key = rdataKey(record.type, record.rdata);
-    if (!set.byKey.has(key)) set.byKey.set(key, record.rdata);
-  }
-  return {
-    name,
-    rrsets: new Map(
-      [...sets].map(([type, set]) => [type, { name, type, ttl: set.ttl, rdatas: [...set.byKey.values()] }]),
-    ),
-  };
 }

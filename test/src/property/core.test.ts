@@ -15,7 +15,6 @@ import { sign, TSIG_ALGORITHMS, tsigKey, verify } from '@zonewright/common/wire/
 import { checkZone } from '@zonewright/common/zone/check';
 import { diffNames, diffZones } from '@zonewright/common/zone/delta';
 import { increment, isNewer, raise } from '@zonewright/common/zone/serial';
-import { after, before, find, fromSorted, insert, remove, type Tree, walk } from '@zonewright/common/zone/tree';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import packet from 'dns-packet';
@@ -534,58 +533,6 @@ test('100 000 spoiled packets: nothing is thrown, nothing takes long, and what d
   t.true(decodedCount > 1000);
   // Microseconds each; the bound leaves room for a collection of garbage on a busy machine.
   t.true(longest < 500, `SEED=${seed}`);
-});
-
-/** Height of a tree; throws where it is out of balance, its heights wrong, or its keys out of order. */
-function soundHeight(tree: Tree<number>): number {
-  if (tree === undefined) return 0;
-  const left = soundHeight(tree.left);
-  const right = soundHeight(tree.right);
-  if (Math.abs(left - right) > 1) throw new Error('out of balance');
-  if (tree.height !== Math.max(left, right) + 1) throw new Error('wrong height');
-  return tree.height;
-}
-
-test('the tree equals a sorted map, stays balanced, and old versions stay as they were', (t) => {
-  const someKey = fc.oneof(
-    fc.nat(60).map((n) => String.fromCharCode(33 + n)),
-    fc.string({ maxLength: 2 }),
-  );
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.boolean(), someKey, fc.nat()), { maxLength: 150 }),
-      fc.uniqueArray(someKey, { maxLength: 40 }),
-      (steps, initial) => {
-        const entries = initial.sort((a, b) => (a < b ? -1 : 1)).map((each, i) => [each, i] as const);
-        let tree = fromSorted(entries);
-        const model = new Map<string, number>(entries);
-        const versions: { tree: Tree<number>; text: string }[] = [];
-        const textOf = (of: Tree<number>): string =>
-          JSON.stringify([...walk(of)].map((each) => [each.key, each.value]));
-        for (const [isInsert, each, value] of steps) {
-          if (versions.length < 5) versions.push({ tree, text: textOf(tree) });
-          tree = isInsert ? insert(tree, each, value) : remove(tree, each);
-          if (isInsert) model.set(each, value);
-          else model.delete(each);
-          soundHeight(tree);
-          assert.equal(find(tree, each), model.get(each));
-        }
-        const sorted = [...model].sort(([a], [b]) => (a < b ? -1 : 1));
-        assert.equal(textOf(tree), JSON.stringify(sorted));
-        for (const { tree: old, text } of versions) assert.equal(textOf(old), text);
-        for (const probe of ['', '!', 'M', '~', ...initial]) {
-          assert.equal(after(tree, probe)?.key, sorted.find(([each]) => each > probe)?.[0]);
-          assert.equal(before(tree, probe)?.key, sorted.findLast(([each]) => each < probe)?.[0]);
-          assert.deepEqual(
-            [...walk(tree, probe)].map((each) => each.key),
-            sorted.filter(([each]) => each >= probe).map(([each]) => each),
-          );
-        }
-      },
-    ),
-    { numRuns: 60 },
-  );
-  t.pass();
 });
 
 const zoneName = fc

@@ -1,4 +1,4 @@
-/** Zone data: the tree, lookup, change, difference, history, serials, and the rules of a good zone. */
+/** Zone data: lookup, change, difference, history, serials, and the rules of a good zone. */
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
@@ -7,7 +7,6 @@ import { checkNames, checkZone } from '@zonewright/common/zone/check';
 import { contentOf, type Delta, diffNames, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
 import { increment, isNewer, raise } from '@zonewright/common/zone/serial';
-import { after, before, find, fromSorted, insert, remove, walk } from '@zonewright/common/zone/tree';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { nameOf, recordOf, recordsFrom, zoneOf } from '../support/records.ts';
@@ -19,20 +18,6 @@ const soa = (serial: number): ResourceRecord => recordOf(`${SOA} ${serial} 3600 
 const printed = (records: Iterable<ResourceRecord>): string[] =>
   [...records].map((record) => printRecord(record, origin)).sort();
 const here = (text: string): ResourceRecord[] => recordsFrom(text, origin);
-
-test('an empty tree and a tree of one', (t) => {
-  t.is(find(undefined, 'a'), undefined);
-  t.is(remove(undefined, 'a'), undefined);
-  t.is(after(undefined, ''), undefined);
-  t.is(before(undefined, 'z'), undefined);
-  t.deepEqual([...walk(undefined)], []);
-  t.is(fromSorted([]), undefined);
-  const one = insert(undefined, '', 1);
-  t.is(find(one, ''), 1, 'the empty key is the root zone');
-  t.is(remove(one, ''), undefined);
-  t.is(after(one, ''), undefined);
-  t.is(before(one, 'a')?.key, '');
-});
 
 test('serials are compared around the circle (RFC 1982)', (t) => {
   t.true(isNewer(1, 0));
