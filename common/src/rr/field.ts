@@ -39,6 +39,8 @@ export interface TokenCursor {
 export interface NameTraits {
   /** Written with compression (only the types of RFC 1035). */
   readonly isCompressed?: true;
+  /** May be compressed in what others send (the types older than RFC 3597, its section 4). */
+  readonly isDecompressed?: true;
   /** Lower-cased in canonical form (RFC 4034 6.2). */
   readonly isLowered?: true;
   /** Its addresses go into the additional section. */
@@ -48,6 +50,8 @@ export interface NameTraits {
 export interface Field {
   /** What a person calls it, for error texts. */
   readonly label: string;
+  /** How many octets it has on the wire, where that is the same for all values. */
+  readonly octets?: number;
   /** Present on names only. */
   readonly nameTraits?: NameTraits;
   /** Writes the wire form; gives back what is wrong with the text, if anything. */
@@ -61,6 +65,7 @@ function unsigned(octets: 1 | 2 | 4): Field {
   const read = (reader: Reader): number => (octets === 1 ? reader.u8() : octets === 2 ? reader.u16() : reader.u32());
   return {
     label: `number of 0..${max}`,
+    octets,
     parse(tokens, out) {
       const text = tokens.next()?.text;
       if (text === undefined) return `a number of 0..${max} is missing`;
@@ -121,6 +126,7 @@ function fixed(
 ): Field {
   return {
     label,
+    octets: size,
     parse(tokens, out) {
       const text = tokens.next()?.text;
       const octets = text === undefined ? undefined : read(text);

@@ -119,7 +119,7 @@ const hasNames = (layout: readonly Field[] | undefined): layout is readonly Fiel
 
 /**
  * Reads `length` octets of RDATA from a message, with names decompressed where the type may have them compressed: those older
- * than RFC 3597 (its section 4), which are those that are lower-cased. SVCB and all later types may not (RFC 9460 2.2).
+ * than RFC 3597 (its section 4). SVCB and all later types may not (RFC 9460 2.2).
  * Faults are left in the reader.
  */
 export function readRdata(type: number, length: number, reader: Reader): Uint8Array {
@@ -144,7 +144,7 @@ export function readRdata(type: number, length: number, reader: Reader): Uint8Ar
     if (field.nameTraits === undefined) {
       field.skip(reader);
       out.bytes(reader.octets.subarray(start, reader.offset));
-    } else out.name(reader.name(field.nameTraits.isLowered === true));
+    } else out.name(reader.name(field.nameTraits.isDecompressed === true));
   }
   if (reader.left > 0) reader.fail('octets after the last field');
   reader.end = outer;

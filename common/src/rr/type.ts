@@ -34,29 +34,41 @@ export interface TypeRow {
 }
 
 /** RFC 1035 3.3 names: compressed when written, lower-cased in canonical form. */
-const oldName = name({ isCompressed: true, isLowered: true });
+const oldName = name({ isCompressed: true, isDecompressed: true, isLowered: true });
 /** Names of later types: never compressed by us (RFC 3597 4), lower-cased where RFC 4034 6.2 (as corrected by RFC 6840 5.1) says so. */
-const loweredName = name({ isLowered: true });
+const loweredName = name({ isDecompressed: true, isLowered: true });
 const plainName = name({});
 
 const rows = [
   { code: 1, mnemonic: 'A', layout: [ipv4] },
-  { code: 2, mnemonic: 'NS', layout: [name({ isCompressed: true, isLowered: true, wantsAddress: true })] },
+  {
+    code: 2,
+    mnemonic: 'NS',
+    layout: [name({ isCompressed: true, isDecompressed: true, isLowered: true, wantsAddress: true })],
+  },
   { code: 5, mnemonic: 'CNAME', layout: [oldName], isSingle: true },
   { code: 6, mnemonic: 'SOA', layout: [oldName, oldName, u32, u32, u32, u32, u32], isSingle: true },
   { code: 12, mnemonic: 'PTR', layout: [oldName] },
   { code: 13, mnemonic: 'HINFO', layout: [string, string] },
-  { code: 15, mnemonic: 'MX', layout: [u16, name({ isCompressed: true, isLowered: true, wantsAddress: true })] },
+  {
+    code: 15,
+    mnemonic: 'MX',
+    layout: [u16, name({ isCompressed: true, isDecompressed: true, isLowered: true, wantsAddress: true })],
+  },
   { code: 16, mnemonic: 'TXT', layout: [strings] },
   { code: 17, mnemonic: 'RP', layout: [loweredName, loweredName] },
   { code: 18, mnemonic: 'AFSDB', layout: [u16, loweredName] },
   { code: 28, mnemonic: 'AAAA', layout: [ipv6] },
   { code: 29, mnemonic: 'LOC', layout: [location] },
-  { code: 33, mnemonic: 'SRV', layout: [u16, u16, u16, name({ isLowered: true, wantsAddress: true })] },
+  {
+    code: 33,
+    mnemonic: 'SRV',
+    layout: [u16, u16, u16, name({ isDecompressed: true, isLowered: true, wantsAddress: true })],
+  },
   {
     code: 35,
     mnemonic: 'NAPTR',
-    layout: [u16, u16, string, string, string, name({ isLowered: true, wantsAddress: true })],
+    layout: [u16, u16, string, string, string, name({ isDecompressed: true, isLowered: true, wantsAddress: true })],
   },
   { code: 36, mnemonic: 'KX', layout: [u16, loweredName] },
   { code: 39, mnemonic: 'DNAME', layout: [loweredName], isSingle: true },
