@@ -1,4 +1,4 @@
-/** Opcodes and response codes (RFC 6895 2.2, 2.3; RFC 8945 3) with their mnemonics. */
+/** Opcodes and response codes (RFC 6895 2.2, 2.3; RFC 7873 8; RFC 8945 3) with their mnemonics. */
 
 export const OPCODE = { QUERY: 0, IQUERY: 1, STATUS: 2, NOTIFY: 4, UPDATE: 5, DSO: 6 } as const;
 
@@ -15,6 +15,7 @@ export const RCODE = {
   NOTAUTH: 9,
   NOTZONE: 10,
   BADVERS: 16,
+  BADCOOKIE: 23,
 } as const;
 
 /** Values of the error field of TSIG (RFC 8945 3). 16 is BADVERS in an RCODE and BADSIG here. */

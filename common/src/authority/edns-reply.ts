@@ -1,0 +1,174 @@
+/**
+ * What the OPT record of a reply holds (RFC 6891 6.1): a table of options, in the order of their worth, and the writer that walks it.
+ *
+ * One value is used for reply after reply: `begin`, what is to be said, `fit`, `write`.
+ * Left out: padding (RFC 7830), which is for encrypted transports.
+ * Always holds: nothing is allocated after the construction; a reply to a request without EDNS has no OPT record; an option
+ * that the request did not ask for is not in the reply, but for the error (RFC 8914 2).
+ */
+import { TYPE } from '../rr/type.ts';
+import { OPTION, UDP_SIZE } from '../wire/edns.ts';
+import type { ClientAddress } from './client-address.ts';
+import { COOKIE, COOKIE_OCTETS, type CookieJar } from './cookie.ts';
+import type { EdnsRequest } from './edns-request.ts';
+
+/** Root owner, TYPE, CLASS, TTL, RDLENGTH. */
+const OPT_OCTETS = 11;
+/** OPTION-CODE and OPTION-LENGTH. */
+const OPTION_HEAD = 4;
+/** INFO-CODE, which comes before the text (RFC 8914 2). */
+const INFO_CODE_OCTETS = 2;
+/** SOA-SERIAL (RFC 9660 6.2), the only type there is. */
+const SOA_SERIAL = 0;
+const DNSSEC_OK_HIGH = 0x80;
+
+/** An option with its data, of which `length` octets are sent; -1 while it is not part of the reply. */
+interface Slot {
+  readonly code: number;
+  data: Uint8Array;
+  length: number;
+}
+
+function slot(code: number, octets: number): Slot {
+  return { code, data: new Uint8Array(octets), length: -1 };
+}
+
+function put32(value: number, out: Uint8Array, at: number): void {
+  for (let i = 0; i < 4; i++) out[at + i] = value >>> (24 - 8 * i);
+}
+
+export class EdnsReply {
+  /** What the server calls itself (RFC 5001). */
+  readonly #nsid: Uint8Array;
+  readonly #cookie = slot(OPTION.COOKIE, COOKIE_OCTETS);
+  readonly #keepalive = slot(OPTION.KEEPALIVE, 2);
+  readonly #expire = slot(OPTION.EXPIRE, 4);
+  readonly #zoneVersion = slot(OPTION.ZONEVERSION, 6);
+  readonly #name = slot(OPTION.NSID, 0);
+  readonly #error = slot(OPTION.EDE, 0);
+  /** What is dropped first when there is no room is the last. */
+  readonly #slots: readonly Slot[] = [
+    this.#cookie,
+    this.#keepalive,
+    this.#expire,
+    this.#zoneVersion,
+    this.#name,
+    this.#error,
+  ];
+  #isPresent = false;
+  #isDnssecOk = false;
+
+  constructor(nsid: Uint8Array) {
+    this.#nsid = nsid;
+  }
+
+  /** Begins the OPT record of the reply to `request`, with the options that depend on nothing else. */
+  begin(request: EdnsRequest): void {
+    this.#isPresent = request.isPresent;
+    this.#isDnssecOk = request.isDnssecOk;
+    for (let i = 0; i < this.#slots.length; i++) this.#slots[i]!.length = -1;
+    if (!request.hasNsid) return;
+    this.#name.data = this.#nsid;
+    this.#name.length = this.#nsid.length;
+  }
+
+  /** A cookie, for a client that sent one in `octets`. `verdict` of the jar; `now` seconds since 1970. */
+  cookie(
+    request: EdnsRequest,
+    octets: Uint8Array,
+    jar: CookieJar,
+    verdict: number,
+    client: ClientAddress,
+    now: number,
+  ): void {
+    if (verdict === COOKIE.NONE || client.length === 0) return;
+    jar.write(verdict, octets, request.cookieAt, client, now, this.#cookie.data, 0);
+    this.#cookie.length = COOKIE_OCTETS;
+  }
+
+  /** How long the connection may be idle, in units of 100 ms, for a client that asked for it over TCP (RFC 7828 3.2.2, 3.3.2). */
+  keepalive(request: EdnsRequest, timeout: number): void {
+    if (!request.hasKeepalive) return;
+    this.#keepalive.data[0] = timeout >> 8;
+    this.#keepalive.data[1] = timeout;
+    this.#keepalive.length = 2;
+  }
+
+  /** Seconds until the zone expires, for a client that asked (RFC 7314 4). For SOA, AXFR and IXFR only. */
+  expire(request: EdnsRequest, seconds: number): void {
+    if (!request.hasExpire) return;
+    put32(seconds, this.#expire.data, 0);
+    this.#expire.length = 4;
+  }
+
+  /** The zone that the reply is made from, for a client that asked: labels of its origin without the root's, and its serial (RFC 9660 2). */
+  zoneVersion(request: EdnsRequest, labels: number, serial: number): void {
+    if (!request.hasZoneVersion) return;
+    this.#zoneVersion.data[0] = labels;
+    this.#zoneVersion.data[1] = SOA_SERIAL;
+    put32(serial, this.#zoneVersion.data, 2);
+    this.#zoneVersion.length = 6;
+  }
+
+  /** An Extended DNS Error: the data of `extendedError()`, made once for each text. */
+  error(data: Uint8Array): void {
+    this.#error.data = data;
+    this.#error.length = data.length;
+  }
+
+  /** Octets of the record; 0 when there is none. */
+  size(): number {
+    if (!this.#isPresent) return 0;
+    let octets = OPT_OCTETS;
+    for (let i = 0; i < this.#slots.length; i++) {
+      const { length } = this.#slots[i]!;
+      if (length >= 0) octets += OPTION_HEAD + length;
+    }
+    return octets;
+  }
+
+  /** Drops what has no room in `room` octets: the error's text first, then the error, and the cookie last. The bare record stays. */
+  fit(room: number): void {
+    let excess = this.size() - room;
+    if (excess > 0 && this.#error.length > INFO_CODE_OCTETS) {
+      excess -= this.#error.length - INFO_CODE_OCTETS;
+      this.#error.length = INFO_CODE_OCTETS;
+    }
+    for (let i = this.#slots.length - 1; i >= 0 && excess > 0; i--) {
+      const dropped = this.#slots[i]!;
+      if (dropped.length < 0) continue;
+      excess -= OPTION_HEAD + dropped.length;
+      dropped.length = -1;
+    }
+  }
+
+  /** Writes the record, with the upper eight bits of `rcode` (12 bits); gives its octets, as `size` does. */
+  write(out: Uint8Array, at: number, rcode: number): number {
+    if (!this.#isPresent) return 0;
+    const size = this.size();
+    out[at] = 0;
+    out[at + 1] = 0;
+    out[at + 2] = TYPE.OPT;
+    out[at + 3] = UDP_SIZE >> 8;
+    out[at + 4] = UDP_SIZE & 0xff;
+    out[at + 5] = rcode >> 4;
+    out[at + 6] = 0;
+    out[at + 7] = this.#isDnssecOk ? DNSSEC_OK_HIGH : 0;
+    out[at + 8] = 0;
+    out[at + 9] = (size - OPT_OCTETS) >> 8;
+    out[at + 10] = size - OPT_OCTETS;
+    let next = at + OPT_OCTETS;
+    for (let i = 0; i < this.#slots.length; i++) {
+      const { code, data, length } = this.#slots[i]!;
+      if (length < 0) continue;
+      out[next] = code >> 8;
+      out[next + 1] = code;
+      out[next + 2] = length >> 8;
+      out[next + 3] = length;
+      next += OPTION_HEAD;
+      for (let j = 0; j < length; j++) out[next + j] = data[j]!;
+      next += length;
+    }
+    return size;
+  }
+}
