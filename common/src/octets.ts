@@ -127,6 +127,35 @@ export class Reader {
   }
 }
 
+/** Where pointers can lead to: they have fourteen bits (RFC 1035 4.1.4). */
+const POINTER_SPACE = 0x4000;
+/** Slots of a writer's table of suffixes at first; a power of two, as it stays when the table grows. */
+const FIRST_SLOTS = 64;
+/** Slots looked at for one suffix: names that were made to collide cost compression, not time. */
+const MAX_PROBES = 32;
+/** An entry of that table: in the upper bits a suffix's hash; below, where it stands, plus one, so that zero is an empty slot. */
+const PLACE_BITS = 15;
+const PLACE_MASK = 2 ** PLACE_BITS - 1;
+
+/** Labels of the name being compressed: where each begins in its wire form, and the hash of the name from there on. */
+const labelStarts = new Uint8Array(MAX_POINTERS);
+const suffixHashes = new Uint32Array(MAX_POINTERS);
+
+/** Fills both of the above for the name that begins at `wire[start]`; gives how many labels it has. FNV-1a from the root down. */
+function hashSuffixes(wire: Uint8Array, start: number): number {
+  let labels = 0;
+  for (let at = start; wire[at] !== 0; at += 1 + wire[at]!) labelStarts[labels++] = at - start;
+  let hash = 0x811c9dc5;
+  for (let label = labels - 1; label >= 0; label--) {
+    const from = start + labelStarts[label]!;
+    for (let i = from, end = from + wire[from]!; i <= end; i++) hash = Math.imul(hash ^ wire[i]!, 0x01000193);
+    // Mixed once more, since names that count up would stand side by side in the table.
+    const mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    suffixHashes[label] = (mixed ^ (mixed >>> 13)) >>> PLACE_BITS;
+  }
+  return labels;
+}
+
 export class Writer {
   #octets: Uint8Array;
   length = 0;
@@ -134,7 +163,11 @@ export class Writer {
   readonly limit: number;
   /** Set once something did not fit. */
   isFull = false;
-  readonly #suffixes = new Map<string, number>();
+  /** Suffixes of names written, found by their hash (open addressing, linear probing). Empty until a name is compressed. */
+  #slots: Uint32Array = new Uint32Array(0);
+  /** The slots in use, in the order they were filled: the last are emptied first, so that no other's probing is cut short. */
+  #used: Uint16Array = new Uint16Array(0);
+  #count = 0;
 
   constructor(limit = 65535) {
     this.limit = limit;
@@ -178,7 +211,10 @@ export class Writer {
 
   bytes(octets: Uint8Array): void {
     const at = this.#room(octets.length);
-    if (at >= 0) this.#octets.set(octets, at);
+    if (at < 0) return;
+    // For the few octets that most fields have a loop is quicker than a call.
+    if (octets.length > 32) this.#octets.set(octets, at);
+    else for (let i = 0; i < octets.length; i++) this.#octets[at + i] = octets[i]!;
   }
 
   /** A name without compression. */
@@ -188,18 +224,85 @@ export class Writer {
 
   /** A name, its longest suffix already written replaced by a pointer. Suffixes are matched with their case, so case is kept. */
   compressedName(name: Name): void {
-    const { wire } = name;
-    for (let at = 0; wire[at] !== 0; at += 1 + wire[at]!) {
-      const suffix = latin1(wire, at);
-      const seen = this.#suffixes.get(suffix);
-      if (seen !== undefined) {
+    this.compressedWire(name.wire, 0);
+  }
+
+  /** The same for the name whose uncompressed wire form begins at `wire[start]`; it must be a valid one. */
+  compressedWire(wire: Uint8Array, start: number): void {
+    const labels = hashSuffixes(wire, start);
+    for (let label = 0; label < labels; label++) {
+      const from = start + labelStarts[label]!;
+      const seen = this.#find(suffixHashes[label]!, wire, from);
+      if (seen >= 0) {
         this.u16(0xc000 | seen);
         return;
       }
-      if (this.length < 0x4000 && !this.isFull) this.#suffixes.set(suffix, this.length);
-      this.bytes(wire.subarray(at, at + 1 + wire[at]!));
+      if (this.length < POINTER_SPACE && !this.isFull)
+        this.#remember(suffixHashes[label]! * 2 ** PLACE_BITS + this.length + 1);
+      this.#label(wire, from);
     }
     this.u8(0);
+  }
+
+  #label(wire: Uint8Array, from: number): void {
+    const count = 1 + wire[from]!;
+    const at = this.#room(count);
+    if (at >= 0) for (let i = 0; i < count; i++) this.#octets[at + i] = wire[from + i]!;
+  }
+
+  /** Where the name that begins at `wire[from]` stands already, or -1. `hash` as in an entry. */
+  #find(hash: number, wire: Uint8Array, from: number): number {
+    if (this.#count === 0) return -1;
+    const mask = this.#slots.length - 1;
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const entry = this.#slots[(hash + probe) & mask]!;
+      if (entry === 0) return -1;
+      const at = (entry & PLACE_MASK) - 1;
+      if (entry >>> PLACE_BITS === hash && this.#isAt(at, wire, from)) return at;
+    }
+    return -1;
+  }
+
+  /** Is the name written at `place`, by whatever pointers, the one that begins at `wire[from]`? */
+  #isAt(place: number, wire: Uint8Array, from: number): boolean {
+    const octets = this.#octets;
+    for (let at = place; ; ) {
+      // A name that did not fit has no end; what was written before at that place must not be read.
+      if (at >= this.length) return false;
+      const octet = octets[at]!;
+      if (octet >= 0xc0) {
+        at = ((octet & 0x3f) << 8) | octets[at + 1]!;
+        continue;
+      }
+      if (octet !== wire[from]!) return false;
+      if (octet === 0) return true;
+      for (let i = 1; i <= octet; i++) if (octets[at + i] !== wire[from + i]) return false;
+      at += 1 + octet;
+      from += 1 + octet;
+    }
+  }
+
+  /** Puts an entry into a free slot near the one its hash wants; what finds none is never pointed to. */
+  #remember(entry: number): void {
+    if (2 * this.#count >= this.#slots.length) this.#grow();
+    const mask = this.#slots.length - 1;
+    const first = entry >>> PLACE_BITS;
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const slot = (first + probe) & mask;
+      if (this.#slots[slot] !== 0) continue;
+      this.#slots[slot] = entry;
+      this.#used[this.#count++] = slot;
+      return;
+    }
+  }
+
+  #grow(): void {
+    const slots = this.#slots;
+    const used = this.#used.subarray(0, this.#count);
+    this.#slots = new Uint32Array(Math.max(FIRST_SLOTS, 2 * slots.length));
+    this.#used = new Uint16Array(this.#slots.length / 2);
+    this.#count = 0;
+    for (const slot of used) this.#remember(slots[slot]!);
   }
 
   /** Overwrites two octets written before. */
@@ -207,11 +310,16 @@ export class Writer {
     if (at + 2 <= this.length) this.#put16(at, value);
   }
 
-  /** Takes back all that was written from `length` on, and that it did not fit. */
+  /** Takes back all that was written from `length` on, and that it did not fit. `rewind(0)` makes the writer as good as new. */
   rewind(length: number): void {
     this.length = length;
     this.isFull = false;
-    for (const [suffix, at] of this.#suffixes) if (at >= length) this.#suffixes.delete(suffix);
+    while (this.#count > 0) {
+      const slot = this.#used[this.#count - 1]!;
+      if ((this.#slots[slot]! & PLACE_MASK) - 1 < length) break;
+      this.#slots[slot] = 0;
+      this.#count--;
+    }
   }
 
   /** What has been written, as a copy. */
@@ -223,10 +331,4 @@ export class Writer {
     this.#octets[at] = value >> 8;
     this.#octets[at + 1] = value;
   }
-}
-
-function latin1(octets: Uint8Array, from: number): string {
-  let text = '';
-  for (let i = from; i < octets.length; i++) text += String.fromCharCode(octets[i]!);
-  return text;
 }
