@@ -1,156 +1,221 @@
 /**
  * Authoritative answers by the algorithm of RFC 1034 4.3.2 with RFC 2181, 2308 (negative answers), 4592 (wildcards), 6604 (RCODE
- * of chains), 6672 (DNAME), 8020 (NXDOMAIN cuts), 8482 (ANY over UDP).
+ * of chains), 6672 (DNAME), 8020 (NXDOMAIN cuts), 8482 (ANY over UDP), 9471 (glue): from a query and a zone image straight into
+ * the octets of a reply.
  *
- * Left out: DNSSEC records are data like any other, no proofs are added.
- * Always holds: data of one zone only; a CNAME or DNAME that leads out of the zone is the resolver's to follow.
+ * One value serves for query after query; nothing is allocated.
+ * Always holds: data of one zone only; a CNAME or DNAME that leads out of the zone is the resolver's to follow; a reply that does
+ * not fit is empty and has TC set.
  */
-import type { Name } from '../name.ts';
-import { CLASS } from '../rr/class.ts';
-import { rdataNames, targetOf } from '../rr/rdata.ts';
-import { eachRecord, type ResourceRecord, type RRset, recordsOf } from '../rr/record.ts';
+import { MAX_NAME_OCTETS } from '../name.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
-import type { Question } from '../wire/message.ts';
-import type { Zone, ZoneNode } from '../zone/zone.ts';
-import type { ZoneTable } from './zones.ts';
-
-/** The sections of a reply, and what its header says. */
-export interface Answer {
-  readonly rcode: number;
-  readonly aa: boolean;
-  readonly answers: readonly ResourceRecord[];
-  readonly authorities: readonly ResourceRecord[];
-  readonly additionals: readonly ResourceRecord[];
-}
+import { HAS, type Image } from '../zone/image.ts';
+import { LookupName } from '../zone/lookup-name.ts';
+import type { Zone } from '../zone/zone.ts';
+import { Additional } from './additional.ts';
+import type { Query } from './query.ts';
+import { QUESTION_AT, type Reply, SECTION } from './reply.ts';
 
 /** CNAMEs and DNAMEs followed within a zone. */
 const MAX_CHAIN = 16;
 
-/**
- * The name whose nearest zone a question is about: its own, but for DS at an apex its parent (RFC 4035 3.1.4.1), if there is a
- * zone of ours above, be it one without data.
- */
-export function placeOf(zones: ZoneTable, { name, type }: Question): Name {
-  if (type !== TYPE.DS || !zones.isApex(name)) return name;
-  const above = name.parent();
-  return above !== undefined && (zones.isAwaited(above) || zones.zoneOf(above) !== undefined) ? above : name;
-}
+/** What the search for a name goes on with. */
+const GO_ON = -1;
 
-/** Answers a question of class IN from `zone`. With `minimalAny`, ANY gets one set of the name (RFC 8482 4.1). */
-export function answer(zone: Zone, question: Question, minimalAny: boolean): Answer {
-  const answers: ResourceRecord[] = [];
-  const seen = new Set<string>();
-  const dnames = new Set<string>();
-  let name = question.name;
-  const negative = (rcode: number): Answer => ({
-    rcode,
-    aa: true,
-    answers,
-    authorities: [negativeSoa(zone)],
-    additionals: [],
-  });
-  const positive = (): Answer => ({
-    rcode: RCODE.NOERROR,
-    aa: true,
-    answers,
-    authorities: [],
-    additionals: addressesFor(zone, answers),
-  });
+export class Answering {
+  readonly #additional = new Additional();
+  /** The target of a CNAME or DNAME that is followed. */
+  readonly #target: LookupName = new LookupName();
+  /** Two, because the name that a DNAME leads from may be the one that another DNAME made. */
+  readonly #made: readonly [Uint8Array, Uint8Array] = [new Uint8Array(MAX_NAME_OCTETS), new Uint8Array(MAX_NAME_OCTETS)];
+  readonly #seen = new Int32Array(MAX_CHAIN);
 
-  while (!seen.has(name.key) && seen.size < MAX_CHAIN) {
-    seen.add(name.key);
-    const cut = zone.cutAt(name);
-    if (cut !== undefined && !(question.type === TYPE.DS && cut.name.equals(name))) return referral(zone, cut, answers);
+  #zone!: Zone;
+  #image!: Image;
+  #root = 0;
+  #query!: Query;
+  #reply!: Reply;
+  #isMinimalAny = false;
+  #isDnssec = false;
 
-    const dname = zone.dnameAbove(name);
-    if (dname !== undefined) {
-      if (!dnames.has(dname.name.key)) put(dname, answers);
-      dnames.add(dname.name.key);
-      const target = name.rebase(dname.name, targetOf(TYPE.DNAME, dname.rdatas[0]!));
-      if (!target.ok) return { ...positive(), rcode: RCODE.YXDOMAIN };
-      answers.push({ name, type: TYPE.CNAME, class: CLASS.IN, ttl: dname.ttl, rdata: target.value.wire });
-      if (question.type === TYPE.CNAME || !target.value.isSubdomainOf(zone.origin)) return positive();
-      name = target.value;
-      continue;
+  /** The name being looked for, the number of the label at which the apex begins in it, and its octets as they are written. */
+  #name!: LookupName;
+  #apex = 0;
+  #octets!: Uint8Array;
+  #octetsAt = 0;
+  /** Where the name stands in the reply. */
+  #nameAt = QUESTION_AT;
+
+  /**
+   * Answers from `zone`, whose apex is at or above the name; the reply has been begun. Gives the RCODE.
+   *
+   * @param minimalAny ANY gets one set of the name (RFC 8482 4.1)
+   */
+  answer(zone: Zone, query: Query, reply: Reply, minimalAny: boolean): number {
+    this.#zone = zone;
+    this.#image = zone.image;
+    this.#root = zone.root;
+    this.#query = query;
+    this.#reply = reply;
+    this.#isMinimalAny = minimalAny;
+    this.#isDnssec = query.edns.isDnssecOk;
+    this.#name = query.name;
+    this.#octets = query.octets;
+    this.#octetsAt = query.nameAt;
+    this.#nameAt = QUESTION_AT;
+    this.#additional.begin(zone, reply, this.#isDnssec);
+    reply.isAuthoritative = true;
+    for (let steps = 0; steps < MAX_CHAIN && this.#isNew(steps); steps++) {
+      const rcode = this.#step();
+      if (rcode !== GO_ON) return rcode;
     }
-
-    let node = zone.find(name);
-    if (node === undefined) {
-      // An empty non-terminal has no data; so has one that is the source of synthesis (RFC 4592 2.2.2, 4.9).
-      const source = zone.exists(name) ? name : wildcardFor(zone, name);
-      node = zone.find(source);
-      if (node === undefined) return negative(zone.exists(source) ? RCODE.NOERROR : RCODE.NXDOMAIN);
-    }
-    const sets = setsFor(node, question.type, minimalAny);
-    if (sets.length > 0) {
-      for (const rrset of sets) put({ ...rrset, name }, answers);
-      return positive();
-    }
-    const cname = node.rrsets.get(TYPE.CNAME);
-    if (cname === undefined) return negative(RCODE.NOERROR);
-    put({ ...cname, name }, answers);
-    const target = targetOf(TYPE.CNAME, cname.rdatas[0]!);
-    if (!target.isSubdomainOf(zone.origin)) return positive();
-    name = target;
+    return this.#positive(RCODE.NOERROR);
   }
-  return positive();
-}
 
-/** Not a spread: a set may hold more records than a call may have arguments. */
-function put(rrset: RRset, into: ResourceRecord[]): void {
-  for (const record of eachRecord(rrset)) into.push(record);
-}
-
-function setsFor(node: ZoneNode, type: number, minimalAny: boolean): readonly RRset[] {
-  if (type !== TYPE.ANY) {
-    const rrset = node.rrsets.get(type);
-    return rrset === undefined ? [] : [rrset];
+  /** Notes the name; `false` when the chain has been there, and so goes round. */
+  #isNew(steps: number): boolean {
+    const hash = this.#name.hashes[0]!;
+    for (let i = 0; i < steps; i++) if (this.#seen[i] === hash) return false;
+    this.#seen[steps] = hash;
+    return true;
   }
-  const all = [...node.rrsets.values()];
-  return minimalAny ? all.slice(0, 1) : all;
-}
 
-/**
- * The source of synthesis (RFC 4592 3.3.1): the asterisk label below the closest encloser; `name` where that would be too long.
- * NS there makes no zone cut of the names it covers: they are data like any other (4.2 leaves it undefined).
- */
-function wildcardFor(zone: Zone, name: Name): Name {
-  const wildcard = zone.closestEncloser(name).child('*');
-  return wildcard.ok ? wildcard.value : name;
-}
-
-/** The SOA at the TTL of negative answers (RFC 2308 3). */
-function negativeSoa(zone: Zone): ResourceRecord {
-  const soa = zone.soaRecord();
-  return { ...soa, ttl: Math.min(soa.ttl, zone.soa.minimum) };
-}
-
-function referral(zone: Zone, cut: RRset, answers: readonly ResourceRecord[]): Answer {
-  const authorities = recordsOf(cut);
-  return {
-    rcode: RCODE.NOERROR,
-    aa: answers.length > 0,
-    answers,
-    authorities,
-    additionals: addressesFor(zone, authorities),
-  };
-}
-
-/** Addresses, as far as this zone has them, of the names that records point to (RFC 1035 3.3, RFC 2782, RFC 9460 4.1). */
-function addressesFor(zone: Zone, records: readonly ResourceRecord[]): ResourceRecord[] {
-  const addresses: ResourceRecord[] = [];
-  const present = new Set(records.map((record) => `${record.name.key} ${record.type}`));
-  for (const record of records) {
-    for (const { name, traits } of rdataNames(record.type, record.rdata)) {
-      if (!traits.wantsAddress || !name.isSubdomainOf(zone.origin)) continue;
-      for (const type of [TYPE.A, TYPE.AAAA]) {
-        const key = `${name.key} ${type}`;
-        const rrset = present.has(key) ? undefined : zone.get(name, type);
-        present.add(key);
-        if (rrset !== undefined) put(rrset, addresses);
-      }
+  /** Goes down from the apex to the name, one label at a time, as far as there are names (RFC 1034 4.3.2 step 3). */
+  #step(): number {
+    const image = this.#image;
+    const name = this.#name;
+    this.#apex = name.labels - this.#zone.labels;
+    let node = image.apexOf(this.#root);
+    for (let i = this.#apex; ; i--) {
+      const flags = image.flags(node);
+      const isCut = i < this.#apex && (flags & HAS.ns) !== 0;
+      // DS is the parent's (RFC 4035 3.1.4.1).
+      if (isCut && !(i === 0 && this.#query.type === TYPE.DS)) return this.#referral(node, i);
+      if (i === 0) return this.#found(node);
+      if ((flags & HAS.dname) !== 0) return this.#dname(node, i);
+      const child = image.findSuffix(this.#root, name, i - 1, this.#apex);
+      if (child === 0) return this.#missing(node, i);
+      node = child;
     }
   }
-  return addresses;
+
+  /** There is no such name; `encloser`, the suffix that begins with label `i`, is the closest one (RFC 4592 3.3.1). */
+  #missing(encloser: number, i: number): number {
+    const wildcard = this.#image.findWildcard(this.#root, encloser, this.#name, i, this.#apex);
+    // NS at a wildcard makes no zone cut of the names it covers: data like any other (RFC 4592 4.2 leaves it undefined).
+    return wildcard === 0 ? this.#negative(RCODE.NXDOMAIN) : this.#found(wildcard);
+  }
+
+  /** The data of the name: that of its node, or of the wildcard that covers it. */
+  #found(node: number): number {
+    const image = this.#image;
+    const { type } = this.#query;
+    this.#reply.ownerAt(this.#nameAt);
+    if (type === TYPE.ANY || type === RRSIG) return this.#several(node, type);
+    const set = image.set(node, type);
+    if (set !== 0) return this.#put(node, set) ? this.#positive(RCODE.NOERROR) : this.#truncated(RCODE.NOERROR);
+    return this.#alias(node);
+  }
+
+  /** What was asked for is not there: a CNAME leads on. */
+  #alias(node: number): number {
+    const image = this.#image;
+    const cname = (image.flags(node) & HAS.cname) === 0 ? 0 : image.set(node, TYPE.CNAME);
+    if (cname === 0) return this.#negative(RCODE.NOERROR);
+    if (!this.#put(node, cname)) return this.#truncated(RCODE.NOERROR);
+    return this.#follow(image.bytes, image.setData(cname) + 2);
+  }
+
+  /** ANY, and RRSIG, which is a set for each type that is signed. */
+  #several(node: number, type: number): number {
+    const image = this.#image;
+    const count = image.setCount(node);
+    let isAny = false;
+    for (let i = 0; i < count; i++) {
+      const set = image.setAt(node, i);
+      if (type !== TYPE.ANY && image.setType(set) !== type) continue;
+      isAny = true;
+      if (!this.#reply.putSet(SECTION.answer, image, set)) return this.#truncated(RCODE.NOERROR);
+      this.#additional.want(node, set);
+      if (this.#isMinimalAny && type === TYPE.ANY) break;
+    }
+    return isAny ? this.#positive(RCODE.NOERROR) : this.#alias(node);
+  }
+
+  /** Puts a set into the answer section. Does it fit? */
+  #put(node: number, set: number): boolean {
+    this.#additional.want(node, set);
+    return this.#reply.putSet(SECTION.answer, this.#image, set);
+  }
+
+  /** Goes on with the name at `octets[at]`, which was written last; it may lead out of the zone. */
+  #follow(octets: Uint8Array, at: number): number {
+    const zone = this.#zone;
+    const target = this.#target;
+    this.#nameAt = this.#reply.rdataAt;
+    target.read(octets, at);
+    const apex = target.labels - zone.labels;
+    if (apex < 0 || !target.endsWith(apex, zone.apexWire)) return this.#positive(RCODE.NOERROR);
+    this.#name = target;
+    this.#octets = octets;
+    this.#octetsAt = at;
+    return GO_ON;
+  }
+
+  /** The name is below a DNAME, which is the suffix that begins with label `i` (RFC 6672 3.2). */
+  #dname(node: number, i: number): number {
+    const image = this.#image;
+    const reply = this.#reply;
+    const set = image.set(node, TYPE.DNAME);
+    const ttl = image.setTtl(set);
+    reply.ownerNode(image, node, this.#zone.origin.wire);
+    if (this.#additional.isNew(set) && !reply.putSet(SECTION.answer, image, set)) return this.#truncated(RCODE.NOERROR);
+    const target = image.setData(set) + 2;
+    const targetOctets = (image.bytes[target - 2]! << 8) | image.bytes[target - 1]!;
+    const own = this.#name.starts[i]!;
+    if (own + targetOctets > MAX_NAME_OCTETS) return this.#positive(RCODE.YXDOMAIN);
+    const made = this.#octets === this.#made[0] ? this.#made[1] : this.#made[0];
+    for (let at = 0; at < own; at++) made[at] = this.#octets[this.#octetsAt + at]!;
+    for (let at = 0; at < targetOctets; at++) made[own + at] = image.bytes[target + at]!;
+    reply.ownerAt(this.#nameAt);
+    if (!reply.putName(SECTION.answer, TYPE.CNAME, ttl, made, own + targetOctets)) return this.#truncated(RCODE.NOERROR);
+    return this.#query.type === TYPE.CNAME ? this.#positive(RCODE.NOERROR) : this.#follow(made, 0);
+  }
+
+  #positive(rcode: number): number {
+    this.#additional.put();
+    return rcode;
+  }
+
+  /** The SOA at the TTL of negative answers (RFC 2308 3). */
+  #negative(rcode: number): number {
+    const image = this.#image;
+    const apex = image.apexOf(this.#root);
+    const soa = image.set(apex, TYPE.SOA);
+    this.#reply.ownerNode(image, apex, this.#zone.origin.wire);
+    const ttl = Math.min(image.setTtl(soa), this.#zone.negativeTtl);
+    return this.#reply.putSet(SECTION.authority, image, soa, ttl) ? rcode : this.#truncated(rcode);
+  }
+
+  /** To the servers of the zone below the cut, which is the suffix that begins with label `i` (RFC 1034 4.3.2 step 3b). */
+  #referral(node: number, i: number): number {
+    const image = this.#image;
+    const reply = this.#reply;
+    const set = image.set(node, TYPE.NS);
+    if (reply.count(SECTION.answer) === 0) {
+      reply.isAuthoritative = false;
+      reply.ownerAt(QUESTION_AT + this.#name.starts[i]!);
+    } else reply.ownerNode(image, node, this.#zone.origin.wire);
+    if (!reply.putSet(SECTION.authority, image, set)) return this.#truncated(RCODE.NOERROR);
+    // Without them nobody can go on: better to ask again over TCP (RFC 9471 3.1).
+    return this.#additional.putGlue(node, set, this.#apex - i) ? RCODE.NOERROR : this.#truncated(RCODE.NOERROR);
+  }
+
+  #truncated(rcode: number): number {
+    this.#reply.truncate();
+    return rcode;
+  }
 }
+
+const RRSIG = 46;

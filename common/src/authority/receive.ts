@@ -18,13 +18,14 @@ import {
   type Question,
   responseTo,
 } from '../wire/message.ts';
+import { tsigSize } from '../wire/tsig.ts';
 import { StreamSigner } from '../wire/tsig-stream.ts';
 import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
-import { answer, placeOf } from './answer.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
-import { authenticate, finishReply, type ReplyOptions, type Request, type Transport } from './request.ts';
+import { authenticate, finishReply, signReply, type ReplyOptions, type Request, type Transport } from './request.ts';
+import type { Responder } from './responder.ts';
 import { axfrRecords, ixfrRecords, packMessages, requestedSerial } from './transfer.ts';
 import { readUpdate, type Update } from './update.ts';
 import type { ZoneTable } from './zones.ts';
@@ -38,6 +39,8 @@ export interface Authority {
   /** Does this server take changes? A secondary does not. */
   readonly isPrimary: boolean;
   historyOf(origin: Name): History | undefined;
+  /** Seconds until this version of the zone may not be served any more (RFC 7314). */
+  expiryOf(zone: Zone): number;
 }
 
 export type Outcome =
@@ -68,7 +71,10 @@ export function replyWith(request: Request, rcode: number, options: ReplyOptions
 const SERVED_OPCODES: ReadonlySet<number> = new Set([OPCODE.QUERY, OPCODE.NOTIFY, OPCODE.UPDATE]);
 
 /** Handles one message. `now` is seconds since 1970. */
-export function receive(authority: Authority, octets: Uint8Array, transport: Transport, now: number): Outcome {
+export function receive(responder: Responder, octets: Uint8Array, transport: Transport, now: number): Outcome {
+  const length = responder.respond(octets, transport, now);
+  if (length > 0) return replyOf(responder.octets.slice(0, length), responder.what);
+  const { authority } = responder;
   const decoded = decodeMessage(octets);
   if (!decoded.ok) {
     const { header, what } = decoded.fault;
@@ -85,7 +91,7 @@ export function receive(authority: Authority, octets: Uint8Array, transport: Tra
   if (message.qr) return { kind: 'silence' };
   const authenticated = authenticate(octets, message, transport, authority.keys, now);
   if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
-  const call = new Call(authority, authenticated.value, now);
+  const call = new Call(responder, authenticated.value, now);
   if ((message.edns?.version ?? 0) > 0) return call.refuse(RCODE.BADVERS, 'an EDNS version other than 0');
   if (!SERVED_OPCODES.has(message.opcode)) return call.refuse(RCODE.NOTIMP, `opcode ${message.opcode}`);
   if (message.questions.length !== 1) return call.refuse(RCODE.FORMERR, `${message.questions.length} questions`);
@@ -99,14 +105,20 @@ export function receive(authority: Authority, octets: Uint8Array, transport: Tra
   }
 }
 
+function replyOf(octets: Uint8Array, what: string | undefined): Outcome {
+  return what === undefined ? { kind: 'reply', octets } : { kind: 'reply', octets, what };
+}
+
 /** One request on its way to an outcome. */
 class Call {
+  readonly #responder: Responder;
   readonly #authority: Authority;
   readonly #request: Request;
   readonly #now: number;
 
-  constructor(authority: Authority, request: Request, now: number) {
-    this.#authority = authority;
+  constructor(responder: Responder, request: Request, now: number) {
+    this.#responder = responder;
+    this.#authority = responder.authority;
     this.#request = request;
     this.#now = now;
   }
@@ -130,7 +142,6 @@ class Call {
   }
 
   query(question: Question): Outcome {
-    const { zones } = this.#authority;
     if (question.class === CLASS.CH) return this.#identity(question);
     if (question.class !== CLASS.IN) return this.refuse(RCODE.REFUSED, 'only class IN is served', EDE.NOT_SUPPORTED);
     if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return this.#transfer(question);
@@ -138,17 +149,11 @@ class Call {
       return this.refuse(RCODE.FORMERR, 'a question for a meta type');
     if (isMetaType(question.type) && question.type !== TYPE.ANY)
       return this.refuse(RCODE.NOTIMP, 'a question for a meta type', EDE.NOT_SUPPORTED);
-    const place = placeOf(zones, question);
-    if (zones.isAwaited(place))
-      return this.#registering(question, this.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY));
-    const zone = zones.zoneOf(place);
-    if (zone === undefined)
-      return this.#registering(question, this.refuse(RCODE.REFUSED, 'no zone of this server', EDE.NOT_AUTHORITATIVE));
-    const found = answer(zone, question, this.#request.transport === 'udp');
-    return this.#registering(question, {
-      kind: 'reply',
-      octets: this.#reply({ ...responseTo(this.#message, found.rcode), ...found }),
-    });
+    const { key, message, transport } = this.#request;
+    const reserved = key === undefined ? 0 : tsigSize(key);
+    const octets = this.#responder.respondTo(message, transport, this.#now, reserved);
+    const outcome = replyOf(signReply(this.#request, octets, this.#now), this.#responder.what);
+    return this.#registering(question, outcome);
   }
 
   /** A SOA query over TCP, signed by a key that may transfer, asks to be notified on its connection. */

@@ -76,7 +76,12 @@ export function finishReply(request: Request, reply: Message, options: ReplyOpti
   if (edns?.options.some(({ code }) => code === OPTION.NSID))
     replyOptions.push({ code: OPTION.NSID, data: Buffer.from(options.identity.id, 'utf8') });
   const whole: Message = { ...reply, ...ednsFor(message, replyOptions) };
-  if (key === undefined || message.tsig === undefined) return encodeMessage(whole, limit);
-  const unsigned = encodeMessage(whole, limit - tsigSize(key));
-  return sign(unsigned, key, { now: options.now, priorMac: message.tsig.mac }).octets;
+  const octets = encodeMessage(whole, key === undefined ? limit : limit - tsigSize(key));
+  return signReply(request, octets, options.now);
+}
+
+/** The reply with a signature where the request had one (RFC 8945 5.3). `now` is seconds since 1970. */
+export function signReply({ message, key }: Request, reply: Uint8Array, now: number): Uint8Array {
+  if (key === undefined || message.tsig === undefined) return reply;
+  return sign(reply, key, { now, priorMac: message.tsig.mac }).octets;
 }

@@ -2,53 +2,105 @@
 import type { Name } from '../name.ts';
 import { printIpv4, printIpv6 } from '../rr/encoding.ts';
 import { TYPE } from '../rr/type.ts';
+import { LookupName } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 
+/** An apex of ours, with the version of its zone that is served; `undefined` while there is no data. */
+interface Entry {
+  readonly origin: Name;
+  /** The origin in lower case. */
+  readonly wire: Uint8Array;
+  zone: Zone | undefined;
+  /** Another apex with the same hash. */
+  next: Entry | undefined;
+}
+
 export class ZoneTable {
-  readonly #zones = new Map<string, Zone>();
-  readonly #awaited = new Set<string>();
+  readonly #byHash = new Map<number, Entry>();
+  readonly #lookup = new LookupName();
+  #size = 0;
 
   /** Publishes a version of a zone. */
   set(zone: Zone): void {
-    this.#zones.set(zone.origin.key, zone);
-    this.#awaited.delete(zone.origin.key);
-  }
-
-  /** Withdraws a zone. */
-  delete(origin: Name): void {
-    this.#zones.delete(origin.key);
-    this.#awaited.delete(origin.key);
+    this.#put(zone.origin, zone);
   }
 
   /** Declares a zone ours although there is no data for it: not transferred yet, or expired. It is answered with SERVFAIL. */
   await(origin: Name): void {
-    this.#zones.delete(origin.key);
-    this.#awaited.add(origin.key);
+    this.#put(origin, undefined);
+  }
+
+  #put(origin: Name, zone: Zone | undefined): void {
+    this.delete(origin);
+    this.#lookup.read(origin.wire, 0);
+    const hash = this.#lookup.hashes[0]!;
+    const next = this.#byHash.get(hash);
+    this.#byHash.set(hash, { origin, wire: origin.toLowerCase().wire, zone, next });
+    if (zone !== undefined) this.#size++;
+  }
+
+  /** Withdraws a zone. */
+  delete(origin: Name): void {
+    this.#lookup.read(origin.wire, 0);
+    const hash = this.#lookup.hashes[0]!;
+    const kept: Entry[] = [];
+    for (let at = this.#byHash.get(hash); at !== undefined; at = at.next) {
+      if (!at.origin.equals(origin)) kept.push(at);
+      else if (at.zone !== undefined) this.#size--;
+    }
+    const first = kept.reduceRight<Entry | undefined>((next, entry) => ({ ...entry, next }), undefined);
+    if (first === undefined) this.#byHash.delete(hash);
+    else this.#byHash.set(hash, first);
+  }
+
+  /**
+   * The nearest apex of ours at or above the suffix of `name` that begins with label `from` (RFC 1034 4.3.2 step 2), as the number of
+   * the label that it begins with; -1 when there is none. Allocates nothing.
+   */
+  nearest(name: LookupName, from: number): number {
+    for (let i = from; i <= name.labels; i++) if (this.#entry(name, i) !== undefined) return i;
+    return -1;
+  }
+
+  /** The zone whose apex is the suffix of `name` that begins with label `i`; `undefined` when it has no data. */
+  zoneAt(name: LookupName, i: number): Zone | undefined {
+    return this.#entry(name, i)?.zone;
+  }
+
+  #entry(name: LookupName, i: number): Entry | undefined {
+    let entry = this.#byHash.get(name.hashes[i]!);
+    while (entry !== undefined && !name.endsWith(i, entry.wire)) entry = entry.next;
+    return entry;
+  }
+
+  #nearestTo(name: Name): number {
+    this.#lookup.read(name.wire, 0);
+    return this.nearest(this.#lookup, 0);
   }
 
   /** Is the nearest zone at or above `name` one without data? */
   isAwaited(name: Name): boolean {
-    for (let at: Name | undefined = name; at !== undefined; at = at.parent()) {
-      if (this.#zones.has(at.key)) return false;
-      if (this.#awaited.has(at.key)) return true;
-    }
-    return false;
+    const i = this.#nearestTo(name);
+    return i >= 0 && this.zoneAt(this.#lookup, i) === undefined;
   }
 
   /** Is it the apex of a zone of ours, be it one without data? */
   isApex(name: Name): boolean {
-    return this.#zones.has(name.key) || this.#awaited.has(name.key);
+    this.#lookup.read(name.wire, 0);
+    return this.#entry(this.#lookup, 0) !== undefined;
   }
 
   /** The zone with exactly this apex. */
   get(origin: Name): Zone | undefined {
-    return this.#zones.get(origin.key);
+    this.#lookup.read(origin.wire, 0);
+    return this.zoneAt(this.#lookup, 0);
   }
 
-  /** The zone nearest to `name`, at or above it (RFC 1034 4.3.2 step 2). */
+  /** The zone nearest to `name`, at or above it, of those that have data. */
   zoneOf(name: Name): Zone | undefined {
-    for (let at: Name | undefined = name; at !== undefined; at = at.parent()) {
-      const zone = this.#zones.get(at.key);
+    this.#lookup.read(name.wire, 0);
+    for (let i = 0; i <= this.#lookup.labels; i++) {
+      const zone = this.zoneAt(this.#lookup, i);
       if (zone !== undefined) return zone;
     }
     return undefined;
@@ -62,11 +114,13 @@ export class ZoneTable {
     return [...v4, ...v6];
   }
 
+  /** How many zones have data. */
   get size(): number {
-    return this.#zones.size;
+    return this.#size;
   }
 
-  [Symbol.iterator](): Iterator<Zone> {
-    return this.#zones.values();
+  *[Symbol.iterator](): Generator<Zone, void, undefined> {
+    for (const first of this.#byHash.values())
+      for (let at: Entry | undefined = first; at !== undefined; at = at.next) if (at.zone !== undefined) yield at.zone;
   }
 }

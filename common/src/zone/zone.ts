@@ -40,7 +40,10 @@ export class Zone {
   readonly root: number;
   /** Labels of the origin, the root label not counted. */
   readonly labels: number;
-  readonly #originKey: string;
+  /** The origin in wire form and lower case. */
+  readonly apexWire: Uint8Array;
+  /** Seconds: what SOA RRs of negative answers have at most (RFC 2308 3). */
+  readonly negativeTtl: number;
   #soa: Soa | undefined;
   #order: readonly ZoneName[] | undefined;
 
@@ -49,7 +52,8 @@ export class Zone {
     this.image = image;
     this.root = root;
     this.labels = origin.labelCount;
-    this.#originKey = origin.key;
+    this.apexWire = origin.toLowerCase().wire;
+    this.negativeTtl = minimumOf(image, image.set(image.apexOf(root), TYPE.SOA));
   }
 
   /** A version of an image. Trusts its arguments: there is one SOA at the apex. */
@@ -231,7 +235,7 @@ export class Zone {
   #locate(name: Name): number {
     lookup.read(name.wire, 0);
     const apex = lookup.labels - this.labels;
-    if (apex < 0 || !name.key.startsWith(this.#originKey)) return 0;
+    if (apex < 0 || !lookup.endsWith(apex, this.apexWire)) return 0;
     return this.image.findSuffix(this.root, lookup, 0, apex);
   }
 
@@ -273,6 +277,12 @@ export class Zone {
     }
     return { name, type: image.setType(set), ttl: image.setTtl(set), rdatas };
   }
+}
+
+/** The last field of an SOA (RFC 2308 4); of something else in its place any number. */
+function minimumOf(image: Image, soa: number): number {
+  const end = image.setData(soa) + image.setOctets(soa);
+  return new DataView(image.bytes.buffer).getUint32(end - 4);
 }
 
 interface ZoneName {

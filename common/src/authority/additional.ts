@@ -1,0 +1,128 @@
+/**
+ * The additional section: addresses, as far as the zone has them, of the names that records point to (RFC 1034 4.3.2 step 6, RFC
+ * 2782, RFC 9460 4.1), and glue (RFC 9471).
+ *
+ * Sets that do not fit are left out, but for glue that a referral cannot do without. Nothing is allocated.
+ */
+import { shapeOf } from '../rr/shape.ts';
+import { TYPE } from '../rr/type.ts';
+import type { Image } from '../zone/image.ts';
+import { LookupName } from '../zone/lookup-name.ts';
+import type { Zone } from '../zone/zone.ts';
+import { type Reply, SECTION } from './reply.ts';
+
+/** Names that are looked up for one reply: each costs a search (CVE-2024-11187). */
+const MAX_TARGETS = 256;
+/** Sets of a reply that ask for addresses. */
+const MAX_WANTING = 32;
+const SLOTS = 2048;
+
+/** Instead of the node of a zone cut. */
+const NO_CUT = 0;
+const ADDRESSES: readonly number[] = [TYPE.A, TYPE.AAAA];
+
+export class Additional {
+  readonly #target = new LookupName();
+  #zone!: Zone;
+  #image!: Image;
+  #reply!: Reply;
+  #isDnssec = false;
+  readonly #wantingNodes = new Int32Array(MAX_WANTING);
+  readonly #wantingSets = new Int32Array(MAX_WANTING);
+  #wanting = 0;
+  #targets = 0;
+  // Sets that are in the reply already; those with another stamp belong to an earlier one.
+  readonly #sets = new Int32Array(SLOTS);
+  readonly #stamps = new Int32Array(SLOTS);
+  #stamp = 0;
+  #noted = 0;
+
+  begin(zone: Zone, reply: Reply, isDnssec: boolean): void {
+    this.#zone = zone;
+    this.#image = zone.image;
+    this.#reply = reply;
+    this.#isDnssec = isDnssec;
+    this.#wanting = 0;
+    this.#targets = 0;
+    this.#noted = 0;
+    this.#stamp = (this.#stamp + 1) | 0;
+  }
+
+  /** Notes that a set is in the reply; `false` when it has been noted before. */
+  isNew(set: number): boolean {
+    // So full that a search would be long: a set may then stand twice.
+    if (this.#noted > SLOTS / 2) return true;
+    let slot = Math.imul(set, 0x9e3779b1) >>> 21;
+    for (; this.#stamps[slot] === this.#stamp; slot = (slot + 1) & (SLOTS - 1))
+      if (this.#sets[slot] === set) return false;
+    this.#stamps[slot] = this.#stamp;
+    this.#sets[slot] = set;
+    this.#noted++;
+    return true;
+  }
+
+  /** Notes a set that is in the reply, and that its names may want addresses. */
+  want(node: number, set: number): void {
+    this.isNew(set);
+    if (this.#wanting === MAX_WANTING || shapeOf(this.#image.setType(set))?.wantsAddress !== true) return;
+    this.#wantingNodes[this.#wanting] = node;
+    this.#wantingSets[this.#wanting++] = set;
+  }
+
+  /** Puts the addresses that the noted sets want, as long as they fit. */
+  put(): void {
+    for (let i = 0; i < this.#wanting; i++) this.#eachTarget(this.#wantingNodes[i]!, this.#wantingSets[i]!, NO_CUT, 0);
+  }
+
+  /**
+   * Puts the glue for the NS set of a zone cut, whose name has `labels` labels more than the apex. What is at or below the cut has to
+   * fit, else `false` (RFC 9471 3.1); addresses elsewhere in the zone are put if they fit (3.2).
+   */
+  putGlue(cut: number, set: number, labels: number): boolean {
+    return this.#eachTarget(cut, set, cut, labels) && this.#eachTarget(cut, set, NO_CUT, 0);
+  }
+
+  /** Walks the names of a set; with a `cut` those at or below it. `false` when what has to fit does not. */
+  #eachTarget(node: number, set: number, cut: number, labels: number): boolean {
+    const image = this.#image;
+    const { bytes } = image;
+    const shape = shapeOf(image.setType(set))!;
+    let at = image.setData(set);
+    for (let i = image.setSize(set); i > 0; i--) {
+      let name = at + 2 + shape.fixed;
+      for (let j = shape.strings; j > 0; j--) name += 1 + bytes[name]!;
+      const found = this.#find(image.setType(set), node, name, cut, labels);
+      if (found !== 0 && !this.#putAddresses(found) && cut !== NO_CUT) return false;
+      at += 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+    }
+    return true;
+  }
+
+  /** The node of the name at an offset in the image; 0 when it is of no use. */
+  #find(type: number, owner: number, at: number, cut: number, labels: number): number {
+    const image = this.#image;
+    // The root as a target means "none" (RFC 7505, RFC 2782), with SVCB the owner itself (RFC 9460 2.5.2).
+    if (image.bytes[at] === 0) return type === TYPE.SVCB || type === TYPE.HTTPS ? owner : 0;
+    if (cut === NO_CUT && ++this.#targets > MAX_TARGETS) return 0;
+    const target = this.#target;
+    target.read(image.bytes, at);
+    const apex = target.labels - this.#zone.labels;
+    if (apex < labels || !target.endsWith(apex, this.#zone.apexWire)) return 0;
+    if (cut !== NO_CUT && image.findSuffix(this.#zone.root, target, apex - labels, apex) !== cut) return 0;
+    return image.findSuffix(this.#zone.root, target, 0, apex);
+  }
+
+  /** Do the addresses of a node, as far as they are not in the reply, all fit? */
+  #putAddresses(node: number): boolean {
+    const image = this.#image;
+    const reply = this.#reply;
+    let isAll = true;
+    for (let i = 0; i < ADDRESSES.length; i++) {
+      const set = image.set(node, ADDRESSES[i]!);
+      if (set === 0 || !this.isNew(set)) continue;
+      reply.ownerNode(image, node, this.#zone.origin.wire);
+      if (!reply.putSet(SECTION.additional, image, set)) isAll = false;
+    }
+    return isAll;
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Queries for data of class IN, from octets to octets: which zone, the answer or why there is none, EDNS, size. What can be said of
+ * a plain query is said without an allocation; signed ones take the same way once they are decoded.
+ *
+ * RFC 1035 4.1.1, RFC 6891, RFC 7873, RFC 8914. Left out, and told by {@link Responder.respond}: all that is no plain query.
+ */
+import { isMetaType, TYPE } from '../rr/type.ts';
+import { CLASS } from '../rr/class.ts';
+import { RCODE } from '../wire/code.ts';
+import { EDE, extendedError, UDP_SIZE } from '../wire/edns.ts';
+import type { Message } from '../wire/message.ts';
+import type { Zone } from '../zone/zone.ts';
+import { Answering } from './answer.ts';
+import { ClientAddress } from './client-address.ts';
+import { COOKIE, type CookieJar, DEMAND } from './cookie.ts';
+import { EdnsReply } from './edns-reply.ts';
+import type { Authority } from './receive.ts';
+import { Query } from './query.ts';
+import { Reply } from './reply.ts';
+import type { Transport } from './request.ts';
+
+const MAX_MESSAGE_OCTETS = 65_535;
+const KEEPALIVE_UNIT_MS = 100;
+
+/** Why a query gets no answer: for the log, and as the data of an Extended DNS Error. */
+interface Reason {
+  readonly what: string;
+  readonly rcode: number;
+  readonly error: Uint8Array;
+}
+
+function reason(rcode: number, code: number, what: string): Reason {
+  return { what, rcode, error: extendedError(code, what).data };
+}
+
+const NO_DATA = reason(RCODE.SERVFAIL, EDE.NOT_READY, 'this zone has no data now');
+const NO_ZONE = reason(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE, 'no zone of this server');
+
+export interface ResponderSettings {
+  /** Server cookies (RFC 7873); without them none are given. */
+  readonly cookies?: CookieJar;
+  /** How long a TCP connection may be idle, milliseconds (RFC 7828). */
+  readonly idleTime?: number;
+  /** Are the records of a set in another order each time? */
+  readonly isRotating?: boolean;
+}
+
+export class Responder {
+  readonly authority: Authority;
+  /** Where the next request comes from; to be set before it is answered. */
+  readonly client: ClientAddress = new ClientAddress();
+  /** Why the last query was not answered with data, for the log. */
+  what: string | undefined;
+  readonly #settings: ResponderSettings;
+  readonly #query = new Query();
+  readonly #answering = new Answering();
+  readonly #reply = new Reply();
+  readonly #edns: EdnsReply;
+  #turn = 0;
+
+  constructor(authority: Authority, settings: ResponderSettings = {}) {
+    this.authority = authority;
+    this.#settings = settings;
+    this.#edns = new EdnsReply(Buffer.from(authority.identity.id, 'utf8'));
+  }
+
+  /** The octets of the last reply; they change with the next. */
+  get octets(): Uint8Array {
+    return this.#reply.octets;
+  }
+
+  /**
+   * Answers a plain query; gives the length of the reply, which stands in `octets`, or 0 when the message is something else.
+   *
+   * @param now seconds since 1970
+   */
+  respond(octets: Uint8Array, transport: Transport, now: number): number {
+    const query = this.#query;
+    if (!query.read(octets) || query.class !== CLASS.IN || query.edns.version !== 0) return 0;
+    if (query.edns.isCookieMalformed || (isMetaType(query.type) && query.type !== TYPE.ANY)) return 0;
+    return this.#respond(transport, now, 0);
+  }
+
+  /** Answers a query that was decoded, and is of the kind that `respond` answers; `reserved` octets are kept free behind the reply. */
+  respondTo(message: Message, transport: Transport, now: number, reserved: number): Uint8Array {
+    this.#query.take(message);
+    return this.octets.slice(0, this.#respond(transport, now, reserved));
+  }
+
+  #respond(transport: Transport, now: number, reserved: number): number {
+    const query = this.#query;
+    const reply = this.#reply;
+    const edns = this.#edns;
+    const limit = (transport === 'udp' ? Math.min(UDP_SIZE, query.edns.udpSize) : MAX_MESSAGE_OCTETS) - reserved;
+    const demand = this.#prepare(transport, now);
+    this.what = undefined;
+    let rcode: number = RCODE.NOERROR;
+    let zone: Zone | undefined;
+    if (demand === DEMAND.ANSWER) {
+      const apex = this.#place();
+      zone = apex < 0 ? undefined : this.authority.zones.zoneAt(query.name, apex);
+      if (zone === undefined) {
+        const why = apex < 0 ? NO_ZONE : NO_DATA;
+        edns.error(why.error);
+        this.what = why.what;
+        rcode = why.rcode;
+      } else {
+        if (query.edns.hasZoneVersion) edns.zoneVersion(query.edns, zone.labels, zone.serial);
+        if (query.edns.hasExpire && query.type === TYPE.SOA) edns.expire(query.edns, this.authority.expiryOf(zone));
+      }
+    } else if (demand === DEMAND.REFUSE) rcode = RCODE.BADCOOKIE;
+    edns.fit(limit - reply.least(query));
+    reply.begin(query, limit - edns.size());
+    if (demand === DEMAND.TRUNCATE) reply.truncate();
+    if (zone !== undefined) {
+      if (this.#settings.isRotating === true) reply.rotation = this.#turn = (this.#turn + 1) & 0xffff;
+      rcode = this.#answering.answer(zone, query, reply, transport === 'udp');
+    }
+    return reply.finish(rcode, edns);
+  }
+
+  /** Begins the OPT record; gives what the cookies demand. */
+  #prepare(transport: Transport, now: number): number {
+    const request = this.#query.edns;
+    const edns = this.#edns;
+    const { cookies, idleTime } = this.#settings;
+    edns.begin(request);
+    if (transport === 'tcp' && idleTime !== undefined) edns.keepalive(request, Math.floor(idleTime / KEEPALIVE_UNIT_MS));
+    if (cookies === undefined) return DEMAND.ANSWER;
+    const verdict = cookies.judge(request, this.client, now);
+    if (verdict !== COOKIE.NONE) edns.cookie(request, cookies, verdict, this.client, now);
+    return transport === 'udp' ? cookies.demand(verdict) : DEMAND.ANSWER;
+  }
+
+  /**
+   * The label at which the apex begins that the question is for, -1 when there is none: the nearest one, but for DS at an apex that
+   * above it (RFC 4035 3.1.4.1), if there is a zone of ours, be it one without data.
+   */
+  #place(): number {
+    const { zones } = this.authority;
+    const { name, type } = this.#query;
+    const nearest = zones.nearest(name, 0);
+    if (type !== TYPE.DS || nearest !== 0 || name.labels === 0) return nearest;
+    const above = zones.nearest(name, 1);
+    return above < 0 ? nearest : above;
+  }
+}
