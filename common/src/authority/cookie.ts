@@ -3,7 +3,7 @@
  *
  * Version 1 of RFC 9018: version, three reserved octets, the time, and SipHash-2-4 over the client cookie, these eight octets and the address of
  * the client; so servers of other makes that share the secret and the address take each other's cookies.
- * Left out: what a client that shows none is answered (`receive.ts`); random secrets (they come from outside).
+ * Left out: random secrets (they come from outside).
  * Always holds: judging and writing allocate nothing.
  */
 import { SIPHASH_OCTETS, sipHash, sipHashKey } from '../wire/siphash.ts';
@@ -35,74 +35,96 @@ export const COOKIE = {
   GOOD: 4,
 } as const;
 
+/** What a server that requires cookies does with a request over UDP. */
+export const DEMAND = {
+  ANSWER: 0,
+  /** No COOKIE option: an empty reply with TC set, which sends the client to TCP. */
+  TRUNCATE: 1,
+  /** A client that knows cookies: BADCOOKIE, with a good one (RFC 7873 5.2.3, 5.2.4). */
+  REFUSE: 2,
+} as const;
+
 const VERSION = 1;
-const MADE_AT = 4;
-const HASH_AT = 8;
+// Offsets in the option: after the client cookie stand version, three reserved octets, time, hash.
+const VERSION_AT = CLIENT_COOKIE_OCTETS;
+const TIME_AT = VERSION_AT + 4;
+const HASH_AT = VERSION_AT + 8;
+
+/** What a request shows: the data of its COOKIE option. */
+interface Shown {
+  readonly cookie: Uint8Array;
+  readonly cookieLength: number;
+}
+
+export interface CookieSettings {
+  /** 16 octets each, at least one; the first makes cookies, all of them know theirs again (RFC 9018 5). */
+  readonly secrets: readonly Uint8Array[];
+  /** Are requests over UDP without a good cookie not answered? */
+  readonly isRequired: boolean;
+}
 
 export class CookieJar {
   readonly #keys: readonly Int32Array[];
+  readonly #isRequired: boolean;
   /** What is hashed: client cookie, the first half of the server cookie, address. */
-  readonly #input = new Uint8Array(CLIENT_COOKIE_OCTETS + HASH_AT + 16);
+  readonly #input = new Uint8Array(HASH_AT + 16);
   readonly #hash = new Uint8Array(SIPHASH_OCTETS);
 
-  /** `secrets`: 16 octets each, at least one; the first makes cookies, all of them know theirs again (RFC 9018 5). */
-  constructor(secrets: readonly Uint8Array[]) {
+  constructor({ secrets, isRequired }: CookieSettings) {
     if (secrets.length === 0) throw new RangeError('a cookie jar without a secret');
     this.#keys = secrets.map(sipHashKey);
+    this.#isRequired = isRequired;
   }
 
   /**
-   * Judges the COOKIE option of `length` octets at `at`; one of {@link COOKIE}. Its length has been checked (RFC 7873 5.2.2).
+   * Judges the cookie of a request; one of {@link COOKIE}.
    *
    * @param now seconds since 1970
    */
-  judge(octets: Uint8Array, at: number, length: number, client: ClientAddress, now: number): number {
-    if (length === 0) return COOKIE.NONE;
-    if (length === CLIENT_COOKIE_OCTETS) return COOKIE.CLIENT;
-    const server = at + CLIENT_COOKIE_OCTETS;
-    if (length !== COOKIE_OCTETS || octets[server] !== VERSION || client.length === 0) return COOKIE.BAD;
+  judge({ cookie, cookieLength }: Shown, client: ClientAddress, now: number): number {
+    if (cookieLength === 0) return COOKIE.NONE;
+    if (cookieLength === CLIENT_COOKIE_OCTETS) return COOKIE.CLIENT;
+    if (cookieLength !== COOKIE_OCTETS || cookie[VERSION_AT] !== VERSION || client.length === 0) return COOKIE.BAD;
     // RFC 1982: the time has 32 bits, and goes round in 2106.
-    const age = (now - read32(octets, server + MADE_AT)) | 0;
+    const age = (now - read32(cookie, TIME_AT)) | 0;
     if (age > COOKIE_AGE || age < -COOKIE_AHEAD) return COOKIE.BAD;
-    for (let i = 0; i < CLIENT_COOKIE_OCTETS + HASH_AT; i++) this.#input[i] = octets[at + i]!;
     for (let i = 0; i < this.#keys.length; i++) {
-      this.#digest(this.#keys[i]!, client);
+      this.#digest(this.#keys[i]!, cookie, client);
       let difference = 0;
-      for (let j = 0; j < SIPHASH_OCTETS; j++) difference |= this.#hash[j]! ^ octets[server + HASH_AT + j]!;
+      for (let j = 0; j < SIPHASH_OCTETS; j++) difference |= this.#hash[j]! ^ cookie[HASH_AT + j]!;
       if (difference === 0) return i === 0 && age < COOKIE_RENEWAL ? COOKIE.GOOD : COOKIE.AGED;
     }
     return COOKIE.BAD;
   }
 
   /**
-   * Writes the data of a COOKIE option for the client cookie at `at` of `octets`, {@link COOKIE_OCTETS} octets: with the server cookie that follows there if
-   * `verdict` is GOOD, with a new one otherwise.
+   * May a request over UDP be answered, if only those with a good cookie are? One of {@link DEMAND}, always ANSWER unless the jar is
+   * to require cookies.
    */
-  write(
-    verdict: number,
-    octets: Uint8Array,
-    at: number,
-    client: ClientAddress,
-    now: number,
-    out: Uint8Array,
-    outAt: number,
-  ): void {
-    const copied = verdict === COOKIE.GOOD ? COOKIE_OCTETS : CLIENT_COOKIE_OCTETS;
-    for (let i = 0; i < copied; i++) out[outAt + i] = octets[at + i]!;
-    if (verdict === COOKIE.GOOD) return;
-    const server = outAt + CLIENT_COOKIE_OCTETS;
-    out[server] = VERSION;
-    for (let i = 1; i < MADE_AT; i++) out[server + i] = 0;
-    for (let i = 0; i < 4; i++) out[server + MADE_AT + i] = now >>> (24 - 8 * i);
-    for (let i = 0; i < CLIENT_COOKIE_OCTETS + HASH_AT; i++) this.#input[i] = out[outAt + i]!;
-    this.#digest(this.#keys[0]!, client);
-    for (let i = 0; i < SIPHASH_OCTETS; i++) out[server + HASH_AT + i] = this.#hash[i]!;
+  demand(verdict: number): number {
+    if (!this.#isRequired || verdict >= COOKIE.AGED) return DEMAND.ANSWER;
+    return verdict === COOKIE.NONE ? DEMAND.TRUNCATE : DEMAND.REFUSE;
   }
 
-  #digest(key: Int32Array, client: ClientAddress): void {
-    const before = CLIENT_COOKIE_OCTETS + HASH_AT;
-    for (let i = 0; i < client.length; i++) this.#input[before + i] = client.octets[i]!;
-    sipHash(key, this.#input, before + client.length, this.#hash, 0);
+  /**
+   * Writes the data of a COOKIE option for the cookie that was judged, {@link COOKIE_OCTETS} octets at the start of `out`: the same
+   * again if `verdict` is GOOD, with a new server cookie otherwise.
+   */
+  write(verdict: number, { cookie }: Shown, client: ClientAddress, now: number, out: Uint8Array): void {
+    const copied = verdict === COOKIE.GOOD ? COOKIE_OCTETS : CLIENT_COOKIE_OCTETS;
+    for (let i = 0; i < copied; i++) out[i] = cookie[i]!;
+    if (verdict === COOKIE.GOOD) return;
+    out[VERSION_AT] = VERSION;
+    for (let i = VERSION_AT + 1; i < TIME_AT; i++) out[i] = 0;
+    for (let i = 0; i < 4; i++) out[TIME_AT + i] = now >>> (24 - 8 * i);
+    this.#digest(this.#keys[0]!, out, client);
+    for (let i = 0; i < SIPHASH_OCTETS; i++) out[HASH_AT + i] = this.#hash[i]!;
+  }
+
+  #digest(key: Int32Array, cookie: Uint8Array, client: ClientAddress): void {
+    for (let i = 0; i < HASH_AT; i++) this.#input[i] = cookie[i]!;
+    for (let i = 0; i < client.length; i++) this.#input[HASH_AT + i] = client.octets[i]!;
+    sipHash(key, this.#input, HASH_AT + client.length, this.#hash, 0);
   }
 }
 

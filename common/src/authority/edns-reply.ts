@@ -7,7 +7,7 @@
  * that the request did not ask for is not in the reply, but for the error (RFC 8914 2).
  */
 import { TYPE } from '../rr/type.ts';
-import { OPTION, UDP_SIZE } from '../wire/edns.ts';
+import { type EdnsOption, OPTION, UDP_SIZE } from '../wire/edns.ts';
 import type { ClientAddress } from './client-address.ts';
 import { COOKIE, COOKIE_OCTETS, type CookieJar } from './cookie.ts';
 import type { EdnsRequest } from './edns-request.ts';
@@ -72,17 +72,10 @@ export class EdnsReply {
     this.#name.length = this.#nsid.length;
   }
 
-  /** A cookie, for a client that sent one in `octets`. `verdict` of the jar; `now` seconds since 1970. */
-  cookie(
-    request: EdnsRequest,
-    octets: Uint8Array,
-    jar: CookieJar,
-    verdict: number,
-    client: ClientAddress,
-    now: number,
-  ): void {
+  /** A cookie, for a client that sent one. `verdict` of the jar; `now` seconds since 1970. */
+  cookie(request: EdnsRequest, jar: CookieJar, verdict: number, client: ClientAddress, now: number): void {
     if (verdict === COOKIE.NONE || client.length === 0) return;
-    jar.write(verdict, octets, request.cookieAt, client, now, this.#cookie.data, 0);
+    jar.write(verdict, request, client, now, this.#cookie.data);
     this.#cookie.length = COOKIE_OCTETS;
   }
 
@@ -140,6 +133,13 @@ export class EdnsReply {
       excess -= OPTION_HEAD + dropped.length;
       dropped.length = -1;
     }
+  }
+
+  /** The options as values, for a reply that is built of values. */
+  options(): readonly EdnsOption[] {
+    return this.#slots
+      .filter(({ length }) => length >= 0)
+      .map(({ code, data, length }) => ({ code, data: data.slice(0, length) }));
   }
 
   /** Writes the record, with the upper eight bits of `rcode` (12 bits); gives its octets, as `size` does. */

@@ -5,14 +5,10 @@
  * read; the meaning of options that are not in the list below, which are passed over (RFC 6891 6.1.2).
  * Always holds: reading allocates nothing; of an option that stands there twice the first counts (RFC 7873 5.2).
  */
-import { OPTION } from '../wire/edns.ts';
-import { CLIENT_COOKIE_OCTETS } from './cookie.ts';
+import { type Edns, isCookieLength, LARGEST_COOKIE, OPTION } from '../wire/edns.ts';
 
 /** What every client takes without EDNS (RFC 1035 4.2.1), and with it at least (RFC 6891 6.2.3). Octets. */
 export const LEAST_UDP_SIZE = 512;
-/** A COOKIE option has a client cookie alone, or a server cookie of 8 to 32 octets behind it (RFC 7873 4). */
-const LEAST_FULL_COOKIE = 16;
-const LARGEST_COOKIE = 40;
 const DNSSEC_OK = 0x8000;
 
 export class EdnsRequest {
@@ -24,13 +20,11 @@ export class EdnsRequest {
   /** RFC 3225. */
   isDnssecOk = false;
   hasNsid = false;
-  /** Where the data of the COOKIE option begins, and its octets; 0 without one. */
-  cookieAt = 0;
+  /** A copy of the data of the COOKIE option, and how many octets of it count: 8, or 16 to 40; 0 without one. */
+  readonly cookie = new Uint8Array(LARGEST_COOKIE);
   cookieLength = 0;
   /** A COOKIE option of a length that none can have: FORMERR (RFC 7873 5.2.2). */
   isCookieMalformed = false;
-  /** A copy of the client cookie, as long as `cookieLength` is not 0. */
-  readonly clientCookie = new Uint8Array(CLIENT_COOKIE_OCTETS);
   /** RFC 7828 3.2.1: a client sends it empty; anything else is no wish. */
   hasKeepalive = false;
   hasExpire = false;
@@ -44,7 +38,6 @@ export class EdnsRequest {
     this.version = 0;
     this.isDnssecOk = false;
     this.hasNsid = false;
-    this.cookieAt = 0;
     this.cookieLength = 0;
     this.isCookieMalformed = false;
     this.hasKeepalive = false;
@@ -78,6 +71,17 @@ export class EdnsRequest {
     return true;
   }
 
+  /** Takes what the codec has read; without it there was no OPT record. */
+  readValue(edns: Edns | undefined): void {
+    this.clear();
+    if (edns === undefined) return;
+    this.isPresent = true;
+    this.udpSize = edns.udpSize;
+    this.version = edns.version;
+    this.isDnssecOk = edns.dnssecOk;
+    for (const { code, data } of edns.options) this.#take(code, data, 0, data.length);
+  }
+
   #take(code: number, octets: Uint8Array, at: number, size: number): void {
     switch (code) {
       // RFC 5001 2.1, RFC 9660 3.2: whatever data it has is ignored.
@@ -103,12 +107,9 @@ export class EdnsRequest {
 
   #takeCookie(octets: Uint8Array, at: number, size: number): void {
     if (this.cookieLength > 0 || this.isCookieMalformed) return;
-    if (size !== CLIENT_COOKIE_OCTETS && (size < LEAST_FULL_COOKIE || size > LARGEST_COOKIE)) {
-      this.isCookieMalformed = true;
-      return;
-    }
-    this.cookieAt = at;
+    this.isCookieMalformed = !isCookieLength(size);
+    if (this.isCookieMalformed) return;
     this.cookieLength = size;
-    for (let i = 0; i < CLIENT_COOKIE_OCTETS; i++) this.clientCookie[i] = octets[at + i]!;
+    for (let i = 0; i < size; i++) this.cookie[i] = octets[at + i]!;
   }
 }

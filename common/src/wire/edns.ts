@@ -1,6 +1,6 @@
 /**
  * EDNS(0) (RFC 6891): the OPT record as a part of the message rather than a record of its additional section.
- * Left out: the meaning of most options; they are carried as octets.
+ * Left out: the meaning of most options; they are carried as octets. Options of a version other than 0 are not read.
  */
 
 import { Reader, type Writer } from '../octets.ts';
@@ -25,6 +25,14 @@ export interface Edns {
 
 /** Size that passes every path unfragmented; what we offer and, at most, what we send. */
 export const UDP_SIZE = 1232;
+
+/** Octets of the longest COOKIE option: a client cookie of 8 and a server cookie of 32 (RFC 7873 4). */
+export const LARGEST_COOKIE = 40;
+
+/** May the data of a COOKIE option have so many octets: a client cookie alone, or a server cookie of 8 to 32 behind it (RFC 7873 5.2.2)? */
+export function isCookieLength(octets: number): boolean {
+  return octets === 8 || (octets >= 16 && octets <= LARGEST_COOKIE);
+}
 
 /** An Extended DNS Error (RFC 8914) as an option. `infoCode` from {@link EDE}. */
 export function extendedError(infoCode: number, text: string): EdnsOption {
@@ -54,15 +62,19 @@ export function readOpt(record: ResourceRecord, reader: Reader): { edns: Edns; e
   if (!record.name.isRoot) reader.fail('an OPT record whose owner is not the root');
   const inner = new Reader(record.rdata);
   const options: EdnsOption[] = [];
-  while (inner.left > 0) {
+  const version = (record.ttl >>> 16) & 0xff;
+  while (version === 0 && inner.left > 0) {
     const code = inner.u16();
     options.push({ code, data: inner.bytes(inner.u16()) });
   }
   if (inner.fault !== undefined) reader.fail('an EDNS option cut short');
+  // Of several the first counts (RFC 7873 5.2).
+  const cookie = options.find(({ code }) => code === OPTION.COOKIE)?.data.length ?? 8;
+  if (!isCookieLength(cookie)) reader.fail(`a COOKIE option of ${cookie} octets`);
   return {
     edns: {
       udpSize: Math.max(512, record.class),
-      version: (record.ttl >>> 16) & 0xff,
+      version,
       dnssecOk: (record.ttl & 0x8000) !== 0,
       options,
     },

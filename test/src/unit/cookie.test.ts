@@ -1,7 +1,7 @@
 /** Server cookies (RFC 7873, RFC 9018), the hash they are made with, and the address they are bound to. */
 
 import { ClientAddress } from '@zonewright/common/authority/client-address';
-import { COOKIE, COOKIE_OCTETS, CookieJar } from '@zonewright/common/authority/cookie';
+import { COOKIE, COOKIE_OCTETS, CookieJar, DEMAND } from '@zonewright/common/authority/cookie';
 import { sipHash, sipHashKey } from '@zonewright/common/wire/siphash';
 import test from 'ava';
 import fc from 'fast-check';
@@ -15,13 +15,17 @@ const addressed = (text: string): ClientAddress => {
 };
 
 const OLD = 'e5e973e5a6b2a43f48e7dc849e37bfcf';
-const jarOf = (...secrets: string[]): CookieJar => new CookieJar(secrets.map(octets));
+const jarOf = (...secrets: string[]): CookieJar => new CookieJar({ secrets: secrets.map(octets), isRequired: false });
+const shown = (cookie: string): { cookie: Uint8Array; cookieLength: number } => ({
+  cookie: octets(cookie.padEnd(80, '0')),
+  cookieLength: cookie.length / 2,
+});
 const judge = (jar: CookieJar, cookie: string, client: string, now: number): number =>
-  jar.judge(octets(cookie), 0, cookie.length / 2, addressed(client), now);
+  jar.judge(shown(cookie), addressed(client), now);
 /** The option that answers `cookie`. */
 const answered = (jar: CookieJar, cookie: string, client: string, now: number): string => {
   const out = new Uint8Array(COOKIE_OCTETS);
-  jar.write(judge(jar, cookie, client, now), octets(cookie), 0, addressed(client), now, out, 0);
+  jar.write(judge(jar, cookie, client, now), shown(cookie), addressed(client), now, out);
   return hex(out);
 };
 
@@ -119,9 +123,18 @@ test('a cookie of another client, secret, version or length is bad, and is answe
   t.is(judge(jar, '2464c4abcf10c957', '198.51.100.100', now), COOKIE.CLIENT);
 });
 
+test('a jar that requires cookies sends a client without one to TCP, and one with a bad one for a good one', (t) => {
+  const strict = new CookieJar({ secrets: [octets(OLD)], isRequired: true });
+  t.deepEqual(
+    Object.values(COOKIE).map((verdict) => strict.demand(verdict)),
+    [DEMAND.TRUNCATE, DEMAND.REFUSE, DEMAND.REFUSE, DEMAND.ANSWER, DEMAND.ANSWER],
+  );
+  for (const verdict of Object.values(COOKIE)) t.is(jarOf(OLD).demand(verdict), DEMAND.ANSWER);
+});
+
 test('a jar needs a secret of 16 octets', (t) => {
-  t.throws(() => new CookieJar([]), { instanceOf: RangeError });
-  t.throws(() => new CookieJar([new Uint8Array(8)]), { instanceOf: RangeError });
+  t.throws(() => jarOf(), { instanceOf: RangeError });
+  t.throws(() => jarOf('00'.repeat(8)), { instanceOf: RangeError });
 });
 
 const read = (text: string): string | undefined => {
