@@ -1,0 +1,268 @@
+/** EDNS (RFC 6891): what the OPT record of a request may say, and what that of a reply says then. */
+
+import { ClientAddress } from '@zonewright/common/authority/client-address';
+import { COOKIE, CookieJar } from '@zonewright/common/authority/cookie';
+import { EdnsReply } from '@zonewright/common/authority/edns-reply';
+import { EdnsRequest } from '@zonewright/common/authority/edns-request';
+import { RCODE } from '@zonewright/common/wire/code';
+import { EDE, type Edns, extendedError, OPTION } from '@zonewright/common/wire/edns';
+import { decodeMessage, type Message } from '@zonewright/common/wire/message';
+import test from 'ava';
+import fc from 'fast-check';
+import { given } from '../support/records.ts';
+
+const octets = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+const option = (code: number, data = ''): string =>
+  [code, data.length / 2].map((value) => value.toString(16).padStart(4, '0')).join('') + data;
+
+/** What an OPT record of these options says; `undefined`: one is cut short. */
+const asked = (options: string, udpSize = 1232, ttl = 0): EdnsRequest | undefined => {
+  const request = new EdnsRequest();
+  // In the middle of a message: what stands before and behind is not its own.
+  const around = octets(`ffff${options}000a0008`);
+  return request.read(around, 2, options.length / 2, udpSize, ttl) ? request : undefined;
+};
+
+const ALL = [OPTION.NSID, OPTION.EXPIRE, OPTION.KEEPALIVE, OPTION.ZONEVERSION, OPTION.PADDING].map((code) =>
+  option(code),
+);
+const CLIENT = '0102030405060708';
+
+test('a request says its UDP size, version and DO bit, and which options it wants', (t) => {
+  const bare = asked('', 4096, 0x8000)!;
+  t.like(bare, { isPresent: true, udpSize: 4096, version: 0, isDnssecOk: true, hasNsid: false, cookieLength: 0 });
+  t.like(asked(ALL.join('') + option(OPTION.COOKIE, CLIENT))!, {
+    isDnssecOk: false,
+    hasNsid: true,
+    hasExpire: true,
+    hasKeepalive: true,
+    hasZoneVersion: true,
+    hasPadding: true,
+    cookieLength: 8,
+    isCookieMalformed: false,
+  });
+  t.is(asked('', 1232, 0xff7f7fff)!.isDnssecOk, false, 'flags that nobody knows');
+});
+
+test('a UDP size below 512 is 512, and 65535 is taken as it is', (t) => {
+  for (const [said, taken] of [
+    [0, 512],
+    [511, 512],
+    [512, 512],
+    [65_535, 65_535],
+  ] as const)
+    t.is(asked('', said)!.udpSize, taken);
+});
+
+test('an option cut short is a fault, wherever it is cut', (t) => {
+  const whole = option(OPTION.NSID) + option(65_001, 'abcd') + option(OPTION.COOKIE, CLIENT);
+  const ends = [0, 4, 10, 22];
+  for (let length = 0; length <= whole.length / 2; length++)
+    t.is(asked(whole.slice(0, 2 * length)) !== undefined, ends.includes(length), `${length} octets`);
+  t.is(asked('0003ffff'), undefined);
+});
+
+test('options of a version that nobody knows are not read', (t) => {
+  t.like(asked('0003ffff', 1232, 0x00010000)!, { version: 1, hasNsid: false });
+  t.like(asked(option(OPTION.COOKIE, '00'), 1232, 0x00ff0000)!, { version: 255, isCookieMalformed: false });
+});
+
+test('a cookie has 8 octets, or 16 to 40', (t) => {
+  for (let length = 0; length <= 45; length++) {
+    const isFit = length === 8 || (length >= 16 && length <= 40);
+    const request = asked(option(OPTION.COOKIE, 'ab'.repeat(length)))!;
+    t.is(request.isCookieMalformed, !isFit, `${length} octets`);
+    t.is(request.cookieLength, isFit ? length : 0);
+  }
+});
+
+test('of an option that stands there twice the first counts', (t) => {
+  const request = asked(option(OPTION.COOKIE, CLIENT) + option(OPTION.COOKIE, 'ff'.repeat(7)))!;
+  t.like(request, { cookieLength: 8, isCookieMalformed: false });
+  t.is(hex(request.cookie.subarray(0, 8)), CLIENT);
+  t.true(asked(option(OPTION.COOKIE, 'ff'.repeat(7)) + option(OPTION.COOKIE, CLIENT))!.isCookieMalformed);
+});
+
+test('data in an option that should have none is ignored, but a time-out from a client is no wish', (t) => {
+  t.like(
+    asked([OPTION.NSID, OPTION.EXPIRE, OPTION.ZONEVERSION, OPTION.KEEPALIVE].map((it) => option(it, 'abcd')).join(''))!,
+    {
+      hasNsid: true,
+      hasExpire: true,
+      hasZoneVersion: true,
+      hasKeepalive: false,
+    },
+  );
+});
+
+test('nothing of a request is left over in the next one', (t) => {
+  const request = asked(ALL.join('') + option(OPTION.COOKIE, CLIENT), 4096, 0x8000)!;
+  request.clear();
+  t.deepEqual({ ...request, cookie: undefined }, { ...new EdnsRequest(), cookie: undefined });
+});
+
+test('the codec and the reader of octets say the same of every OPT record', (t) => {
+  const data = fc.uint8Array({ maxLength: 45 }).map((bytes) => hex(bytes));
+  const code = fc.oneof(fc.constantFrom(...Object.values(OPTION)), fc.nat(65_535));
+  const options = fc
+    .array(
+      fc.tuple(code, data).map(([it, content]) => option(it, content)),
+      { maxLength: 5 },
+    )
+    .chain((all) => fc.tuple(fc.constant(all.join('')), fc.nat(3)))
+    .map(([all, cut]) => all.slice(0, Math.max(0, all.length - 2 * cut)));
+  const header = octets('0007 0000 0000 0000 0000 0001 00 0029');
+  fc.assert(
+    fc.property(options, fc.nat(65_535), fc.integer({ min: 0, max: 0xffffff }), (all, size, flags) => {
+      const ttl = flags & 0x1ffff;
+      const rest = [
+        size >> 8,
+        size & 255,
+        0,
+        ttl >> 16,
+        (ttl >> 8) & 255,
+        ttl & 255,
+        all.length >> 9,
+        (all.length >> 1) & 255,
+      ];
+      const message = decodeMessage(Uint8Array.from([...header, ...rest, ...octets(all)]));
+      const request = asked(all, size, ttl);
+      t.is(message.ok, request !== undefined && !request.isCookieMalformed);
+      if (!message.ok || request === undefined) return;
+      const value = new EdnsRequest();
+      value.readValue(message.value.edns);
+      t.deepEqual({ ...value }, { ...request });
+    }),
+  );
+});
+
+const NAME = Buffer.from('ns.test');
+
+interface Said {
+  readonly keepalive?: number;
+  readonly expire?: number;
+  readonly zone?: readonly [labels: number, serial: number];
+  readonly error?: string;
+  readonly room?: number;
+  readonly rcode?: number;
+}
+
+const jar = new CookieJar({ secrets: [new Uint8Array(16)], isRequired: false });
+const client = new ClientAddress();
+client.read('192.0.2.1');
+
+/** The OPT record of the reply to a request, and the reply that it makes with a header. */
+const said = (
+  request: EdnsRequest,
+  { keepalive, expire, zone, error, room, rcode = 0 }: Said,
+): [Uint8Array, Message] => {
+  const reply = new EdnsReply(NAME);
+  reply.begin(request);
+  reply.cookie(request, jar, jar.judge(request, client, 1e9), client, 1e9);
+  if (keepalive !== undefined) reply.keepalive(request, keepalive);
+  if (expire !== undefined) reply.expire(request, expire);
+  if (zone !== undefined) reply.zoneVersion(request, ...zone);
+  if (error !== undefined) reply.error(extendedError(EDE.NOT_READY, error).data);
+  if (room !== undefined) reply.fit(room);
+  const out = new Uint8Array(300);
+  const size = reply.write(out, 0, rcode);
+  const written = out.slice(0, size);
+  const count = size === 0 ? 0 : 1;
+  const header = [0, 7, 0x80, rcode & 15, 0, 0, 0, 0, 0, 0, 0, count];
+  const message = given(decodeMessage(Uint8Array.from([...header, ...written])));
+  if (size !== reply.size()) throw new Error(`${size} octets, not ${reply.size()}`);
+  if (
+    message.edns !== undefined &&
+    hex(Buffer.concat(reply.options().map(({ data }) => data))) !==
+      hex(Buffer.concat(message.edns.options.map(({ data }) => data)))
+  )
+    throw new Error('the options as values are others');
+  return [written, message];
+};
+
+/** The options of the reply: code and data. */
+const told = (request: EdnsRequest, what: Said): Record<string, string> => {
+  const edns = said(request, what)[1].edns as Edns;
+  const names = new Map<number, string>(Object.entries(OPTION).map(([name, code]) => [code, name]));
+  return Object.fromEntries(edns.options.map(({ code, data }) => [names.get(code)!, hex(data)]));
+};
+
+const EVERYTHING: Said = { keepalive: 300, expire: 604_800, zone: [2, 4_000_000_000], error: 'wait' };
+
+test('a reply to a request without EDNS has no OPT record', (t) => {
+  const [written, message] = said(new EdnsRequest(), EVERYTHING);
+  t.is(written.length, 0);
+  t.is(message.edns, undefined);
+});
+
+test('a reply has version 0, our size, the DO bit of the request, and the upper bits of the RCODE', (t) => {
+  const [, badVersion] = said(asked('', 512, 0x00018000)!, { rcode: RCODE.BADVERS });
+  t.is(badVersion.rcode, RCODE.BADVERS);
+  t.deepEqual(badVersion.edns, { udpSize: 1232, version: 0, dnssecOk: true, options: [] });
+  t.is(said(asked('')!, { rcode: RCODE.BADCOOKIE })[1].rcode, 23);
+});
+
+test('unknown options, and those not asked for, are not in the reply', (t) => {
+  t.deepEqual(told(asked(option(65_001, 'abcd'))!, { keepalive: 300, expire: 1, zone: [2, 1] }), {});
+});
+
+test('what is asked for is told: NSID, EXPIRE, ZONEVERSION, keepalive, a cookie, and why (RFC 5001, 7314, 9660, 7828, 7873, 8914)', (t) => {
+  const { COOKIE: cookie, ...others } = told(asked(ALL.join('') + option(OPTION.COOKIE, CLIENT))!, EVERYTHING);
+  t.deepEqual(others, {
+    NSID: hex(NAME),
+    EXPIRE: '00093a80',
+    KEEPALIVE: '012c',
+    ZONEVERSION: '0200ee6b2800',
+    EDE: `000e${hex(Buffer.from('wait'))}`,
+  });
+  t.regex(cookie!, new RegExp(`^${CLIENT}01000000`));
+  const again = asked(option(OPTION.COOKIE, cookie))!;
+  t.is(jar.judge(again, client, 1e9), COOKIE.GOOD);
+  t.deepEqual(told(again, {}), { COOKIE: cookie });
+});
+
+test('what has no room is dropped: the text of the error first, the cookie last, the bare record never', (t) => {
+  const request = asked(ALL.join('') + option(OPTION.COOKIE, CLIENT))!;
+  const whole = said(request, EVERYTHING)[0].length;
+  const seen: string[] = [];
+  for (let room = whole; room >= 0; room--) {
+    const [written] = said(request, { ...EVERYTHING, room });
+    t.true(written.length <= Math.max(room, 11), `${room} octets`);
+    const all = Object.entries(told(request, { ...EVERYTHING, room })).map(([name, data]) =>
+      data === '000e' ? 'EDE without text' : name,
+    );
+    if (all.join() !== seen.at(-1)) seen.push(all.join());
+  }
+  t.deepEqual(seen, [
+    'COOKIE,KEEPALIVE,EXPIRE,ZONEVERSION,NSID,EDE',
+    'COOKIE,KEEPALIVE,EXPIRE,ZONEVERSION,NSID,EDE without text',
+    'COOKIE,KEEPALIVE,EXPIRE,ZONEVERSION,NSID',
+    'COOKIE,KEEPALIVE,EXPIRE,ZONEVERSION',
+    'COOKIE,KEEPALIVE,EXPIRE',
+    'COOKIE,KEEPALIVE',
+    'COOKIE',
+    '',
+  ]);
+});
+
+test('a reply says nothing of the one before', (t) => {
+  const reply = new EdnsReply(NAME);
+  const request = asked(ALL.join('') + option(OPTION.COOKIE, CLIENT))!;
+  reply.begin(request);
+  reply.cookie(request, jar, COOKIE.CLIENT, client, 1e9);
+  reply.error(extendedError(EDE.OTHER, 'no').data);
+  reply.zoneVersion(request, 1, 1);
+  reply.begin(asked('')!);
+  t.is(reply.size(), 11);
+  t.deepEqual(reply.options(), []);
+});
+
+test('the message of a client without an address gets no cookie', (t) => {
+  const reply = new EdnsReply(NAME);
+  const request = asked(option(OPTION.COOKIE, CLIENT))!;
+  reply.begin(request);
+  reply.cookie(request, jar, COOKIE.CLIENT, new ClientAddress(), 1e9);
+  t.deepEqual(reply.options(), []);
+});
