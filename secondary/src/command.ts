@@ -4,6 +4,7 @@ import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { guardsOf } from '@zonewright/common/service/guard';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
@@ -11,7 +12,16 @@ import { startNameServer } from '@zonewright/common/service/name-server';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
 import { Replica, type ReplicaSource } from '@zonewright/common/service/replica';
-import { DATA, HTTP, LISTEN, LOG_LEVEL, MONITOR, PORT, SYSLOG } from '@zonewright/common/service/service-options';
+import {
+  DATA,
+  GUARD_OPTIONS,
+  HTTP,
+  LISTEN,
+  LOG_LEVEL,
+  MONITOR,
+  PORT,
+  SYSLOG,
+} from '@zonewright/common/service/service-options';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { METRICS } from './metrics.ts';
@@ -32,6 +42,7 @@ const options = [
   SYSLOG,
   MONITOR,
   HTTP,
+  ...GUARD_OPTIONS,
 ] as const;
 
 type SecondaryValues = Values<readonly [], typeof options>;
@@ -104,6 +115,7 @@ class SecondaryService {
     const replica = new Replica({
       sources: sources.value,
       authority,
+      ...guardsOf(this.#values),
       log: this.#log,
       ...(listen.length === 1 ? { source: listen[0]! } : {}),
       onChange: () => published.add(),
@@ -113,6 +125,7 @@ class SecondaryService {
       addresses: listen,
       port,
       authority,
+      ...guardsOf(this.#values),
       log: this.#log,
       hooks: {
         // The core refuses updates where `isPrimary` is not set; this is never reached.

@@ -1,5 +1,5 @@
-/** The options that all services share, as rows to put into a command's table. */
-import { fail, ok } from '../result.ts';
+/** The options that services share, as rows to put into a command's table. */
+import { type Fault, fail, ok, type Result } from '../result.ts';
 import { parseAddress, parseEndpoint, parseListenEndpoint, parsePort, parseSyslogEndpoint } from './endpoint.ts';
 import { LOG_LEVELS, type LogLevel } from './log-level.ts';
 import type { OptionRow, Parse } from './options.ts';
@@ -70,5 +70,47 @@ export const HTTP = {
   parse: parseListenEndpoint,
 } as const satisfies OptionRow;
 
-/** All of them, in the order of the documentation. */
+/** Octets of a server secret for cookies (RFC 9018 4.4). */
+const COOKIE_SECRET_OCTETS = 16;
+
+function parseCookieSecret(text: string): Result<Uint8Array, Fault> {
+  if (/^[0-9a-f]*$/i.test(text) && text.length === 2 * COOKIE_SECRET_OCTETS) return ok(Buffer.from(text, 'hex'));
+  const hint = `${2 * COOKIE_SECRET_OCTETS} hexadecimal digits, such as \`openssl rand -hex ${COOKIE_SECRET_OCTETS}\` prints`;
+  return fail({ kind: 'usage', what: `a cookie secret of ${text.length} characters`, hint });
+}
+
+export const COOKIE_SECRET = {
+  flag: '--cookie-secret <HEX>',
+  description:
+    'secret for DNS cookies that servers share, 128 bits, or @FILE; repeatable, the newest first; random unless given',
+  secret: true,
+  repeatable: true,
+  parse: parseCookieSecret,
+} as const satisfies OptionRow;
+
+export const REQUIRE_COOKIES = {
+  flag: '--require-cookies',
+  description: 'over UDP answer only clients that show a good DNS cookie; others get BADCOOKIE, or TC',
+} as const satisfies OptionRow;
+
+/** More than anybody asks honestly; the table counts thousandths in 32 bits. */
+const MAX_RATE = 100_000;
+
+export const RATE_LIMIT = {
+  flag: '--rate-limit <N>',
+  description: 'alike responses a second over UDP to one /24 or /56; no limit unless given',
+  parse: wholeNumber(1, MAX_RATE),
+} as const satisfies OptionRow;
+
+export const RATE_LIMIT_SLIP = {
+  flag: '--rate-limit-slip <N>',
+  description: 'every N-th response above the limit is sent truncated, the others are dropped; 0: all are',
+  default: '2',
+  parse: wholeNumber(0, 100),
+} as const satisfies OptionRow;
+
+/** What name servers guard themselves with. */
+export const GUARD_OPTIONS = [COOKIE_SECRET, REQUIRE_COOKIES, RATE_LIMIT, RATE_LIMIT_SLIP] as const;
+
+/** Those that all services have, in the order of the documentation. */
 export const SERVICE_OPTIONS = [PORT, LISTEN, DATA, LOG_LEVEL, SYSLOG, MONITOR, HTTP] as const;

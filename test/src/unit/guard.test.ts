@@ -1,0 +1,64 @@
+/** The options that a name server guards itself with. */
+
+import { CookieJar } from '@zonewright/common/authority/cookie';
+import { type Guards, guardsOf } from '@zonewright/common/service/guard';
+import { defineCommand, readValues } from '@zonewright/common/service/options';
+import { GUARD_OPTIONS } from '@zonewright/common/service/service-options';
+import test from 'ava';
+
+const NEW = '445536bcd2513298075a5d379663c962';
+const OLD = 'DD3BDF9344B678B185A6F5CB60FCA715';
+
+type Given = Parameters<typeof readValues>[2];
+
+/** The settings that a command line makes, or what is wrong with it. */
+const guards = async (given: Given): Promise<Guards | string> => {
+  let settings: Guards | undefined;
+  const command = defineCommand({
+    name: 'server',
+    summary: 'x',
+    arguments: [],
+    options: GUARD_OPTIONS,
+    run: async (values) => {
+      settings = guardsOf(values);
+      return 0;
+    },
+  });
+  const values = readValues(command, [], given, {});
+  if (!values.ok) return values.fault.map(({ what, hint }) => `${what} (${hint})`).join('; ');
+  await command.run(values.value, undefined as never);
+  return settings!;
+};
+
+const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
+
+test('without options cookies have a random secret, nobody has to show one, and no rate is limited', async (t) => {
+  const [one, other] = [await guards({}), await guards({})] as [Guards, Guards];
+  t.deepEqual(Object.keys(one), ['cookies']);
+  t.false(one.cookies.isRequired);
+  t.is(one.cookies.secrets[0]!.length, 16);
+  t.notDeepEqual(one.cookies.secrets, other.cookies.secrets);
+  t.notThrows(() => new CookieJar(one.cookies));
+});
+
+test('secrets for cookies are taken in their order, and limits as numbers', async (t) => {
+  const settings = (await guards({
+    'cookie-secret': [NEW, OLD],
+    'require-cookies': true,
+    'rate-limit': ['20'],
+    'rate-limit-slip': ['0'],
+  })) as Guards;
+  t.deepEqual(settings.cookies.secrets.map(hex), [NEW, OLD.toLowerCase()]);
+  t.true(settings.cookies.isRequired);
+  t.like(settings.rateLimit, { rate: 20, slip: 0 });
+  t.like(((await guards({ 'rate-limit': ['1'] })) as Guards).rateLimit, { rate: 1, slip: 2 });
+});
+
+test('a secret that is none is refused without being shown', async (t) => {
+  for (const secret of [NEW.slice(1), `${NEW}00`, `${NEW.slice(1)}g`]) {
+    const fault = await guards({ 'cookie-secret': [secret] });
+    t.regex(String(fault), /--cookie-secret: a cookie secret of \d+ characters \(32 hexadecimal digits/);
+    t.false(String(fault).includes(secret));
+  }
+  for (const rate of ['0', '100001', 'x']) t.regex(String(await guards({ 'rate-limit': [rate] })), /--rate-limit/);
+});
