@@ -85,6 +85,7 @@ export class Primary {
       isTransferOpen: options.isTransferOpen,
       isPrimary: true,
       historyOf: (origin) => this.#histories.get(origin.key),
+      expiryOf: (zone) => zone.soa.expire,
     };
   }
 

@@ -111,6 +111,7 @@ class SecondaryService {
       isTransferOpen: false,
       isPrimary: false,
       historyOf: (origin) => this.#replica?.historyOf(origin),
+      expiryOf: (zone) => this.#replica?.expiryOf(zone.origin) ?? 0,
     };
     const replica = new Replica({
       sources: sources.value,

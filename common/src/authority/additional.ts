@@ -26,7 +26,6 @@ export class Additional {
   #zone!: Zone;
   #image!: Image;
   #reply!: Reply;
-  #isDnssec = false;
   readonly #wantingNodes = new Int32Array(MAX_WANTING);
   readonly #wantingSets = new Int32Array(MAX_WANTING);
   #wanting = 0;
@@ -37,11 +36,10 @@ export class Additional {
   #stamp = 0;
   #noted = 0;
 
-  begin(zone: Zone, reply: Reply, isDnssec: boolean): void {
+  begin(zone: Zone, reply: Reply): void {
     this.#zone = zone;
     this.#image = zone.image;
     this.#reply = reply;
-    this.#isDnssec = isDnssec;
     this.#wanting = 0;
     this.#targets = 0;
     this.#noted = 0;

@@ -15,6 +15,7 @@ import { LookupName } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { Additional } from './additional.ts';
 import type { Query } from './query.ts';
+import { RESPONSE_KIND } from './rate-limit.ts';
 import { QUESTION_AT, type Reply, SECTION } from './reply.ts';
 
 /** CNAMEs and DNAMEs followed within a zone. */
@@ -28,8 +29,15 @@ export class Answering {
   /** The target of a CNAME or DNAME that is followed. */
   readonly #target: LookupName = new LookupName();
   /** Two, because the name that a DNAME leads from may be the one that another DNAME made. */
-  readonly #made: readonly [Uint8Array, Uint8Array] = [new Uint8Array(MAX_NAME_OCTETS), new Uint8Array(MAX_NAME_OCTETS)];
+  readonly #made: readonly [Uint8Array, Uint8Array] = [
+    new Uint8Array(MAX_NAME_OCTETS),
+    new Uint8Array(MAX_NAME_OCTETS),
+  ];
   readonly #seen = new Int32Array(MAX_CHAIN);
+
+  /** What the answer is, and the hash of the name that it was made from, for who counts answers: those of the first name of a chain. */
+  kind: number = RESPONSE_KIND.ANSWER;
+  source = 0;
 
   #zone!: Zone;
   #image!: Image;
@@ -37,7 +45,6 @@ export class Answering {
   #query!: Query;
   #reply!: Reply;
   #isMinimalAny = false;
-  #isDnssec = false;
 
   /** The name being looked for, the number of the label at which the apex begins in it, and its octets as they are written. */
   #name!: LookupName;
@@ -59,13 +66,13 @@ export class Answering {
     this.#query = query;
     this.#reply = reply;
     this.#isMinimalAny = minimalAny;
-    this.#isDnssec = query.edns.isDnssecOk;
     this.#name = query.name;
     this.#octets = query.octets;
     this.#octetsAt = query.nameAt;
     this.#nameAt = QUESTION_AT;
-    this.#additional.begin(zone, reply, this.#isDnssec);
+    this.#additional.begin(zone, reply);
     reply.isAuthoritative = true;
+    this.#note(RESPONSE_KIND.ANSWER, 0);
     for (let steps = 0; steps < MAX_CHAIN && this.#isNew(steps); steps++) {
       const rcode = this.#step();
       if (rcode !== GO_ON) return rcode;
@@ -104,13 +111,21 @@ export class Answering {
   #missing(encloser: number, i: number): number {
     const wildcard = this.#image.findWildcard(this.#root, encloser, this.#name, i, this.#apex);
     // NS at a wildcard makes no zone cut of the names it covers: data like any other (RFC 4592 4.2 leaves it undefined).
-    return wildcard === 0 ? this.#negative(RCODE.NXDOMAIN) : this.#found(wildcard);
+    if (wildcard !== 0) return this.#found(wildcard);
+    this.#note(RESPONSE_KIND.NXDOMAIN, this.#name.hashes[this.#apex]!);
+    return this.#negative(RCODE.NXDOMAIN);
+  }
+
+  #note(kind: number, source: number): void {
+    this.kind = kind;
+    this.source = source;
   }
 
   /** The data of the name: that of its node, or of the wildcard that covers it. */
   #found(node: number): number {
     const image = this.#image;
     const { type } = this.#query;
+    if (this.#name === this.#query.name) this.#note(RESPONSE_KIND.ANSWER, image.hashOf(node));
     this.#reply.ownerAt(this.#nameAt);
     if (type === TYPE.ANY || type === RRSIG) return this.#several(node, type);
     const set = image.set(node, type);
@@ -179,7 +194,8 @@ export class Answering {
     for (let at = 0; at < own; at++) made[at] = this.#octets[this.#octetsAt + at]!;
     for (let at = 0; at < targetOctets; at++) made[own + at] = image.bytes[target + at]!;
     reply.ownerAt(this.#nameAt);
-    if (!reply.putName(SECTION.answer, TYPE.CNAME, ttl, made, own + targetOctets)) return this.#truncated(RCODE.NOERROR);
+    if (!reply.putName(SECTION.answer, TYPE.CNAME, ttl, made, own + targetOctets))
+      return this.#truncated(RCODE.NOERROR);
     return this.#query.type === TYPE.CNAME ? this.#positive(RCODE.NOERROR) : this.#follow(made, 0);
   }
 
@@ -203,6 +219,7 @@ export class Answering {
     const image = this.#image;
     const reply = this.#reply;
     const set = image.set(node, TYPE.NS);
+    this.#note(RESPONSE_KIND.REFERRAL, image.hashOf(node));
     if (reply.count(SECTION.answer) === 0) {
       reply.isAuthoritative = false;
       reply.ownerAt(QUESTION_AT + this.#name.starts[i]!);

@@ -24,8 +24,8 @@ import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
-import { authenticate, finishReply, signReply, type ReplyOptions, type Request, type Transport } from './request.ts';
-import type { Responder } from './responder.ts';
+import { authenticate, finishReply, type ReplyOptions, type Request, signReply, type Transport } from './request.ts';
+import { type Responder, WITHHELD } from './responder.ts';
 import { axfrRecords, ixfrRecords, packMessages, requestedSerial } from './transfer.ts';
 import { readUpdate, type Update } from './update.ts';
 import type { ZoneTable } from './zones.ts';
@@ -73,12 +73,13 @@ const SERVED_OPCODES: ReadonlySet<number> = new Set([OPCODE.QUERY, OPCODE.NOTIFY
 /** Handles one message. `now` is seconds since 1970. */
 export function receive(responder: Responder, octets: Uint8Array, transport: Transport, now: number): Outcome {
   const length = responder.respond(octets, transport, now);
+  if (length === WITHHELD) return SILENCE;
   if (length > 0) return replyOf(responder.octets.slice(0, length), responder.what);
   const { authority } = responder;
   const decoded = decodeMessage(octets);
   if (!decoded.ok) {
     const { header, what } = decoded.fault;
-    if (header === undefined || header.qr) return { kind: 'silence' };
+    if (header === undefined || header.qr) return SILENCE;
     // What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4).
     const rcode = SERVED_OPCODES.has(header.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
     return {
@@ -88,7 +89,7 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
     };
   }
   const message = decoded.value;
-  if (message.qr) return { kind: 'silence' };
+  if (message.qr) return SILENCE;
   const authenticated = authenticate(octets, message, transport, authority.keys, now);
   if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
   const call = new Call(responder, authenticated.value, now);
@@ -104,6 +105,8 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
       return call.update();
   }
 }
+
+const SILENCE: Outcome = { kind: 'silence' };
 
 function replyOf(octets: Uint8Array, what: string | undefined): Outcome {
   return what === undefined ? { kind: 'reply', octets } : { kind: 'reply', octets, what };
@@ -152,6 +155,7 @@ class Call {
     const { key, message, transport } = this.#request;
     const reserved = key === undefined ? 0 : tsigSize(key);
     const octets = this.#responder.respondTo(message, transport, this.#now, reserved);
+    if (octets === undefined) return SILENCE;
     const outcome = replyOf(signReply(this.#request, octets, this.#now), this.#responder.what);
     return this.#registering(question, outcome);
   }

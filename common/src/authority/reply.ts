@@ -324,11 +324,7 @@ export class Reply {
   finish(rcode: number, edns: EdnsReply): number {
     const { octets } = this;
     const flags = read16(octets, 2);
-    put16(
-      octets,
-      2,
-      flags | (this.isAuthoritative ? FLAG.aa : 0) | (this.isTruncated ? FLAG.tc : 0) | (rcode & 15),
-    );
+    put16(octets, 2, flags | (this.isAuthoritative ? FLAG.aa : 0) | (this.isTruncated ? FLAG.tc : 0) | (rcode & 15));
     const opt = edns.write(octets, this.length, rcode);
     this.length += opt;
     put16(octets, 6, this.#counts[SECTION.answer]!);

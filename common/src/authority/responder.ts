@@ -4,18 +4,20 @@
  *
  * RFC 1035 4.1.1, RFC 6891, RFC 7873, RFC 8914. Left out, and told by {@link Responder.respond}: all that is no plain query.
  */
-import { isMetaType, TYPE } from '../rr/type.ts';
+
 import { CLASS } from '../rr/class.ts';
+import { isMetaType, TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE, extendedError, UDP_SIZE } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Zone } from '../zone/zone.ts';
 import { Answering } from './answer.ts';
 import { ClientAddress } from './client-address.ts';
-import { COOKIE, type CookieJar, DEMAND } from './cookie.ts';
+import { COOKIE, CookieJar, type CookieSettings, DEMAND } from './cookie.ts';
 import { EdnsReply } from './edns-reply.ts';
-import type { Authority } from './receive.ts';
 import { Query } from './query.ts';
+import { RATE, type RateLimit, RateLimiter, RESPONSE_KIND } from './rate-limit.ts';
+import type { Authority } from './receive.ts';
 import { Reply } from './reply.ts';
 import type { Transport } from './request.ts';
 
@@ -36,9 +38,14 @@ function reason(rcode: number, code: number, what: string): Reason {
 const NO_DATA = reason(RCODE.SERVFAIL, EDE.NOT_READY, 'this zone has no data now');
 const NO_ZONE = reason(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE, 'no zone of this server');
 
+/** Instead of the length of a reply: its client is sent nothing, for it is sent too much. */
+export const WITHHELD = -1;
+
 export interface ResponderSettings {
   /** Server cookies (RFC 7873); without them none are given. */
-  readonly cookies?: CookieJar;
+  readonly cookies?: CookieSettings;
+  /** Responses over UDP to clients without a good cookie; not limited unless given. */
+  readonly rateLimit?: RateLimit;
   /** How long a TCP connection may be idle, milliseconds (RFC 7828). */
   readonly idleTime?: number;
   /** Are the records of a set in another order each time? */
@@ -47,11 +54,15 @@ export interface ResponderSettings {
 
 export class Responder {
   readonly authority: Authority;
-  /** Where the next request comes from; to be set before it is answered. */
-  readonly client: ClientAddress = new ClientAddress();
+  /** Counts what it has held back. */
+  readonly limiter: RateLimiter | undefined;
   /** Why the last query was not answered with data, for the log. */
   what: string | undefined;
   readonly #settings: ResponderSettings;
+  readonly #cookies: CookieJar | undefined;
+  readonly #client = new ClientAddress();
+  /** Milliseconds, the lower 32 bits. */
+  #time = 0;
   readonly #query = new Query();
   readonly #answering = new Answering();
   readonly #reply = new Reply();
@@ -61,6 +72,9 @@ export class Responder {
   constructor(authority: Authority, settings: ResponderSettings = {}) {
     this.authority = authority;
     this.#settings = settings;
+    const { cookies, rateLimit } = settings;
+    this.#cookies = cookies === undefined ? undefined : new CookieJar(cookies);
+    this.limiter = rateLimit === undefined ? undefined : new RateLimiter(rateLimit);
     this.#edns = new EdnsReply(Buffer.from(authority.identity.id, 'utf8'));
   }
 
@@ -69,8 +83,15 @@ export class Responder {
     return this.#reply.octets;
   }
 
+  /** Says where the next request comes from, an IP text, and when: milliseconds of any clock. */
+  from(address: string, time: number): void {
+    this.#client.read(address);
+    this.#time = time | 0;
+  }
+
   /**
-   * Answers a plain query; gives the length of the reply, which stands in `octets`, or 0 when the message is something else.
+   * Answers a plain query; gives the length of the reply, which stands in `octets`, 0 when the message is something else, or
+   * {@link WITHHELD}.
    *
    * @param now seconds since 1970
    */
@@ -82,18 +103,21 @@ export class Responder {
   }
 
   /** Answers a query that was decoded, and is of the kind that `respond` answers; `reserved` octets are kept free behind the reply. */
-  respondTo(message: Message, transport: Transport, now: number, reserved: number): Uint8Array {
+  respondTo(message: Message, transport: Transport, now: number, reserved: number): Uint8Array | undefined {
     this.#query.take(message);
-    return this.octets.slice(0, this.#respond(transport, now, reserved));
+    const length = this.#respond(transport, now, reserved);
+    return length === WITHHELD ? undefined : this.octets.slice(0, length);
   }
 
   #respond(transport: Transport, now: number, reserved: number): number {
+    this.what = undefined;
+    const answering = this.#answering;
     const query = this.#query;
     const reply = this.#reply;
     const edns = this.#edns;
     const limit = (transport === 'udp' ? Math.min(UDP_SIZE, query.edns.udpSize) : MAX_MESSAGE_OCTETS) - reserved;
-    const demand = this.#prepare(transport, now);
-    this.what = undefined;
+    const verdict = this.#prepare(transport, now);
+    const demand = transport === 'udp' && this.#cookies !== undefined ? this.#cookies.demand(verdict) : DEMAND.ANSWER;
     let rcode: number = RCODE.NOERROR;
     let zone: Zone | undefined;
     if (demand === DEMAND.ANSWER) {
@@ -114,22 +138,30 @@ export class Responder {
     if (demand === DEMAND.TRUNCATE) reply.truncate();
     if (zone !== undefined) {
       if (this.#settings.isRotating === true) reply.rotation = this.#turn = (this.#turn + 1) & 0xffff;
-      rcode = this.#answering.answer(zone, query, reply, transport === 'udp');
+      rcode = answering.answer(zone, query, reply, transport === 'udp');
+    }
+    if (this.limiter !== undefined && transport === 'udp' && verdict < COOKIE.AGED) {
+      const kind = zone === undefined ? RESPONSE_KIND.ERROR : answering.kind;
+      const rate = this.limiter.judge(this.#client, kind, zone === undefined ? 0 : answering.source, this.#time);
+      if (rate === RATE.DROP) return WITHHELD;
+      if (rate === RATE.SLIP) reply.truncate();
     }
     return reply.finish(rcode, edns);
   }
 
-  /** Begins the OPT record; gives what the cookies demand. */
+  /** Begins the OPT record; gives what the cookie of the request is worth. */
   #prepare(transport: Transport, now: number): number {
     const request = this.#query.edns;
     const edns = this.#edns;
-    const { cookies, idleTime } = this.#settings;
+    const { idleTime } = this.#settings;
     edns.begin(request);
-    if (transport === 'tcp' && idleTime !== undefined) edns.keepalive(request, Math.floor(idleTime / KEEPALIVE_UNIT_MS));
-    if (cookies === undefined) return DEMAND.ANSWER;
-    const verdict = cookies.judge(request, this.client, now);
-    if (verdict !== COOKIE.NONE) edns.cookie(request, cookies, verdict, this.client, now);
-    return transport === 'udp' ? cookies.demand(verdict) : DEMAND.ANSWER;
+    if (transport === 'tcp' && idleTime !== undefined)
+      edns.keepalive(request, Math.floor(idleTime / KEEPALIVE_UNIT_MS));
+    const cookies = this.#cookies;
+    if (cookies === undefined) return COOKIE.NONE;
+    const verdict = cookies.judge(request, this.#client, now);
+    if (verdict !== COOKIE.NONE) edns.cookie(request, cookies, verdict, this.#client, now);
+    return verdict;
   }
 
   /**

@@ -5,10 +5,12 @@
 import type { Key } from '../authority/key.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
 import type { Request } from '../authority/request.ts';
+import { Responder, type ResponderSettings } from '../authority/responder.ts';
 import type { Update } from '../authority/update.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
+import { LIMITS } from '../net/limits.ts';
 import { listen } from '../net/listen.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { RCODE } from '../wire/code.ts';
@@ -33,7 +35,7 @@ export interface NameServerHooks {
   register?(connection: Connection, key: Key, zone: Name): void;
 }
 
-export interface NameServerOptions {
+export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | 'rateLimit' | 'isRotating'> {
   /** Empty: all addresses, IPv4 and IPv6. */
   readonly addresses: readonly string[];
   readonly port: number;
@@ -85,6 +87,7 @@ class TransferQueue {
 
 export async function startNameServer(options: NameServerOptions): Promise<Result<NameServer, Fault>> {
   const { authority, hooks, log } = options;
+  const responder = new Responder(authority, { ...options, idleTime: LIMITS.tcpIdle.default });
 
   const decide = async (outcome: Extract<Outcome, { kind: 'update' | 'notify' }>, from: Peer): Promise<Uint8Array> => {
     let verdict: Verdict = { rcode: RCODE.SERVFAIL };
@@ -107,14 +110,16 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   };
 
   const onDatagram = (octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void => {
-    const outcome = receive(authority, octets, 'udp', seconds());
+    responder.from(from.address, Date.now());
+    const outcome = receive(responder, octets, 'udp', seconds());
     explain(outcome, from);
     if (outcome.kind === 'reply') reply(outcome.octets);
     else if (outcome.kind === 'update' || outcome.kind === 'notify') void decide(outcome, from).then(reply);
   };
 
   const onMessage = async (octets: Uint8Array, connection: Connection): Promise<void> => {
-    const outcome = receive(authority, octets, 'tcp', seconds());
+    responder.from(connection.peer.address, Date.now());
+    const outcome = receive(responder, octets, 'tcp', seconds());
     explain(outcome, connection.peer);
     switch (outcome.kind) {
       case 'silence':

@@ -10,6 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Key, mayPerform } from '../authority/key.ts';
 import { type Authority, receive, replyWith } from '../authority/receive.ts';
 import { dueNow, newRefresh, nextDue, type Refresh, type RefreshEvent, step } from '../authority/refresh.ts';
+import { Responder } from '../authority/responder.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import { openStream, type Stream } from '../net/stream.ts';
@@ -62,6 +63,8 @@ const seconds = (): number => Math.floor(Date.now() / 1000);
 
 export class Replica {
   readonly #options: ReplicaOptions;
+  /** For what a primary sends on our own connections. */
+  readonly #responder: Responder;
   readonly #entries = new Map<string, Entry>();
   readonly #abort = new AbortController();
   #busy = 0;
@@ -69,6 +72,7 @@ export class Replica {
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
+    this.#responder = new Responder(options.authority);
   }
 
   /** Begins to ask; returns at once. */
@@ -83,6 +87,12 @@ export class Replica {
   async stop(): Promise<void> {
     this.#abort.abort();
     clearTimeout(this.#timer);
+  }
+
+  /** Seconds until the zone may not be served any more, unless its primary is reached before. */
+  expiryOf(origin: Name): number {
+    const expireAt = this.#entries.get(origin.key)?.refresh.expireAt;
+    return expireAt === undefined ? 0 : Math.max(0, Math.floor((expireAt - performance.now()) / 1000));
   }
 
   historyOf(origin: Name): History | undefined {
@@ -290,7 +300,7 @@ export class Replica {
   /** A request of the primary on our own connection: only NOTIFY makes sense there. */
   async #onPush(octets: Uint8Array, stream: Stream, source: ReplicaSource): Promise<void> {
     const { authority } = this.#options;
-    const outcome = receive(authority, octets, 'tcp', seconds());
+    const outcome = receive(this.#responder, octets, 'tcp', seconds());
     if (outcome.kind !== 'notify') return;
     const { rcode, ede } = this.notified(outcome.zone, outcome.request.key, outcome.serial, source.primary);
     const base = { now: seconds(), identity: authority.identity };

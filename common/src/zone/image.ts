@@ -237,6 +237,11 @@ export class Image {
     return true;
   }
 
+  /** The hash of the name of a node, as {@link LookupName} makes it. */
+  hashOf(node: number): number {
+    return this.words[node + NODE.hash]!;
+  }
+
   flags(node: number): number {
     return (this.words[node + NODE.meta]! >>> 16) & 0xff;
   }

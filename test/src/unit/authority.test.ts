@@ -1,5 +1,4 @@
 /** What a name server knows by itself: keys and what they may do, and answers out of zones. */
-import { answer, placeOf } from '@zonewright/common/authority/answer';
 import {
   addressLabels,
   type KeyScope,
@@ -13,14 +12,14 @@ import {
   parseTsigKey,
   printKey,
 } from '@zonewright/common/authority/key';
-import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
-import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
-import { parseType, TYPE } from '@zonewright/common/rr/type';
+
 import { printRcode } from '@zonewright/common/wire/code';
+import { type EdnsOption, OPTION } from '@zonewright/common/wire/edns';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
+import { ask as askCore, authorityOf } from '../support/answering.ts';
 import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
 
 const origin = nameOf('example.');
@@ -190,10 +189,11 @@ const lines = (records: readonly ResourceRecord[], relativeTo: Name = origin): s
 /** RCODE and AA, then the sections; those that are empty at the end are left out. */
 const ask = (zone: Zone, question: string, minimalAny = false): readonly (string | string[])[] => {
   const [name = '', type = ''] = question.split(' ');
-  const found = answer(zone, { name: nameOf(name, zone.origin), type: parseType(type)!, class: CLASS.IN }, minimalAny);
+  const absolute = `${nameOf(name, zone.origin)} ${type}`;
+  const found = askCore(authorityOf(zone), absolute, { transport: minimalAny ? 'udp' : 'tcp' });
   const sections = [found.answers, found.authorities, found.additionals].map((records) => lines(records, zone.origin));
   while (sections.at(-1)?.length === 0) sections.pop();
-  return [`${printRcode(found.rcode)}${found.aa ? ' AA' : ''}`, ...sections];
+  return [`${printRcode(found.rcode)}${found.aa ? ' AA' : ''}${found.tc ? ' TC' : ''}`, ...sections];
 };
 
 const SOA = '@ 300 SOA ns hostmaster 1 3600 600 86400 300';
@@ -425,23 +425,28 @@ test('the root zone is a zone like any other', (t) => {
 });
 
 test('DS at an apex is asked of the zone above, if it is ours, be it without data', (t) => {
-  const zones = new ZoneTable();
   const child = Zone.fromRecords(nameOf('sub.example.'), recordsFrom(`sub.example. 60 ${SOA.slice(6)}`))!;
-  const place = (name: string, type: number): string =>
-    String(placeOf(zones, { name: nameOf(name), type, class: CLASS.IN }));
-  zones.set(child);
-  t.is(place('sub.example.', TYPE.DS), 'sub.example.', 'nobody else is here to ask');
+  const authority = authorityOf(child);
+  const { zones } = authority;
+  const versioned: EdnsOption = { code: OPTION.ZONEVERSION, data: new Uint8Array(0) };
+  /** The zone that the reply is from, as it says itself (RFC 9660): labels of the apex; SERVFAIL comes from a zone without data. */
+  const place = (question: string): number | string => {
+    const { rcode, edns } = askCore(authority, question, { options: [versioned] });
+    return edns?.options.find(({ code }) => code === OPTION.ZONEVERSION)?.data[0] ?? printRcode(rcode);
+  };
+  t.is(place('sub.example. DS'), 2, 'nobody else is here to ask');
   zones.set(zoneOf('sub 60 NS ns.sub'));
-  t.is(place('sub.example.', TYPE.DS), 'example.');
-  t.is(place('sub.example.', TYPE.NS), 'sub.example.');
-  t.is(place('x.sub.example.', TYPE.DS), 'x.sub.example.');
-  t.is(place('example.', TYPE.DS), 'example.');
+  t.is(place('sub.example. DS'), 1);
+  t.is(place('sub.example. NS'), 2);
+  t.is(place('x.sub.example. DS'), 2);
+  t.is(place('example. DS'), 1);
   zones.await(origin);
-  t.is(place('sub.example.', TYPE.DS), 'example.', 'which has no data now');
+  t.is(place('sub.example. DS'), 'SERVFAIL', 'the parent has no data now');
   zones.delete(origin);
   zones.await(child.origin);
+  t.is(place('sub.example. DS'), 'SERVFAIL');
   zones.set(zoneOf('sub 60 NS ns.sub'));
-  t.is(place('sub.example.', TYPE.DS), 'example.', 'the child has no data now, and need not have');
+  t.is(place('sub.example. DS'), 1, 'the child has no data now, and need not have');
   zones.await(Name.root);
-  t.is(place('.', TYPE.DS), '.');
+  t.is(place('. DS'), 'SERVFAIL');
 });

@@ -33,6 +33,7 @@ test('transfers that a client asks for and does not read cost it its own connect
     isTransferOpen: true,
     isPrimary: true,
     historyOf: () => undefined,
+    expiryOf: () => 0,
   };
   const records = large.records.bind(large);
   Object.defineProperty(large, 'records', {

@@ -4,6 +4,7 @@ import { applyInbound, type Inbound, type InboundFault, InboundTransfer } from '
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
 import type { Transport } from '@zonewright/common/authority/request';
+import { Responder } from '@zonewright/common/authority/responder';
 import { axfrRecords, ixfrRecords, packMessages } from '@zonewright/common/authority/transfer';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
@@ -49,7 +50,16 @@ const served = (overrides: Partial<Authority> = {}): Authority => {
   const identity = { version: 'zonewright 1', id: 'ns.test', commit: 'c0ffee' };
   const keys = new KeyTable([UPDATE, TRANSFER, NOTIFY]);
   const historyOf = (of: Name): History | undefined => (of.equals(origin) ? history : undefined);
-  return { zones, keys, identity, isTransferOpen: false, isPrimary: true, historyOf, ...overrides };
+  return {
+    zones,
+    keys,
+    identity,
+    isTransferOpen: false,
+    isPrimary: true,
+    historyOf,
+    expiryOf: (zone) => zone.soa.expire,
+    ...overrides,
+  };
 };
 
 const ID = 0x1234;
@@ -73,7 +83,12 @@ const received = (
   }: { key?: TsigKey; transport?: Transport; authority?: Authority } = {},
 ): Outcome => {
   const octets = message instanceof Uint8Array ? message : encodeMessage(message);
-  return receive(authority, key === undefined ? octets : sign(octets, key, { now: NOW }).octets, transport, NOW);
+  return receive(
+    new Responder(authority),
+    key === undefined ? octets : sign(octets, key, { now: NOW }).octets,
+    transport,
+    NOW,
+  );
 };
 
 const octetsIn = (outcome: Outcome): Uint8Array => {
@@ -252,7 +267,7 @@ test('a zone without data is SERVFAIL, what is served below it is not', (t) => {
 test('signed requests get signed replies, also over UDP and when they are refused', (t) => {
   for (const question of ['www A', 'nothing A', 'other. A']) {
     const octets = sign(encodeMessage(request(question)), NOTIFY, { now: NOW });
-    const outcome = receive(served(), octets.octets, 'udp', NOW);
+    const outcome = receive(new Responder(served()), octets.octets, 'udp', NOW);
     const reply = given(decodeMessage(octetsIn(outcome)));
     t.true(verify(octetsIn(outcome), reply.tsig!, NOTIFY, { now: NOW, priorMac: octets.mac }).ok, question);
   }
@@ -310,7 +325,7 @@ test('a MAC of an impossible size is FORMERR without a signature', (t) => {
   ]);
   const lengthAt = message.tsig!.start + UPDATE.name.wire.length + 8;
   short.writeUInt16BE(short.readUInt16BE(lengthAt) - 17 + 2, lengthAt);
-  const reply = receive(served(), short, 'udp', NOW);
+  const reply = receive(new Responder(served()), short, 'udp', NOW);
   t.is(printRcode(given(decodeMessage(octetsIn(reply))).rcode), 'FORMERR');
 });
 
