@@ -1,6 +1,6 @@
 /**
- * Octets as text: hexadecimal, base64 (RFC 4648, strict: no foreign characters, right padding), addresses (RFC 5952 for IPv6),
- * and character-strings (RFC 1035 5.1). Parsers give `undefined` for what they do not accept.
+ * Octets as text: numbers, hexadecimal, base64 and base32hex (RFC 4648, strict: no foreign characters, right padding), addresses
+ * (RFC 5952 for IPv6), and character-strings (RFC 1035 5.1). Parsers give `undefined` for what they do not accept.
  */
 import { readEscape, textOctets } from '../name.ts';
 
@@ -21,34 +21,122 @@ export function printBase64(octets: Uint8Array): string {
   return view(octets).toString('base64');
 }
 
+/** Decimal digits, at most ten, as a number of 0..`max`. */
+export function parseNumber(text: string, max: number): number | undefined {
+  if (text.length === 0 || text.length > 10) return undefined;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    value = 10 * value + digit;
+  }
+  return value <= max ? value : undefined;
+}
+
+/** RFC 4648 7 without padding, as RFC 5155 3.3 wants it, in either case. The bits left over have to be zero. */
+export function parseBase32Hex(text: string): Uint8Array | undefined {
+  const octets = new Uint8Array((text.length * 5) >> 3);
+  let length = 0;
+  let bits = 0;
+  let pending = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = base32Digit(text.charCodeAt(i));
+    if (digit < 0) return undefined;
+    pending = ((pending << 5) | digit) & 0xfff;
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      octets[length++] = pending >> bits;
+    }
+  }
+  return bits < 5 && (pending & ((1 << bits) - 1)) === 0 ? octets : undefined;
+}
+
+export function printBase32Hex(octets: Uint8Array): string {
+  let text = '';
+  let bits = 0;
+  let pending = 0;
+  for (const octet of octets) {
+    pending = ((pending << 8) | octet) & 0xfff;
+    for (bits += 8; bits >= 5; bits -= 5) text += BASE32HEX[(pending >> (bits - 5)) & 31];
+  }
+  return bits === 0 ? text : text + BASE32HEX[(pending << (5 - bits)) & 31];
+}
+
+const BASE32HEX = '0123456789abcdefghijklmnopqrstuv';
+
+function base32Digit(code: number): number {
+  if (code >= ZERO && code <= ZERO + 9) return code - ZERO;
+  const letter = (code | 0x20) - 0x61;
+  return code <= 0x7f && letter >= 0 && letter <= 21 ? letter + 10 : -1;
+}
+
+/** Four numbers of 0..255 without leading zeros. Character by character: most records of most zones hold one. */
 export function parseIpv4(text: string): Uint8Array | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  if (match === null) return undefined;
-  const parts = match.slice(1).map((part) => (/^0\d/.test(part) ? 256 : Number(part)));
-  return parts.every((part) => part <= 255) ? Uint8Array.from(parts) : undefined;
+  const octets = new Uint8Array(4);
+  return readIpv4(text, 0, octets, 0) ? octets : undefined;
+}
+
+/** Reads the text from `start` to its end into `out` at `at`. */
+function readIpv4(text: string, start: number, out: Uint8Array, at: number): boolean {
+  let value = -1;
+  let count = 0;
+  for (let i = start; i <= text.length; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : DOT;
+    const digit = code - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      if (value === 0) return false;
+      value = value < 0 ? digit : 10 * value + digit;
+      if (value > 255) return false;
+    } else if (code === DOT && value >= 0 && count < 4) {
+      out[at + count++] = value;
+      value = -1;
+    } else return false;
+  }
+  return count === 4;
 }
 
 export function printIpv4(octets: Uint8Array): string {
   return octets.join('.');
 }
 
+/** RFC 4291 2.2, all of its three forms. */
 export function parseIpv6(text: string): Uint8Array | undefined {
-  const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
-  let plain = text;
-  if (embedded !== null) {
-    const v4 = parseIpv4(embedded[2]!);
-    if (v4 === undefined) return undefined;
-    plain = `${embedded[1]}${printHex(v4.subarray(0, 2))}:${printHex(v4.subarray(2))}`;
+  const octets = new Uint8Array(16);
+  let length = 0;
+  let gap = text.startsWith('::') ? 0 : -1;
+  for (let at = gap < 0 ? 0 : 2; at < text.length; ) {
+    const start = at;
+    let group = 0;
+    for (let digit = hexDigit(text.charCodeAt(at)); digit >= 0; digit = hexDigit(text.charCodeAt(++at)))
+      group = 16 * group + digit;
+    if (text.charCodeAt(at) === DOT) {
+      if (length > 12 || !readIpv4(text, start, octets, length)) return undefined;
+      length += 4;
+      break;
+    }
+    if (at === start || at > start + 4 || length === 16) return undefined;
+    octets[length++] = group >> 8;
+    octets[length++] = group;
+    if (at === text.length) break;
+    if (text.charCodeAt(at++) !== COLON || at === text.length) return undefined;
+    if (text.charCodeAt(at) === COLON) {
+      if (gap >= 0) return undefined;
+      gap = length;
+      at++;
+    }
   }
-  const halves = plain.split('::');
-  if (halves.length > 2) return undefined;
-  const groups = halves.map((half) => (half === '' ? [] : half.split(':')));
-  const [head = [], tail] = groups;
-  const missing = 8 - head.length - (tail?.length ?? 0);
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  const all = [...head, ...Array<string>(tail === undefined ? 0 : missing).fill('0'), ...(tail ?? [])];
-  if (!all.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return undefined;
-  return Uint8Array.from(all.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]));
+  if (gap < 0) return length === 16 ? octets : undefined;
+  if (length > 14) return undefined;
+  octets.copyWithin(16 - length + gap, gap, length);
+  return octets.fill(0, gap, 16 - length + gap);
+}
+
+/** -1 for what is none, the end of a text (`NaN`) included. */
+function hexDigit(code: number): number {
+  if (code >= ZERO && code <= ZERO + 9) return code - ZERO;
+  const letter = (code | 0x20) - 0x61;
+  return code <= 0x7f && letter >= 0 && letter <= 5 ? letter + 10 : -1;
 }
 
 export function printIpv6(octets: Uint8Array): string {
@@ -94,8 +182,11 @@ export function printQuoted(octets: Uint8Array): string {
   return `${text}"`;
 }
 
-const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
 
 function view(octets: Uint8Array): Buffer {
   return Buffer.from(octets.buffer, octets.byteOffset, octets.length);

@@ -6,8 +6,8 @@ import { Name } from '../name.ts';
 import { Reader, Writer } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { parseHex, printHex } from './encoding.ts';
-import type { Field, NameTraits, TextToken } from './field.ts';
-import { printType, typeRow } from './type.ts';
+import type { Field, NameTraits, TextToken, TokenCursor } from './field.ts';
+import { printType, TYPE, typeRow } from './type.ts';
 
 export interface RdataFault {
   readonly kind: 'rdata';
@@ -18,32 +18,51 @@ export interface RdataFault {
 
 const MAX_RDATA_OCTETS = 65535;
 
+/** The words of one record, from the left. */
+class Tokens implements TokenCursor {
+  readonly #tokens: readonly TextToken[];
+  readonly origin: Name;
+  /** Of the next one. */
+  index = 0;
+
+  constructor(tokens: readonly TextToken[], origin: Name) {
+    this.#tokens = tokens;
+    this.origin = origin;
+  }
+
+  next(): TextToken | undefined {
+    return this.#tokens[this.index++];
+  }
+
+  get left(): number {
+    return Math.max(0, this.#tokens.length - this.index);
+  }
+}
+
+/** Where RDATA is put together; empty between calls. A zone file asks for one a line. */
+const scratch = new Writer(MAX_RDATA_OCTETS);
+
 /**
  * Presentation form to wire form. `\# LENGTH HEX` (RFC 3597 5) is accepted for every type and then checked against its layout.
  */
 export function parseRdata(type: number, tokens: readonly TextToken[], origin: Name): Result<Uint8Array, RdataFault> {
-  let index = 0;
-  const cursor = {
-    next: (): TextToken | undefined => tokens[index++],
-    get left(): number {
-      return Math.max(0, tokens.length - index);
-    },
-    origin,
-  };
-  const faultAt = (what: string, token = Math.max(0, index - 1)): Result<never, RdataFault> =>
+  const layout = typeRow(type)?.layout;
+  const word = tokens.length === 1 && layout?.length === 1 ? layout[0]!.read?.(tokens[0]!.text) : undefined;
+  if (word !== undefined) return ok(word);
+  const cursor = new Tokens(tokens, origin);
+  const faultAt = (what: string, token = Math.max(0, cursor.index - 1)): Result<never, RdataFault> =>
     fail({ kind: 'rdata', what, token: Math.min(token, tokens.length) });
   if (tokens[0]?.text === '\\#' && !tokens[0].isQuoted) return parseGeneric(type, tokens, faultAt);
-  const layout = typeRow(type)?.layout;
   if (layout === undefined)
     return faultAt(`${printType(type)} has no presentation form of its own; write \\# LENGTH HEX`, 0);
-  const out = new Writer(MAX_RDATA_OCTETS);
+  scratch.rewind(0);
   for (const field of layout) {
-    const fault = field.parse(cursor, out);
+    const fault = field.parse(cursor, scratch);
     if (fault !== undefined) return faultAt(fault);
   }
-  if (cursor.left > 0) return faultAt(`more than a ${printType(type)} record holds`, index);
-  if (out.isFull) return faultAt('RDATA of more than 65535 octets', 0);
-  const rdata = out.finish();
+  if (cursor.left > 0) return faultAt(`more than a ${printType(type)} record holds`, cursor.index);
+  if (scratch.isFull) return faultAt('RDATA of more than 65535 octets', 0);
+  const rdata = scratch.finish();
   const what = rdataFault(type, rdata);
   return what === undefined ? ok(rdata) : faultAt(what, 0);
 }
@@ -77,16 +96,28 @@ export function rdataFault(type: number, rdata: Uint8Array): string | undefined 
   return reader.fault === undefined ? undefined : `no valid ${printType(type)} data: ${reader.fault.what}`;
 }
 
-/** Wire form to presentation form on one line; names relative to `origin` where given. */
+/** Wire form to presentation form on one line; names relative to `origin` where given. By RFC 3597 where there is no other. */
 export function printRdata(type: number, rdata: Uint8Array, origin?: Name): string {
+  return printLayout(type, rdata, origin) || `\\# ${rdata.length} ${printHex(rdata)}`.trimEnd();
+}
+
+function printLayout(type: number, rdata: Uint8Array, origin: Name | undefined): string | undefined {
   const layout = typeRow(type)?.layout;
-  if (layout === undefined || rdataFault(type, rdata) !== undefined)
-    return `\\# ${rdata.length} ${printHex(rdata)}`.trimEnd();
+  if (layout === undefined || rdataFault(type, rdata) !== undefined) return undefined;
   const reader = new Reader(rdata);
-  return layout
-    .map((field) => field.print(reader, origin))
-    .join(' ')
-    .trimEnd();
+  let text = '';
+  for (const field of layout) {
+    const part = field.print(reader, origin);
+    if (part === undefined) return undefined;
+    if (part !== '') text += text === '' ? part : ` ${part}`;
+  }
+  return text;
+}
+
+/** The traits of the name that is next; `undefined` where what is next is no name. */
+function nameNext(field: Field, reader: Reader): NameTraits | undefined {
+  const traits = field.nameTraits;
+  return traits?.isOptional && reader.left === 0 ? undefined : traits;
 }
 
 /**
@@ -102,20 +133,26 @@ function walk(
   const reader = new Reader(rdata);
   for (const field of layout) {
     const start = reader.offset;
-    const name = field.nameTraits === undefined ? undefined : reader.name(false);
+    const traits = nameNext(field, reader);
+    const name = traits === undefined ? undefined : reader.name(false);
     if (name === undefined) field.skip(reader);
     if (reader.fault !== undefined) {
       onOctets(rdata.subarray(start));
       return;
     }
     if (name === undefined) onOctets(rdata.subarray(start, reader.offset));
-    else onName(name, field.nameTraits!);
+    else onName(name, traits!);
   }
   onOctets(rdata.subarray(reader.offset));
 }
 
-const hasNames = (layout: readonly Field[] | undefined): layout is readonly Field[] =>
-  layout?.some((field) => field.nameTraits !== undefined) ?? false;
+/** The layouts with names in them. */
+const layoutsWithNames: ReadonlyMap<number, readonly Field[]> = new Map(
+  Object.values(TYPE).flatMap((type) => {
+    const layout = typeRow(type)?.layout;
+    return layout?.some((field) => field.nameTraits !== undefined) ? [[type, layout]] : [];
+  }),
+);
 
 /**
  * Reads `length` octets of RDATA from a message, with names decompressed where the type may have them compressed: those older
@@ -123,15 +160,15 @@ const hasNames = (layout: readonly Field[] | undefined): layout is readonly Fiel
  * Faults are left in the reader.
  */
 export function readRdata(type: number, length: number, reader: Reader): Uint8Array {
-  const layout = typeRow(type)?.layout;
+  const layout = layoutsWithNames.get(type);
   const end = reader.offset + length;
   if (end > reader.end) {
     reader.fail('RDATA cut short');
     return new Uint8Array(0);
   }
-  if (!hasNames(layout)) {
+  if (layout === undefined) {
     const at = reader.offset;
-    const rdata = Uint8Array.from(reader.bytes(length));
+    const rdata = reader.bytes(length).slice();
     const what = rdataFault(type, rdata);
     if (what !== undefined) reader.fail(what, at);
     return rdata;
@@ -141,10 +178,11 @@ export function readRdata(type: number, length: number, reader: Reader): Uint8Ar
   reader.end = end;
   for (const field of layout) {
     const start = reader.offset;
-    if (field.nameTraits === undefined) {
+    const traits = nameNext(field, reader);
+    if (traits === undefined) {
       field.skip(reader);
       out.bytes(reader.octets.subarray(start, reader.offset));
-    } else out.name(reader.name(field.nameTraits.isDecompressed === true));
+    } else out.name(reader.name(traits.isDecompressed === true));
   }
   if (reader.left > 0) reader.fail('octets after the last field');
   reader.end = outer;
@@ -153,8 +191,8 @@ export function readRdata(type: number, length: number, reader: Reader): Uint8Ar
 
 /** Writes RDATA into a message, without its length; names of the types of RFC 1035 are compressed. */
 export function writeRdata(type: number, rdata: Uint8Array, out: Writer): void {
-  const layout = typeRow(type)?.layout;
-  if (!hasNames(layout)) out.bytes(rdata);
+  const layout = layoutsWithNames.get(type);
+  if (layout === undefined) out.bytes(rdata);
   else
     walk(
       layout,
@@ -166,8 +204,8 @@ export function writeRdata(type: number, rdata: Uint8Array, out: Writer): void {
 
 /** Canonical RDATA (RFC 4034 6.2): names lower-cased where the type wants it. Two records are the same when these are equal. */
 export function canonicalRdata(type: number, rdata: Uint8Array): Uint8Array {
-  const layout = typeRow(type)?.layout;
-  if (!hasNames(layout)) return rdata;
+  const layout = layoutsWithNames.get(type);
+  if (layout === undefined) return rdata;
   const out = new Writer(MAX_RDATA_OCTETS);
   walk(
     layout,
@@ -183,9 +221,9 @@ export function rdataNames(
   type: number,
   rdata: Uint8Array,
 ): readonly { readonly name: Name; readonly traits: NameTraits }[] {
-  const layout = typeRow(type)?.layout;
+  const layout = layoutsWithNames.get(type);
   const names: { name: Name; traits: NameTraits }[] = [];
-  if (hasNames(layout))
+  if (layout !== undefined)
     walk(
       layout,
       rdata,

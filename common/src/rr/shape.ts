@@ -6,7 +6,8 @@
  * section, nor ever compressed by others), as RRSIG, NSEC, HIP, LP. They are octets here.
  * Always holds: all from the rows of `type.ts`; a look-up allocates nothing.
  */
-import { type Field, string } from './field.ts';
+import type { Field } from './field.ts';
+import { string } from './fields/text.ts';
 import { TYPE, typeRow } from './type.ts';
 
 export interface Shape {
@@ -33,10 +34,12 @@ function shapeFrom(layout: readonly Field[]): Shape | undefined {
   if (traits === undefined || !(traits.isCompressed || traits.isDecompressed || traits.wantsAddress)) return undefined;
   const before = layout.slice(0, first);
   const numbers = before.filter((field) => field.octets !== undefined);
+  const texts = before.filter((field) => field === string);
+  if (numbers.length + texts.length < before.length) return undefined;
   const names = layout.slice(first).findIndex((field) => field.nameTraits === undefined);
   return {
     fixed: numbers.reduce((sum, field) => sum + field.octets!, 0),
-    strings: before.filter((field) => field === string).length,
+    strings: texts.length,
     names: names < 0 ? layout.length - first : names,
     isCompressed: traits.isCompressed === true,
     wantsAddress: traits.wantsAddress === true,

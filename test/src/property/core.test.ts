@@ -6,7 +6,6 @@ import { strict as assert } from 'node:assert';
 import { Name } from '@zonewright/common/name';
 import { Reader, Writer } from '@zonewright/common/octets';
 import { CLASS } from '@zonewright/common/rr/class';
-import * as field from '@zonewright/common/rr/field';
 import { canonicalRdata, parseRdata, printRdata, rdataFault, readRdata, writeRdata } from '@zonewright/common/rr/rdata';
 import { type ResourceRecord, rdataKey, recordKey } from '@zonewright/common/rr/record';
 import { TYPE, typeRow } from '@zonewright/common/rr/type';
@@ -19,6 +18,7 @@ import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import packet from 'dns-packet';
 import fc from 'fast-check';
+import { anyName, hostName, layoutTypes, octets, rdataFor } from '../support/arbitrary.ts';
 import { given, hexOf, nameOf, rdataOf, recordOf, recordsFrom, tokensOf } from '../support/records.ts';
 
 /** Of all that is random here; printed with what does not hold. */
@@ -26,21 +26,6 @@ const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 fc.configureGlobal({ seed });
 
 const origin = nameOf('example.');
-
-const octets = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array> =>
-  fc.uint8Array({ minLength, maxLength });
-const anyLabel = fc.oneof(
-  octets(1, 63),
-  fc.constantFrom('a', 'B', '*', '@', 'a.b', '\\', '"').map((text) => Uint8Array.from(Buffer.from(text))),
-);
-const anyName = fc
-  .array(anyLabel, { maxLength: 6 })
-  .map((labels) => Name.fromLabels(labels))
-  .filter((name) => name.ok)
-  .map(given);
-const hostName = fc
-  .array(fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/), { minLength: 1, maxLength: 4 })
-  .map((labels) => nameOf(`${labels.join('.')}.`));
 
 test('a name is read as it was printed, absolute and relative', (t) => {
   fc.assert(
@@ -110,101 +95,6 @@ test('compressed names are read as they were written, wherever they start', (t) 
   );
   t.pass();
 });
-
-const u16 = (value: number): number[] => [value >> 8, value & 0xff];
-const withLength8 = (value: Uint8Array): number[] => [value.length, ...value];
-const param = (key: number, value: fc.Arbitrary<ArrayLike<number>>): fc.Arbitrary<readonly [number, number[]]> =>
-  value.map((wire) => [key, Array.from(wire)]);
-const flat = (value: fc.Arbitrary<readonly ArrayLike<number>[]>): fc.Arbitrary<number[]> =>
-  value.map((parts) => parts.flatMap((part) => Array.from(part)));
-
-/** Valid service parameters: any of the known and unknown keys, and a `mandatory` that names some of them. */
-const svcParams = fc
-  .tuple(
-    fc.uniqueArray(
-      fc.oneof(
-        param(1, flat(fc.array(octets(1, 20).map(withLength8), { minLength: 1, maxLength: 3 }))),
-        param(2, fc.constant([])),
-        param(3, octets(2, 2)),
-        param(4, flat(fc.array(octets(4, 4), { minLength: 1, maxLength: 3 }))),
-        param(5, octets(0, 20)),
-        param(6, flat(fc.array(octets(16, 16), { minLength: 1, maxLength: 3 }))),
-        param(7, octets(0, 20)),
-        param(8, fc.constant([])),
-        fc.integer({ min: 9, max: 65534 }).chain((key) => param(key, octets(0, 20))),
-      ),
-      { selector: ([key]) => key, maxLength: 6 },
-    ),
-    fc.boolean(),
-  )
-  .map(([params, isMandatory]) => {
-    const sorted = [...params].sort(([a], [b]) => a - b);
-    const wanted = sorted.filter(([key]) => key % 2 === 1).map(([key]) => key);
-    const all = isMandatory && wanted.length > 0 ? [[0, wanted.flatMap(u16)] as const, ...sorted] : sorted;
-    return Uint8Array.from(all.flatMap(([key, value]) => [...u16(key), ...u16(value.length), ...value]));
-  });
-
-const sizeOctet = fc.oneof(
-  fc.constant(0),
-  fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 9 })).map(([m, e]) => (m << 4) | e),
-);
-const angle = (max: number): fc.Arbitrary<number> => fc.integer({ min: -max, max }).map((value) => value + 2 ** 31);
-const u32 = (value: number): number[] => [...u16(Math.floor(value / 65536)), ...u16(value % 65536)];
-const location = fc
-  .tuple(
-    fc.tuple(sizeOctet, sizeOctet, sizeOctet),
-    angle(90 * 3_600_000),
-    angle(180 * 3_600_000),
-    fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  )
-  .map(([sizes, latitude, longitude, altitude]) =>
-    Uint8Array.from([0, ...sizes, ...u32(latitude), ...u32(longitude), ...u32(altitude)]),
-  );
-
-/** Valid wire form for each kind of field. */
-const wireOf = new Map<field.Field, fc.Arbitrary<Uint8Array>>([
-  [field.u8, octets(1, 1)],
-  [field.u16, octets(2, 2)],
-  [field.u32, octets(4, 4)],
-  [field.ipv4, octets(4, 4)],
-  [
-    field.ipv6,
-    fc.oneof(
-      octets(16, 16),
-      fc.array(fc.constantFrom(0, 0, 0, 255), { minLength: 16, maxLength: 16 }).map((list) => Uint8Array.from(list)),
-    ),
-  ],
-  [field.hex, octets(0, 40)],
-  [field.base64, octets(0, 40)],
-  [field.text, octets(0, 300)],
-  [field.string, octets(0, 255).map((value) => Uint8Array.from(withLength8(value)))],
-  [
-    field.strings,
-    flat(fc.array(octets(0, 255).map(withLength8), { minLength: 1, maxLength: 4 })).map((list) =>
-      Uint8Array.from(list),
-    ),
-  ],
-  [
-    field.tag,
-    fc.stringMatching(/^[A-Za-z0-9]{1,20}$/).map((value) => Uint8Array.from(withLength8(Buffer.from(value)))),
-  ],
-  [field.algorithm, octets(1, 1)],
-  [field.location, location],
-  [field.svcParams, svcParams],
-]);
-
-const layoutTypes = Array.from({ length: 0x10000 }, (_, code) => code).filter(
-  (code) => typeRow(code)?.layout !== undefined,
-);
-
-const rdataFor = (type: number, names: fc.Arbitrary<Name> = fc.oneof(anyName, hostName)): fc.Arbitrary<Uint8Array> =>
-  fc
-    .tuple(
-      ...typeRow(type)!.layout!.map((each) =>
-        each.nameTraits === undefined ? wireOf.get(each)! : names.map((name) => name.wire),
-      ),
-    )
-    .map((parts) => Uint8Array.from(parts.flatMap((part) => [...part])));
 
 const roundTrip = (type: number, rdata: Uint8Array, from?: Name): string => {
   const text = printRdata(type, rdata, from);

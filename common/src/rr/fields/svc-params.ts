@@ -2,7 +2,7 @@
  * Service parameters of SVCB and HTTPS (RFC 9460 2.1, 2.2, 7, 8; RFC 9461 5): a table of keys, each with its value format.
  * Wire form: key, length, value, keys strictly ascending. A key without a row is opaque octets (`key123="..."`).
  */
-import { Reader, Writer } from '../octets.ts';
+import { Reader, Writer } from '../../octets.ts';
 import {
   parseBase64,
   parseIpv4,
@@ -12,8 +12,8 @@ import {
   printIpv6,
   printQuoted,
   unescapeText,
-} from './encoding.ts';
-import type { TokenCursor } from './field.ts';
+} from '../encoding.ts';
+import type { Field, TokenCursor } from '../field.ts';
 
 /** A value format. `parse` gets the octets of the value after the quoting of the zone file is undone. */
 interface Value {
@@ -136,17 +136,20 @@ const COMMA = 0x2c;
 /** Reserved (RFC 9460 14.3.2). */
 const INVALID_KEY = 65535;
 
-const formatOf = (key: number): Value => rows.find((row) => row.key === key)?.value ?? opaque;
+const byKey = new Map(rows.map((row) => [row.key, row]));
+const byMnemonic = new Map(rows.map((row) => [row.mnemonic, row]));
+
+const formatOf = (key: number): Value => byKey.get(key)?.value ?? opaque;
 
 function parseKey(text: string): number | undefined {
-  const known = rows.find((row) => row.mnemonic === text.toLowerCase());
+  const known = byMnemonic.get(text.toLowerCase());
   const generic = /^key(0|[1-9]\d{0,4})$/i.exec(text);
   const key = known?.key ?? (generic === null ? Number.NaN : Number(generic[1]));
   return key < INVALID_KEY ? key : undefined;
 }
 
 function printKey(key: number): string {
-  return rows.find((row) => row.key === key)?.mnemonic ?? `key${key}`;
+  return byKey.get(key)?.mnemonic ?? `key${key}`;
 }
 
 function numbers(values: readonly number[]): Uint8Array {
@@ -157,7 +160,7 @@ function pairs(wire: Uint8Array): number[] {
   return Array.from({ length: wire.length >> 1 }, (_, i) => (wire[2 * i]! << 8) | wire[2 * i + 1]!);
 }
 
-export function parseSvcParams(tokens: TokenCursor, out: Writer): string | undefined {
+function parseSvcParams(tokens: TokenCursor, out: Writer): string | undefined {
   const params = new Map<number, Uint8Array>();
   while (tokens.left > 0) {
     const { text } = tokens.next()!;
@@ -184,7 +187,7 @@ export function parseSvcParams(tokens: TokenCursor, out: Writer): string | undef
   return undefined;
 }
 
-export function printSvcParams(reader: Reader): string {
+function printSvcParams(reader: Reader): string {
   const parts: string[] = [];
   while (reader.left > 0) {
     const key = reader.u16();
@@ -194,17 +197,26 @@ export function printSvcParams(reader: Reader): string {
   return parts.join(' ');
 }
 
-export function skipSvcParams(reader: Reader): void {
-  const keys: number[] = [];
+function skipSvcParams(reader: Reader): void {
+  const keys = new Set<number>();
+  let last = -1;
   let wanted: readonly number[] = [];
   while (reader.left > 0) {
     const key = reader.u16();
     const value = reader.bytes(reader.u16());
-    if (key <= (keys.at(-1) ?? -1)) reader.fail('service parameters that are not in ascending order');
+    if (key <= last) reader.fail('service parameters that are not in ascending order');
     if (key === INVALID_KEY) reader.fail('the service parameter key 65535');
     if (!formatOf(key).isValid(value)) reader.fail(`a value of '${printKey(key)}' that is not valid`);
     if (key === 0) wanted = pairs(value);
-    keys.push(key);
+    keys.add(key);
+    last = key;
   }
-  for (const key of wanted) if (!keys.includes(key)) reader.fail(`no '${printKey(key)}', which is mandatory`);
+  for (const key of wanted) if (!keys.has(key)) reader.fail(`no '${printKey(key)}', which is mandatory`);
 }
+
+export const svcParams: Field = {
+  label: 'service parameters',
+  parse: parseSvcParams,
+  print: printSvcParams,
+  skip: skipSvcParams,
+};

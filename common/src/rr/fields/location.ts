@@ -1,7 +1,13 @@
-/** LOC (RFC 1876): degrees, minutes, seconds, metres <-> the sixteen octets of version 0. */
-import type { Reader } from '../octets.ts';
+/**
+ * LOC (RFC 1876): degrees, minutes, seconds, metres <-> the sixteen octets of version 0. Other versions are octets (its section 2),
+ * and are printed by RFC 3597, as are sizes of zero with a power of ten.
+ */
+import type { Reader } from '../../octets.ts';
+import type { Field } from '../field.ts';
 
 const EQUATOR = 2 ** 31;
+/** Thousandths of a second. */
+const DEGREE = 3_600_000;
 /** Altitude is counted in centimetres from 100 000 m below the reference. */
 const ALTITUDE_BASE = 10_000_000;
 const DEFAULT_PRECISIONS = [100, 1_000_000, 1_000] as const;
@@ -18,7 +24,7 @@ function parseAngle(words: readonly string[], maxDegrees: number, positive: stri
     if (upper === positive || upper === negative) {
       const [degrees = Number.NaN, minutes = 0, seconds = 0] = numbers;
       const value = Math.round((degrees * 3600 + minutes * 60 + seconds) * 1000);
-      if (!(value <= maxDegrees * 3_600_000) || minutes > 59 || seconds >= 60)
+      if (!(value <= maxDegrees * DEGREE) || minutes > 59 || seconds >= 60)
         return `an angle of more than ${maxDegrees} degrees, 59 minutes, 59.999 seconds`;
       return { value: upper === positive ? EQUATOR + value : EQUATOR - value, words: i + 1 };
     }
@@ -48,7 +54,7 @@ function sizeOctet(centimetres: number): number {
 }
 
 /** Gives the RDATA, or what is wrong. */
-export function parseLocation(words: readonly string[]): Uint8Array | string {
+function parseLocation(words: readonly string[]): Uint8Array | string {
   const latitude = parseAngle(words, 90, 'N', 'S');
   if (typeof latitude === 'string') return latitude;
   const longitude = parseAngle(words.slice(latitude.words), 180, 'E', 'W');
@@ -76,17 +82,44 @@ export function parseLocation(words: readonly string[]): Uint8Array | string {
 function printAngle(value: number, positive: string, negative: string): string {
   const absolute = Math.abs(value - EQUATOR);
   const seconds = ((absolute % 60_000) / 1000).toFixed(3);
-  return `${Math.floor(absolute / 3_600_000)} ${Math.floor(absolute / 60_000) % 60} ${seconds} ${value >= EQUATOR ? positive : negative}`;
+  return `${Math.floor(absolute / DEGREE)} ${Math.floor(absolute / 60_000) % 60} ${seconds} ${value >= EQUATOR ? positive : negative}`;
 }
 
 function printMetres(centimetres: number): string {
   return `${(centimetres / 100).toFixed(2)}m`;
 }
 
-export function printLocation(reader: Reader): string {
-  reader.u8();
-  const sizes = [reader.u8(), reader.u8(), reader.u8()].map((octet) => printMetres((octet >> 4) * 10 ** (octet & 15)));
+function printLocation(reader: Reader): string | undefined {
+  if (reader.u8() !== 0) return undefined;
+  const sizes = [reader.u8(), reader.u8(), reader.u8()];
+  if (sizes.some((octet) => octet > 0 && octet < 0x10)) return undefined;
+  const lengths = sizes.map((octet) => printMetres((octet >> 4) * 10 ** (octet & 15)));
   const latitude = printAngle(reader.u32(), 'N', 'S');
   const longitude = printAngle(reader.u32(), 'E', 'W');
-  return `${latitude} ${longitude} ${printMetres(reader.u32() - ALTITUDE_BASE)} ${sizes.join(' ')}`;
+  return `${latitude} ${longitude} ${printMetres(reader.u32() - ALTITUDE_BASE)} ${lengths.join(' ')}`;
 }
+
+export const location: Field = {
+  label: 'location',
+  parse(tokens, out) {
+    const words: string[] = [];
+    while (tokens.left > 0) words.push(tokens.next()!.text);
+    const octets = parseLocation(words);
+    if (typeof octets === 'string') return octets;
+    out.bytes(octets);
+    return undefined;
+  },
+  print: printLocation,
+  skip(reader) {
+    if (reader.u8() !== 0) {
+      reader.rest();
+      return;
+    }
+    for (const octet of reader.bytes(3))
+      if (octet >> 4 > 9 || (octet & 15) > 9) reader.fail('a LOC size that is not two decimal digits');
+    const latitude = Math.abs(reader.u32() - EQUATOR);
+    const longitude = Math.abs(reader.u32() - EQUATOR);
+    if (latitude > 90 * DEGREE || longitude > 180 * DEGREE) reader.fail('a LOC angle out of range');
+    reader.u32();
+  },
+};

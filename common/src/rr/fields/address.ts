@@ -1,0 +1,64 @@
+/**
+ * Addresses and identifiers of a fixed size, each one word: IPv4, IPv6 (RFC 5952), EUI-48 and EUI-64 (RFC 7043), the 64 bits of
+ * ILNP (RFC 6742), node numbers of DTN.
+ */
+import { parseHex, parseIpv4, parseIpv6, printHex, printIpv4, printIpv6 } from '../encoding.ts';
+import type { Field } from '../field.ts';
+
+function word(
+  label: string,
+  octets: number,
+  read: (text: string) => Uint8Array | undefined,
+  write: (octets: Uint8Array) => string,
+): Field {
+  return {
+    label,
+    octets,
+    read,
+    parse(tokens, out) {
+      const text = tokens.next()?.text;
+      const value = text === undefined ? undefined : read(text);
+      if (value === undefined) return text === undefined ? `an ${label} is missing` : `'${text}' is no ${label}`;
+      out.bytes(value);
+      return undefined;
+    },
+    print: (reader) => write(reader.bytes(octets)),
+    skip: (reader) => void reader.bytes(octets),
+  };
+}
+
+export const ipv4: Field = word('IPv4 address', 4, parseIpv4, printIpv4);
+export const ipv6: Field = word('IPv6 address', 16, parseIpv6, printIpv6);
+
+/** Pairs of hexadecimal digits with hyphens between them. */
+function eui(octets: 6 | 8): Field {
+  const form = new RegExp(`^[0-9a-f]{2}(-[0-9a-f]{2}){${octets - 1}}$`, 'i');
+  return word(
+    `EUI-${8 * octets}`,
+    octets,
+    (text) => (form.test(text) ? parseHex(text.replaceAll('-', '')) : undefined),
+    (value) => printHex(value).replace(/..(?=.)/g, '$&-'),
+  );
+}
+
+export const eui48: Field = eui(6);
+export const eui64: Field = eui(8);
+
+/** The upper or lower half of an IPv6 address: four groups, none left out (RFC 6742 2.1.2). */
+export const half: Field = word(
+  'identifier or locator of four groups',
+  8,
+  (text) => (/^[0-9a-f]{1,4}(:[0-9a-f]{1,4}){3}$/i.test(text) ? parseIpv6(`${text}::`)?.slice(0, 8) : undefined),
+  (value) => printHex(value).replace(/....(?=.)/g, '$&:'),
+);
+
+/** A decimal number of 64 bits. */
+export const u64: Field = word(
+  `number of 0..${2n ** 64n - 1n}`,
+  8,
+  (text) => {
+    const value = /^\d{1,20}$/.test(text) ? BigInt(text) : 2n ** 64n;
+    return value < 2n ** 64n ? parseHex(value.toString(16).padStart(16, '0')) : undefined;
+  },
+  (value) => BigInt(`0x${printHex(value)}`).toString(),
+);

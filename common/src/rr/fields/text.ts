@@ -1,0 +1,96 @@
+/** Text: character-strings (RFC 1035 3.3), text without a length, tags. */
+import type { Writer } from '../../octets.ts';
+import { printQuoted, unescapeText } from '../encoding.ts';
+import type { Field, TextToken } from '../field.ts';
+
+const BAD_ESCAPE = 'a backslash not followed by a character or by three digits up to 255';
+
+function parseString(token: TextToken | undefined, out: Writer): string | undefined {
+  if (token === undefined) return 'a character-string is missing';
+  const octets = unescapeText(token.text);
+  if (octets === undefined) return BAD_ESCAPE;
+  if (octets.length > 255)
+    return `a character-string of ${octets.length} octets (at most 255; split it into several strings)`;
+  out.u8(octets.length);
+  out.bytes(octets);
+  return undefined;
+}
+
+/** One character-string. */
+export const string: Field = {
+  label: 'character-string',
+  parse: (tokens, out) => parseString(tokens.next(), out),
+  print: (reader) => printQuoted(reader.string()),
+  skip: (reader) => void reader.string(),
+};
+
+/** One character-string at the end of the RDATA, or nothing (the subaddress of ISDN, RFC 1183 3.2). */
+export const optionalString: Field = {
+  label: 'optional character-string',
+  parse: (tokens, out) => (tokens.left === 0 ? undefined : parseString(tokens.next(), out)),
+  print: (reader) => (reader.left === 0 ? '' : printQuoted(reader.string())),
+  skip: (reader) => void (reader.left === 0 ? 0 : reader.string()),
+};
+
+/** One or more character-strings up to the end of the RDATA. */
+export const strings: Field = {
+  label: 'character-strings',
+  parse(tokens, out) {
+    do {
+      const fault = parseString(tokens.next(), out);
+      if (fault !== undefined) return fault;
+    } while (tokens.left > 0);
+    return undefined;
+  },
+  print(reader) {
+    const parts: string[] = [];
+    do parts.push(printQuoted(reader.string()));
+    while (reader.left > 0);
+    return parts.join(' ');
+  },
+  skip(reader) {
+    do reader.string();
+    while (reader.left > 0);
+  },
+};
+
+/** Text without a length octet up to the end of the RDATA. */
+function bare(label: string, least: 0 | 1): Field {
+  return {
+    label,
+    parse(tokens, out) {
+      const token = tokens.next();
+      if (token === undefined) return `a ${label} is missing`;
+      const octets = unescapeText(token.text);
+      if (octets === undefined) return BAD_ESCAPE;
+      out.bytes(octets);
+      return undefined;
+    },
+    print: (reader) => printQuoted(reader.rest()),
+    skip: (reader) => {
+      if (reader.rest().length < least) reader.fail(`an empty ${label}`);
+    },
+  };
+}
+
+/** The value of CAA (RFC 8659 4.1). */
+export const text: Field = bare('text', 0);
+/** The target of URI, which is not empty (RFC 7553 4.4). */
+export const uri: Field = bare('URI', 1);
+
+/** A property tag (RFC 8659 4.1): 1..255 letters and digits after a length octet. */
+export const tag: Field = {
+  label: 'tag',
+  parse(tokens, out) {
+    const value = tokens.next()?.text ?? '';
+    if (!/^[0-9a-z]{1,255}$/i.test(value)) return `'${value}' is no tag of letters and digits`;
+    out.u8(value.length);
+    out.bytes(Buffer.from(value, 'latin1'));
+    return undefined;
+  },
+  print: (reader) => Buffer.from(reader.string()).toString('latin1'),
+  skip(reader) {
+    const value = Buffer.from(reader.string()).toString('latin1');
+    if (!/^[0-9a-z]+$/i.test(value)) reader.fail('a tag that is not of letters and digits');
+  },
+};
