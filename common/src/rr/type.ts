@@ -44,10 +44,12 @@ const serviceHost = name({ wantsAddress: true });
 
 const typeNames = { parse: parseType, print: printType };
 const coveredType = unsigned(2, 'record type', parseType, printType);
+/** Of SIG, which is older than `TYPEnnn` (RFC 2535 7.2). */
+const oldCoveredType = unsigned(2, 'record type', (word) => parseNumber(word, 0xffff) ?? parseType(word), printType);
 const types = typeBitmap(typeNames);
 const typesTo127 = nxtBitmap(typeNames);
 
-const signature = [coveredType, algorithm, u8, seconds, signatureTime, signatureTime, u16];
+const signature = [algorithm, u8, seconds, signatureTime, signatureTime, u16];
 const key = [u16, u8, algorithm, base64];
 const delegation = [u16, algorithm, u8, hex];
 
@@ -75,7 +77,7 @@ const rows = [
   { code: 21, mnemonic: 'RT', layout: [u16, loweredHost] },
   { code: 22, mnemonic: 'NSAP', layout: [nsap] },
   { code: 23, mnemonic: 'NSAP-PTR', layout: [plainName] },
-  { code: 24, mnemonic: 'SIG', layout: [...signature, loweredName, base64] },
+  { code: 24, mnemonic: 'SIG', layout: [oldCoveredType, ...signature, loweredName, base64] },
   { code: 25, mnemonic: 'KEY', layout: key },
   { code: 26, mnemonic: 'PX', layout: [u16, loweredName, loweredName] },
   { code: 27, mnemonic: 'GPOS', layout: [string, string, string] },
@@ -97,7 +99,7 @@ const rows = [
   { code: 43, mnemonic: 'DS', layout: delegation },
   { code: 44, mnemonic: 'SSHFP', layout: [u8, u8, hex] },
   { code: 45, mnemonic: 'IPSECKEY', layout: [ipsecKey] },
-  { code: 46, mnemonic: 'RRSIG', layout: [...signature, signer, base64] },
+  { code: 46, mnemonic: 'RRSIG', layout: [coveredType, ...signature, signer, base64] },
   { code: 47, mnemonic: 'NSEC', layout: [plainName, types] },
   { code: 48, mnemonic: 'DNSKEY', layout: key },
   { code: 49, mnemonic: 'DHCID', layout: [base64] },

@@ -1,5 +1,5 @@
 /** Service parameters by the test vectors and the failure cases of RFC 9460 appendix D. */
-import { rdataFault } from '@zonewright/common/rr/rdata';
+import { printRdata, rdataFault } from '@zonewright/common/rr/rdata';
 import { TYPE } from '@zonewright/common/rr/type';
 import test, { type ExecutionContext } from 'ava';
 import { faultOf } from '../support/rdata.ts';
@@ -84,4 +84,23 @@ test('service parameters with bad values are refused in wire form', (t) => {
     t.truthy(rdataFault(TYPE.SVCB, octetsOf(`000100 ${bad}`)), bad);
   }
   t.is(rdataFault(TYPE.SVCB, octetsOf('000100 00000002 0003 00030002 0035')), undefined);
+});
+
+test('no-default-alpn without alpn is not written, and printed by RFC 3597 where it was received', (t) => {
+  refuses(t, 'HTTPS', '1 . no-default-alpn', /without 'alpn'/);
+  refuses(t, 'HTTPS', '1 . no-default-alpn port=443', /without 'alpn'/);
+  const wire = octetsOf('000100 00020000');
+  t.is(rdataFault(TYPE.HTTPS, wire), undefined);
+  t.is(printRdata(TYPE.HTTPS, wire), '\\# 7 00010000020000');
+  t.is(printRdata(TYPE.HTTPS, octetsOf('000100 00010003 026832 00020000')), '1 . alpn="h2" no-default-alpn');
+});
+
+test('as many mandatory service parameters as fit are checked at once', (t) => {
+  const keys = Array.from({ length: 10_000 }, (_, i) => [(i + 100) >> 8, (i + 100) & 0xff]);
+  const mandatory = [0, 0, (2 * keys.length) >> 8, (2 * keys.length) & 0xff, ...keys.flat()];
+  const rdata = Uint8Array.from([0, 1, 0, ...mandatory, ...keys.flatMap((key) => [...key, 0, 0])]);
+  const start = performance.now();
+  t.is(rdataFault(TYPE.SVCB, rdata), undefined);
+  t.regex(rdataFault(TYPE.SVCB, rdata.subarray(0, -4)) ?? '', /mandatory/);
+  t.true(performance.now() - start < 1000);
 });

@@ -133,6 +133,9 @@ const rows: readonly { readonly key: number; readonly mnemonic: string; readonly
 
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
+const ALPN = 1;
+/** Not to be written without ALPN (RFC 9460 7.1.1); as data it is taken, and printed by RFC 3597. */
+const NO_DEFAULT_ALPN = 2;
 /** Reserved (RFC 9460 14.3.2). */
 const INVALID_KEY = 65535;
 
@@ -179,6 +182,7 @@ function parseSvcParams(tokens: TokenCursor, out: Writer): string | undefined {
   for (const key of pairs(params.get(0) ?? new Uint8Array(0))) {
     if (!params.has(key)) return `mandatory service parameter '${printKey(key)}' is missing`;
   }
+  if (params.has(NO_DEFAULT_ALPN) && !params.has(ALPN)) return "'no-default-alpn' without 'alpn'";
   for (const [key, value] of [...params].sort(([a], [b]) => a - b)) {
     out.u16(key);
     out.u16(value.length);
@@ -187,10 +191,12 @@ function parseSvcParams(tokens: TokenCursor, out: Writer): string | undefined {
   return undefined;
 }
 
-function printSvcParams(reader: Reader): string {
+function printSvcParams(reader: Reader): string | undefined {
   const parts: string[] = [];
-  while (reader.left > 0) {
+  for (let hasAlpn = false; reader.left > 0; ) {
     const key = reader.u16();
+    hasAlpn ||= key === ALPN;
+    if (key === NO_DEFAULT_ALPN && !hasAlpn) return undefined;
     const value = formatOf(key).print(reader.bytes(reader.u16()));
     parts.push(value === '' ? printKey(key) : `${printKey(key)}=${value}`);
   }

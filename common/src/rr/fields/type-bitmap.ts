@@ -3,6 +3,7 @@
  *
  * Always holds: each set has one wire form: windows ascend, none is empty, none ends with a zero octet.
  */
+import { parseNumber } from '../encoding.ts';
 import type { Field, TokenCursor } from '../field.ts';
 
 /** How types are written; given, since the table of types is made of these fields. */
@@ -76,12 +77,12 @@ export function typeBitmap(types: TypeNames): Field {
   };
 }
 
-/** Types 0..127 in one bitmap. Where its first bit is set, the rest is of a form that was never defined. */
+/** Types 0..127 in one bitmap; numbers are read too (RFC 2535 5.3). Where its first bit is set, the rest is of a form that was never defined. */
 export function nxtBitmap(types: TypeNames): Field {
   return {
     label: 'types up to 127',
     parse(tokens, out) {
-      const codes = takeTypes(tokens, types, 127);
+      const codes = takeTypes(tokens, { ...types, parse: (text) => parseNumber(text, 127) ?? types.parse(text) }, 127);
       if (typeof codes === 'string') return codes;
       if (codes[0] === 0) return 'type 0 cannot stand in an NXT record';
       out.bytes(bitmap(codes));
