@@ -17,7 +17,8 @@ const codes = new Map<string, number>(
 /** Reads a mnemonic in any case, or `CLASSnnn` (RFC 3597 5). */
 export function parseClass(text: string): number | undefined {
   const code = codes.get(text);
-  if (code !== undefined || text.length < 2 || text.length > 10) return code;
+  // TTLs are asked for too, and most words begin with a digit or are too long.
+  if (code !== undefined || text.length < 2 || text.length > 10 || text.charCodeAt(0) < 0x41) return code;
   const upper = text.toUpperCase();
   return upper.startsWith('CLASS') ? parseNumber(upper.slice(5), 0xffff) : codes.get(upper);
 }

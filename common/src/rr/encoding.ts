@@ -5,7 +5,7 @@
 import { readEscape, textOctets } from '../name.ts';
 
 export function parseHex(text: string): Uint8Array | undefined {
-  return text.length % 2 === 0 && /^[0-9a-f]*$/i.test(text) ? Uint8Array.from(Buffer.from(text, 'hex')) : undefined;
+  return text.length % 2 === 0 && /^[0-9a-f]*$/i.test(text) ? new Uint8Array(Buffer.from(text, 'hex')) : undefined;
 }
 
 export function printHex(octets: Uint8Array): string {
@@ -14,7 +14,7 @@ export function printHex(octets: Uint8Array): string {
 
 export function parseBase64(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0 || !/^[0-9a-z+/]*={0,2}$/i.test(text)) return undefined;
-  return Uint8Array.from(Buffer.from(text, 'base64'));
+  return new Uint8Array(Buffer.from(text, 'base64'));
 }
 
 export function printBase64(octets: Uint8Array): string {
@@ -97,7 +97,7 @@ function readIpv4(text: string, start: number, out: Uint8Array, at: number): boo
 }
 
 export function printIpv4(octets: Uint8Array): string {
-  return octets.join('.');
+  return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`;
 }
 
 /** RFC 4291 2.2, all of its three forms. */
@@ -140,23 +140,28 @@ function hexDigit(code: number): number {
 }
 
 export function printIpv6(octets: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, i) => (octets[2 * i]! << 8) | octets[2 * i + 1]!);
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)
-    return `::ffff:${printIpv4(octets.subarray(12))}`;
-  let best = { start: -1, length: 1 };
-  for (let start = 0; start < 8; start++) {
-    let length = 0;
-    while (start + length < 8 && groups[start + length] === 0) length++;
-    if (length > best.length) best = { start, length };
+  const group = (i: number): number => (octets[2 * i]! << 8) | octets[2 * i + 1]!;
+  let start = 8;
+  let end = 8;
+  for (let from = 0, to = 0; from < 8; from = to + 1) {
+    for (to = from; to < 8 && group(to) === 0; ) to++;
+    if (to - from > Math.max(1, end - start)) [start, end] = [from, to];
   }
-  const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
-  if (best.start < 0) return text(groups);
-  return `${text(groups.slice(0, best.start))}::${text(groups.slice(best.start + best.length))}`;
+  if (start === 0 && end === 5 && group(5) === 0xffff) return `::ffff:${printIpv4(octets.subarray(12))}`;
+  let text = '';
+  for (let i = 0; i < 8; i++) {
+    if (i === start) {
+      text += '::';
+      i = end - 1;
+    } else text += `${i === 0 || i === end ? '' : ':'}${group(i).toString(16)}`;
+  }
+  return text;
 }
 
 /** Undoes `\X` and `\DDD`. */
 export function unescapeText(text: string): Uint8Array | undefined {
   const octets = textOctets(text);
+  if (!text.includes('\\')) return octets;
   const plain = new Uint8Array(octets.length);
   let length = 0;
   for (let i = 0; i < octets.length; i++) {
@@ -174,12 +179,16 @@ export function unescapeText(text: string): Uint8Array | undefined {
 /** A quoted character-string: one line of printable ASCII whatever the octets are. */
 export function printQuoted(octets: Uint8Array): string {
   let text = '"';
-  for (const octet of octets) {
-    if (octet === QUOTE || octet === BACKSLASH) text += `\\${String.fromCharCode(octet)}`;
-    else if (octet < 0x20 || octet >= 0x7f) text += `\\${String(octet).padStart(3, '0')}`;
-    else text += String.fromCharCode(octet);
+  let from = 0;
+  for (let i = 0; i < octets.length; i++) {
+    const octet = octets[i]!;
+    if (octet >= 0x20 && octet < 0x7f && octet !== QUOTE && octet !== BACKSLASH) continue;
+    text += `${latin1(octets, from, i)}\\`;
+    // A quote or backslash stands behind its backslash with the plain octets that follow it.
+    from = octet >= 0x20 && octet < 0x7f ? i : i + 1;
+    if (from > i) text += String(octet).padStart(3, '0');
   }
-  return `${text}"`;
+  return `${text}${latin1(octets, from, octets.length)}"`;
 }
 
 const QUOTE = 0x22;
@@ -187,6 +196,10 @@ const DOT = 0x2e;
 const ZERO = 0x30;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+
+function latin1(octets: Uint8Array, from: number, to: number): string {
+  return view(octets).toString('latin1', from, to);
+}
 
 function view(octets: Uint8Array): Buffer {
   return Buffer.from(octets.buffer, octets.byteOffset, octets.length);

@@ -6,7 +6,7 @@
  * Always holds: what `skip` accepts, `print` prints, and `parse` of that gives the same octets back; or `print` gives `undefined`,
  * and the record has no form but that of RFC 3597.
  */
-import { Name } from '../name.ts';
+import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name } from '../name.ts';
 import type { Reader, Writer } from '../octets.ts';
 import { parseNumber } from './encoding.ts';
 
@@ -105,7 +105,7 @@ export function name(nameTraits: NameTraits): Field {
     nameTraits,
     parse: (tokens, out) => (isAbsent(tokens.left) ? undefined : parseName(tokens, out)),
     print: (reader, origin) => (isAbsent(reader.left) ? '' : printName(reader, origin)),
-    skip: (reader) => void (isAbsent(reader.left) ? 0 : reader.name(false)),
+    skip: (reader) => (isAbsent(reader.left) ? undefined : skipName(reader)),
   };
 }
 
@@ -124,6 +124,15 @@ export function printName(reader: Reader, origin: Name | undefined): string {
   return origin === undefined ? value.toString() : value.relativeTo(origin);
 }
 
+/** Steps over a name without making one, since all RDATA is checked; the reader is asked only what is wrong. */
+export function skipName(reader: Reader): void {
+  const { octets, offset, end } = reader;
+  let at = offset;
+  while (at < end && octets[at]! > 0 && octets[at]! <= MAX_LABEL_OCTETS) at += 1 + octets[at]!;
+  if (reader.left > 0 && at < end && octets[at] === 0 && at - offset < MAX_NAME_OCTETS) reader.offset = at + 1;
+  else reader.name(false);
+}
+
 /** Names up to the end of the RDATA, none included; neither compressed nor lower-cased. */
 export const names: Field = {
   label: 'domain names',
@@ -138,6 +147,6 @@ export const names: Field = {
     return parts.join(' ');
   },
   skip(reader) {
-    while (reader.left > 0) reader.name(false);
+    while (reader.left > 0) skipName(reader);
   },
 };

@@ -202,18 +202,28 @@ export function writeRdata(type: number, rdata: Uint8Array, out: Writer): void {
     );
 }
 
-/** Canonical RDATA (RFC 4034 6.2): names lower-cased where the type wants it. Two records are the same when these are equal. */
+/**
+ * Canonical RDATA (RFC 4034 6.2): names lower-cased where the type wants it. Two records are the same when these are equal.
+ * Gives back its argument where nothing has to be changed.
+ */
 export function canonicalRdata(type: number, rdata: Uint8Array): Uint8Array {
   const layout = layoutsWithNames.get(type);
   if (layout === undefined) return rdata;
-  const out = new Writer(MAX_RDATA_OCTETS);
-  walk(
-    layout,
-    rdata,
-    (name, traits) => out.name(traits.isLowered ? name.toLowerCase() : name),
-    (octets) => out.bytes(octets),
-  );
-  return out.finish();
+  const reader = new Reader(rdata);
+  let canonical = rdata;
+  for (const field of layout) {
+    const start = reader.offset;
+    field.skip(reader);
+    if (reader.fault !== undefined) break;
+    if (!field.nameTraits?.isLowered) continue;
+    // Length octets are at most 63, less than any letter.
+    for (let i = start; i < reader.offset; i++) {
+      if (rdata[i]! < 0x41 || rdata[i]! > 0x5a) continue;
+      if (canonical === rdata) canonical = rdata.slice();
+      canonical[i]! += 0x20;
+    }
+  }
+  return canonical;
 }
 
 /** The names in the RDATA, in order. */

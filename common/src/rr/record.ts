@@ -28,7 +28,8 @@ export const MAX_TTL = 2 ** 31 - 1;
 
 /** A string that is equal for equal RDATA (canonical form). */
 export function rdataKey(type: number, rdata: Uint8Array): string {
-  return Buffer.from(canonicalRdata(type, rdata)).toString('latin1');
+  const { buffer, byteOffset, length } = canonicalRdata(type, rdata);
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
 
 /** A string that is equal for records that are the same but for their TTL (RFC 2136 1.1.1). */

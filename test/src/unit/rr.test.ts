@@ -1,4 +1,5 @@
 /** Records, and RDATA by the rows of the table of types: reading, printing, comparing, messages. The types themselves: rr-types. */
+import { parseZoneFile } from '@zonewright/common/master/parse';
 import { Name } from '@zonewright/common/name';
 import { Reader, Writer } from '@zonewright/common/octets';
 import { parseClass, printClass } from '@zonewright/common/rr/class';
@@ -81,6 +82,19 @@ test('text that is no RDATA is refused at the token at fault', (t) => {
   );
   refuses(t, 'DS', '1 8 2 abc', /hexadecimal/);
   for (const bad of ['A', 'AA', 'AAA', '====', 'A===', 'AA=A', 'A-_A', 'AAA*']) refuses(t, 'OPENPGPKEY', bad, /base64/);
+});
+
+test('text of a zone file is octets: UTF-8 stays what it is, in strings and in names', (t) => {
+  for (const text of ['"\u00e9"', '"\u20ac\u00e9"', '"\u00c3\u00a9"', '"\u{1f600}"', '\u00e9\u20ac']) {
+    const octets = Buffer.from(text.replaceAll('"', ''), 'utf8');
+    const { records } = parseZoneFile(Buffer.from(`@ 1 TXT ${text}\n@ 1 PTR ${text.replaceAll('"', '')}.\n`), {
+      origin: nameOf('example.'),
+    });
+    t.deepEqual(
+      records.map(({ record }) => hexOf(record.rdata)),
+      [hexOf(Uint8Array.of(octets.length, ...octets)), hexOf(Uint8Array.of(octets.length, ...octets, 0))],
+    );
+  }
 });
 
 test('the longest RDATA is read, printed and read again', (t) => {
@@ -269,6 +283,7 @@ test('an SOA is read, written, and given another serial', (t) => {
 });
 
 test('meta types are told from types of data', (t) => {
-  for (const type of [0, 41, 128, 249, 250, 251, 252, 255]) t.true(isMetaType(type), String(type));
+  for (const type of [0, TYPE.OPT, TYPE.NXNAME, 129, 248, 249, 250, 251, 252, 255])
+    t.true(isMetaType(type), String(type));
   for (const type of [1, 6, 127, 256, 257, 65280, 65535]) t.false(isMetaType(type), String(type));
 });

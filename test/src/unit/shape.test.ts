@@ -29,12 +29,18 @@ test('the shapes of the types with names are those of their RFCs', (t) => {
   t.deepEqual(shapeOf(TYPE.NAPTR), shape(4, 1, { strings: 3, wantsAddress }));
   t.deepEqual(shapeOf(TYPE.SVCB), shape(2, 1, { wantsAddress }));
   t.deepEqual(shapeOf(TYPE.HTTPS), shape(2, 1, { wantsAddress }));
-  for (const mnemonic of ['KX', 'AFSDB']) t.is(shapeOf(parseType(mnemonic)!)?.fixed, 2, mnemonic);
+  for (const type of [TYPE.KX, TYPE.AFSDB, TYPE.RT]) t.deepEqual(shapeOf(type), shape(2, 1, { wantsAddress }));
+  t.deepEqual(shapeOf(TYPE.PX), shape(2, 2));
+  t.deepEqual(shapeOf(TYPE.MINFO), shape(0, 2, { isCompressed }));
+  t.deepEqual(shapeOf(TYPE.MB), shape(0, 1, { isCompressed, wantsAddress }));
+  t.deepEqual(shapeOf(TYPE.SIG), shape(18, 1));
+  t.deepEqual(shapeOf(TYPE.NXT), shape(0, 1));
 });
 
 test('types without names, with names that ask for nothing, or unknown have no shape', (t) => {
-  for (const type of [0, TYPE.A, TYPE.TXT, TYPE.LP, TYPE.OPT, TYPE.ANY, TYPE.CAA, 65280, 65535])
-    t.is(shapeOf(type), undefined, String(type));
+  const { A, TXT, LP, OPT, ANY, CAA, RRSIG, NSEC, NSEC3, HIP, IPSECKEY, AMTRELAY, A6, DSYNC, TALINK } = TYPE;
+  const without = [A, TXT, LP, OPT, ANY, CAA, RRSIG, NSEC, NSEC3, HIP, IPSECKEY, AMTRELAY, A6, DSYNC, TALINK];
+  for (const type of [0, ...without, 264, 265, 65280, 65535]) t.is(shapeOf(type), undefined, String(type));
 });
 
 test('the octets that a shape names are the names', (t) => {

@@ -5,7 +5,7 @@
 import type { Name } from '../../name.ts';
 import type { Reader, Writer } from '../../octets.ts';
 import { parseBase64, parseNumber, printBase64 } from '../encoding.ts';
-import { type Field, parseName, printName, type TokenCursor } from '../field.ts';
+import { type Field, parseName, printName, skipName, type TokenCursor } from '../field.ts';
 import { ipv4, ipv6 } from './address.ts';
 import { joined } from './binary.ts';
 
@@ -20,7 +20,7 @@ const none: Form = {
 const anyName: Form = {
   parse: parseName,
   print: printName,
-  skip: (reader) => void reader.name(false),
+  skip: skipName,
 };
 const forms: readonly Form[] = [none, ipv4, ipv6, anyName];
 
