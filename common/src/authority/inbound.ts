@@ -8,6 +8,7 @@ import { CLASS } from '../rr/class.ts';
 import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
+import { checkLimits } from '../zone/check.ts';
 import { isNewer } from '../zone/serial.ts';
 import { type RecordChange, Zone, ZoneEdit } from '../zone/zone.ts';
 
@@ -135,12 +136,22 @@ export class InboundTransfer {
 
 const serialOf = (soa: ResourceRecord): number => readSoa(soa.rdata).serial;
 
-/** The zone that a finished transfer leads to; a fault when differences do not fit the version they are for. */
-export function applyInbound(
-  origin: Name,
-  current: Zone | undefined,
-  inbound: Exclude<Inbound, { kind: 'current' }>,
-): Zone | InboundFault {
+type Finished = Exclude<Inbound, { kind: 'current' }>;
+
+/**
+ * The zone that a finished transfer leads to; a fault when differences do not fit the version they are for, or when more stands at
+ * a name than can be answered. A zone that is bad in other ways is the primary's to judge: a copy is what it serves.
+ */
+export function applyInbound(origin: Name, current: Zone | undefined, inbound: Finished): Zone | InboundFault {
+  const zone = zoneAfter(origin, current, inbound);
+  if ('kind' in zone) return zone;
+  const names =
+    inbound.kind === 'whole' ? undefined : inbound.changes.flatMap(({ added }) => added.map(({ name }) => name));
+  const [wrong] = checkLimits(zone, names);
+  return wrong === undefined ? zone : { kind: 'inbound', what: `${wrong.name}: ${wrong.what}` };
+}
+
+function zoneAfter(origin: Name, current: Zone | undefined, inbound: Finished): Zone | InboundFault {
   if (inbound.kind === 'whole')
     return Zone.fromRecords(origin, inbound.records) ?? { kind: 'inbound', what: 'not exactly one SOA in the zone' };
   let zone = current;

@@ -32,7 +32,16 @@ export interface ZoneReading {
 }
 
 /** Rules that find something missing: it may stand in a line that could not be read. */
-const ABSENCE: ReadonlySet<string> = new Set(['apex-ns', 'missing-glue', 'target-without-address']);
+const ABSENCE: ReadonlySet<string> = new Set([
+  'apex-ns',
+  'soa-mname',
+  'missing-glue',
+  'missing-sibling-glue',
+  'ds-without-ns',
+  'target-without-address',
+  'rrsig-without-set',
+  'nsec3-without-param',
+]);
 const SOA_WORD = /[ \t(]SOA[ \t(]/i;
 /** How many records outside the zone are listed one by one. */
 const OUTSIDE_LISTED = 20;
@@ -192,7 +201,7 @@ function located(found: readonly Finding[], inside: readonly FileRecord[]): read
     if (!wanted.has(name.key)) continue;
     for (const key of [name.key, `${type} ${name.key}`]) if (!places.has(key)) places.set(key, entry);
   }
-  return found.map(({ severity, rule, name, type, what, hint }) => {
+  return found.map(({ severity, rule, source, name, type, what, hint }) => {
     const place = places.get(`${type} ${name.key}`) ?? places.get(name.key);
     const text = what.includes(name.toString()) ? what : `${name}: ${what}`;
     return {
@@ -200,7 +209,7 @@ function located(found: readonly Finding[], inside: readonly FileRecord[]): read
       rule,
       ...(place === undefined ? {} : { line: place.line, column: place.column }),
       what: text,
-      ...(hint === undefined ? {} : { hint }),
+      hint: hint === undefined ? source : `${hint}; ${source}`,
     };
   });
 }

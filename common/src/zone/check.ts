@@ -1,238 +1,104 @@
 /**
- * Is a zone good? One set of rules for `check`, reload, transfer and UPDATE; each is an error (the zone is not taken) or a
- * warning. A rule looks at one name with its surroundings, so an UPDATE checks the names it touches and the apex, not the zone.
+ * Is a zone good? One set of rules for `check`, reload, UPDATE and transfers; each is an error (the zone is not taken) or a
+ * warning. A rule is a row of a table in `rules/`. It looks at one name with its surroundings, so an UPDATE checks the names it
+ * touches, their cuts and the apex, not the zone.
  *
- * Left out: what only the outside can tell (do the targets in other zones exist?).
+ * Left out: what only the outside can tell (do the targets in other zones exist?), and what only a file can break
+ * (`authority/zone-file.ts`: owners outside of the zone, records that stand twice, differing TTLs).
+ * Always holds: the cost is linear in what is checked, and nothing throws, whatever the records hold.
  */
 import type { Name } from '../name.ts';
-import { rdataNames, targetOf } from '../rr/rdata.ts';
-import type { RRset } from '../rr/record.ts';
-import { printType, TYPE } from '../rr/type.ts';
+import { aliasRules } from './rules/alias.ts';
+import { apexRules } from './rules/apex.ts';
+import { cutRules } from './rules/cut.ts';
+import type { Breach, Rule } from './rules/rule.ts';
+import { signedRules } from './rules/signed.ts';
+import { sizeRules } from './rules/size.ts';
+import { targetRules } from './rules/target.ts';
+import { wildcardRules } from './rules/wildcard.ts';
 import type { Zone, ZoneNode } from './zone.ts';
 
-export interface Finding {
-  readonly severity: 'error' | 'warning';
-  /** Stable name of the rule. */
+/** A breach of a rule, by a name. */
+export interface Finding extends Breach {
+  /** The name, severity and origin of the rule. */
   readonly rule: string;
+  readonly severity: 'error' | 'warning';
+  readonly source: string;
   readonly name: Name;
-  readonly type?: number;
-  readonly what: string;
-  readonly hint?: string;
 }
 
-type Draft = Omit<Finding, 'rule' | 'severity' | 'name'>;
-
-interface Rule {
-  readonly rule: string;
-  readonly severity: 'error' | 'warning';
-  /** What is wrong at this node, if anything. */
-  find(zone: Zone, node: ZoneNode): Iterable<Draft>;
-}
-
-/** Types that may stand beside a CNAME (RFC 4034 4, RFC 2181 10.1). */
-const BESIDE_CNAME = new Set([TYPE.CNAME, 46 /* RRSIG */, 47 /* NSEC */]);
-/** Types that may stand at a zone cut (RFC 4035 2.2 to 2.5): all else there belongs to the child. */
-const AT_CUT = new Set([TYPE.NS, TYPE.DS, 46 /* RRSIG */, 47 /* NSEC */]);
-
-const isAddress = (type: number): boolean => type === TYPE.A || type === TYPE.AAAA;
-
-/** Does a target inside the zone lead to an address: itself, by a wildcard, a CNAME, a DNAME, or behind a zone cut? */
-function leadsSomewhere(zone: Zone, target: Name): boolean {
-  if (zone.cutAt(target) !== undefined) return true;
-  const node = zone.find(target) ?? (zone.exists(target) ? undefined : wildcardFor(zone, target));
-  if (node !== undefined) return [TYPE.A, TYPE.AAAA, TYPE.CNAME].some((type) => node.rrsets.has(type));
-  return zone.dnameAbove(target) !== undefined;
-}
-
-function wildcardFor(zone: Zone, name: Name): ZoneNode | undefined {
-  const wildcard = zone.closestEncloser(name).child('*');
-  return wildcard.ok ? zone.find(wildcard.value) : undefined;
-}
-
-/**
- * Octets of a set in a message: more can be neither answered nor transferred (RFC 1035 4.2.2), with room kept for the header, the
- * question, OPT and TSIG.
- */
-const MAX_SET_OCTETS = 64_000;
-
-function octetsOf({ name, rdatas }: RRset): number {
-  // Owners after the first are a pointer of two octets; ten more octets stand before each RDATA.
-  return rdatas.reduce((sum, rdata) => sum + 12 + rdata.length, name.wire.length);
-}
-
-const rules: readonly Rule[] = [
-  {
-    rule: 'set-size',
-    severity: 'error',
-    *find(_zone, node) {
-      for (const rrset of node.rrsets.values()) {
-        const octets = octetsOf(rrset);
-        if (octets <= MAX_SET_OCTETS) continue;
-        const what = `${rrset.rdatas.length} ${printType(rrset.type)} records of ${octets} octets do not fit into a message (at most ${MAX_SET_OCTETS})`;
-        yield { type: rrset.type, what, hint: 'spread them over several names' };
-      }
-    },
-  },
-  {
-    rule: 'soa-below-apex',
-    severity: 'error',
-    *find(zone, node) {
-      if (node.rrsets.has(TYPE.SOA) && !node.name.equals(zone.origin)) {
-        yield {
-          type: TYPE.SOA,
-          what: 'an SOA record that is not at the apex',
-          hint: 'remove it, or make this name a zone of its own (RFC 1035 5.2)',
-        };
-      }
-    },
-  },
-  {
-    rule: 'apex-ns',
-    severity: 'error',
-    *find(zone, node) {
-      if (node.name.equals(zone.origin) && !node.rrsets.has(TYPE.NS)) {
-        yield {
-          type: TYPE.NS,
-          what: 'the zone has no NS record at its apex',
-          hint: 'add `@ NS ns` and an address for it',
-        };
-      }
-    },
-  },
-  {
-    rule: 'cname-and-other-data',
-    severity: 'error',
-    *find(_zone, node) {
-      const cname = node.rrsets.get(TYPE.CNAME);
-      if (cname === undefined) return;
-      const others = [...node.rrsets.keys()].filter((type) => !BESIDE_CNAME.has(type)).map(printType);
-      if (others.length > 0)
-        yield {
-          type: TYPE.CNAME,
-          what: `CNAME beside ${others.join(', ')}`,
-          hint: 'a name with a CNAME has no other data (RFC 1034 3.6.2)',
-        };
-      if (cname.rdatas.length > 1)
-        yield { type: TYPE.CNAME, what: `${cname.rdatas.length} CNAME records for one name`, hint: 'keep one' };
-    },
-  },
-  {
-    rule: 'dname-once',
-    severity: 'error',
-    *find(_zone, node) {
-      const count = node.rrsets.get(TYPE.DNAME)?.rdatas.length ?? 0;
-      if (count > 1)
-        yield { type: TYPE.DNAME, what: `${count} DNAME records for one name`, hint: 'keep one (RFC 6672 2.4)' };
-    },
-  },
-  {
-    rule: 'dname-and-children',
-    severity: 'warning',
-    *find(zone, node) {
-      if (node.rrsets.has(TYPE.DNAME) && zone.hasChildren(node.name)) {
-        yield {
-          type: TYPE.DNAME,
-          what: 'names below a DNAME are not seen',
-          hint: 'remove them or the DNAME (RFC 6672 2.4)',
-        };
-      }
-    },
-  },
-  {
-    rule: 'missing-glue',
-    severity: 'error',
-    *find(zone, node) {
-      for (const rdata of node.rrsets.get(TYPE.NS)?.rdatas ?? []) {
-        const target = targetOf(TYPE.NS, rdata);
-        if (!target.isSubdomainOf(zone.origin)) continue;
-        const isBelowCut = zone.cutAt(target) !== undefined;
-        const hasAddress = [...(zone.find(target)?.rrsets.keys() ?? [])].some(isAddress);
-        const isReached =
-          isBelowCut && !target.isSubdomainOf(node.name)
-            ? true
-            : hasAddress || (!isBelowCut && leadsSomewhere(zone, target));
-        if (!isReached)
-          yield {
-            type: TYPE.NS,
-            what: `name server ${target} has no address in this zone`,
-            hint: `add \`${target} A ...\` or AAAA`,
-          };
-      }
-    },
-  },
-  {
-    rule: 'target-is-cname',
-    severity: 'warning',
-    *find(zone, node) {
-      for (const type of [TYPE.NS, TYPE.MX, TYPE.SRV]) {
-        for (const rdata of node.rrsets.get(type)?.rdatas ?? []) {
-          const target = targetOf(type, rdata);
-          if (zone.get(target, TYPE.CNAME) !== undefined)
-            yield {
-              type,
-              what: `${printType(type)} names ${target}, which is a CNAME`,
-              hint: 'name its target instead (RFC 2181 10.3)',
-            };
-        }
-      }
-    },
-  },
-  {
-    rule: 'target-without-address',
-    severity: 'warning',
-    *find(zone, node) {
-      for (const type of [TYPE.MX, TYPE.SRV]) {
-        for (const rdata of node.rrsets.get(type)?.rdatas ?? []) {
-          const target = rdataNames(type, rdata).at(-1)!.name;
-          if (target.isRoot || !target.isSubdomainOf(zone.origin)) continue;
-          if (!leadsSomewhere(zone, target))
-            yield { type, what: `${printType(type)} names ${target}, which has no address in this zone` };
-        }
-      }
-    },
-  },
-  {
-    rule: 'below-cut',
-    severity: 'warning',
-    *find(zone, node) {
-      const cut = zone.cutAt(node.name);
-      if (cut === undefined) return;
-      const isCut = cut.name.equals(node.name);
-      const hidden = [...node.rrsets.keys()].filter((type) => !isAddress(type) && !(isCut && AT_CUT.has(type)));
-      if (hidden.length > 0) {
-        yield {
-          type: hidden[0]!,
-          what: `${hidden.map(printType).join(', ')} at or below the zone cut ${cut.name} belongs into the child zone and is not answered`,
-        };
-      }
-    },
-  },
+/** All rules. */
+export const zoneRules: readonly Rule[] = [
+  ...sizeRules,
+  ...apexRules,
+  ...aliasRules,
+  ...cutRules,
+  ...targetRules,
+  ...wildcardRules,
+  ...signedRules,
 ];
 
-function checkNode(zone: Zone, node: ZoneNode, findings: Finding[]): void {
-  for (const { rule, severity, find } of rules) {
-    for (const draft of find(zone, node)) findings.push({ ...draft, rule, severity, name: node.name });
+type NameRule = Extract<Rule, { find: unknown }>;
+type SetRule = Extract<Rule, { findIn: unknown }>;
+
+/** The rules of a table by what they look at: most names have no type that any rule is about. */
+class RuleBook {
+  readonly #ofNames: readonly NameRule[];
+  readonly #ofSets = new Map<number, SetRule[]>();
+
+  constructor(rules: readonly Rule[]) {
+    this.#ofNames = rules.filter((rule) => 'find' in rule);
+    for (const rule of rules) {
+      if ('find' in rule) continue;
+      for (const type of rule.types) this.#ofSets.set(type, [...(this.#ofSets.get(type) ?? []), rule]);
+    }
+  }
+
+  check(zone: Zone, node: ZoneNode, findings: Finding[]): void {
+    const add = ({ rule, severity, source }: Rule, breaches: Iterable<Breach>): void => {
+      for (const breach of breaches) findings.push({ ...breach, rule, severity, source, name: node.name });
+    };
+    for (const rule of this.#ofNames) add(rule, rule.find(zone, node));
+    for (const rrset of node.rrsets.values())
+      for (const rule of this.#ofSets.get(rrset.type) ?? []) add(rule, rule.findIn(zone, rrset, node));
   }
 }
+
+const all = new RuleBook(zoneRules);
+const limits = new RuleBook(zoneRules.filter(({ isLimit }) => isLimit === true));
 
 /** Checks every name. */
 export function checkZone(zone: Zone): readonly Finding[] {
-  const findings: Finding[] = [];
-  for (const node of zone.eachNode()) checkNode(zone, node, findings);
-  return findings;
+  return checkNodes(all, zone, zone.eachNode());
 }
 
-/** Checks the apex and the given names: what a change of those names can have made wrong. */
+/** Checks the apex, the given names, and their cuts: what a change of those names can have made wrong there. */
 export function checkNames(zone: Zone, names: Iterable<Name>): readonly Finding[] {
-  const findings: Finding[] = [];
-  const all = new Map([zone.origin, ...names].map((name) => [name.key, name]));
-  for (const name of [...all.values()]) {
+  const wanted = new Map([zone.origin, ...names].map((name) => [name.key, name]));
+  for (const name of [...wanted.values()]) {
     const cut = zone.cutAt(name);
-    if (cut !== undefined) all.set(cut.name.key, cut.name);
+    if (cut !== undefined) wanted.set(cut.name.key, cut.name);
   }
-  for (const name of all.values()) {
+  return checkNodes(all, zone, nodesOf(zone, wanted.values()));
+}
+
+/**
+ * Checks what a server can hold and answer, and nothing else, of every name or of those given: a copy is to be what its primary
+ * serves, be it good or not.
+ */
+export function checkLimits(zone: Zone, names?: Iterable<Name>): readonly Finding[] {
+  return checkNodes(limits, zone, names === undefined ? zone.eachNode() : nodesOf(zone, names));
+}
+
+function* nodesOf(zone: Zone, names: Iterable<Name>): Generator<ZoneNode, void, undefined> {
+  for (const name of names) {
     const node = zone.find(name);
-    if (node !== undefined) checkNode(zone, node, findings);
+    if (node !== undefined) yield node;
   }
+}
+
+function checkNodes(book: RuleBook, zone: Zone, nodes: Iterable<ZoneNode>): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const node of nodes) book.check(zone, node, findings);
   return findings;
 }

@@ -1,0 +1,51 @@
+/** What a rule of a good zone is: a row with its name, how bad a breach is, where it is written, and how to find one. */
+import type { Name } from '../../name.ts';
+import type { RRset } from '../../rr/record.ts';
+import type { Zone, ZoneNode } from '../zone.ts';
+
+/** A breach, as the rule tells it. */
+export interface Breach {
+  /** The set it is about, where it is about one. */
+  readonly type?: number;
+  readonly what: string;
+  readonly hint?: string;
+}
+
+interface RuleRow {
+  /** Stable name. */
+  readonly rule: string;
+  /** An error: the zone is not taken. */
+  readonly severity: 'error' | 'warning';
+  /** Where it is written: `RFC 1034 3.6.2`. */
+  readonly source: string;
+  /** It says what a server can hold and answer at all: a copy of another server's zone is held to these rules alone. */
+  readonly isLimit?: true;
+}
+
+/** A rule looks at one name, with its surroundings where it must. */
+interface NameRule extends RuleRow {
+  find(zone: Zone, node: ZoneNode): Iterable<Breach>;
+}
+
+/** A rule that concerns some types: it looks at each set of these. */
+interface SetRule extends RuleRow {
+  readonly types: readonly number[];
+  findIn(zone: Zone, rrset: RRset, node: ZoneNode): Iterable<Breach>;
+}
+
+export type Rule = NameRule | SetRule;
+
+export const NONE: readonly Breach[] = [];
+
+export function isApex(zone: Zone, name: Name): boolean {
+  return name.equals(zone.origin);
+}
+
+/** Types that matter to the rules for what they do in a zone, not for their data. */
+export const SIG = 24;
+export const KEY = 25;
+export const NXT = 30;
+export const RRSIG = 46;
+export const NSEC = 47;
+export const NSEC3 = 50;
+export const NSEC3PARAM = 51;

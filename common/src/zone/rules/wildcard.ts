@@ -1,0 +1,34 @@
+/** Wildcards that do not do what they look like (RFC 4592). */
+import { TYPE } from '../../rr/type.ts';
+import { NONE, type Rule } from './rule.ts';
+
+const DIFFER = 'servers differ in what they make of it';
+const ASTERISK = 0x2a;
+
+export const wildcardRules: readonly Rule[] = [
+  {
+    rule: 'wildcard-ns',
+    severity: 'warning',
+    source: 'RFC 4592 4.2',
+    types: [TYPE.NS],
+    findIn: (_zone, { name }) => (name.isWildcard ? [{ type: TYPE.NS, what: 'NS of a wildcard', hint: DIFFER }] : NONE),
+  },
+  {
+    rule: 'wildcard-dname',
+    severity: 'warning',
+    source: 'RFC 4592 4.4',
+    types: [TYPE.DNAME],
+    findIn: (_zone, { name }) =>
+      name.isWildcard ? [{ type: TYPE.DNAME, what: 'DNAME of a wildcard', hint: DIFFER }] : NONE,
+  },
+  {
+    rule: 'wildcard-inside',
+    severity: 'warning',
+    source: 'RFC 4592 2.1.1',
+    find(_zone, { name: { wire, labels } }) {
+      if (!wire.includes(ASTERISK)) return NONE;
+      const isInside = labels.some((label, index) => index > 0 && label.length === 1 && label[0] === ASTERISK);
+      return isInside ? [{ what: 'an asterisk below another label stands for itself only' }] : NONE;
+    },
+  },
+];
