@@ -1,23 +1,25 @@
 /**
  * The judgement of one file: what it is by its name, what is wrong with it, and how it differs from the version before.
  *
- * Left out: reading and printing. Always holds: a report names keys, and holds nothing of their secrets.
+ * Left out: reading and printing. Always holds: what the primary takes is no fault here, what it refuses is one; a report names
+ * keys, and holds nothing of their secrets.
  */
-import type { Key } from '@zonewright/common/authority/key';
+import { at, inOrder } from '@zonewright/common/authority/file-finding';
 import {
   type FileFinding,
   type FileRole,
   fileZone,
   readKeyFile,
   readZoneFile,
+  type ZoneReading,
 } from '@zonewright/common/authority/zone-file';
 import { parseZoneFile } from '@zonewright/common/master/parse';
 import { Name } from '@zonewright/common/name';
-import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
 import { contentOf, type Delta, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { isNewer } from '@zonewright/common/zone/serial';
 import { Zone } from '@zonewright/common/zone/zone';
+import { type Difference, differenceOfKeys, differenceOfRecords } from './check-difference.ts';
 import { plainName } from './words.ts';
 
 export interface FileReport {
@@ -30,34 +32,41 @@ export interface FileReport {
   readonly reason?: string;
   readonly serial?: number;
   readonly findings: readonly FileFinding[];
-  /** What differs from the version before: records, or `key NAME`. */
-  readonly removed: readonly string[];
-  readonly added: readonly string[];
+  /** What differs from the version before, in order. */
+  readonly difference: readonly Difference[];
 }
 
-/** How a file is named: by itself, or by somebody who says which zone it holds. */
-export type Named = { readonly fileName: string } | { readonly zoneName: string };
+/** What the user says about a file. */
+export interface Given {
+  /** The name of the file, by which it is a zone, keys, or nothing of ours. */
+  readonly fileName: string;
+  /** The name of the zone (or key file) instead. */
+  readonly zoneName?: string;
+  /** The version before; empty octets stand for a file that was not there. */
+  readonly old?: Uint8Array;
+  /** One of several: files that are nothing of ours are passed over, as the primary does. */
+  readonly isOneOfMany?: boolean;
+}
 
-type Difference = Pick<FileReport, 'findings' | 'removed' | 'added'>;
+type Comparison = Pick<FileReport, 'findings' | 'difference'>;
 
-const SAME: Difference = { findings: [], removed: [], added: [] };
+const SAME: Comparison = { findings: [], difference: [] };
 
-/** Checks a file. `old` is the version before; empty octets stand for a file that is not there. */
-export function checkFile(octets: Uint8Array, named: Named, old?: Uint8Array): FileReport {
-  const role = roleOf(named, octets);
+/** Checks a file. */
+export function checkFile(octets: Uint8Array, given: Given): FileReport {
+  const role = roleOf(given, octets);
   if (role.kind === 'other') return otherFile(role.reason, octets);
   const name = role.kind === 'keys' ? role.domain : role.origin;
   if (octets.length === 0) return { role: role.kind, name, status: 'removed', ...SAME };
-  return role.kind === 'keys' ? checkKeys(octets, name, old) : checkZoneFile(octets, name, old);
+  return role.kind === 'keys' ? checkKeys(octets, name, given.old) : checkZoneFile(octets, name, given);
 }
 
 /**
  * Of a name that was given for the zone, a final dot and the case do not matter, if there is a zone in the file; without one
  * it may be any file of the repository, which a hook passes on.
  */
-function roleOf(named: Named, octets: Uint8Array): FileRole {
-  if ('fileName' in named) return fileZone(named.fileName);
-  const { zoneName } = named;
+function roleOf({ fileName, zoneName }: Given, octets: Uint8Array): FileRole {
+  if (zoneName === undefined) return fileZone(fileName);
   const role = fileZone(zoneName.replace(/(?<=[^\\])\.$/, ''));
   if (role.kind !== 'other' || !holdsSoa(octets)) return role;
   const origin = Name.parse(zoneName === '@' ? '.' : zoneName);
@@ -80,57 +89,70 @@ function statusOf(findings: readonly FileFinding[]): 'checked' | 'faulty' {
   return findings.some(({ severity }) => severity === 'error') ? 'faulty' : 'checked';
 }
 
-function checkZoneFile(octets: Uint8Array, origin: Name, old: Uint8Array | undefined): FileReport {
-  const { zone, findings } = readZoneFile(octets, origin);
-  const difference =
-    zone === undefined || old === undefined || old.length === 0 ? SAME : compareZones(old, zone, origin);
-  const all = [...findings, ...difference.findings];
-  const serial = zone === undefined ? {} : { serial: zone.serial };
-  return { role: 'zone', name: origin, status: statusOf(all), ...serial, ...difference, findings: all };
+function checkZoneFile(octets: Uint8Array, origin: Name, given: Given): FileReport {
+  const reading = readZoneFile(octets, origin);
+  const before = given.old === undefined || given.old.length === 0 ? undefined : readZoneFile(given.old, origin);
+  if (!reading.hasSoa && before?.hasSoa !== true && given.isOneOfMany) return withoutSoa(origin);
+  const next = reading.zone ?? zoneIn(reading, origin);
+  const { findings, difference } =
+    before === undefined || next === undefined ? SAME : compareZones(before, next, reading);
+  return {
+    role: 'zone',
+    name: origin,
+    status: statusOf([...reading.findings, ...findings]),
+    ...(next === undefined ? {} : { serial: next.serial }),
+    findings: inOrder([...reading.findings, ...findings]),
+    // Of a file with faults nobody knows all that it should hold.
+    difference: reading.zone === undefined ? [] : difference,
+  };
 }
 
-function compareZones(old: Uint8Array, next: Zone, origin: Name): Difference {
-  const { records } = parseZoneFile(old, { origin });
-  const before = Zone.fromRecords(
+/** `package.json` could be the name of a zone, and is none: the primary takes a file for a zone once there is an SOA in it. */
+function withoutSoa(origin: Name): FileReport {
+  const reason = 'no SOA in it';
+  const what = `no SOA record for ${origin}: the primary leaves this file alone`;
+  const finding: FileFinding = { severity: 'warning', rule: 'soa-missing', line: 1, column: 1, what };
+  return { role: 'other', name: origin, status: 'left alone', reason, ...SAME, findings: [finding] };
+}
+
+/** The zone of what could be read. */
+function zoneIn({ records }: ZoneReading, origin: Name): Zone | undefined {
+  return Zone.fromRecords(
     origin,
     records.map(({ record }) => record),
   );
+}
+
+function compareZones(old: ZoneReading, next: Zone, reading: ZoneReading): Comparison {
+  const { origin } = next;
+  const before = old.zone ?? zoneIn(old, origin);
   if (before === undefined) {
     const what = `the version before holds no zone ${plainName(origin)}: nothing to compare`;
     return { ...SAME, findings: [{ severity: 'warning', rule: 'old-version', what }] };
   }
+  const findings: FileFinding[] = old.zone === undefined ? [faultyBefore()] : [];
   const delta = diffZones(before, next);
   const isSoaSame = before.serial === next.serial && !isSoaEdited(before, next);
-  if (isEmptyDelta(delta) && isSoaSame) return SAME;
-  const { removed, added } = isSoaSame ? contentOf(delta) : delta;
-  const lines = { removed: removed.map(print), added: added.map(print) };
-  return { ...lines, findings: isNewer(next.serial, before.serial) ? [] : [serialFinding(delta)] };
+  if (isEmptyDelta(delta) && isSoaSame) return { ...SAME, findings };
+  if (!isNewer(next.serial, before.serial)) findings.push(serialFinding(delta, reading));
+  return { findings, difference: differenceOfRecords(isSoaSame ? contentOf(delta) : delta) };
 }
 
-const print = (record: ResourceRecord): string => printRecord(record);
+function faultyBefore(): FileFinding {
+  const what = 'the version before has faults itself: compared is what could be read of it';
+  return { severity: 'warning', rule: 'old-version', what };
+}
 
 /** The wording is the original's, which hooks may look for. */
-function serialFinding({ origin, from, to }: Delta): FileFinding {
-  return {
-    severity: 'error',
-    rule: 'serial',
-    what: `SOA must increase for ${plainName(origin)} (old: ${from} new: ${to})`,
-    hint: 'without this check the primary raises it by itself, unless it runs with --serial strict',
-  };
+function serialFinding({ origin, from, to }: Delta, { records }: ZoneReading): FileFinding {
+  const what = `SOA must increase for ${plainName(origin)} (old: ${from} new: ${to})`;
+  const hint = 'without this check the primary raises it by itself, unless it runs with --serial strict';
+  const soa = records.find(({ record }) => record.type === TYPE.SOA && record.name.equals(origin))!;
+  return at(soa, 'error', 'serial', what, hint);
 }
 
 function checkKeys(octets: Uint8Array, domain: Name, old: Uint8Array | undefined): FileReport {
   const { keys, findings } = readKeyFile(octets, domain);
-  const difference = old === undefined ? SAME : compareKeys(readKeyFile(old, domain).keys, keys);
-  return { role: 'keys', name: domain, status: statusOf(findings), ...difference, findings };
-}
-
-function compareKeys(old: readonly Key[], next: readonly Key[]): Difference {
-  const lacks = (others: readonly Key[]) => (key: Key) => !others.some((other) => isSameKey(key, other));
-  const line = (key: Key): string => `key ${key.name} ${key.algorithm.mnemonic}`;
-  return { findings: [], removed: old.filter(lacks(next)).map(line), added: next.filter(lacks(old)).map(line) };
-}
-
-function isSameKey(a: Key, b: Key): boolean {
-  return a.name.equals(b.name) && a.algorithm === b.algorithm && a.secret.equals(b.secret);
+  const difference = old === undefined ? [] : differenceOfKeys(readKeyFile(old, domain).keys, keys);
+  return { role: 'keys', name: domain, status: statusOf(findings), findings, difference };
 }

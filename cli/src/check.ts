@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { EXIT } from '@zonewright/common/service/exit';
 import { type CommandContext, defineCommand } from '@zonewright/common/service/options';
+import { printDifference } from './check-difference.ts';
 import { checkFile, type FileReport } from './check-file.ts';
 import { plainName } from './words.ts';
 
@@ -36,8 +37,7 @@ function printReport(file: string, report: FileReport, context: CommandContext):
     const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
     context.out(`${place}: ${severity}: ${what}${hint === undefined ? '' : ` (${hint})`}`);
   }
-  for (const record of report.removed) context.out(`- ${record}`);
-  for (const record of report.added) context.out(`+ ${record}`);
+  for (const difference of report.difference) context.out(printDifference(difference));
   const { name } = report;
   const subject =
     report.role === 'keys'
@@ -79,8 +79,12 @@ export const command = defineCommand({
         code = EXIT.usage;
         continue;
       }
-      const named = zoneName === undefined ? { fileName: basename(file) } : { zoneName };
-      const report = checkFile(octets, named, old);
+      const report = checkFile(octets, {
+        fileName: basename(file),
+        ...(zoneName === undefined ? {} : { zoneName }),
+        ...(old === undefined ? {} : { old }),
+        isOneOfMany: files.length > 1,
+      });
       if (report.status === 'faulty' && code === EXIT.done) code = EXIT.problems;
       if (json) reports.push(asJson(file, report));
       else printReport(file, report, context);

@@ -53,16 +53,16 @@ export function readZoneFile(octets: Uint8Array, origin: Name): ZoneReading {
   const inside = records.filter(({ record }) => record.name.isSubdomainOf(origin));
   const soas = apexSoas(inside, origin);
   const zone = soas.length === 1 ? Zone.fromRecords(origin, recordsOf(inside)) : undefined;
+  const hasSoa = records.some(({ record }) => record.type === TYPE.SOA) || (!isReadable && SOA_WORD.test(file.text));
   // Not pushed: a file can give rise to more findings than a call takes arguments.
   const findings = [
     ...faults.map(fromFault),
     ...(inside.length < records.length ? outside(records, origin) : []),
     ...soas.slice(1).map((extra) => secondSoa(extra, soas[0]!)),
-    ...(soas.length === 0 ? withoutSoa(inside, isReadable, origin) : []),
+    ...(soas.length === 0 ? withoutSoa(inside, hasSoa, origin) : []),
     ...(zone === undefined ? [] : uneven(zone, inside)),
     ...(zone === undefined ? [] : located(findingsOf(zone, isReadable), inside)),
   ];
-  const hasSoa = records.some(({ record }) => record.type === TYPE.SOA) || (!isReadable && SOA_WORD.test(file.text));
   const isUsable = zone !== undefined && !findings.some(isError);
   return { ...(isUsable ? { zone } : {}), records, findings: inOrder(findings), file, hasSoa };
 }
@@ -92,7 +92,7 @@ function apexSoas(inside: readonly FileRecord[], origin: Name): readonly FileRec
   return [...soas.values()];
 }
 
-function withoutSoa(inside: readonly FileRecord[], isReadable: boolean, origin: Name): readonly FileFinding[] {
+function withoutSoa(inside: readonly FileRecord[], hasSoa: boolean, origin: Name): readonly FileFinding[] {
   const misplaced = inside.filter(({ record }) => record.type === TYPE.SOA);
   if (misplaced.length > 0)
     return misplaced.map((entry) =>
@@ -104,8 +104,8 @@ function withoutSoa(inside: readonly FileRecord[], isReadable: boolean, origin: 
         `its owner is written @ or ${origin}`,
       ),
     );
-  // It may stand in a line that could not be read.
-  if (!isReadable) return [];
+  // It stands in a line that could not be read.
+  if (hasSoa) return [];
   const hint = `add \`@ SOA ns hostmaster 1 16384 2048 1048576 300\``;
   return [{ severity: 'error', rule: 'soa-missing', line: 1, column: 1, what: `no SOA record for ${origin}`, hint }];
 }

@@ -18,6 +18,8 @@ import { targetRules } from './rules/target.ts';
 import { wildcardRules } from './rules/wildcard.ts';
 import type { Zone, ZoneNode } from './zone.ts';
 
+export { isTsigSecret } from './rules/signed.ts';
+
 /** A breach of a rule, by a name. */
 export interface Finding extends Breach {
   /** The name, severity and origin of the rule. */

@@ -138,6 +138,34 @@ test('check: a zone in a file that the primary leaves alone is an error, any oth
   t.regex(readme.stdout, /README\.md: left alone/);
 });
 
+test('check: a file without SOA that is named as a zone is left alone among others, and an error where it is meant', async (t) => {
+  const good = file(t, 'mirage', zoneText(1));
+  const json = file(t, 'package.json', '{\n  "name": "zones"\n}\n');
+  const bare = file(t, 'example', '@ NS ns.other.\n');
+  const many = await zonewright('check', good, json, bare);
+  t.is(many.code, 0, many.stdout);
+  t.deepEqual(
+    lines(many).map((line) => line.replace(/^\/\S*\//, '')),
+    [
+      'successfully checked zone mirage',
+      'package.json:1:1: warning: no SOA record for package.json.: the primary leaves this file alone',
+      'package.json: left alone: no SOA in it',
+      'example:1:1: warning: no SOA record for example.: the primary leaves this file alone',
+      'example: left alone: no SOA in it',
+    ],
+  );
+  for (const args of [
+    [json],
+    [bare],
+    ['--zone-name', 'example', bare],
+    ['--old', good, '--zone-name', 'mirage', bare],
+  ]) {
+    const alone = await zonewright('check', ...args);
+    t.is(alone.code, 1, args.join(' '));
+    t.regex(alone.stdout, /:1:1: error: no SOA record for /);
+  }
+});
+
 test('check --old: the serial must be newer when the content differs, and the difference is shown', async (t) => {
   const old = file(t, 'mirage', zoneText(7));
   const same = await zonewright('check', '--old', old, file(t, 'mirage', `; a comment\n${zoneText(7)}`));
@@ -146,7 +174,7 @@ test('check --old: the serial must be newer when the content differs, and the di
 
   const stale = await tool('ozone', ['--old', old, file(t, 'mirage', zoneText(7, 'mail A 192.0.2.9\n'))]);
   t.is(stale.code, 1);
-  t.regex(stale.stdout, /error: SOA must increase for mirage \(old: 7 new: 7\) \(/);
+  t.regex(stale.stdout, /mirage:2:1: error: SOA must increase for mirage \(old: 7 new: 7\) \(/);
   t.regex(stale.stdout, /^\+ mail\.mirage\. 300 IN A 192\.0\.2\.9$/m);
   t.false(stale.stdout.includes('successfully'));
 
@@ -168,6 +196,81 @@ test('check --old: the serial must be newer when the content differs, and the di
     file(t, 'mirage', zoneText(3)),
   );
   t.is(wrapped.code, 0, wrapped.stdout);
+});
+
+test('check --old: the difference is told record by record, in canonical order, a TTL alone as such', async (t) => {
+  const old = file(t, 'mirage', zoneText(7, 'z TXT "b"\nz TXT "a"\nm MX 10 Mail\nm MX 20 gone\nt 60 A 192.0.2.7\n'));
+  const next = file(t, 'mirage', zoneText(8, 'a.z TXT "c"\nZ TXT "a"\nM MX 10 mAIL\nm MX 5 new\nt 90 A 192.0.2.7\n'));
+  const ran = await zonewright('check', '--old', old, next);
+  t.is(ran.code, 0, ran.stdout);
+  const difference = [
+    '- mirage. 300 IN SOA ns.mirage. hostmaster.mirage. 7 16384 2048 1048576 300',
+    '+ mirage. 300 IN SOA ns.mirage. hostmaster.mirage. 8 16384 2048 1048576 300',
+    '- m.mirage. 300 IN MX 20 gone.mirage.',
+    '+ M.mirage. 300 IN MX 5 new.mirage.',
+    '~ t.mirage. 90 IN A 192.0.2.7 (TTL was 60)',
+    '- z.mirage. 300 IN TXT "b"',
+    '+ a.z.mirage. 300 IN TXT "c"',
+  ];
+  t.deepEqual(
+    lines(ran).filter((line) => /^[-+~] /.test(line)),
+    difference,
+  );
+  const json = JSON.parse((await zonewright('check', '--json', '--old', old, next)).stdout) as {
+    files: { difference: object[] }[];
+  };
+  t.is(json.files[0]?.difference.length, difference.length);
+  t.deepEqual(json.files[0]?.difference[4], {
+    change: 'ttl',
+    name: 't.mirage.',
+    ttl: 90,
+    oldTtl: 60,
+    type: 'A',
+    rdata: '192.0.2.7',
+  });
+});
+
+test('check --old: the case of names and the order of records are no difference, and want no new serial', async (t) => {
+  const old = file(t, 'mirage', zoneText(7, 'm MX 10 mail.other.\nm MX 20 mail\nmail A 192.0.2.2\n'));
+  const next = file(t, 'mirage', zoneText(7, 'MAIL A 192.0.2.2\nM MX 20 Mail\nm MX 10 MAIL.other.\n'));
+  const ran = await zonewright('check', '--old', old, next);
+  t.is(ran.code, 0, ran.stdout);
+  t.deepEqual(lines(ran), ['successfully checked zone mirage']);
+});
+
+test('check --old: a serial that stays is told together with all other faults, and a faulty version before is compared as far as it goes', async (t) => {
+  const old = file(t, 'mirage', zoneText(7));
+  const ran = await zonewright(
+    'check',
+    '--old',
+    old,
+    file(t, 'mirage', zoneText(7, 'c CNAME www\nc TXT "x"\nd A 1.2\n')),
+  );
+  t.is(ran.code, 1);
+  t.deepEqual(
+    lines(ran).map((line) => line.replace(/^\/\S*\//, '').replace(/( error: \S+).*/, '$1')),
+    ['mirage:2:1: error: SOA', 'mirage:6:1: error: c.mirage.:', "mirage:8:5: error: '1.2'"],
+  );
+  const broken = file(t, 'mirage', zoneText(7, 'd A 1.2\n'));
+  const repaired = await zonewright('check', '--old', broken, file(t, 'mirage', zoneText(8, 'd A 192.0.2.2\n')));
+  t.is(repaired.code, 0, repaired.stdout);
+  t.regex(repaired.stdout, /warning: the version before has faults itself/);
+  t.regex(repaired.stdout, /^\+ d\.mirage\. 300 IN A 192\.0\.2\.2$/m);
+});
+
+test('check: the secret of a key that stands in a zone is an error, and not printed, not as a difference either', async (t) => {
+  const secret = `x._update DNSKEY 0 3 163 ${SECRET}\n`;
+  const old = file(t, 'mirage', zoneText(7, secret));
+  const removed = await zonewright('check', '--old', old, file(t, 'mirage', zoneText(8)));
+  t.is(removed.code, 0, removed.stdout);
+  t.regex(removed.stdout, /^- x\._update\.mirage\. 300 IN DNSKEY \(secret\)$/m);
+  const ran = await zonewright('check', old);
+  t.is(ran.code, 1);
+  t.regex(ran.stdout, /:6:1: error: .*the secret of a TSIG key stands in the zone/);
+  const misnamed = await zonewright('check', file(t, 'mykeys', `x._update.mirage. DNSKEY 0 3 163 ${SECRET}\n`));
+  t.is(misnamed.code, 1);
+  for (const { stdout, stderr } of [removed, ran, misnamed])
+    t.false(`${stdout}${stderr}`.includes(SECRET.slice(0, 12)));
 });
 
 test('check --old: an empty new file is a removal, an empty old file an addition', async (t) => {
@@ -228,13 +331,16 @@ test('check: key files are judged key by key, and no secret is ever printed', as
   t.is(whole.code, 0, whole.stdout);
   for (const { stdout, stderr } of [fine, ran, whole])
     for (const secret of [SECRET, OTHER_SECRET]) t.false(`${stdout}${stderr}`.includes(secret.slice(0, 12)));
-  const report = JSON.parse(whole.stdout) as { files: { removed: string[]; added: string[] }[] };
-  t.deepEqual(report.files[0]?.added, ['key z._update. SHA256']);
+  const report = JSON.parse(whole.stdout) as { files: { difference: { change: string }[] }[] };
+  t.deepEqual(
+    report.files[0]?.difference.filter(({ change }) => change === 'added'),
+    [{ change: 'added', key: 'z._update.', algorithm: 'SHA256' }],
+  );
 });
 
 test('check --json: one object, with the findings in place', async (t) => {
   const good = file(t, 'mirage', zoneText(3));
-  const bad = file(t, 'example', '@ A 1.2.3\n');
+  const bad = file(t, 'example', '@ A 1.2.3\n@ SOA a. b. 1 1 1 1 1\n@ NS a.\n');
   const ran = await zonewright('check', '--json', good, bad);
   t.is(ran.code, 1);
   const report = JSON.parse(ran.stdout) as {

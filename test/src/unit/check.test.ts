@@ -2,6 +2,8 @@
  * The rules of a good zone: a row for each of them, whose title begins with its name, with zones that keep it and zones that break it.
  * Types that secure a zone are written in the form for unknown types (RFC 3597 5), so that no rule depends on how they are read.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { applyInbound, type InboundFault } from '@zonewright/common/authority/inbound';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -13,6 +15,7 @@ import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import fc from 'fast-check';
 import { nameOf, recordOf, recordsFrom, zoneOf } from '../support/records.ts';
+import { root } from '../support/zonewright.ts';
 
 const origin = nameOf('example.');
 const at = (text: string): Name => nameOf(text, origin);
@@ -342,6 +345,14 @@ test('every rule has a test with its name, and says where it is written', (t) =>
   t.is(new Set(zoneRules.map(({ rule }) => rule)).size, zoneRules.length);
   for (const { rule, source } of zoneRules)
     t.regex(source, /^(RFC \d+ [\d.]+|RFC \d+|CVE-[\d-]+)(, RFC \d+( [\d.]+)?)*$/, rule);
+});
+
+test('every rule stands on the page of `check`, with its severity', (t) => {
+  const page = readFileSync(join(root, 'cli/README.md'), 'utf8');
+  for (const { rule, severity } of zoneRules) {
+    const row = page.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${rule}\``));
+    t.is(row?.split('|')[2]?.trim(), severity, rule);
+  }
 });
 
 test('a good zone has no findings', (t) => {

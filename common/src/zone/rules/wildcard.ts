@@ -25,9 +25,9 @@ export const wildcardRules: readonly Rule[] = [
     rule: 'wildcard-inside',
     severity: 'warning',
     source: 'RFC 4592 2.1.1',
-    find(_zone, { name: { wire, labels } }) {
-      if (!wire.includes(ASTERISK)) return NONE;
-      const isInside = labels.some((label, index) => index > 0 && label.length === 1 && label[0] === ASTERISK);
+    find(_zone, { name }) {
+      if (!name.wire.includes(ASTERISK)) return NONE;
+      const isInside = name.labels.some((label, index) => index > 0 && label.length === 1 && label[0] === ASTERISK);
       return isInside ? [{ what: 'an asterisk below another label stands for itself only' }] : NONE;
     },
   },
