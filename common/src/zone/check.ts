@@ -11,7 +11,7 @@ import type { Name } from '../name.ts';
 import { aliasRules } from './rules/alias.ts';
 import { apexRules } from './rules/apex.ts';
 import { cutRules } from './rules/cut.ts';
-import type { Breach, Rule } from './rules/rule.ts';
+import { type Breach, NONE, type Rule } from './rules/rule.ts';
 import { signedRules } from './rules/signed.ts';
 import { sizeRules } from './rules/size.ts';
 import { targetRules } from './rules/target.ts';
@@ -43,6 +43,13 @@ export const zoneRules: readonly Rule[] = [
 type NameRule = Extract<Rule, { find: unknown }>;
 type SetRule = Extract<Rule, { findIn: unknown }>;
 
+const NO_RULES: readonly SetRule[] = [];
+
+function add(findings: Finding[], { rule, severity, source }: Rule, name: Name, breaches: Iterable<Breach>): void {
+  if (breaches === NONE) return;
+  for (const breach of breaches) findings.push({ ...breach, rule, severity, source, name });
+}
+
 /** The rules of a table by what they look at: most names have no type that any rule is about. */
 class RuleBook {
   readonly #ofNames: readonly NameRule[];
@@ -57,12 +64,10 @@ class RuleBook {
   }
 
   check(zone: Zone, node: ZoneNode, findings: Finding[]): void {
-    const add = ({ rule, severity, source }: Rule, breaches: Iterable<Breach>): void => {
-      for (const breach of breaches) findings.push({ ...breach, rule, severity, source, name: node.name });
-    };
-    for (const rule of this.#ofNames) add(rule, rule.find(zone, node));
+    for (const rule of this.#ofNames) add(findings, rule, node.name, rule.find(zone, node));
     for (const rrset of node.rrsets.values())
-      for (const rule of this.#ofSets.get(rrset.type) ?? []) add(rule, rule.findIn(zone, rrset, node));
+      for (const rule of this.#ofSets.get(rrset.type) ?? NO_RULES)
+        add(findings, rule, node.name, rule.findIn(zone, rrset, node));
   }
 }
 

@@ -333,16 +333,8 @@ for (const each of cases) {
 }
 
 test('every rule has a test with its name, and says where it is written', (t) => {
-  t.deepEqual(
-    cases.map(({ title }) => title.split(':')[0]),
-    cases.map(({ title }) => title.split(':')[0]).filter((rule) => zoneRules.some((row) => row.rule === rule)),
-  );
-  const tested = new Set(cases.map(({ title }) => title.split(':')[0]));
-  t.deepEqual(
-    zoneRules.map(({ rule }) => rule).filter((rule) => !tested.has(rule)),
-    [],
-  );
-  t.is(new Set(zoneRules.map(({ rule }) => rule)).size, zoneRules.length);
+  const tested = cases.map(({ title }) => title.split(':')[0]!);
+  t.deepEqual(tested.sort(), zoneRules.map(({ rule }) => rule).sort());
   for (const { rule, source } of zoneRules)
     t.regex(source, /^(RFC \d+ [\d.]+|RFC \d+|CVE-[\d-]+)(, RFC \d+( [\d.]+)?)*$/, rule);
 });

@@ -10,6 +10,13 @@ import { isApex, NONE, NSEC, RRSIG, type Rule } from './rule.ts';
 /** Types that belong to the parent's side of a zone cut (RFC 4035 2.2 to 2.5): all else there is the child's. */
 const AT_CUT: ReadonlySet<number> = new Set([TYPE.NS, TYPE.DS, RRSIG, NSEC]);
 
+const GLUE: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA]);
+
+function isGlueOnly(rrsets: ReadonlyMap<number, RRset>): boolean {
+  for (const type of rrsets.keys()) if (!GLUE.has(type)) return false;
+  return true;
+}
+
 type Lack = 'glue' | 'sibling glue';
 
 /**
@@ -77,10 +84,10 @@ export const cutRules: readonly Rule[] = [
     severity: 'warning',
     source: 'RFC 1034 4.2.1, RFC 2181 6.1',
     find(zone, { name, rrsets }) {
-      const hidden = [...rrsets.keys()].filter((type) => type !== TYPE.A && type !== TYPE.AAAA);
-      const cut = hidden.length === 0 ? undefined : zone.cutAt(name);
+      const cut = isGlueOnly(rrsets) ? undefined : zone.cutAt(name);
       if (cut === undefined) return NONE;
-      const foreign = cut.name.equals(name) ? hidden.filter((type) => !AT_CUT.has(type)) : hidden;
+      const isCut = cut.name.equals(name);
+      const foreign = [...rrsets.keys()].filter((type) => !GLUE.has(type) && !(isCut && AT_CUT.has(type)));
       if (foreign.length === 0) return NONE;
       const what = `${foreign.map(printType).join(', ')} at or below the zone cut ${cut.name} belongs into the child zone and is not answered`;
       return [{ type: foreign[0]!, what }];

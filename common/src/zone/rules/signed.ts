@@ -59,7 +59,7 @@ export const signedRules: readonly Rule[] = [
         if (algorithm !== 1) yield { type, what: `hash algorithm ${algorithm} is not known (RFC 5155 11)` };
         if ((rdata[1] ?? 0) !== 0) yield { type, what: 'flags other than 0: servers pass over this record' };
         if (iterations > 0)
-          yield { type, what: `${iterations} more iterations: validators may not follow`, hint: 'sign with 0' };
+          yield { type, what: `${iterations} additional iterations: validators may not follow`, hint: 'sign with 0' };
       }
     },
   },
