@@ -5,10 +5,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyInbound, type InboundFault } from '@zonewright/common/authority/inbound';
+import { runUpdate, type Update } from '@zonewright/common/authority/update';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
+import { RCODE } from '@zonewright/common/wire/code';
 import { checkLimits, checkNames, checkZone, type Finding, zoneRules } from '@zonewright/common/zone/check';
 import { diffZones } from '@zonewright/common/zone/delta';
 import { Zone } from '@zonewright/common/zone/zone';
@@ -337,6 +339,35 @@ test('every rule has a test with its name, and says where it is written', (t) =>
   t.deepEqual(tested.sort(), zoneRules.map(({ rule }) => rule).sort());
   for (const { rule, source } of zoneRules)
     t.regex(source, /^(RFC \d+ [\d.]+|RFC \d+|CVE-[\d-]+)(, RFC \d+( [\d.]+)?)*$/, rule);
+});
+
+test('no UPDATE breaks a rule that is an error: it is refused as a whole, or the record at fault is passed over', (t) => {
+  const zone = zoneOf(good);
+  const key = { zone: origin, operation: 'update' } as Update['key'];
+  const refused = new Set<string>();
+  for (const { title, breaks } of cases.filter(({ title, isWhole }) => title.endsWith('error') && !isWhole)) {
+    for (const [text] of breaks) {
+      const operations = recordsFrom(text, origin);
+      const outcome = runUpdate({ origin, scope: origin, key, prerequisites: [], operations }, zone);
+      if (!outcome.ok) {
+        t.is(outcome.fault.rcode, RCODE.REFUSED);
+        refused.add(title.split(':')[0]!);
+      } else if (outcome.value !== undefined)
+        t.deepEqual(
+          checkZone(outcome.value.zone).filter(({ severity }) => severity === 'error'),
+          [],
+          text.slice(0, 200),
+        );
+    }
+  }
+  t.deepEqual([...refused].sort(), [
+    'dname-and-ns',
+    'ds-at-apex',
+    'missing-glue',
+    'name-types',
+    'set-size',
+    'tsig-secret',
+  ]);
 });
 
 test('every rule stands on the page of `check`, with its severity', (t) => {
