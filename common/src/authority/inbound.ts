@@ -5,10 +5,11 @@
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
-import type { ResourceRecord } from '../rr/record.ts';
+import { compareRdata, type ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { checkLimits } from '../zone/check.ts';
+import { type Delta, diffNames } from '../zone/delta.ts';
 import { isNewer } from '../zone/serial.ts';
 import { type RecordChange, Zone, ZoneEdit } from '../zone/zone.ts';
 
@@ -94,7 +95,7 @@ export class InboundTransfer {
         this.#state = 'second';
         return undefined;
       case 'second':
-        if (isSoa && serialOf(record) === this.#serial) {
+        if (isSoa && serialOf(record) === this.#serial && serialOf(this.#newest!) !== this.#serial) {
           this.#changes.push({ removed: [record], added: [] });
           this.#state = 'removing';
           return undefined;
@@ -104,9 +105,7 @@ export class InboundTransfer {
       case 'whole':
         return this.#placeWhole(record, isSoa);
       case 'removing':
-        if (isSoa) this.#state = 'adding';
-        this.#changes.at(-1)![isSoa ? 'added' : 'removed'].push(record);
-        return undefined;
+        return this.#placeRemoved(record, isSoa);
       case 'adding':
         return this.#placeAdded(record, isSoa);
       case 'done':
@@ -116,25 +115,56 @@ export class InboundTransfer {
 
   #placeWhole(record: ResourceRecord, isSoa: boolean): string | undefined {
     if (!isSoa) this.#records.push(record);
-    else if (serialOf(record) === serialOf(this.#newest!)) this.#state = 'done';
-    else return 'an SOA with another serial in the middle of the zone';
+    else if (serialOf(record) !== serialOf(this.#newest!))
+      return 'an SOA with another serial in the middle of the zone';
+    else return this.#end(record);
+    return undefined;
+  }
+
+  #placeRemoved(record: ResourceRecord, isSoa: boolean): string | undefined {
+    const { removed, added } = this.#changes.at(-1)!;
+    if (!isSoa) {
+      removed.push(record);
+      return undefined;
+    }
+    // Without this a stream could go round in circles for as long as it likes.
+    if (!isNewer(serialOf(record), serialOf(removed[0]!))) return 'a difference that does not lead to a newer version';
+    added.push(record);
+    this.#state = 'adding';
     return undefined;
   }
 
   #placeAdded(record: ResourceRecord, isSoa: boolean): string | undefined {
-    const current = this.#changes.at(-1)!;
-    if (!isSoa) current.added.push(record);
-    else if (serialOf(record) !== serialOf(current.added[0]!)) return 'differences that do not join';
-    else if (serialOf(record) === serialOf(this.#newest!)) this.#state = 'done';
-    else {
-      this.#changes.push({ removed: [record], added: [] });
-      this.#state = 'removing';
+    const { added } = this.#changes.at(-1)!;
+    if (!isSoa) {
+      added.push(record);
+      return undefined;
     }
+    if (serialOf(record) !== serialOf(added[0]!)) return 'differences that do not join';
+    if (serialOf(record) === serialOf(this.#newest!))
+      return isSameData(record, added[0]!) ? this.#end(record) : 'differences that lead to another SOA';
+    this.#changes.push({ removed: [record], added: [] });
+    this.#state = 'removing';
+    return undefined;
+  }
+
+  #end(soa: ResourceRecord): string | undefined {
+    if (!isSameData(soa, this.#newest!)) return 'a final SOA that differs from the first';
+    this.#state = 'done';
     return undefined;
   }
 }
 
 const serialOf = (soa: ResourceRecord): number => readSoa(soa.rdata).serial;
+
+const isSameData = (a: ResourceRecord, b: ResourceRecord): boolean => compareRdata(a.type, a.rdata, b.rdata) === 0;
+
+/** What a finished transfer leads to. */
+export interface Applied {
+  readonly zone: Zone;
+  /** How it came about from the version we had, each naming every record that it changed; `undefined` when it came whole. */
+  readonly deltas: readonly Delta[] | undefined;
+}
 
 type Finished = Exclude<Inbound, { kind: 'current' }>;
 
@@ -142,31 +172,48 @@ type Finished = Exclude<Inbound, { kind: 'current' }>;
  * The zone that a finished transfer leads to; a fault when differences do not fit the version they are for, or when more stands at
  * a name than can be answered. A zone that is bad in other ways is the primary's to judge: a copy is what it serves.
  */
-export function applyInbound(origin: Name, current: Zone | undefined, inbound: Finished): Zone | InboundFault {
-  const zone = zoneAfter(origin, current, inbound);
-  if ('kind' in zone) return zone;
+export function applyInbound(origin: Name, current: Zone | undefined, inbound: Finished): Applied | InboundFault {
+  const applied = apply(origin, current, inbound);
+  if ('kind' in applied) return applied;
   const names =
     inbound.kind === 'whole' ? undefined : inbound.changes.flatMap(({ added }) => added.map(({ name }) => name));
-  const [wrong] = checkLimits(zone, names);
-  return wrong === undefined ? zone : { kind: 'inbound', what: `${wrong.name}: ${wrong.what}` };
+  const [wrong] = checkLimits(applied.zone, names);
+  return wrong === undefined ? applied : fault(`${wrong.name}: ${wrong.what}`);
 }
 
-function zoneAfter(origin: Name, current: Zone | undefined, inbound: Finished): Zone | InboundFault {
-  if (inbound.kind === 'whole')
-    return Zone.fromRecords(origin, inbound.records) ?? { kind: 'inbound', what: 'not exactly one SOA in the zone' };
+function apply(origin: Name, current: Zone | undefined, inbound: Finished): Applied | InboundFault {
+  if (inbound.kind === 'whole') {
+    const zone = Zone.fromRecords(origin, inbound.records);
+    return zone === undefined ? fault('not exactly one SOA in the zone') : { zone, deltas: undefined };
+  }
+  if (current === undefined) return fault('differences where there is nothing that they are for');
+  const deltas: Delta[] = [];
   let zone = current;
   for (const change of inbound.changes) {
-    if (zone === undefined || readSoa(change.removed[0]!.rdata).serial !== zone.serial)
-      return { kind: 'inbound', what: 'differences from another version than ours' };
-    const edit = new ZoneEdit(zone);
-    for (const record of change.removed) {
-      // What is not there tells that the versions differ although their serials do not.
-      if (!edit.has(record))
-        return { kind: 'inbound', what: `differences that remove what is not there: ${record.name}` };
-      edit.remove(record);
-    }
-    for (const record of change.added) edit.add(record);
-    zone = edit.finish();
+    const next = applyChange(zone, change);
+    if ('kind' in next) return next;
+    // What was sent need not name all: a record that is added changes the TTL of its whole set (RFC 2181 5.2).
+    deltas.push(diffNames(zone, next, namesOf(change)));
+    zone = next;
   }
-  return zone ?? { kind: 'inbound', what: 'differences that leave no SOA' };
+  return { zone, deltas };
 }
+
+function applyChange(zone: Zone, change: RecordChange): Zone | InboundFault {
+  if (serialOf(change.removed[0]!) !== zone.serial) return fault('differences from another version than ours');
+  const edit = new ZoneEdit(zone);
+  for (const record of change.removed) {
+    // What is not there tells that the versions differ although their serials do not.
+    if (!edit.has(record)) return fault(`differences that remove what is not there: ${record.name}`);
+    edit.remove(record);
+  }
+  for (const record of change.added) edit.add(record);
+  return edit.finish() ?? fault('differences that leave no SOA');
+}
+
+function* namesOf({ removed, added }: RecordChange): Generator<Name, void, undefined> {
+  for (const { name } of removed) yield name;
+  for (const { name } of added) yield name;
+}
+
+const fault = (what: string): InboundFault => ({ kind: 'inbound', what });

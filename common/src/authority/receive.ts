@@ -9,7 +9,7 @@ import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { OPCODE, RCODE } from '../wire/code.ts';
-import { EDE } from '../wire/edns.ts';
+import { EDE, type EdnsOption } from '../wire/edns.ts';
 import {
   decodeMessage,
   emptyMessage,
@@ -19,14 +19,14 @@ import {
   responseTo,
 } from '../wire/message.ts';
 import { tsigSize } from '../wire/tsig.ts';
-import { StreamSigner } from '../wire/tsig-stream.ts';
+import type { StreamSigner } from '../wire/tsig-stream.ts';
 import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
 import { authenticate, finishReply, type ReplyOptions, type Request, signReply, type Transport } from './request.ts';
 import { type Responder, WITHHELD } from './responder.ts';
-import { axfrRecords, ixfrRecords, packMessages, requestedSerial } from './transfer.ts';
+import { transfer } from './transfer-request.ts';
 import { readUpdate, type Update } from './update.ts';
 import type { ZoneTable } from './zones.ts';
 
@@ -130,13 +130,9 @@ class Call {
     return this.#request.message;
   }
 
-  #reply(reply: Message, ede?: { code: number; text: string }): Uint8Array {
-    const { identity } = this.#authority;
-    return finishReply(
-      this.#request,
-      reply,
-      ede === undefined ? { now: this.#now, identity } : { now: this.#now, identity, ede },
-    );
+  #reply(reply: Message, ede?: { code: number; text: string }, options: readonly EdnsOption[] = []): Uint8Array {
+    const base = { now: this.#now, identity: this.#authority.identity, options };
+    return finishReply(this.#request, reply, ede === undefined ? base : { ...base, ede });
   }
 
   refuse(rcode: number, what: string, edeCode: number = EDE.OTHER): Outcome {
@@ -179,45 +175,12 @@ class Call {
   }
 
   #transfer(question: Question): Outcome {
-    const { zones, isTransferOpen } = this.#authority;
-    const { key, transport } = this.#request;
-    const isAxfr = question.type === TYPE.AXFR;
-    const serial = isAxfr ? undefined : requestedSerial(this.#message);
-    if (!isAxfr && serial === undefined)
-      return this.refuse(RCODE.FORMERR, 'an IXFR without one SOA in its authority section');
-    if (isAxfr && transport === 'udp') return this.refuse(RCODE.REFUSED, 'AXFR goes over TCP', EDE.NOT_SUPPORTED);
-    const isAllowed = isTransferOpen || (key !== undefined && mayPerform(key, 'transfer', question.name));
-    if (!isAllowed)
-      return this.refuse(
-        RCODE.REFUSED,
-        'a transfer needs a key with _transfer or _update for this zone',
-        EDE.PROHIBITED,
-      );
-    if (zones.isAwaited(question.name)) return this.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY);
-    const zone = zones.get(question.name);
-    if (zone === undefined) return this.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
-    const deltas = serial === undefined ? undefined : this.#authority.historyOf(zone.origin)?.since(serial);
-    const records = serial === undefined ? axfrRecords(zone) : ixfrRecords(zone, serial, deltas);
-    if (transport === 'udp') return this.#ixfrOverUdp(zone, serial!, deltas !== undefined);
-    const request = this.#request;
-    const messages = packMessages(this.#message, records);
-    const requestMac = this.#message.tsig?.mac;
-    return key === undefined || requestMac === undefined
-      ? { kind: 'transfer', zone, request, messages }
-      : { kind: 'transfer', zone, request, messages, signer: new StreamSigner(key, requestMac) };
-  }
-
-  /** RFC 1995 2: over UDP what does not fit is answered with the SOA alone, which sends the client to TCP. */
-  #ixfrOverUdp(zone: Zone, serial: number, isKnown: boolean): Outcome {
-    const draft = { ...responseTo(this.#message, RCODE.NOERROR), aa: true };
-    const deltas = this.#authority.historyOf(zone.origin)?.since(serial) ?? [];
-    const isSmall = isKnown && deltas.reduce((sum, delta) => sum + delta.removed.length + delta.added.length, 0) <= 50;
-    const whole = this.#reply({
-      ...draft,
-      answers: isSmall ? [...ixfrRecords(zone, serial, deltas)] : [zone.soaRecord()],
+    return transfer(question, {
+      authority: this.#authority,
+      request: this.#request,
+      reply: (reply, options) => this.#reply(reply, undefined, options),
+      refuse: (rcode, what, edeCode) => this.refuse(rcode, what, edeCode),
     });
-    const isTruncated = (whole[2]! & 0x02) !== 0;
-    return { kind: 'reply', octets: isTruncated ? this.#reply({ ...draft, answers: [zone.soaRecord()] }) : whole };
   }
 
   notify(question: Question): Outcome {

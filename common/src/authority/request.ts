@@ -64,14 +64,21 @@ export interface ReplyOptions {
   readonly identity: Identity;
   /** Extended DNS Error, sent to clients that speak EDNS (RFC 8914). */
   readonly ede?: { readonly code: number; readonly text: string };
+  /** What else the OPT record of the reply holds, where there is one. */
+  readonly options?: readonly EdnsOption[];
+}
+
+/** Octets that the reply may have with all that belongs to it: what the transport and the client take (RFC 6891 6.2.5). */
+export function replyLimit({ message, transport }: Request): number {
+  return transport === 'tcp' ? 65535 : Math.min(UDP_SIZE, message.edns?.udpSize ?? 512);
 }
 
 /** Finishes a reply: EDNS as the request had it (RFC 6891 6.1.1), the size the transport takes, the signature (RFC 8945 5.3). */
 export function finishReply(request: Request, reply: Message, options: ReplyOptions): Uint8Array {
-  const { message, key, transport } = request;
+  const { message, key } = request;
   const { edns } = message;
-  const limit = transport === 'tcp' ? 65535 : Math.min(UDP_SIZE, edns?.udpSize ?? 512);
-  const replyOptions: EdnsOption[] = [];
+  const limit = replyLimit(request);
+  const replyOptions: EdnsOption[] = [...(options.options ?? [])];
   if (options.ede !== undefined) replyOptions.push(extendedError(options.ede.code, options.ede.text));
   if (edns?.options.some(({ code }) => code === OPTION.NSID))
     replyOptions.push({ code: OPTION.NSID, data: Buffer.from(options.identity.id, 'utf8') });

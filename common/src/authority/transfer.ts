@@ -1,17 +1,19 @@
 /**
  * Zone transfers out: AXFR (RFC 5936) and IXFR (RFC 1995) as sequences of messages, packed full, each made when it is asked for,
- * so that a transfer costs one message of memory. It walks one version of the zone from start to end.
+ * so that a transfer costs one message of memory. It walks one version of the zone from start to end, all of it: glue and what
+ * lies below a cut as well (RFC 5936 3.5).
  *
- * Left out: condensing several differences into one.
+ * Always holds: an IXFR has the shortest of its three forms, of which the differences are as `History` gives them.
  */
 import { Writer } from '../octets.ts';
+import { CLASS } from '../rr/class.ts';
 import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
-import { type Edns, writeOpt } from '../wire/edns.ts';
+import { type Edns, type EdnsOption, writeOpt } from '../wire/edns.ts';
 import { encodeMessage, HEADER_OCTETS, type Message, responseTo, writeRecord } from '../wire/message.ts';
-import type { Delta } from '../zone/delta.ts';
+import type { Difference } from '../zone/history.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
 import { ednsFor } from './request.ts';
@@ -29,51 +31,61 @@ export function* axfrRecords(zone: Zone): Generator<ResourceRecord, void, undefi
   yield zone.soaRecord();
 }
 
-/**
- * IXFR from `serial`: one SOA when there is nothing newer, the differences when they are known, else the whole zone in AXFR
- * form (RFC 1995 4).
- */
-export function* ixfrRecords(
-  zone: Zone,
-  serial: number,
-  deltas: readonly Delta[] | undefined,
-): Generator<ResourceRecord, void, undefined> {
-  if (!isNewer(zone.serial, serial)) {
-    yield zone.soaRecord();
-    return;
-  }
-  if (deltas === undefined || deltas.at(-1)?.to !== zone.serial) {
-    yield* axfrRecords(zone);
-    return;
-  }
+/** The differences in the form of an IXFR (RFC 1995 4): the newest SOA around them all, and each with its own two. */
+export function* differenceRecords(zone: Zone, difference: Difference): Generator<ResourceRecord, void, undefined> {
   yield zone.soaRecord();
-  for (const delta of deltas) {
+  for (const delta of difference.deltas) {
     yield* delta.removed;
     yield* delta.added;
   }
   yield zone.soaRecord();
 }
 
+/**
+ * IXFR from `serial`: one SOA when there is nothing newer (RFC 1995 2), the differences when they are known, else, and when that
+ * is shorter, the whole zone in AXFR form (RFC 1995 4).
+ */
+export function ixfrRecords(zone: Zone, serial: number, difference: Difference | undefined): Iterable<ResourceRecord> {
+  if (isCurrent(zone, serial)) return [zone.soaRecord()];
+  const isKnown = difference !== undefined && difference.deltas.at(-1)?.to === zone.serial;
+  return isKnown && difference.octets <= zone.octets ? differenceRecords(zone, difference) : axfrRecords(zone);
+}
+
+/**
+ * Has a client with this serial nothing newer to get? One whose distance is not defined (RFC 1982 3.2) gets what one with an
+ * unknown serial gets: everything.
+ */
+export function isCurrent(zone: Zone, serial: number): boolean {
+  return serial === zone.serial || isNewer(serial, zone.serial);
+}
+
 /** The serial that an IXFR request holds in its authority section; `undefined` when it is not well formed (RFC 1995 3). */
 export function requestedSerial(request: Message): number | undefined {
   const [soa] = request.authorities;
   const isSound =
-    request.authorities.length === 1 && soa?.type === TYPE.SOA && soa.name.equals(request.questions[0]!.name);
+    request.authorities.length === 1 &&
+    soa?.type === TYPE.SOA &&
+    soa.class === CLASS.IN &&
+    soa.name.equals(request.questions[0]!.name);
   return isSound ? readSoa(soa.rdata).serial : undefined;
 }
 
+/** Where messages are put together, one at a time, and never while another waits to be read. */
+const draft = new Writer();
+
 /**
- * Packs records into reply messages; the question stands in each (RFC 5936 2.2.1), OPT in the first where the request had it
- * (2.2.5). They are not signed yet. A record that no message can hold (with its names above some 64,000 octets) ends them early:
+ * Packs records into reply messages; the question stands in each (RFC 5936 2.2.1), OPT, with the options given, in the first where
+ * the request had it (2.2.5). They are not signed yet. A record that no message can hold (with its names above some 64,000 octets) ends them
  * a transfer without its end is none.
  */
 export function* packMessages(
   request: Message,
   records: Iterable<ResourceRecord>,
+  options: readonly EdnsOption[] = [],
 ): Generator<Uint8Array, void, undefined> {
   const iterator = records[Symbol.iterator]();
   let pending = iterator.next();
-  let { edns } = ednsFor(request, []);
+  let { edns } = ednsFor(request, options);
   while (!pending.done) {
     // Nothing but the record that comes next is held while a message is on its way: readers may be slow, and many.
     const message = packOne(request, pending.value, iterator, edns);
@@ -91,7 +103,8 @@ function packOne(
   rest: Iterator<ResourceRecord>,
   edns: Edns | undefined,
 ): { readonly octets: Uint8Array; readonly next: IteratorResult<ResourceRecord> } | undefined {
-  const out = new Writer();
+  const out = draft;
+  out.rewind(0);
   out.bytes(encodeMessage({ ...responseTo(request, RCODE.NOERROR), aa: true }).subarray(0, HEADER_OCTETS));
   for (const question of request.questions) {
     out.compressedName(question.name);

@@ -15,6 +15,7 @@ import { listen } from '../net/listen.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Log } from './log.ts';
+import { TransferQueue } from './transfer-queue.ts';
 
 /** What a hook answers: an RCODE and, for clients that speak EDNS, why (RFC 8914). */
 export interface Verdict {
@@ -51,39 +52,6 @@ export interface NameServer {
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
-
-/** Transfers out at once; what comes on top waits, and holds no more than its request. */
-const MAX_TRANSFERS = 100;
-
-/** One transfer at a time for each connection, and {@link MAX_TRANSFERS} in all: a client that does not read holds up itself. */
-class TransferQueue {
-  readonly #last = new WeakMap<Connection, Promise<void>>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
-
-  async run(connection: Connection, transfer: () => Promise<void>): Promise<void> {
-    const before = this.#last.get(connection) ?? Promise.resolve();
-    const mine = before.then(() => this.#whenFree(transfer));
-    this.#last.set(
-      connection,
-      mine.catch(() => undefined),
-    );
-    await mine;
-  }
-
-  async #whenFree(transfer: () => Promise<void>): Promise<void> {
-    if (this.#running >= MAX_TRANSFERS) await new Promise<void>((free) => this.#waiting.push(free));
-    else this.#running++;
-    try {
-      await transfer();
-    } finally {
-      // A place is handed on, not given back, while somebody waits for it.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
-  }
-}
 
 export async function startNameServer(options: NameServerOptions): Promise<Result<NameServer, Fault>> {
   const { authority, hooks, log } = options;
@@ -137,22 +105,19 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   };
 
   const transfers = new TransferQueue();
-  const stream = (transfer: Extract<Outcome, { kind: 'transfer' }>, connection: Connection): Promise<void> =>
-    transfers.run(connection, async () => {
-      const { zone, signer } = transfer;
-      let messages = 0;
-      for (const message of transfer.messages) {
-        if (!(await connection.send(signer === undefined ? message : signer.sign(message, seconds())))) return;
-        messages++;
-      }
-      log.info('transfer.out', {
-        zone: zone.origin.toString(),
-        serial: zone.serial,
-        peer: printPeer(connection.peer),
-        key: transfer.request.key?.name.toString(),
-        messages,
-      });
+  const stream = async (transfer: Extract<Outcome, { kind: 'transfer' }>, connection: Connection): Promise<void> => {
+    const { zone, signer } = transfer;
+    const messages = signer === undefined ? transfer.messages : signer.signAll(transfer.messages, seconds);
+    const sent = await transfers.send(messages, connection);
+    if (sent === undefined) return;
+    log.info('transfer.out', {
+      zone: zone.origin.toString(),
+      serial: zone.serial,
+      peer: printPeer(connection.peer),
+      key: transfer.request.key?.name.toString(),
+      messages: sent,
     });
+  };
 
   const listening = await listen({
     ...(options.addresses.length === 0 ? {} : { addresses: options.addresses }),

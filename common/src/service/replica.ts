@@ -7,6 +7,7 @@
  * Left out: copies on disk, several primaries for a zone.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Applied } from '../authority/inbound.ts';
 import { type Key, mayPerform } from '../authority/key.ts';
 import { type Authority, receive, replyWith } from '../authority/receive.ts';
 import { dueNow, newRefresh, nextDue, type Refresh, type RefreshEvent, step } from '../authority/refresh.ts';
@@ -23,7 +24,7 @@ import type { Zone } from '../zone/zone.ts';
 import { nextDelay } from './backoff.ts';
 import type { Log } from './log.ts';
 import type { Verdict } from './name-server.ts';
-import { askForNewer, type NewVersion, question, type Route, SOA_TIMEOUT } from './upstream.ts';
+import { askForNewer, question, type Route, SOA_TIMEOUT } from './upstream.ts';
 
 /** Where zones at and below `key.zone` come from. */
 export interface ReplicaSource {
@@ -245,7 +246,7 @@ export class Replica {
     return source === undefined ? route : { ...route, source };
   }
 
-  #publish(entry: Entry, { zone, deltas }: NewVersion): void {
+  #publish(entry: Entry, { zone, deltas }: Applied): void {
     const { authority, log, onChange } = this.#options;
     if (deltas === undefined) entry.history.clear();
     else for (const delta of deltas) entry.history.add(delta);

@@ -3,7 +3,7 @@
  * where we have something to start from, AXFR where not, or where the IXFR was no good. What comes back is complete and verified,
  * or a fault; nothing is published here.
  */
-import { applyInbound, type Inbound, InboundTransfer } from '../authority/inbound.ts';
+import { type Applied, applyInbound, type Inbound, InboundTransfer } from '../authority/inbound.ts';
 import type { Key } from '../authority/key.ts';
 import type { Name } from '../name.ts';
 import type { Peer } from '../net/address.ts';
@@ -17,7 +17,6 @@ import { TYPE } from '../rr/type.ts';
 import { OPCODE, printRcode, RCODE } from '../wire/code.ts';
 import { extendedErrorText } from '../wire/edns.ts';
 import { emptyMessage, type Message } from '../wire/message.ts';
-import type { Delta } from '../zone/delta.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
 
@@ -29,13 +28,6 @@ export interface Route {
   readonly signal: AbortSignal;
   /** Local address to ask from, IP text. */
   readonly source?: string;
-}
-
-/** A newer version of a zone. */
-export interface NewVersion {
-  readonly zone: Zone;
-  /** How it came about from the version we had; `undefined` when it came whole. */
-  readonly deltas: readonly Delta[] | undefined;
 }
 
 /** Milliseconds for the answer to an SOA query. */
@@ -56,7 +48,7 @@ export async function askForNewer(
   route: Route,
   origin: Name,
   current: Zone | undefined,
-): Promise<Result<NewVersion | undefined, Fault>> {
+): Promise<Result<Applied | undefined, Fault>> {
   const reply = await exchange({
     ...route,
     message: question(origin, TYPE.SOA),
@@ -78,7 +70,7 @@ async function transfer(
   origin: Name,
   current: Zone | undefined,
   held: number | undefined = current?.serial,
-): Promise<Result<NewVersion | undefined, Fault>> {
+): Promise<Result<Applied | undefined, Fault>> {
   const opened = await openStream({ ...route, timeout: TRANSFER_TIMEOUT });
   if (!opened.ok) return opened;
   const stream = opened.value;
@@ -94,24 +86,14 @@ async function transfer(
   if (!inbound.ok) return inbound;
   if (inbound.value.kind === 'current')
     return current === undefined ? fail({ kind: 'inbound', what: 'a transfer of one SOA' }) : ok(undefined);
-  const zone = applyInbound(origin, current, inbound.value);
-  if ('kind' in zone) return fail(zone);
+  const applied = applyInbound(origin, current, inbound.value);
+  if ('kind' in applied) return fail(applied);
+  const { zone } = applied;
   if (held !== undefined && !isNewer(zone.serial, held)) {
     const what = `serial ${zone.serial} was transferred, which is not newer than ${held}`;
     return fail({ kind: 'inbound', what });
   }
-  return ok({ zone, deltas: deltasOf(origin, inbound.value) });
-}
-
-function deltasOf(origin: Name, inbound: Inbound): readonly Delta[] | undefined {
-  if (inbound.kind !== 'differences') return undefined;
-  return inbound.changes.map(({ removed, added }) => ({
-    origin,
-    from: readSoa(removed[0]!.rdata).serial,
-    to: readSoa(added[0]!.rdata).serial,
-    removed,
-    added,
-  }));
+  return ok(applied);
 }
 
 async function receiveAll(

@@ -40,6 +40,13 @@ export function extendedError(infoCode: number, text: string): EdnsOption {
   return { code: OPTION.EDE, data: Uint8Array.from([infoCode >> 8, infoCode & 0xff, ...octets]) };
 }
 
+/** How many seconds a copy of the zone lasts (RFC 7314), as an option. */
+export function expireOption(seconds: number): EdnsOption {
+  const data = new Uint8Array(4);
+  new DataView(data.buffer).setUint32(0, seconds);
+  return { code: OPTION.EXPIRE, data };
+}
+
 /** INFO-CODEs of RFC 8914 4 that we use. */
 export const EDE = {
   OTHER: 0,

@@ -25,6 +25,11 @@ export class StreamSigner {
     this.#isFirst = false;
     return signed.octets;
   }
+
+  /** Signs messages, each when it is asked for. */
+  *signAll(messages: Iterable<Uint8Array>, now: () => number): Generator<Uint8Array, void, undefined> {
+    for (const message of messages) yield this.sign(message, now());
+  }
 }
 
 const MAX_UNSIGNED = 99;

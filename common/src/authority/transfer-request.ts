@@ -1,0 +1,82 @@
+/**
+ * A request for a zone (AXFR, RFC 5936; IXFR, RFC 1995): may this client have it, in which form, over which transport?
+ * What the records are, and how they are packed, is `transfer.ts`.
+ *
+ * Always holds: who may not transfer a zone learns nothing about it; AXFR goes over TCP only.
+ */
+import { TYPE } from '../rr/type.ts';
+import { RCODE } from '../wire/code.ts';
+import { EDE, type EdnsOption, expireOption, OPTION } from '../wire/edns.ts';
+import { type Message, type Question, responseTo } from '../wire/message.ts';
+import { StreamSigner } from '../wire/tsig-stream.ts';
+import type { Difference } from '../zone/history.ts';
+import type { Zone } from '../zone/zone.ts';
+import { mayPerform } from './key.ts';
+import type { Authority, Outcome } from './receive.ts';
+import { type Request, replyLimit } from './request.ts';
+import { axfrRecords, differenceRecords, isCurrent, ixfrRecords, packMessages, requestedSerial } from './transfer.ts';
+
+/** The request being handled, and the ways to answer it with one message. */
+export interface TransferCall {
+  readonly authority: Authority;
+  readonly request: Request;
+  /** Finishes a reply: EDNS with these options, the size, the signature. */
+  reply(reply: Message, options: readonly EdnsOption[]): Uint8Array;
+  /** `ede` from EDE. */
+  refuse(rcode: number, what: string, ede?: number): Outcome;
+}
+
+/** No record takes less in a message: a pointer, type, class, TTL, length. */
+const MIN_RECORD_OCTETS = 12;
+
+/** Answers a question for AXFR or IXFR of class IN. */
+export function transfer(question: Question, call: TransferCall): Outcome {
+  const { authority, request } = call;
+  const { message, key, transport } = request;
+  const isAxfr = question.type === TYPE.AXFR;
+  const serial = isAxfr ? undefined : requestedSerial(message);
+  if (!isAxfr && serial === undefined)
+    return call.refuse(RCODE.FORMERR, 'an IXFR without one SOA in its authority section');
+  if (isAxfr && transport === 'udp') return call.refuse(RCODE.REFUSED, 'AXFR goes over TCP', EDE.NOT_SUPPORTED);
+  const isAllowed = authority.isTransferOpen || (key !== undefined && mayPerform(key, 'transfer', question.name));
+  if (!isAllowed) {
+    const what = 'a transfer needs a key with _transfer or _update for this zone';
+    return call.refuse(RCODE.REFUSED, what, EDE.PROHIBITED);
+  }
+  if (authority.zones.isAwaited(question.name))
+    return call.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY);
+  const zone = authority.zones.get(question.name);
+  if (zone === undefined) return call.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
+  const options = optionsFor(call, zone);
+  if (serial !== undefined && transport === 'udp') return ixfrOverUdp(call, zone, serial, options);
+  const records =
+    serial === undefined ? axfrRecords(zone) : ixfrRecords(zone, serial, differenceFrom(call, zone, serial));
+  const messages = packMessages(message, records, options);
+  const requestMac = message.tsig?.mac;
+  return key === undefined || requestMac === undefined
+    ? { kind: 'transfer', zone, request, messages }
+    : { kind: 'transfer', zone, request, messages, signer: new StreamSigner(key, requestMac) };
+}
+
+function differenceFrom({ authority }: TransferCall, zone: Zone, serial: number): Difference | undefined {
+  const difference = isCurrent(zone, serial) ? undefined : authority.historyOf(zone.origin)?.shortest(serial);
+  return difference?.deltas.at(-1)?.to === zone.serial ? difference : undefined;
+}
+
+/** RFC 1995 2: over UDP what does not fit is answered with the SOA alone, which sends the client to TCP. */
+function ixfrOverUdp(call: TransferCall, zone: Zone, serial: number, options: readonly EdnsOption[]): Outcome {
+  const head = { ...responseTo(call.request.message, RCODE.NOERROR), aa: true };
+  const difference = differenceFrom(call, zone, serial);
+  if (difference !== undefined && difference.records * MIN_RECORD_OCTETS < replyLimit(call.request)) {
+    const octets = call.reply({ ...head, answers: [...differenceRecords(zone, difference)] }, options);
+    const isTruncated = (octets[2]! & 0x02) !== 0;
+    if (!isTruncated) return { kind: 'reply', octets };
+  }
+  return { kind: 'reply', octets: call.reply({ ...head, answers: [zone.soaRecord()] }, options) };
+}
+
+/** How long the zone will last, for who asks (RFC 7314 4). */
+function optionsFor({ authority, request }: TransferCall, zone: Zone): readonly EdnsOption[] {
+  const isAsked = request.message.edns?.options.some(({ code }) => code === OPTION.EXPIRE) ?? false;
+  return isAsked ? [expireOption(authority.expiryOf(zone))] : [];
+}
