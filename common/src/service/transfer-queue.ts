@@ -5,12 +5,11 @@
  * Always holds: one transfer at a time on each connection, so that a client that does not read holds up itself; a place is given
  * back however the transfer ends.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { Connection } from '../net/connection.ts';
 
 /** Transfers out at once; what comes on top waits, and holds no more than its request. */
 const MAX_TRANSFERS = 100;
-/** Milliseconds that a reader who takes everything at once is served before others have their turn. */
+/** Milliseconds for which messages of all transfers are made before the rest of the process has its turn. */
 const SLICE_MS = 10;
 
 /** The part of a connection that is needed. */
@@ -19,12 +18,13 @@ export type Reader = Pick<Connection, 'send'>;
 export class TransferQueue {
   readonly #last = new WeakMap<Reader, Promise<unknown>>();
   readonly #waiting: (() => void)[] = [];
+  readonly #turns = new Turns();
   #running = 0;
 
   /** Sends all messages. Gives how many there were, or `undefined` when the connection was closed before the last. */
   send(messages: Iterable<Uint8Array>, to: Reader): Promise<number | undefined> {
     const before = this.#last.get(to) ?? Promise.resolve();
-    const mine = before.then(() => this.#whenFree(() => sendAll(messages, to)));
+    const mine = before.then(() => this.#whenFree(() => this.#sendAll(messages, to)));
     this.#last.set(
       to,
       mine.catch(() => undefined),
@@ -44,18 +44,42 @@ export class TransferQueue {
       else next();
     }
   }
+
+  async #sendAll(messages: Iterable<Uint8Array>, to: Reader): Promise<number | undefined> {
+    const iterator = messages[Symbol.iterator]();
+    for (let count = 0; ; count++) {
+      const next = await this.#turns.run(() => iterator.next());
+      if (next.done) return count;
+      if (await to.send(next.value)) continue;
+      iterator.return?.();
+      return undefined;
+    }
+  }
 }
 
-async function sendAll(messages: Iterable<Uint8Array>, to: Reader): Promise<number | undefined> {
-  let count = 0;
-  let since = performance.now();
-  for (const message of messages) {
-    if (!(await to.send(message))) return undefined;
-    count++;
-    if (performance.now() - since < SLICE_MS) continue;
-    // Waiting for room does not let anybody else run as long as there is room.
-    await setImmediate();
-    since = performance.now();
+/** Work in small pieces, first come first served: after each slice of it, everything else that waits is run. */
+class Turns {
+  readonly #pieces: (() => void)[] = [];
+
+  run<T>(piece: () => T): Promise<T> {
+    if (this.#pieces.length === 0) setImmediate(() => this.#slice());
+    return new Promise((resolve, reject) => {
+      this.#pieces.push(() => {
+        try {
+          resolve(piece());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
-  return count;
+
+  #slice(): void {
+    const end = performance.now() + SLICE_MS;
+    do {
+      this.#pieces[0]!();
+      this.#pieces.shift();
+    } while (this.#pieces.length > 0 && performance.now() < end);
+    if (this.#pieces.length > 0) setImmediate(() => this.#slice());
+  }
 }
