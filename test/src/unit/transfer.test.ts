@@ -745,3 +745,53 @@ test('what goes out as a transfer of any form, in any messages, comes in as the 
   );
   t.true(seen.has('shortest whole') && seen.has('shortest differences') && seen.has('condensed differences'));
 });
+
+test('records in any order are taken, or are a fault, and never end in an exception', (t) => {
+  const pool = [
+    ...[1, 2, 3, 2 ** 32 - 1].map(soaOf),
+    ...recordsFrom(
+      '@ 3600 SOA ns other 2 3600 600 86400 300\nwww 60 A 192.0.2.3\nnew 60 A 192.0.2.4\n@ 60 NS ns',
+      origin,
+    ),
+    recordOf('other. 60 A 192.0.2.1'),
+  ];
+  const streams = [FROM_1, WHOLE].map((text) => recordsFrom(text.join('\n'), origin));
+  const kinds = new Set<string>();
+  fc.assert(
+    fc.property(
+      fc.constantFrom(undefined, 1, 2),
+      fc.constantFrom(...streams),
+      fc.array(fc.tuple(fc.nat(20), fc.nat(2), fc.array(fc.constantFrom(...pool), { maxLength: 3 })), { maxLength: 4 }),
+      fc.integer({ min: 1, max: 20 }),
+      (serial, stream, edits, size) => {
+        const records = [...stream];
+        for (const [at, count, put] of edits) records.splice(at % (records.length + 1), count, ...put);
+        const messages = Array.from({ length: Math.ceil(records.length / size) }, (_, i) =>
+          records.slice(i * size, (i + 1) * size),
+        );
+        const inbound = new InboundTransfer(origin, serial);
+        for (const message of messages) {
+          const result = inbound.take(message);
+          if (result === undefined) continue;
+          kinds.add(result.kind);
+          if (result.kind === 'inbound') t.deepEqual(inbound.take(message), result, 'a fault stays');
+          if (result.kind === 'current') t.true(serial !== undefined);
+          if (result.kind === 'whole' || result.kind === 'differences') {
+            const applied = applyInbound(origin, serial === 2 ? V2 : V1, result);
+            if ('zone' in applied) kinds.add(`${result.kind} applied`);
+          }
+          return;
+        }
+      },
+    ),
+    { seed, numRuns: 3000 },
+  );
+  t.deepEqual([...kinds].sort(), [
+    'current',
+    'differences',
+    'differences applied',
+    'inbound',
+    'whole',
+    'whole applied',
+  ]);
+});
