@@ -17,6 +17,7 @@ const packages: Readonly<Record<string, string>> = {
   'named-checkzone': 'bind9-utils',
   'dnssec-keygen': 'bind9-utils',
   'dnssec-signzone': 'bind9-utils',
+  'dnssec-dsfromkey': 'bind9-utils',
   'tsig-keygen': 'bind9-utils',
   kdig: 'knot-dnsutils',
   knotd: 'knot',
