@@ -32,8 +32,8 @@ const ROOT = {
 const NODE = { next: 0, hash: 1, children: 2, meta: 3, sets: 4 } as const;
 const SET = { key: 0, ttl: 1, count: 2, octets: 3, data: 4 } as const;
 
-/** What a node is known to have, so that its sets need not be looked through. */
-export const HAS = { ns: 1, cname: 2, dname: 4, wildcard: 8, rrsig: 16 } as const;
+/** What a node is known to have, so that its sets need not be looked through. `data` is any set but NSEC3 and signatures. */
+export const HAS = { ns: 1, cname: 2, dname: 4, wildcard: 8, rrsig: 16, nsec3: 32, data: 64 } as const;
 
 const PAGE_BITS = 6;
 const PAGE = 1 << PAGE_BITS;
@@ -47,6 +47,7 @@ const TYPE_NS = 2;
 const TYPE_CNAME = 5;
 const TYPE_DNAME = 39;
 const TYPE_RRSIG = 46;
+const TYPE_NSEC3 = 50;
 
 /** The key of the signatures of one type: each is a set of its own, with the TTL of what it signs (RFC 4034 3). */
 const signaturesOf = (type: number): number => TYPE_RRSIG | (type << 16);
@@ -244,6 +245,11 @@ export class Image {
 
   flags(node: number): number {
     return (this.words[node + NODE.meta]! >>> 16) & 0xff;
+  }
+
+  /** Is this the name of an NSEC3 record and of nothing else? Such a name does not exist for those who ask for it (RFC 5155 7.2.8). */
+  isHash(node: number): boolean {
+    return (this.flags(node) & (HAS.nsec3 | HAS.data)) === HAS.nsec3 && this.children(node) === 0;
   }
 
   /** How many nodes are directly below. */
@@ -633,15 +639,17 @@ export class Image {
 function flagOf(type: number): number {
   switch (type) {
     case TYPE_NS:
-      return HAS.ns;
+      return HAS.ns | HAS.data;
     case TYPE_CNAME:
-      return HAS.cname;
+      return HAS.cname | HAS.data;
     case TYPE_DNAME:
-      return HAS.dname;
+      return HAS.dname | HAS.data;
     case TYPE_RRSIG:
       return HAS.rrsig;
+    case TYPE_NSEC3:
+      return HAS.nsec3;
     default:
-      return 0;
+      return HAS.data;
   }
 }
 

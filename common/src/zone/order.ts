@@ -58,27 +58,33 @@ export class Order {
     for (const chunk of this.#chunks) yield* chunk;
   }
 
-  /** The order with some entries taken out and others put in. */
-  change(edit: (draft: OrderDraft) => void): Order {
-    const draft = new OrderDraft([...this.#chunks], this.size);
-    edit(draft);
-    return new Order(draft.chunks, draft.size);
+  /** Begins the next version. */
+  change(): OrderDraft {
+    return new OrderDraft([...this.#chunks], this.size, (chunks, size) => new Order(chunks, size));
   }
 }
 
 /** The next version of an order in the making. */
 export class OrderDraft {
-  readonly chunks: Chunk[];
-  size: number;
+  readonly #chunks: Chunk[];
+  #size: number;
+  readonly #make: (chunks: readonly Chunk[], size: number) => Order;
 
-  constructor(chunks: Chunk[], size: number) {
-    this.chunks = chunks;
-    this.size = size;
+  /** For {@link Order}. */
+  constructor(chunks: Chunk[], size: number, make: (chunks: readonly Chunk[], size: number) => Order) {
+    this.#chunks = chunks;
+    this.#size = size;
+    this.#make = make;
+  }
+
+  /** The order; the draft must not be used after this. */
+  finish(): Order {
+    return this.#make(this.#chunks, this.#size);
   }
 
   /** Puts an entry where `compare` finds its place; an entry that is the same there is replaced. */
   insert(entry: number, compare: Compare): void {
-    const { chunks } = this;
+    const chunks = this.#chunks;
     const number = chunkOf(chunks, compare);
     const chunk = chunks[number];
     if (chunk === undefined) chunks.push(Uint32Array.of(entry));
@@ -94,17 +100,17 @@ export class OrderDraft {
       else chunks.splice(number, 1, larger.slice(0, larger.length >> 1), larger.slice(larger.length >> 1));
       if (isSame) return;
     }
-    this.size++;
+    this.#size++;
   }
 
   /** Takes out the entry that is what is sought, if there is one. */
   remove(compare: Compare): void {
-    const { chunks } = this;
+    const chunks = this.#chunks;
     const number = chunkOf(chunks, compare);
     const chunk = chunks[number];
     const place = chunk === undefined ? 0 : placeIn(chunk, compare);
     if (chunk === undefined || place === 0 || compare(chunk[place - 1]!) !== 0) return;
-    this.size--;
+    this.#size--;
     const next = chunks[number + 1];
     // Chunks that have got small are joined, so that their number stays in proportion to that of the entries.
     const joined = next !== undefined && chunk.length + next.length <= CHUNK_ENTRIES >> 1 ? next : NOTHING;

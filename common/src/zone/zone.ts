@@ -13,6 +13,7 @@ import { type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/reco
 import { readSoa, type Soa } from '../rr/soa.ts';
 import { TYPE, typeRow } from '../rr/type.ts';
 import { ZoneBuilder } from './builder.ts';
+import { Chain } from './chain.ts';
 import { HAS, type Image, setKey, signedBy } from './image.ts';
 import { LookupName } from './lookup-name.ts';
 
@@ -46,6 +47,8 @@ export class Zone {
   readonly negativeTtl: number;
   #soa: Soa | undefined;
   #order: readonly ZoneName[] | undefined;
+  /** `null` when this version has none. */
+  #chain: Chain | null | undefined;
 
   private constructor(origin: Name, image: Image, root: number) {
     this.origin = origin;
@@ -93,6 +96,12 @@ export class Zone {
   /** Octets of all records in wire form, their names uncompressed and without the origin. */
   get octets(): number {
     return this.image.octetsOf(this.root);
+  }
+
+  /** How this version proves that something is not there; `undefined` when it is not signed. Made when it is first asked for. */
+  get chain(): Chain | undefined {
+    if (this.#chain === undefined) this.#chain = Chain.of(this.image, this.root) ?? null;
+    return this.#chain ?? undefined;
   }
 
   /** The node of a name; `undefined` for names that do not exist and for empty non-terminals. */
@@ -218,18 +227,24 @@ export class Zone {
     const { image } = this;
     const root = image.follow(this.root);
     const sets: number[] = [];
+    const chain = this.#chain?.change();
     for (const { name, rrsets } of nodes) {
       sets.length = 0;
       for (const rrset of rrsets.values()) writeSets(image, rrset, rrsets, sets);
       lookup.read(name.wire, 0);
       image.put(root, lookup, lookup.labels - this.labels, name.wire, sets, sets.length);
+      chain?.renew(root, lookup, lookup.labels - this.labels);
     }
     image.seal(root);
     const soa = image.set(image.apexOf(root), TYPE.SOA);
     if (soa === 0 || image.setSize(soa) !== 1) return undefined;
-    if (!image.isWasteful && !image.isCrowded(root)) return new Zone(this.origin, image, root);
-    const copy = image.copy(root);
-    return new Zone(this.origin, copy.image, copy.root);
+    if (image.isWasteful || image.isCrowded(root)) {
+      const copy = image.copy(root);
+      return new Zone(this.origin, copy.image, copy.root);
+    }
+    const zone = new Zone(this.origin, image, root);
+    zone.#chain = chain?.finish(root);
+    return zone;
   }
 
   #locate(name: Name): number {

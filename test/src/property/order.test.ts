@@ -22,16 +22,16 @@ test('an order that is changed at random is a sorted list, and what it was befor
       let order = Order.fromSorted([...numbers].sort((a, b) => a - b));
       for (const { isAdded, start, count } of steps) {
         const older = { order, content: [...order] };
-        order = order.change((draft) => {
-          for (let i = 0; i < count; i++) {
-            // Neither ascending nor all of them.
-            const entry = (start + i * 7) % 3001;
-            if (isAdded) draft.insert(entry, by(entry));
-            else draft.remove(by(entry));
-            if (isAdded) numbers.add(entry);
-            else numbers.delete(entry);
-          }
-        });
+        const draft = order.change();
+        for (let i = 0; i < count; i++) {
+          // Neither ascending nor all of them.
+          const entry = (start + i * 7) % 3001;
+          if (isAdded) draft.insert(entry, by(entry));
+          else draft.remove(by(entry));
+          if (isAdded) numbers.add(entry);
+          else numbers.delete(entry);
+        }
+        order = draft.finish();
         t.deepEqual([...older.order], older.content);
         const sorted = [...numbers].sort((a, b) => a - b);
         t.deepEqual([...order], sorted);
@@ -44,7 +44,9 @@ test('an order that is changed at random is a sorted list, and what it was befor
 });
 
 test('an entry that is the same as another takes its place', (t) => {
-  const order = Order.fromSorted([10, 20, 30]).change((draft) => draft.insert(21, (entry) => (entry >> 1) - 10));
+  const draft = Order.fromSorted([10, 20, 30]).change();
+  draft.insert(21, (entry) => (entry >> 1) - 10);
+  const order = draft.finish();
   t.deepEqual([...order], [10, 21, 30]);
   t.is(order.size, 3);
 });
@@ -52,9 +54,9 @@ test('an entry that is the same as another takes its place', (t) => {
 test('finding a place in an order asks for few entries, however it has grown', (t) => {
   let order = Order.empty;
   for (let round = 0; round < 20; round++) {
-    order = order.change((draft) => {
-      for (let i = 0; i < 1000; i++) draft.insert(round * 1000 + i, by(round * 1000 + i));
-    });
+    const draft = order.change();
+    for (let i = 0; i < 1000; i++) draft.insert(round * 1000 + i, by(round * 1000 + i));
+    order = draft.finish();
   }
   let asked = 0;
   t.is(

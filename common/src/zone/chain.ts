@@ -1,0 +1,221 @@
+/**
+ * The chain of NSEC (RFC 4034 4) or NSEC3 (RFC 5155) records by which a version of a zone proves that a name or a type is not there:
+ * which node of it matches a name, or covers the place where the name would stand.
+ *
+ * Entries of the order are nodes, be they of an older version: their names are what counts, and the node of this version is looked
+ * up. Left out: whether the chain is whole and its signatures are right; that is the signer's business.
+ *
+ * Always holds: looking up allocates nothing; the chain of a next version costs no more than the names that changed.
+ */
+import type { Image } from './image.ts';
+import type { LookupName } from './lookup-name.ts';
+import {
+  HASH_LABEL_OCTETS,
+  hashName,
+  NSEC3_SHA1,
+  type Nsec3Parameters,
+  readNsec3Parameters,
+  writeBase32hex,
+} from './nsec3.ts';
+import { compareNames, Order, type OrderDraft } from './order.ts';
+import { SHA1_OCTETS } from './sha1.ts';
+
+export const TYPE_NSEC = 47;
+export const TYPE_NSEC3 = 50;
+const TYPE_NSEC3PARAM = 51;
+
+/**
+ * Rounds of hashing that an answer is worth. Validators take answers with more than about 100 for unsigned, and with more than 500 for
+ * wrong (RFC 9276 appendix B), so a proof beyond that helps nobody and costs us most.
+ */
+export const MAX_ITERATIONS = 500;
+
+/** Octets of a name without its apex: a wildcard is put in front of one that has room for it. */
+const NAME_OCTETS = 256;
+const ASTERISK_LABEL = Uint8Array.of(1, 0x2a);
+
+const digest = new Uint8Array(SHA1_OCTETS);
+const whole = new Uint8Array(NAME_OCTETS + ASTERISK_LABEL.length);
+
+export class Chain {
+  /** NSEC or NSEC3. */
+  readonly type: number;
+  /** Of NSEC3. */
+  readonly parameters: Nsec3Parameters | undefined;
+  readonly #image: Image;
+  readonly #root: number;
+  readonly #order: Order;
+  /** What is sought: a name without its apex, in lower case. */
+  readonly #sought: Uint8Array = new Uint8Array(NAME_OCTETS);
+  #soughtEnd = 0;
+  /** Whether the node that was found last matches; if not, it covers. */
+  isMatch = false;
+
+  private constructor(image: Image, root: number, parameters: Nsec3Parameters | undefined, order: Order) {
+    this.#image = image;
+    this.#root = root;
+    this.parameters = parameters;
+    this.type = parameters === undefined ? TYPE_NSEC : TYPE_NSEC3;
+    this.#order = order;
+  }
+
+  /** The chain of a version; `undefined` when it has none. Looks at all of its names. */
+  static of(image: Image, root: number): Chain | undefined {
+    const apex = image.apexOf(root);
+    const [parameters] = chainsOf(image, apex);
+    if (parameters === undefined && image.set(apex, TYPE_NSEC) === 0) return undefined;
+    const nodes: number[] = [];
+    for (let i = 0; i < image.logOf(root); i++) {
+      const node = image.logged(root, i);
+      if (node !== 0 && isLink(image, node, parameters)) nodes.push(node);
+    }
+    nodes.sort((a, b) => compareNodes(image, a, b));
+    return new Chain(image, root, parameters, Order.fromSorted(nodes));
+  }
+
+  /** Begins the chain of a version that follows on this one in the same image. */
+  change(): ChainDraft {
+    return new ChainDraft(this, this.#order.change());
+  }
+
+  /** For {@link ChainDraft}: enters a name that has changed. */
+  renew(draft: OrderDraft, root: number, name: LookupName, apex: number): void {
+    const node = this.#image.findSuffix(root, name, 0, apex);
+    this.#seek(name.lower, 0, name.starts[apex]!);
+    if (node !== 0 && isLink(this.#image, node, this.parameters)) draft.insert(node, this.#compare);
+    else draft.remove(this.#compare);
+  }
+
+  /** For {@link ChainDraft}: `undefined` when the version has another chain than this, or none. */
+  at(root: number, order: Order): Chain | undefined {
+    const image = this.#image;
+    const apex = image.apexOf(root);
+    const [parameters] = chainsOf(image, apex);
+    const isOther = parameters === undefined && image.set(apex, TYPE_NSEC) === 0;
+    return isOther || !isSameChain(parameters, this.parameters) ? undefined : new Chain(image, root, parameters, order);
+  }
+
+  /** Are there more rounds of hashing than an answer is worth? */
+  get isTooCostly(): boolean {
+    return this.parameters !== undefined && this.parameters.iterations > MAX_ITERATIONS;
+  }
+
+  /**
+   * The node whose record matches ({@link isMatch}) or covers the suffix of `name` that begins with label `i`; the apex begins with
+   * label `apex`. 0 when the chain has no nodes.
+   */
+  find(name: LookupName, i: number, apex: number): number {
+    const start = name.starts[i]!;
+    if (this.parameters === undefined) this.#seek(name.lower, start, name.starts[apex]!);
+    else this.#seekHash(this.parameters, name.lower, start, name.length);
+    return this.#found();
+  }
+
+  /** The same for the wildcard below that suffix (RFC 4592 2.1.1); 0 also when there can be none, since it would be too long. */
+  findWildcard(name: LookupName, i: number, apex: number): number {
+    const start = name.starts[i]!;
+    const octets = name.length - start + ASTERISK_LABEL.length;
+    if (octets > NAME_OCTETS - 1) return 0;
+    whole.set(ASTERISK_LABEL);
+    for (let at = start; at < name.length; at++) whole[ASTERISK_LABEL.length + at - start] = name.lower[at]!;
+    if (this.parameters === undefined) this.#seek(whole, 0, octets - (name.length - name.starts[apex]!));
+    else this.#seekHash(this.parameters, whole, 0, octets);
+    return this.#found();
+  }
+
+  #seek(lower: Uint8Array, start: number, end: number): void {
+    const sought = this.#sought;
+    for (let at = start; at < end; at++) sought[at - start] = lower[at]!;
+    this.#soughtEnd = end - start;
+  }
+
+  #seekHash(parameters: Nsec3Parameters, lower: Uint8Array, start: number, end: number): void {
+    hashName(parameters, lower, start, end, digest);
+    this.#sought[0] = HASH_LABEL_OCTETS;
+    writeBase32hex(digest, this.#sought, 1);
+    this.#soughtEnd = 1 + HASH_LABEL_OCTETS;
+  }
+
+  readonly #compare = (entry: number): number => {
+    const image = this.#image;
+    const at = image.nameAt(entry);
+    return compareNames(image.bytes, at, at + image.nameOctets(entry), this.#sought, 0, this.#soughtEnd);
+  };
+
+  #found(): number {
+    const entry = this.#order.predecessor(this.#compare);
+    if (entry < 0) return 0;
+    this.isMatch = this.#compare(entry) === 0;
+    return this.#image.findLike(this.#root, this.#image, entry);
+  }
+}
+
+/** The chain of the next version in the making. */
+export class ChainDraft {
+  readonly #chain: Chain;
+  readonly #order: OrderDraft;
+
+  constructor(chain: Chain, order: OrderDraft) {
+    this.#chain = chain;
+    this.#order = order;
+  }
+
+  /** Enters a name that has changed; it begins with label 0, the apex with label `apex`. */
+  renew(root: number, name: LookupName, apex: number): void {
+    this.#chain.renew(this.#order, root, name, apex);
+  }
+
+  /** `undefined` when the version has another chain, or none: then all of its names have to be looked at. */
+  finish(root: number): Chain | undefined {
+    return this.#chain.at(root, this.#order.finish());
+  }
+}
+
+/** Is the chain of `next` that of `parameters`? */
+function isSameChain(next: Nsec3Parameters | undefined, parameters: Nsec3Parameters | undefined): boolean {
+  if (next === undefined || parameters === undefined) return next === parameters;
+  return (
+    next.algorithm === parameters.algorithm &&
+    next.iterations === parameters.iterations &&
+    Buffer.compare(next.salt, parameters.salt) === 0
+  );
+}
+
+/** The parameters of the NSEC3 chains that are whole (RFC 5155 4.1.2): those with NSEC3PARAM, flags 0, of a known algorithm. */
+function chainsOf(image: Image, apex: number): readonly Nsec3Parameters[] {
+  const set = image.set(apex, TYPE_NSEC3PARAM);
+  const chains: Nsec3Parameters[] = [];
+  for (const rdata of set === 0 ? [] : rdatasOf(image, set)) {
+    const parameters = readNsec3Parameters(rdata);
+    if (parameters?.algorithm === NSEC3_SHA1 && rdata[1] === 0) chains.push(parameters);
+  }
+  return chains;
+}
+
+/** Does the node hold a record of the chain? */
+function isLink(image: Image, node: number, parameters: Nsec3Parameters | undefined): boolean {
+  if (parameters === undefined) return image.set(node, TYPE_NSEC) !== 0;
+  if (image.nameOctets(node) !== 1 + HASH_LABEL_OCTETS || image.bytes[image.nameAt(node)] !== HASH_LABEL_OCTETS)
+    return false;
+  const set = image.set(node, TYPE_NSEC3);
+  if (set === 0) return false;
+  for (const rdata of rdatasOf(image, set)) if (isSameChain(readNsec3Parameters(rdata), parameters)) return true;
+  return false;
+}
+
+function compareNodes(image: Image, a: number, b: number): number {
+  const left = image.nameAt(a);
+  const right = image.nameAt(b);
+  const { bytes } = image;
+  return compareNames(bytes, left, left + image.nameOctets(a), bytes, right, right + image.nameOctets(b));
+}
+
+function* rdatasOf(image: Image, set: number): Generator<Uint8Array, void, undefined> {
+  const { bytes } = image;
+  let at = image.setData(set);
+  for (let i = image.setSize(set); i > 0; i--) {
+    const end = at + 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+    yield bytes.subarray(at + 2, end);
+    at = end;
+  }
+}
