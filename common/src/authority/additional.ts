@@ -26,6 +26,7 @@ export class Additional {
   #zone!: Zone;
   #image!: Image;
   #reply!: Reply;
+  #isSigned = false;
   readonly #wantingNodes = new Int32Array(MAX_WANTING);
   readonly #wantingSets = new Int32Array(MAX_WANTING);
   #wanting = 0;
@@ -36,10 +37,12 @@ export class Additional {
   #stamp = 0;
   #noted = 0;
 
-  begin(zone: Zone, reply: Reply): void {
+  /** @param isSigned signatures are wanted, and there are some */
+  begin(zone: Zone, reply: Reply, isSigned: boolean): void {
     this.#zone = zone;
     this.#image = zone.image;
     this.#reply = reply;
+    this.#isSigned = isSigned;
     this.#wanting = 0;
     this.#targets = 0;
     this.#noted = 0;
@@ -120,7 +123,14 @@ export class Additional {
       if (set === 0 || !this.isNew(set)) continue;
       reply.ownerNode(image, node, this.#zone.origin.wire);
       if (!reply.putSet(SECTION.additional, image, set)) isAll = false;
+      else if (this.#isSigned) this.#putSignatures(node, ADDRESSES[i]!);
     }
     return isAll;
+  }
+
+  /** Those that do not fit are left out (RFC 4035 3.1.1); glue has none. */
+  #putSignatures(node: number, type: number): void {
+    const signatures = this.#image.signatures(node, type);
+    if (signatures !== 0) this.#reply.putSet(SECTION.additional, this.#image, signatures);
   }
 }

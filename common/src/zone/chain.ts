@@ -26,7 +26,7 @@ const TYPE_NSEC3PARAM = 51;
 
 /**
  * Rounds of hashing that an answer is worth. Validators take answers with more than about 100 for unsigned, and with more than 500 for
- * wrong (RFC 9276 appendix B), so a proof beyond that helps nobody and costs us most.
+ * wrong (RFC 9276 appendix B): beyond that a proof helps nobody and costs us most, and answers go without.
  */
 export const MAX_ITERATIONS = 500;
 
@@ -93,11 +93,6 @@ export class Chain {
     const [parameters] = chainsOf(image, apex);
     const isOther = parameters === undefined && image.set(apex, TYPE_NSEC) === 0;
     return isOther || !isSameChain(parameters, this.parameters) ? undefined : new Chain(image, root, parameters, order);
-  }
-
-  /** Are there more rounds of hashing than an answer is worth? */
-  get isTooCostly(): boolean {
-    return this.parameters !== undefined && this.parameters.iterations > MAX_ITERATIONS;
   }
 
   /**
@@ -181,13 +176,14 @@ function isSameChain(next: Nsec3Parameters | undefined, parameters: Nsec3Paramet
   );
 }
 
-/** The parameters of the NSEC3 chains that are whole (RFC 5155 4.1.2): those with NSEC3PARAM, flags 0, of a known algorithm. */
+/** The NSEC3 chains that are whole (RFC 5155 4.1.2) and that we can follow. */
 function chainsOf(image: Image, apex: number): readonly Nsec3Parameters[] {
   const set = image.set(apex, TYPE_NSEC3PARAM);
   const chains: Nsec3Parameters[] = [];
   for (const rdata of set === 0 ? [] : rdatasOf(image, set)) {
     const parameters = readNsec3Parameters(rdata);
-    if (parameters?.algorithm === NSEC3_SHA1 && rdata[1] === 0) chains.push(parameters);
+    const isKnown = parameters?.algorithm === NSEC3_SHA1 && rdata[1] === 0;
+    if (isKnown && parameters.iterations <= MAX_ITERATIONS) chains.push(parameters);
   }
   return chains;
 }
