@@ -1,0 +1,73 @@
+/**
+ * Whatever is asked of a signed zone, the answer is proved: zones at random with wildcards, empty non-terminals, delegations, aliases
+ * and what these hide, each with a chain of NSEC, NSEC3 and NSEC3 with opt-out.
+ */
+import { Responder } from '@zonewright/common/authority/responder';
+import type { Name } from '@zonewright/common/name';
+import { TYPE } from '@zonewright/common/rr/type';
+import { Zone } from '@zonewright/common/zone/zone';
+import test from 'ava';
+import fc from 'fast-check';
+import { ask, authorityOf } from '../support/answering.ts';
+import { type ChainOptions, chainZone } from '../support/chained.ts';
+import { proofFault } from '../support/proof.ts';
+import { nameOf, recordOf } from '../support/records.ts';
+
+const origin = nameOf('example.');
+const label = fc.constantFrom('a', 'b', 'C', '*', 'aa', '\\000', '~');
+const owner = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => [...labels, 'example.'].join('.'));
+const data = fc.oneof(
+  { arbitrary: fc.constant('A 192.0.2.1'), weight: 4 },
+  { arbitrary: fc.constant('TXT "text"'), weight: 2 },
+  { arbitrary: owner.map((target) => `CNAME ${target}`), weight: 1 },
+  { arbitrary: owner.map((target) => `DNAME ${target}`), weight: 1 },
+  { arbitrary: owner.map((target) => `NS ${target}`), weight: 2 },
+  { arbitrary: fc.constant('DS 1 13 2 00ff'), weight: 1 },
+);
+const soa = recordOf('example. 3600 SOA ns.example. h.example. 1 3600 600 86400 300');
+const ns = recordOf('example. 3600 NS ns.elsewhere.');
+
+/** A zone in which an alias has nothing beside it, and DS only stands at a cut. */
+function zoneOf(lines: readonly string[]): Zone {
+  const records = lines.map((line) => recordOf(line));
+  const has = (name: Name, type: number): boolean =>
+    records.some((record) => record.type === type && record.name.equals(name));
+  const kept = records.filter(({ name, type }, i) => {
+    if (name.isWildcard && (type === TYPE.NS || type === TYPE.DNAME)) return false;
+    if (type === TYPE.CNAME || type === TYPE.DNAME)
+      return !records.some((other, j) => other.name.equals(name) && (j < i || other.type !== type));
+    return type !== TYPE.DS || (has(name, TYPE.NS) && !name.isWildcard);
+  });
+  return Zone.fromRecords(origin, [soa, ns, ...kept])!;
+}
+const lines = fc.array(
+  fc.tuple(owner, data).map(([name, text]) => `${name} 3600 ${text}`),
+  { maxLength: 25 },
+);
+
+const salt = Uint8Array.of(0xab, 0xcd);
+const chains: readonly (readonly [string, ChainOptions])[] = [
+  ['NSEC', {}],
+  ['NSEC3', { hash: { iterations: 0, salt: new Uint8Array(0), isOptOut: false } }],
+  ['NSEC3 with opt-out', { hash: { iterations: 2, salt, isOptOut: true } }],
+];
+const types = ['A', 'TXT', 'DS', 'NS', 'CNAME', 'SOA', 'ANY'];
+
+for (const [kind, options] of chains) {
+  test(`every answer of a zone with ${kind} is proved`, (t) => {
+    fc.assert(
+      fc.property(lines, fc.array(owner, { minLength: 1, maxLength: 20 }), (content, names) => {
+        const responder = new Responder(authorityOf(chainZone(zoneOf(content), options)));
+        for (const name of [origin, ...names.map((text) => nameOf(text))]) {
+          for (const type of types) {
+            const reply = ask(responder, `${name} ${type}`, { dnssecOk: true });
+            const fault = proofFault(reply, origin);
+            if (fault !== undefined) throw new Error(`${name} ${type}: ${fault}`);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+    t.pass();
+  });
+}
