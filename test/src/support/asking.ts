@@ -1,0 +1,124 @@
+/**
+ * Asks a server many questions at once: over one UDP socket and one TCP connection, with a bounded number under way.
+ *
+ * Messages are octets and go as they are, but for the ID, which is this asker's to give. What is not answered is sent again,
+ * and in the end is `undefined`: silence.
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, type Socket as Stream } from 'node:net';
+import type { Peer } from '@zonewright/common/net/address';
+import { Framer, frame } from '@zonewright/common/net/framing';
+
+export type Transport = 'udp' | 'tcp';
+
+/** Requests under way at once, for each transport: less than a socket buffer holds, so that nothing is lost. */
+const WINDOW = 48;
+const TIMEOUT_MS = 2_000;
+const TRIES = 4;
+
+interface Pending {
+  readonly octets: Uint8Array;
+  readonly settle: (reply: Uint8Array | undefined) => void;
+  readonly send: (octets: Uint8Array) => void;
+  tries: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class Asker {
+  readonly peer: Peer;
+  readonly #pending = new Map<number, Pending>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #udp: Socket;
+  #tcp: Promise<Stream> | undefined;
+  #id = 0;
+  #free = WINDOW;
+
+  private constructor(peer: Peer, udp: Socket) {
+    this.peer = peer;
+    this.#udp = udp;
+    udp.on('message', (octets) => this.#take(octets));
+    // A refused datagram is silence, which is what the caller gets to see.
+    udp.on('error', () => undefined);
+  }
+
+  static async to(peer: Peer): Promise<Asker> {
+    const udp = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+    udp.connect(peer.port, peer.address);
+    await once(udp, 'connect');
+    return new Asker(peer, udp);
+  }
+
+  /** The reply to a message with a header, its ID as in the request. */
+  async ask(octets: Uint8Array, transport: Transport): Promise<Uint8Array | undefined> {
+    if (this.#free === 0) await new Promise<void>((free) => this.#waiting.push(free));
+    else this.#free--;
+    try {
+      const stream = transport === 'tcp' ? await (this.#tcp ??= this.#connect()) : undefined;
+      return await this.#exchange(octets, stream);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+
+  close(): void {
+    this.#udp.close();
+    void this.#tcp?.then((stream) => stream.destroy());
+  }
+
+  #exchange(octets: Uint8Array, stream: Stream | undefined): Promise<Uint8Array | undefined> {
+    const id = this.#id++ & 0xffff;
+    const request = Uint8Array.from(octets);
+    request[0] = id >> 8;
+    request[1] = id & 0xff;
+    return new Promise((resolve) => {
+      const pending: Pending = {
+        octets: request,
+        settle: resolve,
+        send: (octets) => void (stream === undefined ? this.#udp.send(octets) : stream.write(frame(octets))),
+        tries: stream === undefined ? TRIES : 1,
+        timer: undefined,
+      };
+      this.#pending.set(id, pending);
+      this.#try(id, pending);
+    });
+  }
+
+  #try(id: number, pending: Pending): void {
+    if (pending.tries-- === 0) {
+      this.#pending.delete(id);
+      pending.settle(undefined);
+      return;
+    }
+    pending.timer = setTimeout(() => this.#try(id, pending), TIMEOUT_MS);
+    pending.send(pending.octets);
+  }
+
+  #take(octets: Uint8Array): void {
+    if (octets.length < 2) return;
+    const id = (octets[0]! << 8) | octets[1]!;
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    pending.settle(octets);
+  }
+
+  async #connect(): Promise<Stream> {
+    const stream = connect(this.peer.port, this.peer.address);
+    stream.setNoDelay(true);
+    const framer = new Framer();
+    stream.on('data', (chunk: Uint8Array) => {
+      framer.push(chunk);
+      for (let message = framer.next(); message !== undefined; message = framer.next()) this.#take(message);
+    });
+    stream.on('error', () => undefined);
+    stream.on('close', () => {
+      this.#tcp = undefined;
+    });
+    await once(stream, 'connect');
+    return stream;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * NLnet Labs' `nsd` on an address of this machine, as a primary of zones from files.
+ *
+ * It is configured for tests: one process that answers, no rate limit, no remote control, all in a temporary folder that is
+ * removed with its owner. NSD answers for a zone that it refuses with SERVFAIL.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FileZone, ForeignServer } from './knot.ts';
+import { type Owner, temporaryFolder } from './owner.ts';
+import { freePort } from './ports.ts';
+import { startProgram } from './process.ts';
+
+const configuration = (folder: string, address: string, port: number, zones: readonly FileZone[]): string => `server:
+  ip-address: ${address}@${port}
+  server-count: 1
+  username: ""
+  chroot: ""
+  zonesdir: "${folder}"
+  database: ""
+  pidfile: ""
+  xfrdfile: ""
+  xfrdir: "${folder}/transfers"
+  zonelistfile: "${folder}/zone.list"
+  rrl-ratelimit: 0
+  rrl-whitelist-ratelimit: 0
+  minimal-responses: no
+  round-robin: no
+  refuse-any: no
+  tcp-query-count: 0
+  tcp-timeout: 60
+  verbosity: 1
+remote-control:
+  control-enable: no
+${zones.map(({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n`).join('')}`;
+
+/** Starts nsd and waits until it answers: its zones are read, or refused, before that. */
+export const startNsd = async (owner: Owner, zones: readonly FileZone[]): Promise<ForeignServer> => {
+  const address = '127.0.0.1';
+  const port = await freePort(address);
+  const folder = temporaryFolder(owner, 'nsd');
+  mkdirSync(join(folder, 'transfers'));
+  for (const [i, { text }] of zones.entries()) writeFileSync(join(folder, `${i}.zone`), text);
+  const file = join(folder, 'nsd.conf');
+  writeFileSync(file, configuration(folder, address, port, zones));
+  const program = await startProgram(owner, 'nsd', ['-d', '-c', file], { cwd: folder });
+  await program.waitForLine('nsd started');
+  return { address, port, program };
+};
