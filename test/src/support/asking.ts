@@ -54,8 +54,7 @@ export class Asker {
     if (this.#free === 0) await new Promise<void>((free) => this.#waiting.push(free));
     else this.#free--;
     try {
-      const stream = transport === 'tcp' ? await (this.#tcp ??= this.#connect()) : undefined;
-      return await this.#exchange(octets, stream);
+      return await this.#exchange(octets, transport === 'tcp' ? await this.#stream() : undefined);
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;
@@ -104,6 +103,11 @@ export class Asker {
     this.#pending.delete(id);
     clearTimeout(pending.timer);
     pending.settle(octets);
+  }
+
+  #stream(): Promise<Stream> {
+    this.#tcp ??= this.#connect();
+    return this.#tcp;
   }
 
   async #connect(): Promise<Stream> {

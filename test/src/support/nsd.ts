@@ -32,7 +32,7 @@ const configuration = (folder: string, address: string, port: number, zones: rea
   verbosity: 1
 remote-control:
   control-enable: no
-${zones.map(({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n`).join('')}`;
+${zones.map(({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n  provide-xfr: 0.0.0.0/0 NOKEY\n`).join('')}`;
 
 /** Starts nsd and waits until it answers: its zones are read, or refused, before that. */
 export const startNsd = async (owner: Owner, zones: readonly FileZone[]): Promise<ForeignServer> => {

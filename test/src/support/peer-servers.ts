@@ -30,7 +30,7 @@ export const PEERS: readonly PeerName[] = ['bind', 'knot', 'nsd'];
 export interface Authority {
   readonly server: ServerName;
   readonly asker: Asker;
-  /** Origins of the zones that it does not serve, lower-cased. */
+  /** Names of the zones that it does not serve. */
   readonly refused: ReadonlySet<string>;
 }
 
@@ -38,7 +38,7 @@ export interface Authority {
 const BIND_OPTIONS = `
   minimal-responses no-auth;
   zero-no-soa-ttl no;
-  minimal-any no;
+  minimal-any yes;
   check-integrity no;
   check-names primary ignore;
   check-mx ignore;
@@ -67,7 +67,7 @@ async function startOurs(owner: Owner, files: readonly FileZone[]): Promise<Peer
         zones,
         keys: new KeyTable(),
         identity: { version: 'test', id: 'test' },
-        isTransferOpen: false,
+        isTransferOpen: true,
         isPrimary: true,
         historyOf: () => undefined,
       },
@@ -104,7 +104,7 @@ async function refusedBy(asker: Asker, zones: readonly FileZone[]): Promise<Read
       const question = { name: nameOf(name), type: TYPE.SOA, class: CLASS.IN };
       const reply = await asker.ask(encodeMessage({ ...emptyMessage(0, OPCODE.QUERY), questions: [question] }), 'udp');
       const isServed = reply !== undefined && (reply[2]! & 0x04) !== 0 && (reply[3]! & 15) === RCODE.NOERROR;
-      return isServed ? [] : [name.toLowerCase()];
+      return isServed ? [] : [name];
     }),
   );
   return new Set(refused.flat());
