@@ -8,7 +8,7 @@ import type { Peer } from '@zonewright/common/net/address';
 import { CLASS } from '@zonewright/common/rr/class';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode } from '@zonewright/common/wire/code';
-import { decodeMessage, emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
+import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
 import { nameOf } from './records.ts';
 
 const TIMEOUT_MS = 2_000;
@@ -78,21 +78,26 @@ export class Reactions {
 
 const idOf = (octets: Uint8Array): number => (octets.length < 2 ? 0 : (octets[0]! << 8) | octets[1]!);
 
-/** A reply in a few words: RCODE, how many questions and answers it has, the version of EDNS; `silence` where there is none. */
-export function reactionWords(reply: Uint8Array | undefined): string {
-  if (reply === undefined) return 'silence';
-  const decoded = decodeMessage(reply);
-  if (!decoded.ok) return `unreadable: ${decoded.fault.what}`;
-  const { rcode, questions, answers, edns, aa, tc, qr, opcode } = decoded.value;
-  const words = [
-    printRcode(rcode),
-    ...(qr ? [] : ['not-a-reply']),
-    ...(opcode === ((reply[2]! >> 3) & 15) ? [] : ['other-opcode']),
-    ...(aa ? ['aa'] : []),
-    ...(tc ? ['tc'] : []),
-    ...(questions.length > 0 ? [`q${questions.length}`] : []),
-    ...(answers.length > 0 ? [`an${answers.length}`] : []),
-    ...(edns === undefined ? [] : [`edns${edns.version}`]),
-  ];
-  return words.join(' ');
+/** What differs between our reaction and theirs: `rcode FORMERR/NOTIMP`, `reply some/none`; no sections but by their number. */
+export function reactionDifferences(ours: Uint8Array | undefined, theirs: Uint8Array | undefined): readonly string[] {
+  if (ours === undefined || theirs === undefined)
+    return ours === theirs ? [] : [`reply ${ours === undefined ? 'none/some' : 'some/none'}`];
+  const [a, b] = [decodeMessage(ours), decodeMessage(theirs)];
+  if (!a.ok || !b.ok) return ['unreadable'];
+  return FIELDS.flatMap(([field, of]) => (of(a.value) === of(b.value) ? [] : [`${field} ${of(a.value)}/${of(b.value)}`]));
 }
+
+const FIELDS: readonly (readonly [string, (of: Message) => string | number])[] = [
+  ['rcode', ({ rcode }) => printRcode(rcode)],
+  ['opcode', ({ opcode }) => opcode],
+  ['qr', ({ qr }) => Number(qr)],
+  ['aa', ({ aa }) => Number(aa)],
+  ['tc', ({ tc }) => Number(tc)],
+  ['rd', ({ rd }) => Number(rd)],
+  ['ra', ({ ra }) => Number(ra)],
+  ['ad', ({ ad }) => Number(ad)],
+  ['cd', ({ cd }) => Number(cd)],
+  ['questions', ({ questions }) => questions.length],
+  ['answers', ({ answers }) => answers.length],
+  ['edns', ({ edns }) => (edns === undefined ? 'none' : `version ${edns.version}`)],
+];
