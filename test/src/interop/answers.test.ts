@@ -38,7 +38,10 @@ class Findings {
 
   add(what: string, asked: Asked): void {
     const { count, questions } = this.#groups.get(what) ?? { count: 0, questions: '' };
-    this.#groups.set(what, { count: count + 1, questions: count < 3 ? `${questions}; ${printAsked(asked)}` : questions });
+    this.#groups.set(what, {
+      count: count + 1,
+      questions: count < 3 ? `${questions}; ${printAsked(asked)}` : questions,
+    });
   }
 
   get lines(): readonly string[] {

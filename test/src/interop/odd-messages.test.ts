@@ -32,8 +32,7 @@ testWith(test, ['named', 'knotd', 'nsd'])(
       for (const [i, peer] of PEERS.entries()) {
         for (const kind of reactionDifferences(ours, theirs[i])) {
           const row = ODD_DIFFERENCES.find(
-            ({ peers, kinds, messages }) =>
-              peers.includes(peer) && kinds.test(kind) && messages?.test(what) !== false,
+            ({ peers, kinds, messages }) => peers.includes(peer) && kinds.test(kind) && messages?.test(what) !== false,
           );
           if (row === undefined) unlisted.push(`${what}: ${kind} (${peer})`);
           else seen.add(`${row.id} ${peer}`);

@@ -29,7 +29,7 @@ const word = (value: unknown, absent: string): string => (value === undefined ? 
 
 function headerDifferences(a: Message, b: Message): readonly string[] {
   const fields: readonly (readonly [string, (of: Message) => string])[] = [
-    ['rcode', ({ rcode }) => printRcode(rcode)],
+    [a.tc || b.tc ? 'truncated rcode' : 'rcode', ({ rcode }) => printRcode(rcode)],
     ['opcode', ({ opcode }) => String(opcode)],
     ['aa', ({ aa }) => flag(aa)],
     ['tc', ({ tc }) => flag(tc)],

@@ -3,7 +3,7 @@
  * no set in it is cut in two or told twice (RFC 2181 5, 9).
  */
 import type { Name } from '@zonewright/common/name';
-import { recordKey, type ResourceRecord } from '@zonewright/common/rr/record';
+import { type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
 import { printType } from '@zonewright/common/rr/type';
 import { decodeMessage } from '@zonewright/common/wire/message';
 import type { Asked, NastyZone } from './nasty.ts';
@@ -17,7 +17,8 @@ export function faultsOf(reply: Uint8Array | undefined, asked: Asked, zones: rea
   const { name, type, manner } = asked;
   const limit = manner.transport === 'tcp' ? 65535 : Math.min(1232, manner.size ?? 512);
   const [question] = questions;
-  const isEchoed = question !== undefined && Buffer.compare(question.name.wire, name.wire) === 0 && question.type === type;
+  const isEchoed =
+    question !== undefined && Buffer.compare(question.name.wire, name.wire) === 0 && question.type === type;
   const records = [...answers, ...authorities, ...additionals];
   const rules: readonly (readonly [boolean, string])[] = [
     [isEchoed, 'the question is not that of the request'],

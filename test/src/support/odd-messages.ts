@@ -39,14 +39,13 @@ const question = (text: string, type: number, rrClass: number = CLASS.IN): numbe
   ...u16(type),
   ...u16(rrClass),
 ];
-const record = (owner: readonly number[], type: number, rrClass: number, ttl: number, rdata: readonly number[]): number[] => [
-  ...owner,
-  ...u16(type),
-  ...u16(rrClass),
-  ...u32(ttl),
-  ...u16(rdata.length),
-  ...rdata,
-];
+const record = (
+  owner: readonly number[],
+  type: number,
+  rrClass: number,
+  ttl: number,
+  rdata: readonly number[],
+): number[] => [...owner, ...u16(type), ...u16(rrClass), ...u32(ttl), ...u16(rdata.length), ...rdata];
 const option = (code: number, data: readonly number[], length = data.length): number[] => [
   ...u16(code),
   ...u16(length),
@@ -123,7 +122,10 @@ export const ODD_MESSAGES: readonly OddMessage[] = [
   // Cut short.
   ...[0, 1, 2, 5, 11].map((length) => ({ what: `${length} octets`, octets: message({}).subarray(0, length) })),
   { what: 'a header of zeros', octets: new Uint8Array(12) },
-  ...[13, 18, 28, 29, 31].map((length) => ({ what: `a question cut at ${length}`, octets: message({}).subarray(0, length) })),
+  ...[13, 18, 28, 29, 31].map((length) => ({
+    what: `a question cut at ${length}`,
+    octets: message({}).subarray(0, length),
+  })),
   odd('OPT cut short', { counts: [1, 0, 0, 1], rest: opt(1232).slice(0, 7) }),
   odd('RDATA cut short', { counts: [1, 0, 0, 1], rest: [...opt(1232, 0, option(3, [1, 2])).slice(0, -1)] }),
   // RFC 1035 4.1.4, 2.3.4: names.

@@ -70,6 +70,7 @@ async function startOurs(owner: Owner, files: readonly FileZone[]): Promise<Peer
         isTransferOpen: true,
         isPrimary: true,
         historyOf: () => undefined,
+        expiryOf: ({ soa }) => soa.expire,
       },
       hooks: { update: refuse, notify: refuse },
       log: SILENT_LOG,

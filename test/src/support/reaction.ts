@@ -84,7 +84,9 @@ export function reactionDifferences(ours: Uint8Array | undefined, theirs: Uint8A
     return ours === theirs ? [] : [`reply ${ours === undefined ? 'none/some' : 'some/none'}`];
   const [a, b] = [decodeMessage(ours), decodeMessage(theirs)];
   if (!a.ok || !b.ok) return ['unreadable'];
-  return FIELDS.flatMap(([field, of]) => (of(a.value) === of(b.value) ? [] : [`${field} ${of(a.value)}/${of(b.value)}`]));
+  return FIELDS.flatMap(([field, of]) =>
+    of(a.value) === of(b.value) ? [] : [`${field} ${of(a.value)}/${of(b.value)}`],
+  );
 }
 
 const FIELDS: readonly (readonly [string, (of: Message) => string | number])[] = [
