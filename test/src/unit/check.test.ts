@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { applyInbound, type InboundFault } from '@zonewright/common/authority/inbound';
+import { type Applied, applyInbound, type InboundFault } from '@zonewright/common/authority/inbound';
 import { runUpdate, type Update } from '@zonewright/common/authority/update';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -437,13 +437,13 @@ test('a transfer of more than can be answered is not taken, whole or as a differ
     ...recordsFrom(good + text, origin),
   ];
   const many = lines(257, (i) => `m 60 TYPE${60_000 + i} \\# 0`);
-  const whole = (text: string): Zone | InboundFault =>
+  const whole = (text: string): Applied | InboundFault =>
     applyInbound(origin, undefined, { kind: 'whole', records: records(text) });
   const badly = whole('c 60 CNAME ns\nc 60 TXT x\nsub 60 NS gone');
-  t.true(badly instanceof Zone);
+  t.false('kind' in badly);
   t.like(whole(many), { kind: 'inbound', what: 'm.example.: 257 types at one name (at most 256)' });
   const old = zoneOf(`${good}m 60 TXT x`);
-  const difference = (text: string): Zone | InboundFault => {
+  const difference = (text: string): Applied | InboundFault => {
     const next = old.change({
       removed: [],
       added: [recordOf('@ 60 SOA ns host 2 3600 600 86400 300', origin), ...recordsFrom(text, origin)],
@@ -451,7 +451,7 @@ test('a transfer of more than can be answered is not taken, whole or as a differ
     const { removed, added } = diffZones(old, next);
     return applyInbound(origin, old, { kind: 'differences', changes: [{ removed, added }] });
   };
-  t.true(difference('c 60 CNAME ns') instanceof Zone);
+  t.false('kind' in difference('c 60 CNAME ns'));
   t.like(difference(many), { kind: 'inbound' });
 });
 

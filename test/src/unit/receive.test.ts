@@ -15,7 +15,7 @@ import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonew
 import { sign, TSIG_ALGORITHMS, type TsigKey, tsigKey, verify } from '@zonewright/common/wire/tsig';
 import { diffZones } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
-import type { Zone } from '@zonewright/common/zone/zone';
+import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
 
