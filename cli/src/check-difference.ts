@@ -100,5 +100,6 @@ function byPlace(a: Sorted, b: Sorted): number {
 }
 
 function isSameKey(a: Key, b: Key | undefined): boolean {
-  return b !== undefined && a.algorithm === b.algorithm && a.secret.equals(b.secret);
+  if (b === undefined || a.limits?.text !== b.limits?.text) return false;
+  return a.algorithm === b.algorithm && a.secret.equals(b.secret);
 }

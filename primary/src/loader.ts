@@ -165,10 +165,12 @@ export class Loader {
     const inForce: Key[] = [];
     const findings: { fileName: string; finding: FileFinding }[] = [];
     for (const [first, ...others] of byName.values()) {
-      const isOne = others.every(({ key }) => key.secret.equals(first!.key.secret));
+      const isSame = ({ secret, limits }: Key): boolean =>
+        secret.equals(first!.key.secret) && limits?.text === first!.key.limits?.text;
+      const isOne = others.every(({ key }) => isSame(key));
       if (isOne) inForce.push(first!.key);
       else {
-        const what = `key ${first!.key.name} stands also in ${others.map(({ fileName }) => fileName).join(', ')}, with another secret`;
+        const what = `key ${first!.key.name} stands also in ${others.map(({ fileName }) => fileName).join(', ')}, with another secret or other limits`;
         const finding = { severity: 'error', rule: 'key-once', what, hint: 'keep one: neither is used' } as const;
         findings.push({ fileName: first!.fileName, finding });
       }

@@ -12,6 +12,7 @@ import { parseBase64, parseIpv4, parseIpv6, printIpv4, printIpv6 } from '../rr/e
 import type { ResourceRecord } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { TSIG_ALGORITHMS, type TsigAlgorithm, type TsigKey, tsigKey } from '../wire/tsig.ts';
+import type { KeyLimits } from './key-limits.ts';
 
 /** In rising order: each may also do what those before it may. */
 export const OPERATIONS = ['notify', 'transfer', 'update'] as const;
@@ -25,7 +26,10 @@ export interface KeyScope {
   readonly secondary?: string;
 }
 
-export interface Key extends TsigKey, KeyScope {}
+export interface Key extends TsigKey, KeyScope {
+  /** What it may do less than its name says, from the TXT record beside it. */
+  readonly limits?: KeyLimits;
+}
 
 export interface KeyFault {
   readonly kind: 'key';
@@ -130,7 +134,7 @@ export function keyOfRecord(record: ResourceRecord): Result<Key, KeyFault> {
   if (record.type !== TYPE.DNSKEY)
     return keyFault(
       `a record of ${record.name} that is no DNSKEY`,
-      'a key file holds only lines NAME DNSKEY 0 3 163 SECRET',
+      'a key file holds only lines NAME DNSKEY 0 3 163 SECRET, and TXT with the limits of a key',
     );
   const algorithm = parseAlgorithm(String(number));
   if (!algorithm.ok) return keyFault(`key ${record.name}: ${algorithm.fault.what}`, algorithm.fault.hint);

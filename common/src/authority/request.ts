@@ -1,15 +1,12 @@
 /**
- * A request with its sender established: whether it was signed, and by whom, is a property of this value, made by one verifier,
- * and no listener, opcode or transport has a say in it.
+ * A request with its sender established: whether it was signed, and by whom, is a property of this value, made by one verifier
+ * (`authenticate.ts`), and no listener, opcode or transport has a say in it.
  */
-import { Writer } from '../octets.ts';
-import { fail, ok, type Result } from '../result.ts';
-import { RCODE, TSIG_ERROR } from '../wire/code.ts';
 import { type EdnsOption, extendedError, OPTION, UDP_SIZE } from '../wire/edns.ts';
-import { encodeMessage, type Message, responseTo } from '../wire/message.ts';
-import { refuse, sign, tsigSize, verify } from '../wire/tsig.ts';
+import { encodeMessage, type Message } from '../wire/message.ts';
+import { sign, tsigSize } from '../wire/tsig.ts';
 import type { Identity } from './identity.ts';
-import type { Key, KeyTable } from './key.ts';
+import type { Key } from './key.ts';
 
 export type Transport = 'udp' | 'tcp';
 
@@ -18,39 +15,6 @@ export interface Request {
   /** The key that signed it; `undefined` for an unsigned request. */
   readonly key?: Key;
   readonly transport: Transport;
-}
-
-/** Establishes who sent a decoded request; the failure is the finished reply that says why not (RFC 8945 5.2). */
-export function authenticate(
-  octets: Uint8Array,
-  message: Message,
-  transport: Transport,
-  keys: KeyTable,
-  now: number,
-): Result<Request, { reply: Uint8Array; what: string }> {
-  const { tsig } = message;
-  if (tsig === undefined) return ok({ message, transport });
-  const key = keys.get(tsig.keyName);
-  const verified = verify(octets, tsig, key, { now });
-  if (verified.ok && key !== undefined) return ok({ message, key, transport });
-  const { error, what } = verified.ok ? { error: TSIG_ERROR.BADKEY, what: 'unknown key' } : verified.fault;
-  const plain = (rcode: number): Uint8Array =>
-    encodeMessage({ ...responseTo(message, rcode), ...ednsFor(message, []) }, 512);
-  if (error < 0) return fail({ reply: plain(RCODE.FORMERR), what });
-  if (error === TSIG_ERROR.BADTIME && key !== undefined) {
-    const serverTime = new Writer();
-    serverTime.u48(now);
-    const signed = sign(plain(RCODE.NOTAUTH), key, {
-      now,
-      timeSigned: tsig.timeSigned,
-      priorMac: tsig.mac,
-      fudge: tsig.fudge,
-      error,
-      other: serverTime.finish(),
-    });
-    return fail({ reply: signed.octets, what });
-  }
-  return fail({ reply: refuse(plain(RCODE.NOTAUTH), tsig, error), what });
 }
 
 /** The EDNS part of a response: there when it is there in the request (RFC 6891 6.1.1, 7). */

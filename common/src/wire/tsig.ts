@@ -2,8 +2,10 @@
  * TSIG (RFC 8945): signing and verifying messages, one alone and in streams.
  *
  * A key is a `KeyObject`, so that its secret is neither printed by accident nor converted for each message. MACs are compared
- * in constant time. Truncated MACs are accepted down to half the hash and never below ten octets (5.2.2.1); ours are full.
- * Left out: GSS-TSIG, HMAC-MD5, a cache of MACs seen (replays are the dispatcher's to notice).
+ * in constant time. Truncated MACs are accepted down to half the hash and never below ten octets (5.2.2.1), of a key that asks
+ * for more down to that (5.2.4); ours are full.
+ * Left out: GSS-TSIG, HMAC-MD5, a cache of times seen (5.2.3: a key may be several clients', whose messages overtake each other;
+ * replays are noticed by `authority/replay.ts`).
  */
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { Name } from '../name.ts';
@@ -43,6 +45,13 @@ export interface TsigKey {
   readonly name: Name;
   readonly algorithm: TsigAlgorithm;
   readonly secret: KeyObject;
+  /** Octets of a MAC below which it is BADTRUNC (RFC 8945 5.2.4): the local policy. {@link leastMac} unless given. */
+  readonly minMac?: number;
+}
+
+/** Octets of the shortest MAC that RFC 8945 5.2.2.1 permits: ten, or half the hash if that is more. */
+export function leastMac({ macOctets }: TsigAlgorithm): number {
+  return Math.max(10, macOctets / 2);
 }
 
 /** A key from its parts. The secret must not be empty. */
@@ -166,7 +175,7 @@ function beforeSigning(octets: Uint8Array, tsig: Tsig): Uint8Array {
 
 /**
  * Verifies a received message with `key`; the caller has found the key by `tsig.keyName`, `undefined` when there is none.
- * Checks in the order of RFC 8945 5.2: key, size of the MAC (5.2.2.1: FORMERR), MAC, time.
+ * Checks in the order of RFC 8945 5.2: key, size of the MAC (5.2.2.1: FORMERR), MAC, time, truncation.
  */
 export function verify(
   octets: Uint8Array,
@@ -179,7 +188,7 @@ export function verify(
   if (!key.algorithm.name.equals(tsig.algorithm))
     return fault(TSIG_ERROR.BADKEY, `key ${tsig.keyName} is not one for ${tsig.algorithm}`);
   const { macOctets } = key.algorithm;
-  if (tsig.mac.length > macOctets || tsig.mac.length < Math.max(10, macOctets / 2))
+  if (tsig.mac.length > macOctets || tsig.mac.length < leastMac(key.algorithm))
     return fault(-1, `a MAC of ${tsig.mac.length} octets`);
   const parts = [...(options.unsigned ?? []), beforeSigning(octets, tsig)];
   const expected = digest(key, options.priorMac, parts, tsig, options.timersOnly ?? false);
@@ -191,5 +200,7 @@ export function verify(
       `signed ${tsig.timeSigned - options.now} s from now (at most ${tsig.fudge} s are allowed); compare the clocks`,
     );
   }
+  if (tsig.mac.length < (key.minMac ?? 0))
+    return fault(TSIG_ERROR.BADTRUNC, `a MAC of ${tsig.mac.length} octets; key ${tsig.keyName} wants ${key.minMac}`);
   return ok(key);
 }
