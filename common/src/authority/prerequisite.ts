@@ -1,10 +1,23 @@
-/** The prerequisite section of UPDATE (RFC 2136 2.4, 3.2): all five forms. */
+/**
+ * The prerequisite section of UPDATE (RFC 2136 2.4, 3.2): all five forms, each by its pseudocode (3.2.5).
+ *
+ * A name is in use when it owns a record (2.4.4): an empty non-terminal does not, and neither does what a wildcard would make up.
+ * Sets are compared without TTL, in any order, each record once (2.4.2, 1.1.1). A set of a type that no zone can hold is not there.
+ */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
 import { type ResourceRecord, rdataKey } from '../rr/record.ts';
-import { isMetaType, TYPE } from '../rr/type.ts';
+import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Zone } from '../zone/zone.ts';
+
+/** A set that has to be there with just these records. */
+interface WantedSet {
+  readonly name: Name;
+  readonly type: number;
+  /** {@link rdataKey} of each. */
+  readonly keys: Set<string>;
+}
 
 /** The first RCODE that a prerequisite fails with, `undefined` when all hold. `scope` is the name of the zone section. */
 export function judgePrerequisites(
@@ -12,32 +25,41 @@ export function judgePrerequisites(
   scope: Name,
   prerequisites: readonly ResourceRecord[],
 ): number | undefined {
-  const wanted = new Map<string, ResourceRecord[]>();
+  const wanted = new Map<string, WantedSet>();
   for (const prerequisite of prerequisites) {
     const { name, type, ttl, rdata } = prerequisite;
     if (ttl !== 0) return RCODE.FORMERR;
     if (!name.isSubdomainOf(scope)) return RCODE.NOTZONE;
-    if (prerequisite.class === CLASS.IN) {
-      if (isMetaType(type)) return RCODE.FORMERR;
-      const key = `${name.key} ${type}`;
-      wanted.set(key, [...(wanted.get(key) ?? []), prerequisite]);
-      continue;
-    }
-    if (rdata.length > 0 || (prerequisite.class !== CLASS.ANY && prerequisite.class !== CLASS.NONE))
-      return RCODE.FORMERR;
-    if (isMetaType(type) && type !== TYPE.ANY) return RCODE.FORMERR;
-    const isExpected = prerequisite.class === CLASS.ANY;
-    const isPresent = type === TYPE.ANY ? zone.find(name) !== undefined : zone.get(name, type) !== undefined;
-    if (isPresent !== isExpected) {
-      if (type === TYPE.ANY) return isExpected ? RCODE.NXDOMAIN : RCODE.YXDOMAIN;
-      return isExpected ? RCODE.NXRRSET : RCODE.YXRRSET;
+    switch (prerequisite.class) {
+      case CLASS.ANY:
+        if (rdata.length > 0) return RCODE.FORMERR;
+        if (type === TYPE.ANY) {
+          if (zone.find(name) === undefined) return RCODE.NXDOMAIN;
+        } else if (zone.get(name, type) === undefined) return RCODE.NXRRSET;
+        break;
+      case CLASS.NONE:
+        if (rdata.length > 0) return RCODE.FORMERR;
+        if (type === TYPE.ANY) {
+          if (zone.find(name) !== undefined) return RCODE.YXDOMAIN;
+        } else if (zone.get(name, type) !== undefined) return RCODE.YXRRSET;
+        break;
+      case CLASS.IN: {
+        const id = `${type} ${name.key}`;
+        const set = wanted.get(id) ?? { name, type, keys: new Set() };
+        wanted.set(id, set);
+        set.keys.add(rdataKey(type, rdata));
+        break;
+      }
+      default:
+        return RCODE.FORMERR;
     }
   }
-  for (const records of wanted.values()) {
-    const { name, type } = records[0]!;
-    const present = new Set(zone.get(name, type)?.rdatas.map((rdata) => rdataKey(type, rdata)));
-    const expected = new Set(records.map((record) => rdataKey(type, record.rdata)));
-    if (present.size !== expected.size || [...expected].some((key) => !present.has(key))) return RCODE.NXRRSET;
-  }
+  // Only now: 3.2.5 compares what has been gathered after all single prerequisites have held.
+  for (const set of wanted.values()) if (!isThere(zone, set)) return RCODE.NXRRSET;
   return undefined;
+}
+
+function isThere(zone: Zone, { name, type, keys }: WantedSet): boolean {
+  const present = zone.get(name, type)?.rdatas ?? [];
+  return present.length === keys.size && present.every((rdata) => keys.has(rdataKey(type, rdata)));
 }

@@ -2,16 +2,18 @@
  * UPDATE (RFC 2136): from a request, a key and a zone to the next version of the zone, or an RCODE. Nothing is applied in part.
  *
  * Keys for a host (`_update.host.zone`) work with either name in the zone section: the zone's, or, as the original suite has it,
- * the host's own. All names touched must be below both the zone section's name (else NOTZONE) and the key's (else REFUSED).
+ * the host's own. All names touched must be below both the zone section's name (else NOTZONE) and the key's (else REFUSED), and
+ * within the limits of the key (`key-limits.ts`).
  * Always holds: the SOA and the last NS of the apex stay (3.4.2.3, 3.4.2.4); the serial only rises; a change that would make
- * the zone wrong (see `zone/check.ts`) is refused as a whole.
+ * the zone wrong (see `zone/check.ts`) is refused as a whole, and so is one of a zone whose signatures are made elsewhere.
+ * Left out: forwarding (6).
  */
 import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
 import { MAX_TTL, type ResourceRecord } from '../rr/record.ts';
 import { readSoa, withSerial } from '../rr/soa.ts';
-import { isMetaType, TYPE } from '../rr/type.ts';
+import { isMetaType, printType, TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Message } from '../wire/message.ts';
 import { checkNames, type Finding } from '../zone/check.ts';
@@ -19,6 +21,7 @@ import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '../zone/delta.
 import { isNewer, raise } from '../zone/serial.ts';
 import { type Zone, ZoneEdit } from '../zone/zone.ts';
 import type { Key } from './key.ts';
+import { mayChange, typeBeyond } from './key-limits.ts';
 import { judgePrerequisites } from './prerequisite.ts';
 import type { ZoneTable } from './zones.ts';
 
@@ -46,38 +49,42 @@ function fault(rcode: number, what: string): Result<never, UpdateFault> {
   return fail({ kind: 'update', rcode, what });
 }
 
-/** Judges all of a request that does not depend on the zone's content (3.1, 3.3, 3.4.1). */
+/**
+ * Judges all of a request that does not depend on the zone's content: the zone section (3.1), whether the key may (3.3), and the
+ * form of the operations (3.4.1), in this order. That permission comes before the prerequisites (3.2) is ours, as it is BIND's:
+ * their RCODEs would tell the content of a zone to anybody.
+ */
 export function readUpdate(message: Message, key: Key | undefined, zones: ZoneTable): Result<Update, UpdateFault> {
   const [zoneSection] = message.questions;
   if (message.questions.length !== 1 || zoneSection === undefined)
     return fault(RCODE.FORMERR, 'the zone section does not hold one record');
   if (zoneSection.type !== TYPE.SOA) return fault(RCODE.FORMERR, 'the zone section is not of type SOA');
-  if (key === undefined) return fault(RCODE.REFUSED, 'the update is not signed');
   const scope = zoneSection.name;
-  const isWithin = scope.isSubdomainOf(key.zone) || key.zone.isSubdomainOf(scope);
-  if (key.operation !== 'update' || !isWithin) return fault(RCODE.NOTAUTH, `key ${key.name} may not update ${scope}`);
+  if (zoneSection.class !== CLASS.IN) return fault(RCODE.NOTAUTH, 'only zones of class IN are served');
   if (zones.isAwaited(scope)) return fault(RCODE.SERVFAIL, `${scope} has no data now`);
   const zone = zones.zoneOf(scope);
-  if (zone === undefined || zoneSection.class !== CLASS.IN) return fault(RCODE.NOTAUTH, `${scope} is not served here`);
+  const isHost = key?.operation === 'update' && key.zone.equals(scope);
+  if (zone === undefined || !(isHost || zone.origin.equals(scope)))
+    return fault(RCODE.NOTAUTH, `${scope} is no zone of this server`);
+  if (key === undefined) return fault(RCODE.REFUSED, 'the update is not signed');
+  const isWithin = scope.isSubdomainOf(key.zone) || key.zone.isSubdomainOf(scope);
+  if (key.operation !== 'update' || !isWithin) return fault(RCODE.REFUSED, `key ${key.name} may not update ${scope}`);
   for (const operation of message.authorities) {
-    const what = operationFault(operation);
-    if (what !== undefined) return fault(RCODE.FORMERR, what);
-    if (!operation.name.isSubdomainOf(scope) || !operation.name.isSubdomainOf(zone.origin))
-      return fault(RCODE.NOTZONE, `${operation.name} is not in ${scope}`);
-    if (!operation.name.isSubdomainOf(key.zone))
-      return fault(RCODE.REFUSED, `key ${key.name} may not change ${operation.name}`);
+    if (!operation.name.isSubdomainOf(scope)) return fault(RCODE.NOTZONE, `${operation.name} is not in ${scope}`);
+    const wrong = formFault(operation);
+    if (wrong !== undefined) return fault(RCODE.FORMERR, wrong);
+    const forbidden = permissionFault(key, operation);
+    if (forbidden !== undefined) return fault(RCODE.REFUSED, forbidden);
   }
   return ok({ origin: zone.origin, scope, key, prerequisites: message.answers, operations: message.authorities });
 }
 
 /** What is wrong with the form of one record of the update section (2.5, 3.4.1.2), if anything. */
-function operationFault(operation: ResourceRecord): string | undefined {
-  const { type, ttl, rdata } = operation;
+function formFault({ class: of, type, ttl, rdata }: ResourceRecord): string | undefined {
   const isAny = type === TYPE.ANY;
-  switch (operation.class) {
+  switch (of) {
     case CLASS.IN:
-      if (isMetaType(type)) return 'an addition of a meta type';
-      return ttl > MAX_TTL ? 'a TTL above 2^31-1' : undefined;
+      return isMetaType(type) ? 'an addition of a meta type' : undefined;
     case CLASS.ANY:
       if (ttl !== 0 || rdata.length > 0) return 'a deletion of a set with a TTL or data';
       return isMetaType(type) && !isAny ? 'a deletion of a meta type' : undefined;
@@ -89,12 +96,36 @@ function operationFault(operation: ResourceRecord): string | undefined {
   }
 }
 
+/** Why this key may not do this (3.3), if so. Which types deleting all of a name meets, the zone's content says: see {@link runUpdate}. */
+function permissionFault(key: Key, { name, type }: ResourceRecord): string | undefined {
+  if (!name.isSubdomainOf(key.zone) || !mayChange(key, name)) return `key ${key.name} may not change ${name}`;
+  if (MADE_BY_SIGNING.has(type)) return `${printType(type)} records are made by who signs the zone`;
+  const beyond = type === TYPE.ANY ? undefined : typeBeyond(key, [type]);
+  return beyond === undefined ? undefined : `key ${key.name} may not change ${beyond} records`;
+}
+
+/** RRSIG, NSEC, NSEC3: of them one alone that does not fit makes answers bogus, and only who signs the whole zone can make them. */
+const MADE_BY_SIGNING: ReadonlySet<number> = new Set([46, 47, 50]);
+const RRSIG = 46;
+
 /** Runs an update against a version of its zone (3.2, 3.4.2). The serial of the outcome is raised. */
 export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, UpdateFault> {
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
+  if (update.operations.length === 0) return ok(undefined);
+  if (zone.get(zone.origin, RRSIG) !== undefined)
+    return fault(RCODE.REFUSED, `${zone.origin} is signed elsewhere: a change has to be signed there`);
   const edit = new ZoneEdit(zone);
-  for (const operation of update.operations) carryOut(edit, zone.origin, operation);
+  const services = new ServiceSets(edit);
+  for (const operation of update.operations) {
+    const beyond = isWholeName(operation) ? typeBeyond(update.key, edit.types(operation.name)) : undefined;
+    if (beyond !== undefined)
+      return fault(
+        RCODE.REFUSED,
+        `key ${update.key.name} may not change ${beyond} records, and ${operation.name} has them`,
+      );
+    carryOut(edit, services, zone.origin, operation);
+  }
   const next = edit.finish();
   if (next === undefined) return fault(RCODE.REFUSED, 'the zone would be left without its SOA');
   const names = update.operations.map((operation) => operation.name);
@@ -104,6 +135,10 @@ export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, Upd
   if (wrong !== undefined) return fault(RCODE.REFUSED, `${wrong.name}: ${wrong.what}`);
   const raised = withRaisedSerial(next, zone.serial);
   return ok({ zone: raised, delta: diffNames(zone, raised, names) });
+}
+
+function isWholeName(operation: ResourceRecord): boolean {
+  return operation.class === CLASS.ANY && operation.type === TYPE.ANY;
 }
 
 /** The first error that `next` has and `old` has not. */
@@ -146,11 +181,14 @@ export function withRaisedSerial(zone: Zone, served: number): Zone {
 }
 
 /** Carries out one operation (3.4.2). What the rules have left alone is passed over in silence. */
-function carryOut(edit: ZoneEdit, origin: Name, operation: ResourceRecord): void {
-  const { name, type } = operation;
+function carryOut(edit: ZoneEdit, services: ServiceSets, origin: Name, operation: ResourceRecord): void {
+  const { name, type, ttl } = operation;
   const isApex = name.equals(origin);
   if (operation.class === CLASS.IN) {
-    if (isAddable(edit, isApex, operation)) edit.add(operation);
+    if (!isAddable(edit, isApex, operation)) return;
+    if (type === WKS) services.makeRoom(operation);
+    // RFC 2181 8: a TTL with its uppermost bit set means zero.
+    edit.add(ttl > MAX_TTL ? { ...operation, ttl: 0 } : operation);
   } else if (operation.class === CLASS.ANY) {
     // 3.4.2.3: at the apex SOA and NS are left alone.
     const isSpared = (each: number): boolean => isApex && (each === TYPE.SOA || each === TYPE.NS);
@@ -170,4 +208,29 @@ function isAddable(edit: ZoneEdit, isApex: boolean, { name, type, rdata }: Resou
   }
   const hasCname = edit.size(name, TYPE.CNAME) > 0;
   return type === TYPE.CNAME ? hasCname || edit.types(name).length === 0 : !hasCname;
+}
+
+const WKS = 11;
+/** Address and protocol (RFC 1035 3.4.2). */
+const SERVICE_OCTETS = 5;
+
+/** 3.4.2.2: of WKS records, one with the address and the protocol of another takes its place. */
+class ServiceSets {
+  readonly #edit: ZoneEdit;
+  /** By name, then by address and protocol. */
+  readonly #sets = new Map<string, Map<string, Uint8Array>>();
+
+  constructor(edit: ZoneEdit) {
+    this.#edit = edit;
+  }
+
+  makeRoom({ name, type, rdata }: ResourceRecord): void {
+    const idOf = (octets: Uint8Array): string => Buffer.from(octets.subarray(0, SERVICE_OCTETS)).toString('latin1');
+    const set =
+      this.#sets.get(name.key) ?? new Map(this.#edit.rdatas(name, type).map((octets) => [idOf(octets), octets]));
+    this.#sets.set(name.key, set);
+    const old = set.get(idOf(rdata));
+    if (old !== undefined) this.#edit.remove({ name, type, rdata: old });
+    set.set(idOf(rdata), rdata);
+  }
 }

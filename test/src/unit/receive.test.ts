@@ -343,7 +343,7 @@ test('an UPDATE is handed out when it is signed by an update key, and refused by
   });
   t.is(rcodeTo(update), 'REFUSED');
   t.is(rcodeTo(update, { transport: 'tcp' }), 'REFUSED');
-  t.is(rcodeTo(update, { key: TRANSFER }), 'NOTAUTH');
+  t.is(rcodeTo(update, { key: TRANSFER }), 'REFUSED');
   t.is(rcodeTo(update, { key: UPDATE, authority: served({ isPrimary: false }) }), 'REFUSED');
   const outcome = received(update, { key: UPDATE });
   if (outcome.kind !== 'update') return t.fail(outcome.kind);

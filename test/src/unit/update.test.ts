@@ -21,15 +21,17 @@ import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 import type { Soa } from '@zonewright/common/rr/soa';
-import { parseType, TYPE } from '@zonewright/common/rr/type';
-import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
+import { TYPE } from '@zonewright/common/rr/type';
+import { OPCODE, printRcode } from '@zonewright/common/wire/code';
 import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
 import { checkZone } from '@zonewright/common/zone/check';
 import { contentOf } from '@zonewright/common/zone/delta';
+import { isNewer } from '@zonewright/common/zone/serial';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import fc from 'fast-check';
-import { given, nameOf, recordOf, recordsFrom, zoneOf } from '../support/records.ts';
+import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
+import { isPrerequisite, updateRecordOf } from '../support/update-text.ts';
 
 const origin = nameOf('example.');
 const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
@@ -37,37 +39,12 @@ const keyNamed = (name: string) => given(parseKey(`${name}:SHA256:${SECRET}`));
 
 // --- UPDATE -------------------------------------------------------------------------------------------------------------
 
-/**
- * A record of an UPDATE, as nsupdate has them: `add NAME TTL TYPE DATA`, `delete NAME [TYPE [DATA]]`; as prerequisites
- * `yx NAME [TYPE]`, `nx NAME [TYPE]`, and `yx NAME TYPE DATA` for a set with its data.
- */
-const recordFrom = (line: string): ResourceRecord => {
-  const [verb, name = '', type, ...data] = line.trim().split(/\s+/);
-  const bare = (of: number): ResourceRecord => ({
-    name: nameOf(name, origin),
-    type: type === undefined ? TYPE.ANY : parseType(type)!,
-    class: of,
-    ttl: 0,
-    rdata: new Uint8Array(0),
-  });
-  const full = (of: number): ResourceRecord => ({
-    ...recordOf(`${name} 0 ${type} ${data.join(' ')}`, origin),
-    class: of,
-  });
-  switch (verb) {
-    case 'add':
-      return recordOf(line.trim().slice(4), origin);
-    case 'delete':
-      return data.length > 0 ? full(CLASS.NONE) : bare(CLASS.ANY);
-    case 'yx':
-      return data.length > 0 ? full(CLASS.IN) : bare(CLASS.ANY);
-    case 'nx':
-      return bare(CLASS.NONE);
-    default:
-      throw new Error(line);
-  }
-};
-const isPrerequisite = (line: string): boolean => /^\s*[yn]x /.test(line);
+const updateMessage = (zone: Name): Message => ({
+  ...emptyMessage(1, OPCODE.UPDATE),
+  questions: [{ name: zone, type: TYPE.SOA, class: CLASS.IN }],
+});
+
+const recordFrom = (line: string): ResourceRecord => updateRecordOf(line, origin);
 
 interface Asking {
   readonly key?: string;
@@ -167,7 +144,7 @@ test('the five forms of prerequisites, and their RCODEs (RFC 2136 2.4)', (t) => 
     ['yx www\nnx nothing\nnx www A\nyx nothing', 'YXRRSET'], // the first that fails
     ['yx www.other.', 'NOTZONE'],
     ['yx www.other. A 192.0.2.1', 'NOTZONE'],
-    ['nx www TKEY', 'FORMERR'],
+    ['nx www TKEY', 'same'], // 3.2.5 asks no more than whether it is there
   ] as const)
     t.is(updated(BASE, prerequisites), outcome, prerequisites);
 });
@@ -179,7 +156,6 @@ test('prerequisites that are not well formed are FORMERR', (t) => {
     { class: CLASS.CH, rdata: Uint8Array.of(192, 0, 2, 3) },
     { class: CLASS.ANY, rdata: Uint8Array.of(192, 0, 2, 3) },
     { class: CLASS.NONE, rdata: Uint8Array.of(192, 0, 2, 3) },
-    { class: CLASS.ANY, type: TYPE.AXFR },
   ])
     t.is(updated(BASE, '', { prerequisites: [{ ...good, ...change }] }), 'FORMERR', JSON.stringify(change));
   t.is(updated(BASE, '', { prerequisites: [{ ...recordFrom('yx www A 192.0.2.3'), ttl: 1 }] }), 'FORMERR');
@@ -294,7 +270,6 @@ test('the form of an operation is judged before anything is done (RFC 2136 3.4.1
   const add = recordFrom('add x 60 A 192.0.2.9');
   const remove = recordFrom('delete www A');
   for (const wrong of [
-    { ...add, ttl: 2 ** 31 },
     { ...add, type: TYPE.ANY },
     { ...add, type: TYPE.AXFR },
     { ...add, class: CLASS.CH },
@@ -331,22 +306,93 @@ test('a key changes what it covers: its zone, its host, with either name in the 
   t.is(updated(BASE, 'add ns 60 A 192.0.2.9', { key: host, scope: 'www.example.' }), 'NOTZONE');
   t.is(updated(BASE, 'yx ns', { key: host, scope: 'www.example.' }), 'NOTZONE', 'as for prerequisites');
   t.is(serialAfter(BASE, add, { key: 'k._update' }), 2, 'a key of the root');
-  t.is(serialAfter(BASE, add, { key: 'k._update', scope: 'www.example.' }), 2);
-  t.is(updated(BASE, add, { scope: 'ns.example.' }), 'NOTZONE');
-  t.is(updated(BASE, add, { key: 'k._update.other' }), 'NOTAUTH');
+  t.is(updated(BASE, add, { key: 'k._update', scope: 'www.example.' }), 'NOTAUTH', 'but only of its own host');
+  t.is(updated(BASE, add, { scope: 'www.example.' }), 'NOTAUTH', 'not the host of this key');
   t.is(updated(BASE, add, { key: 'k._update.ns.example', scope: 'www.example.' }), 'NOTAUTH');
-  t.is(updated(BASE, add, { key: 'k._transfer.example' }), 'NOTAUTH');
-  t.is(updated(BASE, add, { key: 'k._notify.example' }), 'NOTAUTH');
+  for (const key of ['k._update.other', 'k._update.notexample', 'k._transfer.example', 'k._notify.example'])
+    t.is(updated(BASE, add, { key }), 'REFUSED', key);
+  t.is(updated(BASE, add, { key: 'k._transfer.www.example', scope: 'www.example.' }), 'NOTAUTH');
   t.is(updated(BASE, add, { key: 'k._update', scope: 'other.' }), 'NOTAUTH', 'not served here');
   t.is(updated(BASE, add, { key: 'k._update', scope: '.' }), 'NOTAUTH');
+});
+
+test('the zone section is judged first, then the permission, then each operation, then the prerequisites', (t) => {
   const zones = new ZoneTable();
   zones.set(BASE);
-  const unsigned = readUpdate(
-    { ...emptyMessage(1, OPCODE.UPDATE), questions: [{ name: origin, type: TYPE.SOA, class: CLASS.IN }] },
-    undefined,
-    zones,
-  );
-  t.is(unsigned.ok ? 0 : unsigned.fault.rcode, RCODE.REFUSED);
+  const read = (message: Partial<Message>, key?: string): string => {
+    const questions = [{ name: origin, type: TYPE.SOA, class: CLASS.IN }];
+    const update = readUpdate(
+      { ...emptyMessage(1, OPCODE.UPDATE), questions, ...message },
+      key === undefined ? undefined : keyNamed(key),
+      zones,
+    );
+    return update.ok ? 'NOERROR' : printRcode(update.fault.rcode);
+  };
+  const section = (name: string, type = TYPE.SOA, of: number = CLASS.IN) => ({
+    questions: [{ name: nameOf(name), type, class: of }],
+  });
+  const wrong = { authorities: [recordFrom('add x 60 A 192.0.2.9'), recordFrom('delete x.other. A')] };
+  const broken = { authorities: [{ ...recordFrom('delete x.other. A'), ttl: 1 }] };
+  t.is(read(section('other.', TYPE.A)), 'FORMERR');
+  t.is(read(section('other.')), 'NOTAUTH', 'unsigned, for a zone that is not here (RFC 2136 3.1.2)');
+  t.is(read(section('example.', TYPE.SOA, CLASS.CH), 'k._update.example'), 'NOTAUTH');
+  t.is(read({}), 'REFUSED', 'unsigned');
+  t.is(read(wrong), 'REFUSED');
+  t.is(read(wrong, 'k._transfer.example'), 'REFUSED');
+  t.is(read(wrong, 'k._update.example'), 'NOTZONE');
+  t.is(read(broken, 'k._update.example'), 'NOTZONE', 'before the form of the same record');
+  t.is(read({ authorities: [recordFrom('add ns 60 A 192.0.2.9')] }, 'k._update.www.example'), 'REFUSED');
+  t.is(updated(BASE, 'yx nothing\nadd x.other. 60 A 192.0.2.9'), 'NOTZONE', 'a prerequisite would say NXDOMAIN');
+  t.is(updated(BASE, 'yx nothing\nadd ns 60 A 192.0.2.9', { key: 'k._update.www.example' }), 'REFUSED');
+});
+
+test('a TTL with its uppermost bit set is zero (RFC 2181 8)', (t) => {
+  for (const ttl of [2 ** 31, 2 ** 32 - 1]) {
+    const next = updated(BASE, '', { operations: [{ ...recordFrom('add x 60 A 192.0.2.9'), ttl }] });
+    t.is(next instanceof Zone && next.get(nameOf('x', origin), TYPE.A)?.ttl, 0);
+  }
+  t.deepEqual(after(BASE, 'add x 2147483647 A 192.0.2.9', 'x'), ['x 2147483647 A 192.0.2.9']);
+});
+
+test('a WKS record takes the place of that of its address and protocol (RFC 2136 3.4.2.2)', (t) => {
+  const wks = (ttl: number, hex: string): string => `add w ${ttl} TYPE11 \\# ${hex.length / 2} ${hex}`;
+  const zone = updated(BASE, `${wks(60, 'c00002010680')}\n${wks(60, 'c00002011180')}\n${wks(60, 'c00002020680')}`);
+  if (!(zone instanceof Zone)) return t.fail(zone);
+  const hexes = (of: Zone | string): unknown =>
+    of instanceof Zone
+      ? of
+          .get(nameOf('w', origin), 11)
+          ?.rdatas.map((rdata) => Buffer.from(rdata).toString('hex'))
+          .sort()
+      : of;
+  t.deepEqual(hexes(zone), ['c00002010680', 'c00002011180', 'c00002020680']);
+  t.deepEqual(hexes(updated(zone, wks(60, 'c0000201064080'))), ['c0000201064080', 'c00002011180', 'c00002020680']);
+  t.deepEqual(hexes(updated(zone, `delete w TYPE11\n${wks(60, 'c000020106ff')}\n${wks(60, 'c00002010601')}`)), [
+    'c00002010601',
+  ]);
+  t.is(updated(zone, wks(60, 'c00002010680')), 'same');
+});
+
+test('what only signing makes is not taken, and a zone that is signed elsewhere takes no update', (t) => {
+  const octets = (type: number, hex: string): ResourceRecord => ({
+    ...recordFrom('add x 60 A 192.0.2.9'),
+    type,
+    rdata: Uint8Array.from(Buffer.from(hex, 'hex')),
+  });
+  const rrsig = octets(46, '00010d0200000e10600000005f00000000010000');
+  const nsec = octets(47, '00000140');
+  const nsec3 = octets(50, `0100000000${'14'}${'07'.repeat(20)}000140`);
+  for (const record of [rrsig, nsec, nsec3]) {
+    t.is(updated(BASE, '', { operations: [record] }), 'REFUSED', `${record.type}`);
+    for (const of of [CLASS.ANY, CLASS.NONE]) {
+      const deletion = { ...record, class: of, ttl: 0, rdata: new Uint8Array(0) };
+      t.is(updated(BASE, '', { operations: [deletion] }), 'REFUSED');
+    }
+  }
+  const signed = BASE.change({ removed: [], added: [{ ...rrsig, name: origin }] })!;
+  t.is(updated(signed, 'add x 60 A 192.0.2.9'), 'REFUSED');
+  t.is(updated(signed, 'yx nothing\nadd x 60 A 192.0.2.9'), 'NXDOMAIN');
+  t.is(updated(signed, 'yx www'), 'same', 'asking is no change');
 });
 
 test('an update that would make the zone wrong is refused as a whole', (t) => {
@@ -636,11 +682,6 @@ test('zones do not ask in step', (t) => {
   t.deepEqual([wait(0), wait(1)], [1000, 900]);
 });
 
-const updateMessage = (zone: Name): Message => ({
-  ...emptyMessage(1, OPCODE.UPDATE),
-  questions: [{ name: zone, type: TYPE.SOA, class: CLASS.IN }],
-});
-
 test('an UPDATE of thousands of records for one name costs what it weighs, not its square', (t) => {
   const zone = zoneOf('@ 60 NS ns.other.\n@ 60 A 192.0.2.1');
   const table = new ZoneTable();
@@ -684,4 +725,94 @@ test('an UPDATE for a zone without data is SERVFAIL, and never goes into the zon
   };
   const read = readUpdate(message, keyNamed('k._update.example'), table);
   t.is(read.ok ? 'NOERROR' : printRcode(read.fault.rcode), 'SERVFAIL');
+});
+
+/** Sets of records as the pseudocode of RFC 2136 3.4.2.7 has them, by `name TYPE`: the TTL and the data as written. */
+type Model = Map<string, { ttl: number; data: string[] }>;
+
+/** Carries out one operation on the model; the serial of the SOA is left to the end. */
+const carryOut = (model: Model, line: string): void => {
+  const [verb, name = '', ...rest] = line.split(' ');
+  const typesOf = (): string[] =>
+    [...model.keys()].filter((id) => id.startsWith(`${name} `)).map((id) => id.slice(name.length + 1));
+  if (verb === 'add') {
+    const [ttl, type = '', ...words] = rest;
+    const data = words.join(' ');
+    const id = `${name} ${type}`;
+    if (type === 'CNAME' ? typesOf().some((other) => other !== 'CNAME') : typesOf().includes('CNAME')) return;
+    const serialOf = (soa = ''): number => Number(soa.split(' ')[2]);
+    if (type === 'SOA' && !(serialOf(data) > serialOf(model.get(id)?.data[0]))) return;
+    const old = model.get(id)?.data.filter((each) => each !== data) ?? [];
+    model.set(id, { ttl: Number(ttl), data: type === 'CNAME' || type === 'SOA' ? [data] : [...old, data] });
+    return;
+  }
+  const [type, ...words] = rest;
+  const isKept = (each: string): boolean => name === '@' && (each === 'SOA' || each === 'NS');
+  if (words.length === 0) {
+    for (const each of type === undefined ? typesOf() : [type]) if (!isKept(each)) model.delete(`${name} ${each}`);
+    return;
+  }
+  const set = model.get(`${name} ${type}`);
+  if (set === undefined || type === 'SOA' || (isKept(type!) && set.data.length === 1)) return;
+  set.data = set.data.filter((each) => each !== words.join(' '));
+  if (set.data.length === 0) model.delete(`${name} ${type}`);
+};
+
+const linesOf = (model: Model): string[] =>
+  [...model].flatMap(([id, { ttl, data }]) => {
+    const [name, type] = id.split(' ');
+    return data.map((each) => `${name} ${ttl} ${type} ${each}`);
+  });
+
+const modelData = fc.constantFrom(
+  'A 192.0.2.1',
+  'A 192.0.2.2',
+  'TXT "t"',
+  'CNAME out.',
+  'CNAME a',
+  'NS out.',
+  'NS out2.',
+);
+const modelOperation = fc.oneof(
+  fc
+    .tuple(fc.constantFrom('@', 'a', 'b.a', '*'), fc.constantFrom(60, 300), modelData)
+    .filter(([name, , data]) => name === '@' || !data.startsWith('NS'))
+    .map(([name, ttl, data]) => `add ${name} ${ttl} ${data}`),
+  fc.tuple(fc.constantFrom('@', 'a', 'b.a', '*'), modelData).map(([name, data]) => `delete ${name} ${data}`),
+  fc
+    .tuple(fc.constantFrom('@', 'a', 'b.a', '*'), fc.constantFrom(' A', ' TXT', ' CNAME', ' NS', ' SOA', ''))
+    .map(([name, type]) => `delete ${name}${type}`),
+  fc.integer({ min: 1, max: 40 }).map((serial) => `add @ 60 SOA ns.out. hostmaster ${serial} 3600 600 86400 300`),
+);
+
+test('whatever is sent, the zone becomes what the pseudocode of RFC 2136 3.4.2.7 makes of it, and its serial only rises', (t) => {
+  const soa = 'ns hostmaster 1 3600 600 86400 300';
+  const withoutSerial = (lines: readonly string[]): string[] =>
+    lines.map((line) => line.replace(/( SOA \S+ \S+ )\d+/, '$1')).sort();
+  fc.assert(
+    fc.property(fc.array(fc.array(modelOperation, { minLength: 1, maxLength: 5 }), { maxLength: 15 }), (updates) => {
+      let zone = zoneOf('@ 60 NS out.', `@ 3600 SOA ${soa}`);
+      const model: Model = new Map([
+        ['@ SOA', { ttl: 3600, data: [soa] }],
+        ['@ NS', { ttl: 60, data: ['out.'] }],
+      ]);
+      for (const operations of updates) {
+        const before = linesOf(model).sort().join('\n');
+        for (const operation of operations) carryOut(model, operation);
+        const next = updated(zone, operations.join('\n'));
+        const isChanged = linesOf(model).sort().join('\n') !== before;
+        if (isChanged !== next instanceof Zone) throw new Error(`${operations.join('; ')}: ${String(next)}`);
+        if (!(next instanceof Zone)) continue;
+        if (!isNewer(next.serial, zone.serial)) throw new Error(`${next.serial} after ${zone.serial}`);
+        if (checkZone(next).some(({ severity }) => severity === 'error')) throw new Error('a zone that is wrong');
+        const [is, wanted] = [textOf(next).split('\n'), linesOf(model)].map(withoutSerial);
+        if (is!.join('\n') !== wanted!.join('\n')) throw new Error(`${is!.join('\n')}\nis not\n${wanted!.join('\n')}`);
+        zone = next;
+        const raised = model.get('@ SOA')!;
+        raised.data = [raised.data[0]!.replace(/ \d+ /, ` ${next.serial} `)];
+      }
+    }),
+    { seed, numRuns: 1500 },
+  );
+  t.pass();
 });
