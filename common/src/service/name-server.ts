@@ -4,6 +4,7 @@
  */
 import type { Key } from '../authority/key.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
+import { ReplayTable } from '../authority/replay.ts';
 import type { Request } from '../authority/request.ts';
 import { Responder, type ResponderSettings } from '../authority/responder.ts';
 import type { Update } from '../authority/update.ts';
@@ -14,6 +15,7 @@ import { LIMITS } from '../net/limits.ts';
 import { listen } from '../net/listen.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { RCODE } from '../wire/code.ts';
+import { EDE } from '../wire/edns.ts';
 import type { Log } from './log.ts';
 import { TransferQueue } from './transfer-queue.ts';
 
@@ -27,6 +29,8 @@ export interface Verdict {
 export function serverFailure(code: number, text: string): Verdict {
   return { rcode: RCODE.SERVFAIL, ede: { code, text } };
 }
+
+const BUSY = serverFailure(EDE.NOT_READY, 'too many requests are under way; try again');
 
 /** What a service does beyond answering. */
 export interface NameServerHooks {
@@ -56,14 +60,16 @@ const seconds = (): number => Math.floor(Date.now() / 1000);
 export async function startNameServer(options: NameServerOptions): Promise<Result<NameServer, Fault>> {
   const { authority, hooks, log } = options;
   const responder = new Responder(authority, { ...options, idleTime: LIMITS.tcpIdle.default });
+  const replays = new ReplayTable<Verdict>();
 
   const decide = async (outcome: Extract<Outcome, { kind: 'update' | 'notify' }>, from: Peer): Promise<Uint8Array> => {
     let verdict: Verdict = { rcode: RCODE.SERVFAIL };
+    const run = (): Promise<Verdict> =>
+      outcome.kind === 'update'
+        ? hooks.update(outcome.update, from)
+        : hooks.notify(outcome.request, outcome.zone, outcome.serial, from);
     try {
-      verdict =
-        outcome.kind === 'update'
-          ? await hooks.update(outcome.update, from)
-          : await hooks.notify(outcome.request, outcome.zone, outcome.serial, from);
+      verdict = (await replays.once(outcome.request, seconds(), run)) ?? BUSY;
     } catch (error) {
       log.error('process.fault', { during: outcome.kind, error });
     }
