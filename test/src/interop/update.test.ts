@@ -85,6 +85,10 @@ const operation = (section: string, rcode: string, change: Partial<ResourceRecor
   raw(section, rcode, (zone) => ({ authorities: [{ ...recordOf('new 60 A 192.0.2.9', zone), ...change }] }), ours);
 const EMPTY = new Uint8Array(0);
 const NSEC3 = Uint8Array.from([1, 0, 0, 0, 0, 20, ...Array<number>(20).fill(7), 0, 1, 0x40]);
+const NO_GLUE = [
+  'REFUSED',
+  'RFC 1034 4.2.1: nobody could follow such a delegation; an error of `zonewright check`',
+] as const;
 const CHANGE = 'add new.Z 60 A 192.0.2.9';
 
 const rows: readonly Row[] = [
@@ -241,6 +245,19 @@ const rows: readonly Row[] = [
   of('3.4.2', 'NOERROR', 'del www.Z', 'add www.Z 60 CNAME ns.Z'),
   of('3.4.2', 'NOERROR', 'del alias.Z CNAME', 'add alias.Z 60 A 192.0.2.9'),
   of('3.4.2', 'NOERROR', 'del b.a.Z', 'add a.Z 60 A 192.0.2.9'),
+
+  // What would make a zone wrong.
+  of('6672 2.4', 'NOERROR', 'add old.Z 300 DNAME ns.Z'), // replaces
+  of('6672 2.4', 'NOERROR', 'add below.old.Z 300 A 192.0.2.9'),
+  of('1034', 'REFUSED', 'add Z 300 NS nothing.Z'),
+  of('1034', 'REFUSED', 'del ns2.Z'),
+  of('1034', 'NOERROR', 'add Z 300 NS ns3.Z', 'add ns3.Z 300 A 192.0.2.9'),
+  { ...of('1034', 'NOERROR', 'add kid.Z 300 NS ns.kid.Z'), ours: NO_GLUE },
+  { ...of('1034', 'NOERROR', 'del ns.sub.Z'), ours: NO_GLUE },
+  {
+    ...of('1034', 'REFUSED', 'add www.Z 300 MX 10 nothing.Z'),
+    ours: ['NOERROR', 'RFC 2136 asks for no such check; `zonewright check` warns'],
+  },
 
   // RFC 3007 and what BIND makes of it: records that only signing makes.
   operation('3007', 'REFUSED', { type: 47, rdata: Uint8Array.of(0, 0, 1, 0x40) }), // NSEC
