@@ -34,14 +34,14 @@ export function judgePrerequisites(
       case CLASS.ANY:
         if (rdata.length > 0) return RCODE.FORMERR;
         if (type === TYPE.ANY) {
-          if (zone.find(name) === undefined) return RCODE.NXDOMAIN;
-        } else if (zone.get(name, type) === undefined) return RCODE.NXRRSET;
+          if (zone.typesOf(name).length === 0) return RCODE.NXDOMAIN;
+        } else if (zone.sizeOf(name, type) === 0) return RCODE.NXRRSET;
         break;
       case CLASS.NONE:
         if (rdata.length > 0) return RCODE.FORMERR;
         if (type === TYPE.ANY) {
-          if (zone.find(name) !== undefined) return RCODE.YXDOMAIN;
-        } else if (zone.get(name, type) !== undefined) return RCODE.YXRRSET;
+          if (zone.typesOf(name).length > 0) return RCODE.YXDOMAIN;
+        } else if (zone.sizeOf(name, type) > 0) return RCODE.YXRRSET;
         break;
       case CLASS.IN: {
         const id = `${type} ${name.key}`;
@@ -60,6 +60,6 @@ export function judgePrerequisites(
 }
 
 function isThere(zone: Zone, { name, type, keys }: WantedSet): boolean {
-  const present = zone.get(name, type)?.rdatas ?? [];
-  return present.length === keys.size && present.every((rdata) => keys.has(rdataKey(type, rdata)));
+  if (zone.sizeOf(name, type) !== keys.size) return false;
+  return zone.get(name, type)?.rdatas.every((rdata) => keys.has(rdataKey(type, rdata))) ?? false;
 }

@@ -113,7 +113,7 @@ export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, Upd
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
   if (update.operations.length === 0) return ok(undefined);
-  if (zone.get(zone.origin, RRSIG) !== undefined)
+  if (zone.typesOf(zone.origin).includes(RRSIG))
     return fault(RCODE.REFUSED, `${zone.origin} is signed elsewhere: a change has to be signed there`);
   const edit = new ZoneEdit(zone);
   const services = new ServiceSets(edit);
@@ -159,13 +159,13 @@ const LEADING: readonly number[] = [TYPE.A, TYPE.AAAA, TYPE.CNAME, TYPE.DNAME, T
 
 /** Can a name server that is named elsewhere have lost its address by what happened to this name? Looked at before all of a zone is. */
 function mayStrand(old: Zone, next: Zone, name: Name): boolean {
-  const has = (zone: Zone, type: number): boolean => zone.get(name, type) !== undefined;
+  const has = (zone: Zone, type: number): boolean => zone.sizeOf(name, type) > 0;
   if (LEADING.some((type) => has(old, type) && !has(next, type))) return true;
   if (has(next, TYPE.NS) && !has(old, TYPE.NS)) return true;
   // A new name takes the place of what a DNAME leads to, and it, or an empty non-terminal above it, that of a wildcard.
-  if (old.find(name) === undefined && old.dnameAbove(name) !== undefined) return true;
+  if (old.typesOf(name).length === 0 && old.dnameAbove(name) !== undefined) return true;
   const wildcard = old.exists(name) ? undefined : old.closestEncloser(name).child('*');
-  return wildcard?.ok === true && old.find(wildcard.value) !== undefined;
+  return wildcard?.ok === true && old.typesOf(wildcard.value).length > 0;
 }
 
 function* delegations(zone: Zone): Generator<Name, void, undefined> {

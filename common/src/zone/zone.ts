@@ -118,6 +118,23 @@ export class Zone {
     return set === 0 ? undefined : this.#readSet(this.#nameOf(node), set);
   }
 
+  /** The types of the sets of a name, without their data; none for a name that has no node. */
+  typesOf(name: Name): readonly number[] {
+    const { image } = this;
+    const node = this.#locate(name);
+    const types = new Set<number>();
+    if (node !== 0) for (let i = 0; i < image.setCount(node); i++) types.add(image.setType(image.setAt(node, i)));
+    return [...types];
+  }
+
+  /** How many records a set has; 0 when there is none. As cheap for a large set as for a small one. */
+  sizeOf(name: Name, type: number): number {
+    if (type === RRSIG) return this.get(name, type)?.rdatas.length ?? 0;
+    const node = this.#locate(name);
+    const set = node === 0 ? 0 : this.image.set(node, type);
+    return set === 0 ? 0 : this.image.setSize(set);
+  }
+
   /** Does the name exist, be it as an empty non-terminal (RFC 4592 2.2.2)? */
   exists(name: Name): boolean {
     return this.#locate(name) !== 0;
@@ -371,14 +388,14 @@ export class ZoneEdit {
   /** The types that the name has now. */
   types(name: Name): readonly number[] {
     const drafts = this.#drafts.get(name.key)?.sets;
-    const types = [...(this.#base.find(name)?.rrsets.keys() ?? [])].filter((type) => !drafts?.has(type));
+    const types = this.#base.typesOf(name).filter((type) => !drafts?.has(type));
     for (const [type, { byKey }] of drafts ?? []) if (byKey.size > 0) types.push(type);
     return types;
   }
 
   /** How many records the set has now. */
   size(name: Name, type: number): number {
-    return this.#drafts.get(name.key)?.sets.get(type)?.byKey.size ?? this.#base.get(name, type)?.rdatas.length ?? 0;
+    return this.#drafts.get(name.key)?.sets.get(type)?.byKey.size ?? this.#base.sizeOf(name, type);
   }
 
   /** Is there such a record now, whatever its TTL? */

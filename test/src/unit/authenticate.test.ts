@@ -2,6 +2,7 @@
 import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { withLimits } from '@zonewright/common/authority/key-limits';
 import { type Authority, type Outcome, receive } from '@zonewright/common/authority/receive';
+import { Responder } from '@zonewright/common/authority/responder';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Writer } from '@zonewright/common/octets';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -38,7 +39,10 @@ const authority: Authority = {
   isTransferOpen: false,
   isPrimary: true,
   historyOf: () => undefined,
+  expiryOf: () => 0,
 };
+
+const responder = new Responder(authority);
 
 const question = { name: nameOf('www.example.'), type: TYPE.A, class: CLASS.IN };
 const query = (change: Partial<Message> = {}): Uint8Array =>
@@ -47,7 +51,7 @@ const octetsIn = (outcome: Outcome): Uint8Array => {
   if (outcome.kind !== 'reply') throw new Error(outcome.kind);
   return outcome.octets;
 };
-const replyTo = (octets: Uint8Array, now = NOW): Uint8Array => octetsIn(receive(authority, octets, 'udp', now));
+const replyTo = (octets: Uint8Array, now = NOW): Uint8Array => octetsIn(receive(responder, octets, 'udp', now));
 const decode = (octets: Uint8Array): Message => given(decodeMessage(octets));
 
 /** A signed query whose TSIG record is changed after signing. */
@@ -133,7 +137,7 @@ test('a key that has expired is as if it were gone, and only its holder learns w
   t.is(at(EXPIRY + 1), 'NOTAUTH 17 unsigned');
   const guess: Key = { ...mortal, ...tsigKey(mortal.name, mortal.algorithm, Buffer.from('another')) };
   for (const now of [EXPIRY - 1, EXPIRY]) t.is(at(now, guess), 'NOTAUTH 16 unsigned');
-  const outcome = receive(authority, sign(query(), mortal, { now: EXPIRY }).octets, 'udp', EXPIRY);
+  const outcome = receive(responder, sign(query(), mortal, { now: EXPIRY }).octets, 'udp', EXPIRY);
   t.is(outcome.kind === 'reply' && outcome.what, 'key mortal._update.example. has expired');
 });
 
@@ -232,7 +236,7 @@ test('no octets make it throw, and every reply can be read and fits', (t) => {
         ...more,
       ]);
       for (const [at, octet] of octets) message[Math.floor(at * message.length)] = octet;
-      const outcome = receive(authority, message, 'udp', now);
+      const outcome = receive(responder, message, 'udp', now);
       if (outcome.kind !== 'reply') return;
       const reply = decodeMessage(outcome.octets);
       if (!reply.ok) throw new Error(reply.fault.what);

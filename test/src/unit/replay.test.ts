@@ -174,6 +174,7 @@ test('an update over UDP that is sent again while the first waits is run once, a
     isTransferOpen: false,
     isPrimary: true,
     historyOf: () => undefined,
+    expiryOf: () => 0,
   };
   const port = await freePort('127.0.0.1');
   const pending: ((verdict: Verdict) => void)[] = [];
