@@ -105,15 +105,14 @@ function permissionFault(key: Key, { name, type }: ResourceRecord): string | und
 }
 
 /** RRSIG, NSEC, NSEC3: of them one alone that does not fit makes answers bogus, and only who signs the whole zone can make them. */
-const MADE_BY_SIGNING: ReadonlySet<number> = new Set([46, 47, 50]);
-const RRSIG = 46;
+const MADE_BY_SIGNING: ReadonlySet<number> = new Set([TYPE.RRSIG, TYPE.NSEC, TYPE.NSEC3]);
 
 /** Runs an update against a version of its zone (3.2, 3.4.2). The serial of the outcome is raised. */
 export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, UpdateFault> {
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
   if (update.operations.length === 0) return ok(undefined);
-  if (zone.typesOf(zone.origin).includes(RRSIG))
+  if (zone.typesOf(zone.origin).includes(TYPE.RRSIG))
     return fault(RCODE.REFUSED, `${zone.origin} is signed elsewhere: a change has to be signed there`);
   const edit = new ZoneEdit(zone);
   const services = new ServiceSets(edit);
@@ -186,7 +185,7 @@ function carryOut(edit: ZoneEdit, services: ServiceSets, origin: Name, operation
   const isApex = name.equals(origin);
   if (operation.class === CLASS.IN) {
     if (!isAddable(edit, isApex, operation)) return;
-    if (type === WKS) services.makeRoom(operation);
+    if (type === TYPE.WKS) services.makeRoom(operation);
     // RFC 2181 8: a TTL with its uppermost bit set means zero.
     edit.add(ttl > MAX_TTL ? { ...operation, ttl: 0 } : operation);
   } else if (operation.class === CLASS.ANY) {
@@ -210,7 +209,6 @@ function isAddable(edit: ZoneEdit, isApex: boolean, { name, type, rdata }: Resou
   return type === TYPE.CNAME ? hasCname || edit.types(name).length === 0 : !hasCname;
 }
 
-const WKS = 11;
 /** Address and protocol (RFC 1035 3.4.2). */
 const SERVICE_OCTETS = 5;
 
