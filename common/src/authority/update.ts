@@ -117,7 +117,9 @@ export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, Upd
   const edit = new ZoneEdit(zone);
   const services = new ServiceSets(edit);
   for (const operation of update.operations) {
-    const beyond = isWholeName(operation) ? typeBeyond(update.key, edit.types(operation.name)) : undefined;
+    const beyond = isWholeName(operation)
+      ? typeBeyond(update.key, typesToDelete(edit, zone.origin, operation.name))
+      : undefined;
     if (beyond !== undefined)
       return fault(
         RCODE.REFUSED,
@@ -179,6 +181,17 @@ export function withRaisedSerial(zone: Zone, served: number): Zone {
   return zone.change({ removed: [soa], added: [{ ...soa, rdata: withSerial(soa.rdata, serial) }] })!;
 }
 
+/** 3.4.2.3: at the apex SOA and NS are left alone. */
+function isKept(isApex: boolean, type: number): boolean {
+  return isApex && (type === TYPE.SOA || type === TYPE.NS);
+}
+
+/** The sets that deleting all of a name deletes. */
+function typesToDelete(edit: ZoneEdit, origin: Name, name: Name): readonly number[] {
+  const isApex = name.equals(origin);
+  return edit.types(name).filter((type) => !isKept(isApex, type));
+}
+
 /** Carries out one operation (3.4.2). What the rules have left alone is passed over in silence. */
 function carryOut(edit: ZoneEdit, services: ServiceSets, origin: Name, operation: ResourceRecord): void {
   const { name, type, ttl } = operation;
@@ -189,9 +202,8 @@ function carryOut(edit: ZoneEdit, services: ServiceSets, origin: Name, operation
     // RFC 2181 8: a TTL with its uppermost bit set means zero.
     edit.add(ttl > MAX_TTL ? { ...operation, ttl: 0 } : operation);
   } else if (operation.class === CLASS.ANY) {
-    // 3.4.2.3: at the apex SOA and NS are left alone.
-    const isSpared = (each: number): boolean => isApex && (each === TYPE.SOA || each === TYPE.NS);
-    for (const each of type === TYPE.ANY ? edit.types(name) : [type]) if (!isSpared(each)) edit.removeSet(name, each);
+    const types = isWholeName(operation) ? typesToDelete(edit, origin, name) : [type];
+    for (const each of types) if (!isKept(isApex, each)) edit.removeSet(name, each);
   } else {
     // 3.4.2.4: neither the SOA nor the last NS of the apex goes.
     const isLastNs = isApex && type === TYPE.NS && edit.size(name, type) === 1;
