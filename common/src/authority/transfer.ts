@@ -3,7 +3,7 @@
  * so that a transfer costs one message of memory. It walks one version of the zone from start to end, all of it: glue and what
  * lies below a cut as well (RFC 5936 3.5).
  *
- * Always holds: an IXFR has the shortest of its three forms, of which the differences are as `History` gives them.
+ * Always holds: an IXFR of more than a packet has the shortest of its forms.
  */
 import { Writer } from '../octets.ts';
 import { CLASS } from '../rr/class.ts';
@@ -11,7 +11,7 @@ import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
-import { type Edns, type EdnsOption, writeOpt } from '../wire/edns.ts';
+import { type Edns, type EdnsOption, UDP_SIZE, writeOpt } from '../wire/edns.ts';
 import { encodeMessage, HEADER_OCTETS, type Message, responseTo, writeRecord } from '../wire/message.ts';
 import type { Difference } from '../zone/history.ts';
 import { isNewer } from '../zone/serial.ts';
@@ -43,12 +43,14 @@ export function* differenceRecords(zone: Zone, difference: Difference): Generato
 
 /**
  * IXFR from `serial`: one SOA when there is nothing newer (RFC 1995 2), the differences when they are known, else, and when that
- * is shorter, the whole zone in AXFR form (RFC 1995 4).
+ * is shorter, the whole zone in AXFR form (RFC 1995 4). What is one packet in any form goes as differences, which say more.
  */
 export function ixfrRecords(zone: Zone, serial: number, difference: Difference | undefined): Iterable<ResourceRecord> {
   if (isCurrent(zone, serial)) return [zone.soaRecord()];
   const isKnown = difference !== undefined && difference.deltas.at(-1)?.to === zone.serial;
-  return isKnown && difference.octets <= zone.octets ? differenceRecords(zone, difference) : axfrRecords(zone);
+  return isKnown && difference.octets <= Math.max(zone.octets, UDP_SIZE)
+    ? differenceRecords(zone, difference)
+    : axfrRecords(zone);
 }
 
 /**
