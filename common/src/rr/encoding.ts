@@ -160,8 +160,16 @@ export function printIpv6(octets: Uint8Array): string {
 
 /** Undoes `\X` and `\DDD`. */
 export function unescapeText(text: string): Uint8Array | undefined {
-  const octets = textOctets(text);
-  if (!text.includes('\\')) return octets;
+  const plain = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === BACKSLASH || code > 0xff) return unescapeOctets(textOctets(text));
+    plain[i] = code;
+  }
+  return plain;
+}
+
+function unescapeOctets(octets: Uint8Array): Uint8Array | undefined {
   const plain = new Uint8Array(octets.length);
   let length = 0;
   for (let i = 0; i < octets.length; i++) {
@@ -198,7 +206,11 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
 function latin1(octets: Uint8Array, from: number, to: number): string {
-  return view(octets).toString('latin1', from, to);
+  // For the few octets that most runs have a loop is quicker than a call.
+  if (to - from > 24) return view(octets).toString('latin1', from, to);
+  let text = '';
+  for (let i = from; i < to; i++) text += String.fromCharCode(octets[i]!);
+  return text;
 }
 
 function view(octets: Uint8Array): Buffer {

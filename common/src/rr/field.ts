@@ -75,7 +75,7 @@ export function unsigned(
       return undefined;
     },
     print: (reader) => write(octets === 1 ? reader.u8() : octets === 2 ? reader.u16() : reader.u32()),
-    skip: (reader) => void reader.bytes(octets),
+    skip: (reader) => skipOctets(reader, octets),
   };
 }
 
@@ -122,6 +122,17 @@ export function parseName(tokens: TokenCursor, out: Writer): string | undefined 
 export function printName(reader: Reader, origin: Name | undefined): string {
   const value = reader.name(false);
   return origin === undefined ? value.toString() : value.relativeTo(origin);
+}
+
+/** Steps over octets without a view of them. */
+export function skipOctets(reader: Reader, count: number): void {
+  if (reader.left >= count) reader.offset += count;
+  else reader.bytes(count);
+}
+
+/** Steps over a character-string. */
+export function skipString(reader: Reader): void {
+  skipOctets(reader, reader.u8());
 }
 
 /** Steps over a name without making one, since all RDATA is checked; the reader is asked only what is wrong. */

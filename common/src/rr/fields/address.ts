@@ -3,7 +3,7 @@
  * ILNP (RFC 6742), node numbers of DTN.
  */
 import { parseHex, parseIpv4, parseIpv6, printHex, printIpv4, printIpv6 } from '../encoding.ts';
-import type { Field } from '../field.ts';
+import { type Field, skipOctets } from '../field.ts';
 
 function word(
   label: string,
@@ -23,7 +23,7 @@ function word(
       return undefined;
     },
     print: (reader) => write(reader.bytes(octets)),
-    skip: (reader) => void reader.bytes(octets),
+    skip: (reader) => skipOctets(reader, octets),
   };
 }
 

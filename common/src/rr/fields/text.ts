@@ -1,7 +1,7 @@
 /** Text: character-strings (RFC 1035 3.3), text without a length, tags. */
 import type { Writer } from '../../octets.ts';
 import { printQuoted, unescapeText } from '../encoding.ts';
-import type { Field, TextToken } from '../field.ts';
+import { type Field, skipString, type TextToken } from '../field.ts';
 
 const BAD_ESCAPE = 'a backslash not followed by a character or by three digits up to 255';
 
@@ -21,7 +21,7 @@ export const string: Field = {
   label: 'character-string',
   parse: (tokens, out) => parseString(tokens.next(), out),
   print: (reader) => printQuoted(reader.string()),
-  skip: (reader) => void reader.string(),
+  skip: skipString,
 };
 
 /** One character-string at the end of the RDATA, or nothing (the subaddress of ISDN, RFC 1183 3.2). */
@@ -29,7 +29,7 @@ export const optionalString: Field = {
   label: 'optional character-string',
   parse: (tokens, out) => (tokens.left === 0 ? undefined : parseString(tokens.next(), out)),
   print: (reader) => (reader.left === 0 ? '' : printQuoted(reader.string())),
-  skip: (reader) => void (reader.left === 0 ? 0 : reader.string()),
+  skip: (reader) => (reader.left === 0 ? undefined : skipString(reader)),
 };
 
 /** One or more character-strings up to the end of the RDATA. */
@@ -49,7 +49,7 @@ export const strings: Field = {
     return parts.join(' ');
   },
   skip(reader) {
-    do reader.string();
+    do skipString(reader);
     while (reader.left > 0);
   },
 };
