@@ -170,10 +170,25 @@ test('compressed names are read in the types of RFC 1035 and those before RFC 35
   );
   t.is(readAfterName(TYPE.SRV, '000000000001 c000'), '0 0 1 example.');
   t.is(readAfterName(TYPE.RP, 'c000 c000'), 'example. example.');
+  t.is(readAfterName(TYPE.MINFO, 'c000 c000'), 'example. example.');
+  t.is(readAfterName(TYPE.PX, '0001 c000 0161c000'), '1 example. a.example.');
+  t.is(readAfterName(TYPE.NXT, 'c000 40'), 'example. A');
+  t.is(
+    readAfterName(TYPE.SIG, `0001 0503 ${'00'.repeat(14)} c000 00`),
+    'A 5 3 0 19700101000000 19700101000000 0 example. AA==',
+  );
   for (const [type, hex] of [
     [TYPE.SVCB, '0001 c000'],
     [TYPE.HTTPS, '0001 c000'],
     [TYPE.LP, '0001 c000'],
+    [TYPE.RRSIG, `0001 0503 ${'00'.repeat(14)} c000 00`],
+    [TYPE.NSEC, 'c000 000140'],
+    [TYPE.A6, '80 c000'],
+    [TYPE.HIP, '01000001 00 00 c000'],
+    [TYPE.IPSECKEY, '0a0300 c000'],
+    [TYPE.AMTRELAY, '0a03 c000'],
+    [TYPE.DSYNC, '003b 01 0035 c000'],
+    [TYPE.TALINK, 'c000 c000'],
   ] as const) {
     t.regex(readAfterName(type, hex), /where none may be/);
   }
@@ -236,6 +251,11 @@ test('RDATA is the same without case of names, but for types that keep it', (t) 
   t.true(same('SOA', 'A. B. 1 2 3 4 5', 'a. b. 1 2 3 4 5'));
   t.true(same('NAPTR', '1 1 "s" "x" "" A.', '1 1 "s" "x" "" a.'));
   t.true(same('DNAME', 'A.', 'a.'));
+  t.true(same('RRSIG', 'A 5 3 0 0 0 0 A. AA==', 'A 5 3 0 0 0 0 a. AA=='));
+  t.true(same('A6', '64 ::1 A.', '64 ::1 a.'));
+  t.true(same('PX', '1 A. B.', '1 a. b.'));
+  t.false(same('NSEC', 'A. A', 'a. A'));
+  t.false(same('HIP', '1 00 AA== A.', '1 00 AA== a.'));
   t.false(same('NAPTR', '1 1 "S" "x" "" a.', '1 1 "s" "x" "" a.'));
   t.false(same('SVCB', '1 A.', '1 a.'));
   t.false(same('TXT', '"A"', '"a"'));
