@@ -79,6 +79,12 @@ export class EdnsReply {
     this.#cookie.length = COOKIE_OCTETS;
   }
 
+  /** The data of a COOKIE option, written by a jar before. */
+  cookieData(data: Uint8Array): void {
+    this.#cookie.data.set(data);
+    this.#cookie.length = COOKIE_OCTETS;
+  }
+
   /** How long the connection may be idle, in units of 100 ms, for a client that asked for it over TCP (RFC 7828 3.2.2, 3.3.2). */
   keepalive(request: EdnsRequest, timeout: number): void {
     if (!request.hasKeepalive) return;

@@ -79,6 +79,7 @@ export class EdnsRequest {
     this.udpSize = edns.udpSize;
     this.version = edns.version;
     this.isDnssecOk = edns.dnssecOk;
+    if (edns.version !== 0) return;
     for (const { code, data } of edns.options) this.#take(code, data, 0, data.length);
   }
 

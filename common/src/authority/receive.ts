@@ -9,7 +9,7 @@ import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { OPCODE, RCODE } from '../wire/code.ts';
-import { EDE, type EdnsOption } from '../wire/edns.ts';
+import { BARE_EDNS, EDE } from '../wire/edns.ts';
 import {
   decodeMessage,
   emptyMessage,
@@ -25,7 +25,7 @@ import type { Zone } from '../zone/zone.ts';
 import { authenticate } from './authenticate.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
-import { finishReply, type ReplyOptions, type Request, signReply, type Transport } from './request.ts';
+import { finishReply, optionsFor, type ReplyOptions, type Request, signReply, type Transport } from './request.ts';
 import { type Responder, WITHHELD } from './responder.ts';
 import { transfer } from './transfer-request.ts';
 import { readUpdate, type Update } from './update.ts';
@@ -69,6 +69,7 @@ export function replyWith(request: Request, rcode: number, options: ReplyOptions
   return finishReply(request, { ...responseTo(request.message, rcode), aa: isAuthoritative }, options);
 }
 
+const MAX_MESSAGE_OCTETS = 65_535;
 const SERVED_OPCODES: ReadonlySet<number> = new Set([OPCODE.QUERY, OPCODE.NOTIFY, OPCODE.UPDATE]);
 
 /** Handles one message. `now` is seconds since 1970. */
@@ -79,13 +80,19 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   const { authority } = responder;
   const decoded = decodeMessage(octets);
   if (!decoded.ok) {
-    const { header, what } = decoded.fault;
+    const { header, what, hasEdns } = decoded.fault;
     if (header === undefined || header.qr) return SILENCE;
     // What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4).
     const rcode = SERVED_OPCODES.has(header.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
     return {
       kind: 'reply',
-      octets: encodeMessage({ ...emptyMessage(header.id, header.opcode), qr: true, rd: header.rd, rcode }),
+      octets: encodeMessage({
+        ...emptyMessage(header.id, header.opcode),
+        ...(hasEdns ? { edns: BARE_EDNS } : {}),
+        qr: true,
+        rd: header.rd,
+        rcode,
+      }),
       what,
     };
   }
@@ -93,7 +100,8 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   if (message.qr) return SILENCE;
   const authenticated = authenticate(octets, message, transport, authority.keys, now);
   if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
-  const call = new Call(responder, authenticated.value, now);
+  const request = { ...authenticated.value, ...responder.courtesies(message, transport, now) };
+  const call = new Call(responder, request, now);
   if ((message.edns?.version ?? 0) > 0) return call.refuse(RCODE.BADVERS, 'an EDNS version other than 0');
   if (!SERVED_OPCODES.has(message.opcode)) return call.refuse(RCODE.NOTIMP, `opcode ${message.opcode}`);
   if (message.questions.length !== 1) return call.refuse(RCODE.FORMERR, `${message.questions.length} questions`);
@@ -113,6 +121,9 @@ function replyOf(octets: Uint8Array, what: string | undefined): Outcome {
   return what === undefined ? { kind: 'reply', octets } : { kind: 'reply', octets, what };
 }
 
+/** What a reply says beside its answer. */
+type Extra = Omit<ReplyOptions, 'now' | 'identity'>;
+
 /** One request on its way to an outcome. */
 class Call {
   readonly #responder: Responder;
@@ -131,14 +142,17 @@ class Call {
     return this.#request.message;
   }
 
-  #reply(reply: Message, ede?: { code: number; text: string }, options: readonly EdnsOption[] = []): Uint8Array {
-    const base = { now: this.#now, identity: this.#authority.identity, options };
-    return finishReply(this.#request, reply, ede === undefined ? base : { ...base, ede });
+  #options(more: Extra): ReplyOptions {
+    return { now: this.#now, identity: this.#authority.identity, ...more };
+  }
+
+  #reply(reply: Message, more: Extra = {}): Uint8Array {
+    return finishReply(this.#request, reply, this.#options(more));
   }
 
   refuse(rcode: number, what: string, edeCode: number = EDE.OTHER): Outcome {
-    const ede = rcode === RCODE.BADVERS ? undefined : { code: edeCode, text: what };
-    return { kind: 'reply', octets: this.#reply(responseTo(this.#message, rcode), ede), what };
+    const more = rcode === RCODE.BADVERS ? {} : { ede: { code: edeCode, text: what } };
+    return { kind: 'reply', octets: this.#reply(responseTo(this.#message, rcode), more), what };
   }
 
   query(question: Question): Outcome {
@@ -176,10 +190,12 @@ class Call {
   }
 
   #transfer(question: Question): Outcome {
+    const about = (zone: Zone): Extra => ({ zone, expire: this.#authority.expiryOf(zone) });
     return transfer(question, {
       authority: this.#authority,
       request: this.#request,
-      reply: (reply, options) => this.#reply(reply, undefined, options),
+      reply: (reply, zone) => this.#reply(reply, about(zone)),
+      options: (zone) => optionsFor(this.#request, this.#options(about(zone)), MAX_MESSAGE_OCTETS),
       refuse: (rcode, what, edeCode) => this.refuse(rcode, what, edeCode),
     });
   }

@@ -19,7 +19,7 @@ import { Query } from './query.ts';
 import { RATE, type RateLimit, RateLimiter, RESPONSE_KIND } from './rate-limit.ts';
 import type { Authority } from './receive.ts';
 import { Reply } from './reply.ts';
-import type { Transport } from './request.ts';
+import { type Request, showCookie, type Transport } from './request.ts';
 
 const MAX_MESSAGE_OCTETS = 65_535;
 const KEEPALIVE_UNIT_MS = 100;
@@ -107,6 +107,17 @@ export class Responder {
     this.#query.take(message);
     const length = this.#respond(transport, now, reserved);
     return length === WITHHELD ? undefined : this.octets.slice(0, length);
+  }
+
+  /** What the OPT record of any other reply to a request says, if it was asked for. */
+  courtesies(message: Message, transport: Transport, now: number): Pick<Request, 'cookie' | 'keepalive'> {
+    const { idleTime } = this.#settings;
+    const cookie =
+      this.#cookies === undefined ? undefined : showCookie(message, this.#cookies, this.#client, now).cookie;
+    return {
+      ...(cookie === undefined ? {} : { cookie }),
+      ...(transport === 'udp' || idleTime === undefined ? {} : { keepalive: Math.floor(idleTime / KEEPALIVE_UNIT_MS) }),
+    };
   }
 
   #respond(transport: Transport, now: number, reserved: number): number {

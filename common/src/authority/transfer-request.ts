@@ -6,7 +6,7 @@
  */
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
-import { EDE, type EdnsOption, expireOption, OPTION } from '../wire/edns.ts';
+import { EDE, type EdnsOption } from '../wire/edns.ts';
 import { type Message, type Question, responseTo } from '../wire/message.ts';
 import { StreamSigner } from '../wire/tsig-stream.ts';
 import type { Difference } from '../zone/history.ts';
@@ -20,8 +20,10 @@ import { axfrRecords, differenceRecords, isCurrent, ixfrRecords, packMessages, r
 export interface TransferCall {
   readonly authority: Authority;
   readonly request: Request;
-  /** Finishes a reply: EDNS with these options, the size, the signature. */
-  reply(reply: Message, options: readonly EdnsOption[]): Uint8Array;
+  /** Finishes a reply that is made from a zone: EDNS, the size, the signature. */
+  reply(reply: Message, zone: Zone): Uint8Array;
+  /** What the OPT record of a transfer of the zone says. */
+  options(zone: Zone): readonly EdnsOption[];
   /** `ede` from EDE. */
   refuse(rcode: number, what: string, ede?: number): Outcome;
 }
@@ -47,11 +49,10 @@ export function transfer(question: Question, call: TransferCall): Outcome {
     return call.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY);
   const zone = authority.zones.get(question.name);
   if (zone === undefined) return call.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
-  const options = optionsFor(call, zone);
-  if (serial !== undefined && transport === 'udp') return ixfrOverUdp(call, zone, serial, options);
+  if (serial !== undefined && transport === 'udp') return ixfrOverUdp(call, zone, serial);
   const records =
     serial === undefined ? axfrRecords(zone) : ixfrRecords(zone, serial, differenceFrom(call, zone, serial));
-  const messages = packMessages(message, records, options);
+  const messages = packMessages(message, records, call.options(zone));
   const requestMac = message.tsig?.mac;
   return key === undefined || requestMac === undefined
     ? { kind: 'transfer', zone, request, messages }
@@ -64,19 +65,13 @@ function differenceFrom({ authority }: TransferCall, zone: Zone, serial: number)
 }
 
 /** RFC 1995 2: over UDP what does not fit is answered with the SOA alone, which sends the client to TCP. */
-function ixfrOverUdp(call: TransferCall, zone: Zone, serial: number, options: readonly EdnsOption[]): Outcome {
+function ixfrOverUdp(call: TransferCall, zone: Zone, serial: number): Outcome {
   const head = { ...responseTo(call.request.message, RCODE.NOERROR), aa: true };
   const difference = differenceFrom(call, zone, serial);
   if (difference !== undefined && difference.records * MIN_RECORD_OCTETS < replyLimit(call.request)) {
-    const octets = call.reply({ ...head, answers: [...differenceRecords(zone, difference)] }, options);
+    const octets = call.reply({ ...head, answers: [...differenceRecords(zone, difference)] }, zone);
     const isTruncated = (octets[2]! & 0x02) !== 0;
     if (!isTruncated) return { kind: 'reply', octets };
   }
-  return { kind: 'reply', octets: call.reply({ ...head, answers: [zone.soaRecord()] }, options) };
-}
-
-/** How long the zone will last, for who asks (RFC 7314 4). */
-function optionsFor({ authority, request }: TransferCall, zone: Zone): readonly EdnsOption[] {
-  const isAsked = request.message.edns?.options.some(({ code }) => code === OPTION.EXPIRE) ?? false;
-  return isAsked ? [expireOption(authority.expiryOf(zone))] : [];
+  return { kind: 'reply', octets: call.reply({ ...head, answers: [zone.soaRecord()] }, zone) };
 }

@@ -33,7 +33,7 @@ export const LIMITS = {
   tcpIdle: {
     default: 30_000,
     unit: 'ms',
-    reason: 'RFC 7766 6.2.3: some seconds, so that a client may ask again without a new connection',
+    reason: 'RFC 7766 6.2.3: a client may ask again without a new connection, for a while; told to who asks (RFC 7828)',
   },
   tcpInFlight: {
     default: 100,

@@ -37,6 +37,17 @@ export interface UdpOptions {
 
 export type ListenUdp = (options: UdpOptions) => Promise<Result<UdpServer, ListenFault>>;
 
+/**
+ * Ports of services that answer whatever comes: echo, daytime, qotd, chargen, time. A reply sent there by a forged request would
+ * be a request again, without end. To port 0 nothing can be sent, and nothing honest comes from there.
+ */
+const REFLECTORS: ReadonlySet<number> = new Set([0, 7, 13, 17, 19, 37]);
+
+/** Is what comes from this port met with silence? */
+export function isReflector(port: number): boolean {
+  return REFLECTORS.has(port);
+}
+
 type Looked = (error: Error | null, address: string, family: number) => void;
 
 /** Addresses are never names here: no thread of the resolver, no tick of the loop. */
@@ -78,8 +89,7 @@ export const listenUdp: ListenUdp = ({ address, port, receive, onFault, receiveB
   };
 
   const take = (octets: Uint8Array, from: RemoteInfo): void => {
-    // Nothing can be sent to port 0, and nothing honest comes from there.
-    if (from.port === 0) return;
+    if (isReflector(from.port)) return;
     const peer = peerOf(from.address, from.port);
     try {
       receive(octets, peer, (reply) => transmit(reply, from.address, from.port));

@@ -1,6 +1,6 @@
 /**
  * EDNS(0) (RFC 6891): the OPT record as a part of the message rather than a record of its additional section.
- * Left out: the meaning of most options; they are carried as octets. Options of a version other than 0 are not read.
+ * Left out: the meaning of most options; they are carried as octets. Options of a version other than 0 are never a fault.
  */
 
 import { Reader, type Writer } from '../octets.ts';
@@ -26,6 +26,9 @@ export interface Edns {
 /** Size that passes every path unfragmented; what we offer and, at most, what we send. */
 export const UDP_SIZE = 1232;
 
+/** What this server says of itself without being asked for more. */
+export const BARE_EDNS: Edns = { udpSize: UDP_SIZE, version: 0, dnssecOk: false, options: [] };
+
 /** Octets of the longest COOKIE option: a client cookie of 8 and a server cookie of 32 (RFC 7873 4). */
 export const LARGEST_COOKIE = 40;
 
@@ -38,13 +41,6 @@ export function isCookieLength(octets: number): boolean {
 export function extendedError(infoCode: number, text: string): EdnsOption {
   const octets = Buffer.from(text, 'utf8');
   return { code: OPTION.EDE, data: Uint8Array.from([infoCode >> 8, infoCode & 0xff, ...octets]) };
-}
-
-/** How many seconds a copy of the zone lasts (RFC 7314), as an option. */
-export function expireOption(seconds: number): EdnsOption {
-  const data = new Uint8Array(4);
-  new DataView(data.buffer).setUint32(0, seconds);
-  return { code: OPTION.EXPIRE, data };
 }
 
 /** INFO-CODEs of RFC 8914 4 that we use. */
@@ -70,14 +66,15 @@ export function readOpt(record: ResourceRecord, reader: Reader): { edns: Edns; e
   const inner = new Reader(record.rdata);
   const options: EdnsOption[] = [];
   const version = (record.ttl >>> 16) & 0xff;
-  while (version === 0 && inner.left > 0) {
+  while (inner.left > 0) {
     const code = inner.u16();
     options.push({ code, data: inner.bytes(inner.u16()) });
   }
-  if (inner.fault !== undefined) reader.fail('an EDNS option cut short');
+  // What follows the header of another version is for that to say (RFC 6891 6.1.3).
+  if (inner.fault !== undefined && version === 0) reader.fail('an EDNS option cut short');
   // Of several the first counts (RFC 7873 5.2).
   const cookie = options.find(({ code }) => code === OPTION.COOKIE)?.data.length ?? 8;
-  if (!isCookieLength(cookie)) reader.fail(`a COOKIE option of ${cookie} octets`);
+  if (!isCookieLength(cookie) && version === 0) reader.fail(`a COOKIE option of ${cookie} octets`);
   return {
     edns: {
       udpSize: Math.max(512, record.class),

@@ -53,6 +53,8 @@ export interface MessageFault {
   readonly at: number;
   /** The header, unless there are less than twelve octets. */
   readonly header?: Header;
+  /** Was there an OPT record? Then there is one in the reply, so that a fault in it is told from no EDNS at all (RFC 6891 7). */
+  readonly hasEdns: boolean;
 }
 
 export const HEADER_OCTETS = 12;
@@ -130,7 +132,7 @@ function readRecord(reader: Reader, opcode: number): ResourceRecord {
 
 /** Octets to a message. Faults: anything cut short, out of place, twice, left over. */
 export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault> {
-  if (octets.length < HEADER_OCTETS) return fail({ kind: 'format', what: 'less than a header', at: 0 });
+  if (octets.length < HEADER_OCTETS) return fail({ kind: 'format', what: 'less than a header', at: 0, hasEdns: false });
   const header = readHeader(octets);
   const reader = new Reader(octets, 4);
   const counts = [reader.u16(), reader.u16(), reader.u16(), reader.u16()] as const;
@@ -163,7 +165,10 @@ export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault>
     else additionals.push(record);
   }
   if (reader.fault === undefined && reader.left > 0) reader.fail('octets after the last record');
-  if (reader.fault !== undefined) return fail({ kind: 'format', what: reader.fault.what, at: reader.fault.at, header });
+  if (reader.fault !== undefined) {
+    const { what, at } = reader.fault;
+    return fail({ kind: 'format', what, at, header, hasEdns: opt !== undefined });
+  }
   return ok({
     ...header,
     rcode: header.rcode | ((opt?.extendedRcode ?? 0) << 4),

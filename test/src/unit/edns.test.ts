@@ -1,15 +1,26 @@
 /** EDNS (RFC 6891): what the OPT record of a request may say, and what that of a reply says then. */
 
 import { ClientAddress } from '@zonewright/common/authority/client-address';
-import { COOKIE, CookieJar } from '@zonewright/common/authority/cookie';
+import { COOKIE, CookieJar, type CookieSettings } from '@zonewright/common/authority/cookie';
 import { EdnsReply } from '@zonewright/common/authority/edns-reply';
 import { EdnsRequest } from '@zonewright/common/authority/edns-request';
+import type { RateLimit } from '@zonewright/common/authority/rate-limit';
+import { receive, replyWith } from '@zonewright/common/authority/receive';
+import {
+  finishReply,
+  type ReplyOptions,
+  type Request,
+  showCookie,
+  type Transport,
+} from '@zonewright/common/authority/request';
+import { Responder, type ResponderSettings } from '@zonewright/common/authority/responder';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE, type Edns, extendedError, OPTION } from '@zonewright/common/wire/edns';
-import { decodeMessage, type Message } from '@zonewright/common/wire/message';
+import { decodeMessage, type Message, responseTo } from '@zonewright/common/wire/message';
 import test from 'ava';
 import fc from 'fast-check';
-import { given } from '../support/records.ts';
+import { authorityOf, NOW } from '../support/answering.ts';
+import { given, zoneOf } from '../support/records.ts';
 
 const octets = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -265,4 +276,178 @@ test('the message of a client without an address gets no cookie', (t) => {
   reply.begin(request);
   reply.cookie(request, jar, COOKIE.CLIENT, new ClientAddress(), 1e9);
   t.deepEqual(reply.options(), []);
+});
+
+// A whole message and its reply.
+
+const authority = authorityOf(zoneOf('@ 60 NS ns.other.\nwww 60 A 192.0.2.1'));
+const cookies: CookieSettings = { secrets: [new Uint8Array(16)], isRequired: false };
+const responderWith = (settings: ResponderSettings = {}): Responder => {
+  const responder = new Responder(authority, settings);
+  responder.from('192.0.2.1', 0);
+  return responder;
+};
+
+const QUESTION = '03777777 076578616d706c65 00 0001 0001';
+/** An OPT record: owner, size, TTL, options. */
+const opt = (options = '', { owner = '00', size = 1232, ttl = 0 } = {}): string =>
+  [owner, '0029', size.toString(16).padStart(4, '0'), ttl.toString(16).padStart(8, '0')].join('') +
+  (options.length / 2).toString(16).padStart(4, '0') +
+  options;
+const queryWith = (...records: string[]): Uint8Array =>
+  octets(`1234 0100 0001 0000 0000 ${records.length.toString(16).padStart(4, '0')} ${QUESTION} ${records.join('')}`);
+
+/** The reply to a query for `www.example. A` with these additional records. */
+const replyTo = (...records: string[]): Message => {
+  const outcome = receive(responderWith(), queryWith(...records), 'udp', NOW);
+  if (outcome.kind !== 'reply') throw new Error(outcome.kind);
+  return given(decodeMessage(outcome.octets));
+};
+
+test('a version that is not ours is BADVERS with version 0, whatever its options say', (t) => {
+  for (const version of [1, 2, 255]) {
+    for (const options of ['', '0003ffff', option(OPTION.COOKIE, '00')]) {
+      const reply = replyTo(opt(options, { ttl: (version << 16) >>> 0 }));
+      t.like(reply, { rcode: RCODE.BADVERS, answers: [], edns: { version: 0, udpSize: 1232, options: [] } });
+    }
+  }
+});
+
+test('several OPT records are FORMERR, and so is one whose owner is not the root', (t) => {
+  t.like(replyTo(opt(), opt()), { rcode: RCODE.FORMERR, edns: { version: 0 }, answers: [] });
+  t.is(replyTo(opt('', { owner: 'c00c' })).rcode, RCODE.FORMERR);
+});
+
+test('a fault in the OPT record is FORMERR with an OPT record, any other without (RFC 6891 7)', (t) => {
+  for (const options of ['0003', '000300', '00030001', '0003ffff', `${option(OPTION.NSID)}00`])
+    t.like(replyTo(opt(options)), { rcode: RCODE.FORMERR, edns: { version: 0, options: [] } }, options);
+  for (const length of [0, 1, 7, 9, 15, 41])
+    t.like(replyTo(opt(option(OPTION.COOKIE, 'ab'.repeat(length)))), { rcode: RCODE.FORMERR, edns: { version: 0 } });
+  t.like(replyTo('00'), { rcode: RCODE.FORMERR, edns: undefined });
+});
+
+test('a size of 0, 511 and 65535 is answered, unknown options and flags too, and none is echoed', (t) => {
+  const sent = [0, 511, 65_535].map((size) => opt('', { size }));
+  for (const record of [...sent, opt(option(65_001, 'abcd')), opt(option(0)), opt('', { ttl: 0x7fff })]) {
+    const reply = replyTo(record);
+    t.is(reply.answers.length, 1);
+    t.deepEqual(reply.edns, { udpSize: 1232, version: 0, dnssecOk: false, options: [] });
+  }
+});
+
+/** The reply to a query with these options that came with `how`. */
+const finished = (options: string, how: Partial<Request>, extra: Partial<ReplyOptions> = {}): Message => {
+  const message = given(decodeMessage(queryWith(opt(options))));
+  const request: Request = { message, transport: 'udp', ...how };
+  const draft = responseTo(message, RCODE.NOERROR);
+  return given(decodeMessage(finishReply(request, draft, { now: NOW, identity: authority.identity, ...extra })));
+};
+const dataOf = (message: Message, code: number): string | undefined => {
+  const found = message.edns?.options.find((it) => it.code === code);
+  return found === undefined ? undefined : hex(found.data);
+};
+
+test('a reply that is built of values has the same options as any other', (t) => {
+  const everything = ALL.join('') + option(OPTION.COOKIE, CLIENT);
+  const { verdict, cookie } = showCookie(given(decodeMessage(queryWith(opt(everything)))), jar, client, NOW);
+  t.is(verdict, COOKIE.CLIENT);
+  const zone = { labels: 1, serial: 4_000_000_000 };
+  const reply = finished(everything, { transport: 'tcp', cookie: cookie!, keepalive: 300 }, { zone, expire: 600 });
+  t.is(dataOf(reply, OPTION.COOKIE), hex(cookie!));
+  t.is(dataOf(reply, OPTION.KEEPALIVE), '012c');
+  t.is(dataOf(reply, OPTION.ZONEVERSION), '0100ee6b2800');
+  t.is(dataOf(reply, OPTION.EXPIRE), '00000258');
+  t.is(dataOf(reply, OPTION.NSID), hex(Buffer.from('ns.test')));
+  const silent = finished('', { transport: 'tcp', keepalive: 300 }, { zone, expire: 600 });
+  t.deepEqual(silent.edns?.options, []);
+  const shown = showCookie(given(decodeMessage(queryWith(opt(option(OPTION.COOKIE, hex(cookie!)))))), jar, client, NOW);
+  t.is(shown.verdict, COOKIE.GOOD);
+  t.deepEqual(showCookie(given(decodeMessage(queryWith())), jar, client, NOW), { verdict: COOKIE.NONE });
+});
+
+test('a text that is too long for the reply is left out, and the cookie stays', (t) => {
+  const everything = option(OPTION.NSID) + option(OPTION.COOKIE, CLIENT);
+  const cookie = new Uint8Array(24);
+  const long = { code: EDE.OTHER, text: 'x'.repeat(1200) };
+  const reply = finished(everything, { cookie }, { ede: long });
+  t.is(dataOf(reply, OPTION.EDE), '0000');
+  t.is(dataOf(reply, OPTION.COOKIE), hex(cookie));
+  t.is(dataOf(reply, OPTION.NSID), hex(Buffer.from('ns.test')));
+  t.is(reply.questions.length, 1);
+  t.false(reply.tc);
+});
+
+/** The reply to a message that a client sends with these options; `undefined` when it is sent nothing. */
+const exchanged = (
+  responder: Responder,
+  options: string,
+  { transport = 'udp', opcode = 0, type = '0001' }: { transport?: Transport; opcode?: number; type?: string } = {},
+): Message | undefined => {
+  const message = queryWith(opt(options));
+  message[2] = message[2]! | (opcode << 3);
+  message.set(octets(type), 12 + 13);
+  const outcome = receive(responder, message, transport, NOW);
+  if (outcome.kind === 'notify') {
+    const base = { now: NOW, identity: authority.identity };
+    return given(decodeMessage(replyWith(outcome.request, RCODE.REFUSED, base)));
+  }
+  return outcome.kind === 'reply' ? given(decodeMessage(outcome.octets)) : undefined;
+};
+
+/** Ways to a reply: a plain answer, one by values, and one that is given later. */
+const WAYS = { query: {}, transfer: { type: '00fc' }, notify: { opcode: 4, type: '0006' } } as const;
+
+test('a bad cookie, and one that is missing, are no error; a client that sends one gets a good one, whatever it asks', (t) => {
+  for (const [way, how] of Object.entries(WAYS)) {
+    const responder = responderWith({ cookies });
+    const first = exchanged(responder, option(OPTION.COOKIE, CLIENT), how)!;
+    const cookie = dataOf(first, OPTION.COOKIE)!;
+    t.regex(cookie, new RegExp(`^${CLIENT}01000000.{24}$`), way);
+    t.is(dataOf(exchanged(responder, option(OPTION.COOKIE, cookie), how)!, OPTION.COOKIE), cookie, way);
+    const bad = exchanged(responder, option(OPTION.COOKIE, CLIENT + 'ff'.repeat(32)), how)!;
+    t.is(dataOf(bad, OPTION.COOKIE), cookie, way);
+    for (const reply of [bad, exchanged(responder, '', how)!])
+      t.deepEqual([reply.rcode, reply.tc], [first.rcode, false], way);
+    t.is(dataOf(exchanged(responder, '', how)!, OPTION.COOKIE), undefined, way);
+    t.is(dataOf(exchanged(responderWith(), option(OPTION.COOKIE, CLIENT), how)!, OPTION.COOKIE), undefined, way);
+  }
+});
+
+test('where cookies are required, over UDP only a good one is answered: BADCOOKIE for others, TC for none', (t) => {
+  const responder = responderWith({ cookies: { ...cookies, isRequired: true } });
+  const bad = exchanged(responder, option(OPTION.COOKIE, CLIENT))!;
+  t.like(bad, { rcode: RCODE.BADCOOKIE, answers: [], tc: false });
+  const good = option(OPTION.COOKIE, dataOf(bad, OPTION.COOKIE));
+  t.is(exchanged(responder, good)!.answers.length, 1);
+  t.like(exchanged(responder, '')!, { rcode: 0, tc: true, answers: [] });
+  t.is(exchanged(responder, '', { transport: 'tcp' })!.answers.length, 1);
+  t.is(exchanged(responder, option(OPTION.COOKIE, CLIENT), { transport: 'tcp' })!.answers.length, 1);
+});
+
+test('how long a connection may be idle is told over TCP to who asks, and never over UDP (RFC 7828 3.2)', (t) => {
+  const responder = responderWith({ idleTime: 30_000 });
+  for (const [way, how] of Object.entries({ query: WAYS.query, notify: WAYS.notify, refused: { type: '0029' } })) {
+    const asks = option(OPTION.KEEPALIVE);
+    t.is(dataOf(exchanged(responder, asks, { ...how, transport: 'tcp' })!, OPTION.KEEPALIVE), '012c', way);
+    t.is(dataOf(exchanged(responder, asks, how)!, OPTION.KEEPALIVE), undefined, way);
+    t.is(dataOf(exchanged(responder, '', { ...how, transport: 'tcp' })!, OPTION.KEEPALIVE), undefined, way);
+  }
+});
+
+test('responses too many are truncated or dropped, but not over TCP, and not with a good cookie', (t) => {
+  const rateLimit: RateLimit = { rate: 2, slip: 2, seed: 1 };
+  const responder = responderWith({ cookies, rateLimit });
+  const many = (options: string, how: Parameters<typeof exchanged>[2] = {}): string =>
+    Array.from({ length: 6 }, () => exchanged(responder, options, how))
+      .map((reply) => (reply === undefined ? 'dropped' : reply.tc ? 'cut' : 'whole'))
+      .join(' ');
+  t.is(many(''), 'whole whole dropped cut dropped cut');
+  t.is(many(option(OPTION.COOKIE, CLIENT)), 'dropped cut dropped cut dropped cut');
+  const cut = exchanged(responder, '') ?? exchanged(responder, '');
+  t.like(cut, { tc: true, answers: [], rcode: 0 });
+  t.is(many('', { transport: 'tcp' }), 'whole whole whole whole whole whole');
+  const whole = exchanged(responder, option(OPTION.COOKIE, CLIENT), { transport: 'tcp' })!;
+  t.is(many(option(OPTION.COOKIE, dataOf(whole, OPTION.COOKIE))), 'whole whole whole whole whole whole');
+  responder.from('192.0.2.1', 1000);
+  t.is(many(''), 'whole whole dropped cut dropped cut');
 });

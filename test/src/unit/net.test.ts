@@ -17,7 +17,7 @@ import { LIMITS, type Limits, limitsWith } from '@zonewright/common/net/limits';
 import { type Listening, type ListenOptions, listen } from '@zonewright/common/net/listen';
 import { openStream, type Stream, type StreamOptions } from '@zonewright/common/net/stream';
 import { listenTcp } from '@zonewright/common/net/tcp';
-import { type ListenUdp, listenUdp } from '@zonewright/common/net/udp';
+import { isReflector, type ListenUdp, listenUdp } from '@zonewright/common/net/udp';
 import { fail, type Result } from '@zonewright/common/result';
 import { OPCODE, RCODE, TSIG_ERROR } from '@zonewright/common/wire/code';
 import { decodeMessage, emptyMessage, encodeMessage, type Message, responseTo } from '@zonewright/common/wire/message';
@@ -181,6 +181,11 @@ test('an IPv6 client is counted by its /64', (t) => {
   t.not(clientOf('192.0.2.1'), clientOf('192.0.2.2'));
 });
 
+test('the ports 0, 7, 13, 17, 19 and 37 are never answered, and 53 is', (t) => {
+  const silent = Array.from({ length: 65_536 }, (_, port) => port).filter(isReflector);
+  t.deepEqual(silent, [0, 7, 13, 17, 19, 37]);
+});
+
 test('every limit has a default, a unit and a reason', (t) => {
   for (const [limit, row] of Object.entries(LIMITS)) {
     t.true(row.default > 0, limit);
@@ -245,6 +250,42 @@ for (const [kind, listenOn] of Object.entries(implementations)) {
     server.send(Uint8Array.of(9, 9), seen[0]!.from);
     await until(() => got.length === 6, { what: 'what the server sent by itself came' });
     t.deepEqual([...got[5]!], [9, 9]);
+  });
+
+  test(`UDP (${kind}): what comes from a port of echo or chargen is met with silence`, async (t) => {
+    const seen: number[] = [];
+    const server = good(
+      await listenOn({
+        address: '127.0.0.1',
+        port: 0,
+        receive: (octets, _from, respond) => {
+          seen.push(octets.length);
+          respond(octets);
+        },
+        onFault: (fault) => t.fail(fault.what),
+      }),
+    );
+    t.teardown(() => server.close());
+    const socketAt = (port: number): Promise<DatagramSocket | undefined> =>
+      new Promise((resolve) => {
+        const socket = createSocket('udp4');
+        socket.once('error', () => resolve(undefined));
+        socket.bind(port, '127.0.0.1', () => resolve(socket));
+      });
+    const sent = (socket: DatagramSocket, length: number): Promise<void> =>
+      new Promise((resolve) => socket.send(Buffer.alloc(length), server.peer.port, '127.0.0.1', () => resolve()));
+    // Where such ports are not ours to bind, the table alone is looked at.
+    const sockets = (await Promise.all([7, 19].map(socketAt))).filter((socket) => socket !== undefined);
+    for (const socket of sockets) {
+      t.teardown(() => socket.close());
+      socket.on('message', () => t.fail('a reply to a reflector'));
+      await sent(socket, 1);
+    }
+    const honest = (await socketAt(0))!;
+    t.teardown(() => honest.close());
+    await sent(honest, 12);
+    await once(honest, 'message');
+    t.deepEqual(seen, [12]);
   });
 
   test(`UDP (${kind}): what cannot be sent and a receiver that throws are faults, and serving goes on`, async (t) => {
@@ -390,6 +431,37 @@ test('a thousand pipelined queries are all answered, no more than the limit at a
   await until(() => messages.length === 1000, { what: 'all replies came' });
   t.is(most, 10);
   t.is(new Set(messages.map((octets) => decoded(octets).id)).size, 1000);
+});
+
+test('the answer that is ready first is sent first (RFC 7766 6.2.1.1)', async (t) => {
+  const held: (() => void)[] = [];
+  const server = await start(t, {
+    receiveTcp: async (octets, connection) => {
+      if (decoded(octets).id === 1) await new Promise<void>((resolve) => held.push(resolve));
+      await connection.send(reply(octets));
+    },
+  });
+  const { socket, messages } = await dial(t, server.port);
+  socket.write(Buffer.concat([1, 2, 3].map((id) => frame(wire(query(), id)))));
+  await until(() => messages.length === 2, { what: 'the others have overtaken the first' });
+  held[0]!();
+  await until(() => messages.length === 3, { what: 'all replies came' });
+  t.deepEqual(
+    messages.map((octets) => decoded(octets).id),
+    [2, 3, 1],
+  );
+});
+
+test('messages cut anywhere and glued together are all answered', async (t) => {
+  const server = await start(t);
+  const { socket, messages } = await dial(t, server.port);
+  const all = Buffer.concat(Array.from({ length: 30 }, (_, id) => frame(wire(query(), id))));
+  // Pieces of every size from 1 on, so that lengths, headers and names are cut.
+  for (let at = 0, size = 1; at < all.length; at += size++) {
+    await new Promise((resolve) => socket.write(all.subarray(at, at + size), resolve));
+  }
+  await until(() => messages.length === 30, { what: 'all replies came' });
+  t.is(new Set(messages.map((octets) => decoded(octets).id)).size, 30);
 });
 
 test('what was asked before the client has sent its end is answered', async (t) => {
@@ -650,6 +722,33 @@ for (const limits of [{ tcpConnections: 2 }, { tcpConnectionsPerClient: 2 }]) {
     good(await exchange({ server: server.peer, message: query(), transport: 'tcp' }));
   });
 }
+
+const loopbacks = testUnless(test, process.platform === 'linux' ? undefined : 'needs all of 127.0.0.0/8');
+
+loopbacks.serial(
+  'three hundred connections of one client take the places of one client, and others are served',
+  async (t) => {
+    const server = await start(t, { limits: { tcpFirstMessage: Number.POSITIVE_INFINITY } });
+    const most = LIMITS.tcpConnectionsPerClient.default;
+    const flood: Socket[] = [];
+    t.teardown(() => {
+      for (const socket of flood) socket.destroy();
+    });
+    const { port } = server;
+    const intruder = async (): Promise<void> => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => undefined);
+      flood.push(socket);
+      await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+    };
+    // No more at a time than the kernel keeps waiting, so that none is delayed by its own retries.
+    for (let wave = 0; wave < 3; wave++) await Promise.all(Array.from({ length: 100 }, intruder));
+    await until(() => server.faults.length === 300 - most, { what: 'all but its share are turned away' });
+    t.is(server.connectionCount, most);
+    good(await exchange({ server: server.peer, message: query(), transport: 'tcp' }));
+    for (const socket of flood) socket.destroy();
+    await until(() => server.connectionCount === 0, { what: 'the places are free again' });
+  },
+);
 
 test('a stopping server closes its connections and frees its port', async (t) => {
   const server = await start(t, { limits: { tcpClose: 50 } });

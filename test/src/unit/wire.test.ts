@@ -235,11 +235,12 @@ test('EDNS carries size, version, DO, the upper bits of the RCODE, and options',
   t.is(edns(512, 'ff000000').rcode, 0xff1);
   t.is(edns(512, '01000000').edns?.version, 0);
   for (const length of [0, 7, 8, 9, 40, 41]) {
-    const option = `000a ${length.toString(16).padStart(4, '0')} ${'ab'.repeat(length)}`;
+    const option = `fde9 ${length.toString(16).padStart(4, '0')} ${'ab'.repeat(length)}`;
     t.is(edns(512, '00000000', option).edns?.options[0]?.data.length, length);
   }
   for (const bad of ['00', '000a', '000a00', '000a0001', '000affff00', '000a0000 00']) {
     refuses(t, /option cut short/, header(0, 1, 0, 0, 1), QUESTION, opt(512, '00000000', bad));
+    t.is(edns(512, '00010000', bad).edns?.version, 1, 'nobody knows what is wrong in another version');
   }
 });
 
@@ -271,7 +272,7 @@ test('a TSIG record stands last, once, with class ANY and TTL 0, and its data is
 test('what is decoded does not change with the buffer that it came in', (t) => {
   const octets = Buffer.from(
     octetsOf(
-      `${header(0x8000, 1, 2, 0, 2)} ${QUESTION} c00c 0010 0001 00000000 0002 0161 c00c 0005 0001 00000000 0002 c00c ${opt(512, '00000000', '000a0001ab')} ${tsig()}`,
+      `${header(0x8000, 1, 2, 0, 2)} ${QUESTION} c00c 0010 0001 00000000 0002 0161 c00c 0005 0001 00000000 0002 c00c ${opt(512, '00000000', 'fde90001ab')} ${tsig()}`,
     ),
   );
   const print = (message: Message): string =>
