@@ -163,6 +163,8 @@ class PrimaryService {
       metrics.gauge('zonewright_zones').set(primary.zones.size);
       metrics.gauge('zonewright_zones_refused').set(primary.refusedFiles.length);
       metrics.gauge('zonewright_keys').set(primary.authority.keys.size);
+      metrics.counter('zonewright_responses_dropped_total').total(server.value.limited.dropped);
+      metrics.counter('zonewright_responses_truncated_total').total(server.value.limited.slipped);
     });
     const pages = await startPages({
       service: 'primary',

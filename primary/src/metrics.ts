@@ -6,4 +6,9 @@ export const METRICS = {
   zonewright_zones_refused: { type: 'gauge', help: 'Zone files whose latest version has errors and is not served' },
   zonewright_keys: { type: 'gauge', help: 'Keys in force' },
   zonewright_zone_changes_total: { type: 'counter', help: 'Versions of zones published or withdrawn' },
+  zonewright_responses_dropped_total: { type: 'counter', help: 'Responses above --rate-limit that were not sent' },
+  zonewright_responses_truncated_total: {
+    type: 'counter',
+    help: 'Responses above --rate-limit that were sent truncated',
+  },
 } as const satisfies MetricTable;

@@ -116,7 +116,6 @@ class SecondaryService {
     const replica = new Replica({
       sources: sources.value,
       authority,
-      ...guardsOf(this.#values),
       log: this.#log,
       ...(listen.length === 1 ? { source: listen[0]! } : {}),
       onChange: () => published.add(),
@@ -139,6 +138,8 @@ class SecondaryService {
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(zones.size);
       metrics.gauge('zonewright_zones_missing').set(replica.missing().length);
+      metrics.counter('zonewright_responses_dropped_total').total(server.value.limited.dropped);
+      metrics.counter('zonewright_responses_truncated_total').total(server.value.limited.slipped);
     });
     const pages = await startPages({
       service: 'secondary',

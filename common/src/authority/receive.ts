@@ -81,7 +81,7 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   const decoded = decodeMessage(octets);
   if (!decoded.ok) {
     const { header, what, hasEdns } = decoded.fault;
-    if (header === undefined || header.qr) return SILENCE;
+    if (header === undefined || header.qr || responder.withholds(transport)) return SILENCE;
     // What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4).
     const rcode = SERVED_OPCODES.has(header.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
     return {
@@ -99,6 +99,7 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   const message = decoded.value;
   if (message.qr) return SILENCE;
   const authenticated = authenticate(octets, message, transport, authority.keys, now);
+  if (!authenticated.ok && responder.withholds(transport)) return SILENCE;
   if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
   const request = { ...authenticated.value, ...responder.courtesies(message, transport, now) };
   const call = new Call(responder, request, now);
@@ -142,6 +143,11 @@ class Call {
     return this.#request.message;
   }
 
+  /** Nobody signs a request in the name of another. */
+  get #isWithheld(): boolean {
+    return this.#request.key === undefined && this.#responder.withholds(this.#request.transport);
+  }
+
   #options(more: Extra): ReplyOptions {
     return { now: this.#now, identity: this.#authority.identity, ...more };
   }
@@ -151,6 +157,7 @@ class Call {
   }
 
   refuse(rcode: number, what: string, edeCode: number = EDE.OTHER): Outcome {
+    if (this.#isWithheld) return SILENCE;
     const more = rcode === RCODE.BADVERS ? {} : { ede: { code: edeCode, text: what } };
     return { kind: 'reply', octets: this.#reply(responseTo(this.#message, rcode), more), what };
   }
@@ -186,6 +193,7 @@ class Call {
   #identity(question: Question): Outcome {
     const answers = identify(this.#authority.identity, question.name, question.type);
     if (answers === undefined) return this.refuse(RCODE.REFUSED, 'no such name in class CH', EDE.NOT_AUTHORITATIVE);
+    if (this.#isWithheld) return SILENCE;
     return { kind: 'reply', octets: this.#reply({ ...responseTo(this.#message, RCODE.NOERROR), aa: true, answers }) };
   }
 

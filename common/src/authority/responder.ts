@@ -109,6 +109,12 @@ export class Responder {
     return length === WITHHELD ? undefined : this.octets.slice(0, length);
   }
 
+  /** Is a refusal not sent, because there were too many of them? Those that are too many and sent need no cut: they carry nothing. */
+  withholds(transport: Transport): boolean {
+    if (this.limiter === undefined || transport === 'tcp') return false;
+    return this.limiter.judge(this.#client, RESPONSE_KIND.ERROR, 0, this.#time) === RATE.DROP;
+  }
+
   /** What the OPT record of any other reply to a request says, if it was asked for. */
   courtesies(message: Message, transport: Transport, now: number): Pick<Request, 'cookie' | 'keepalive'> {
     const { idleTime } = this.#settings;

@@ -3,6 +3,7 @@
  * streamed, and what changes something is given to the service. A fault in a hook becomes SERVFAIL and a log line.
  */
 import type { Key } from '../authority/key.ts';
+import type { RateLimiter } from '../authority/rate-limit.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
 import { ReplayTable } from '../authority/replay.ts';
 import type { Request } from '../authority/request.ts';
@@ -52,8 +53,12 @@ export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | '
 export interface NameServer {
   /** Where it listens. */
   readonly bound: readonly Peer[];
+  /** Responses above the rate limit so far: sent truncated, not sent. */
+  readonly limited: Pick<RateLimiter, 'slipped' | 'dropped'>;
   close(): Promise<void>;
 }
+
+const NOTHING_LIMITED = { slipped: 0, dropped: 0 } as const;
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 
@@ -134,5 +139,9 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   });
   if (!listening.ok) return listening;
   const servers = listening.value;
-  return ok({ bound: servers.peers, close: () => servers.close() });
+  return ok({
+    bound: servers.peers,
+    limited: responder.limiter ?? NOTHING_LIMITED,
+    close: () => servers.close(),
+  });
 }

@@ -451,3 +451,21 @@ test('responses too many are truncated or dropped, but not over TCP, and not wit
   responder.from('192.0.2.1', 1000);
   t.is(many(''), 'whole whole dropped cut dropped cut');
 });
+
+test('refusals count together, however they come about, and a limit that is off costs none', (t) => {
+  const refusals: readonly Uint8Array[] = [
+    queryWith('00'),
+    queryWith(opt('', { ttl: 0x10000 })),
+    queryWith(opt()).fill(0x78, 2, 3),
+    Uint8Array.from(queryWith()).fill(0xff, 26, 28),
+  ];
+  const replies = (responder: Responder, transport: Transport = 'udp'): number =>
+    Array.from({ length: 20 }, (_, i) => receive(responder, refusals[i % 4]!, transport, NOW)).filter(
+      ({ kind }) => kind === 'reply',
+    ).length;
+  const limited = responderWith({ rateLimit: { rate: 3, slip: 0, seed: 1 } });
+  t.is(replies(limited), 3);
+  t.is(limited.limiter?.dropped, 17);
+  t.is(replies(limited, 'tcp'), 20);
+  t.is(replies(responderWith()), 20);
+});
