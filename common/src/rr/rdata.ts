@@ -168,7 +168,8 @@ export function readRdata(type: number, length: number, reader: Reader): Uint8Ar
   }
   if (layout === undefined) {
     const at = reader.offset;
-    const rdata = reader.bytes(length).slice();
+    // Not slice(): that of a Buffer is a view.
+    const rdata = new Uint8Array(reader.bytes(length));
     const what = rdataFault(type, rdata);
     if (what !== undefined) reader.fail(what, at);
     return rdata;
@@ -219,7 +220,7 @@ export function canonicalRdata(type: number, rdata: Uint8Array): Uint8Array {
     // Length octets are at most 63, less than any letter.
     for (let i = start; i < reader.offset; i++) {
       if (rdata[i]! < 0x41 || rdata[i]! > 0x5a) continue;
-      if (canonical === rdata) canonical = rdata.slice();
+      if (canonical === rdata) canonical = new Uint8Array(rdata);
       canonical[i]! += 0x20;
     }
   }
