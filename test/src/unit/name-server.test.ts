@@ -24,37 +24,40 @@ const large = zoneOf(
   ['@ 60 NS ns.other.', ...Array.from({ length: 20_000 }, (_, i) => `n${i} 60 TXT "${'x'.repeat(200)}"`)].join('\n'),
 );
 
-test.serial('a client that resets its connections in the middle of transfers gives back their places, and leaves nothing behind', async (t) => {
-  const authority = authorityOf(large);
-  const port = await freePort('127.0.0.1');
-  const hooks = {
-    update: () => Promise.resolve({ rcode: RCODE.REFUSED }),
-    notify: () => Promise.resolve({ rcode: RCODE.REFUSED }),
-  };
-  const open = { ...authority, isTransferOpen: true };
-  const server = given(
-    await startNameServer({ addresses: ['127.0.0.1'], port, authority: open, hooks, log: SILENT_LOG }),
-  );
-  t.teardown(() => server.close());
-  const request = encodeMessage(axfr);
-  const framed = Buffer.concat([Buffer.of(request.length >> 8, request.length & 255), request]);
-  const cutShort = async (): Promise<void> => {
-    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
-    socket.write(framed);
-    await once(socket, 'data');
-    socket.resetAndDestroy();
-  };
-  // More of them than there are places for transfers, so that one that kept its place would be missed.
-  for (let wave = 0; wave < 6; wave++) await Promise.all(Array.from({ length: 20 }, cutShort));
-  const stream = given(await openStream({ server: { address: '127.0.0.1', port } }));
-  t.teardown(() => stream.close());
-  let soas = 0;
-  for await (const message of stream.conversation(axfr)) {
-    soas += given(message).answers.filter(({ type }) => type === TYPE.SOA).length;
-    if (soas === 2) break;
-  }
-  t.is(soas, 2);
-});
+test.serial(
+  'a client that resets its connections in the middle of transfers gives back their places, and leaves nothing behind',
+  async (t) => {
+    const authority = authorityOf(large);
+    const port = await freePort('127.0.0.1');
+    const hooks = {
+      update: () => Promise.resolve({ rcode: RCODE.REFUSED }),
+      notify: () => Promise.resolve({ rcode: RCODE.REFUSED }),
+    };
+    const open = { ...authority, isTransferOpen: true };
+    const server = given(
+      await startNameServer({ addresses: ['127.0.0.1'], port, authority: open, hooks, log: SILENT_LOG }),
+    );
+    t.teardown(() => server.close());
+    const request = encodeMessage(axfr);
+    const framed = Buffer.concat([Buffer.of(request.length >> 8, request.length & 255), request]);
+    const cutShort = async (): Promise<void> => {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      socket.write(framed);
+      await once(socket, 'data');
+      socket.resetAndDestroy();
+    };
+    // More of them than there are places for transfers, so that one that kept its place would be missed.
+    for (let wave = 0; wave < 6; wave++) await Promise.all(Array.from({ length: 20 }, cutShort));
+    const stream = given(await openStream({ server: { address: '127.0.0.1', port } }));
+    t.teardown(() => stream.close());
+    let soas = 0;
+    for await (const message of stream.conversation(axfr)) {
+      soas += given(message).answers.filter(({ type }) => type === TYPE.SOA).length;
+      if (soas === 2) break;
+    }
+    t.is(soas, 2);
+  },
+);
 
 test('transfers that a client asks for and does not read cost it its own connection, and nobody else anything', async (t) => {
   const zones = new ZoneTable();
