@@ -13,12 +13,12 @@ import {
   readZoneFile,
   type ZoneReading,
 } from '@zonewright/common/authority/zone-file';
-import { parseZoneFile } from '@zonewright/common/master/parse';
+import { scanZoneFile } from '@zonewright/common/master/scan';
 import { Name } from '@zonewright/common/name';
 import { TYPE } from '@zonewright/common/rr/type';
 import { contentOf, type Delta, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { isNewer } from '@zonewright/common/zone/serial';
-import { Zone } from '@zonewright/common/zone/zone';
+import type { Zone } from '@zonewright/common/zone/zone';
 import { type Difference, differenceOfKeys, differenceOfRecords } from './check-difference.ts';
 import { plainName } from './words.ts';
 
@@ -44,6 +44,8 @@ export interface Given {
   readonly zoneName?: string;
   /** The version before; empty octets stand for a file that was not there. */
   readonly old?: Uint8Array;
+  /** The content of a file that is included; `undefined` when there is none. Without it `$INCLUDE` is a fault. */
+  readonly include?: (fileName: string) => Uint8Array | undefined;
   /** One of several: files that are nothing of ours are passed over, as the primary does. */
   readonly isOneOfMany?: boolean;
 }
@@ -55,7 +57,7 @@ const SAME: Comparison = { findings: [], difference: [] };
 /** Checks a file. */
 export function checkFile(octets: Uint8Array, given: Given): FileReport {
   const role = roleOf(given, octets);
-  if (role.kind === 'other') return otherFile(role.reason, octets);
+  if (role.kind === 'other') return otherFile(role.reason, octets, given);
   const name = role.kind === 'keys' ? role.domain : role.origin;
   if (octets.length === 0) return { role: role.kind, name, status: 'removed', ...SAME };
   return role.kind === 'keys' ? checkKeys(octets, name, given.old) : checkZoneFile(octets, name, given);
@@ -65,21 +67,27 @@ export function checkFile(octets: Uint8Array, given: Given): FileReport {
  * Of a name that was given for the zone, a final dot and the case do not matter, if there is a zone in the file; without one
  * it may be any file of the repository, which a hook passes on.
  */
-function roleOf({ fileName, zoneName }: Given, octets: Uint8Array): FileRole {
+function roleOf(given: Given, octets: Uint8Array): FileRole {
+  const { fileName, zoneName } = given;
   if (zoneName === undefined) return fileZone(fileName);
   const role = fileZone(zoneName.replace(/(?<=[^\\])\.$/, ''));
-  if (role.kind !== 'other' || !holdsSoa(octets)) return role;
+  if (role.kind !== 'other' || !holdsSoa(octets, given)) return role;
   const origin = Name.parse(zoneName === '@' ? '.' : zoneName);
   return origin.ok ? { kind: 'zone', origin: origin.value } : role;
 }
 
-function holdsSoa(octets: Uint8Array): boolean {
-  return parseZoneFile(octets, { origin: Name.root }).records.some(({ record }) => record.type === TYPE.SOA);
+function holdsSoa(octets: Uint8Array, { include }: Given): boolean {
+  let isFound = false;
+  const onRecord = (_owner: Name, type: number): void => {
+    isFound ||= type === TYPE.SOA;
+  };
+  scanZoneFile(octets, { origin: Name.root, ...(include && { include }) }, { onRecord });
+  return isFound;
 }
 
 /** A zone in a file that nobody will look at is a mistake. */
-function otherFile(reason: string, octets: Uint8Array): FileReport {
-  if (!holdsSoa(octets)) return { role: 'other', status: 'left alone', reason, ...SAME };
+function otherFile(reason: string, octets: Uint8Array, given: Given): FileReport {
+  if (!holdsSoa(octets, given)) return { role: 'other', status: 'left alone', reason, ...SAME };
   const what = `there is a zone in it, but the primary leaves this file alone: ${reason}`;
   const finding: FileFinding = { severity: 'error', rule: 'file-name', what, hint: 'rename it, or use --zone-name' };
   return { role: 'other', status: 'faulty', reason, ...SAME, findings: [finding] };
@@ -90,10 +98,11 @@ function statusOf(findings: readonly FileFinding[]): 'checked' | 'faulty' {
 }
 
 function checkZoneFile(octets: Uint8Array, origin: Name, given: Given): FileReport {
-  const reading = readZoneFile(octets, origin);
-  const before = given.old === undefined || given.old.length === 0 ? undefined : readZoneFile(given.old, origin);
+  const { old, include } = given;
+  const reading = readZoneFile(octets, origin, include);
+  const before = old === undefined || old.length === 0 ? undefined : readZoneFile(old, origin, include);
   if (!reading.hasSoa && before?.hasSoa !== true && given.isOneOfMany) return withoutSoa(origin);
-  const next = reading.zone ?? zoneIn(reading, origin);
+  const next = reading.readable;
   const { findings, difference } =
     before === undefined || next === undefined ? SAME : compareZones(before, next, reading);
   return {
@@ -115,17 +124,9 @@ function withoutSoa(origin: Name): FileReport {
   return { role: 'other', name: origin, status: 'left alone', reason, ...SAME, findings: [finding] };
 }
 
-/** The zone of what could be read. */
-function zoneIn({ records }: ZoneReading, origin: Name): Zone | undefined {
-  return Zone.fromRecords(
-    origin,
-    records.map(({ record }) => record),
-  );
-}
-
 function compareZones(old: ZoneReading, next: Zone, reading: ZoneReading): Comparison {
   const { origin } = next;
-  const before = old.zone ?? zoneIn(old, origin);
+  const before = old.readable;
   if (before === undefined) {
     const what = `the version before holds no zone ${plainName(origin)}: nothing to compare`;
     return { ...SAME, findings: [{ severity: 'warning', rule: 'old-version', what }] };
@@ -144,11 +145,10 @@ function faultyBefore(): FileFinding {
 }
 
 /** The wording is the original's, which hooks may look for. */
-function serialFinding({ origin, from, to }: Delta, { records }: ZoneReading): FileFinding {
+function serialFinding({ origin, from, to }: Delta, { soa }: ZoneReading): FileFinding {
   const what = `SOA must increase for ${plainName(origin)} (old: ${from} new: ${to})`;
   const hint = 'without this check the primary raises it by itself, unless it runs with --serial strict';
-  const soa = records.find(({ record }) => record.type === TYPE.SOA && record.name.equals(origin))!;
-  return at(soa, 'error', 'serial', what, hint);
+  return soa === undefined ? { severity: 'error', rule: 'serial', what, hint } : at(soa, 'error', 'serial', what, hint);
 }
 
 function checkKeys(octets: Uint8Array, domain: Name, old: Uint8Array | undefined): FileReport {

@@ -6,12 +6,16 @@
  * Made for pre-receive hooks: an empty new file is a removal, an empty old one an addition, `-` is standard input, and a file
  * that the primary leaves alone is no fault. Always holds: no secret of a key file is printed.
  */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
+import { IncludedFiles } from '@zonewright/common/master/include';
+import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
 import { EXIT } from '@zonewright/common/service/exit';
 import { type CommandContext, defineCommand } from '@zonewright/common/service/options';
 import { printDifference } from './check-difference.ts';
-import { checkFile, type FileReport } from './check-file.ts';
+import { checkFile, type FileReport, type Given } from './check-file.ts';
 import { plainName } from './words.ts';
 
 const STANDARD_INPUT = '-';
@@ -32,9 +36,45 @@ async function readStandardInput(): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
+/** Included files as they are found from here. */
+function inFolder(file: string, finding: FileFinding): FileFinding {
+  return finding.file === undefined ? finding : { ...finding, file: join(dirname(file), finding.file) };
+}
+
+/** Gives the files that a file and the version before it include: those that stand beside it. */
+function readIncluded(file: string, ...versions: readonly (Uint8Array | undefined)[]): Given['include'] {
+  if (file === STANDARD_INPUT) return undefined;
+  const read = new Map<string, Uint8Array | undefined>();
+  for (const octets of versions) {
+    if (octets === undefined) continue;
+    const included = new IncludedFiles(octets);
+    for (let name = included.next(); name !== undefined; name = included.next()) {
+      if (!read.has(name)) read.set(name, readBeside(file, name));
+      included.give(name, read.get(name));
+    }
+  }
+  return (name) => read.get(name);
+}
+
+/** A plain file in the same folder: no link leads out of it, and nothing waits for a pipe. */
+function readBeside(file: string, name: string): Uint8Array | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(join(dirname(file), name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const status = fstatSync(descriptor);
+    const isGood = status.isFile() && status.size <= DEFAULT_FILE_LIMITS.includedOctets;
+    return isGood ? readFileSync(descriptor) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
 function printReport(file: string, report: FileReport, context: CommandContext): void {
-  for (const { line, column, severity, what, hint } of report.findings) {
-    const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
+  for (const finding of report.findings) {
+    const { severity, what, hint } = finding;
+    const place = placeOf(file, inFolder(file, finding));
     context.out(`${place}: ${severity}: ${what}${hint === undefined ? '' : ` (${hint})`}`);
   }
   for (const difference of report.difference) context.out(printDifference(difference));
@@ -79,10 +119,12 @@ export const command = defineCommand({
         code = EXIT.usage;
         continue;
       }
+      const include = readIncluded(file, octets, old);
       const report = checkFile(octets, {
         fileName: basename(file),
         ...(zoneName === undefined ? {} : { zoneName }),
         ...(old === undefined ? {} : { old }),
+        ...(include === undefined ? {} : { include }),
         isOneOfMany: files.length > 1,
       });
       if (report.status === 'faulty' && code === EXIT.done) code = EXIT.problems;

@@ -18,13 +18,23 @@ const EMAIL = 'noreply@zonewright.invalid';
 /** Record lines in a commit message; the diff has them all. */
 const MAX_LINES = 100;
 
-/** The content of the zone file after a change that leads to `zone`. The serial in the file may lag behind the one served. */
-export function editedFile(octets: Uint8Array, zone: Zone, delta: Delta | undefined): Result<Uint8Array, Fault> {
-  const { file, records } = parseZoneFile(octets, { origin: zone.origin });
+/**
+ * The content of the zone file after a change that leads to `zone`; `include` gives the files that it includes. The serial in the
+ * file may lag behind the one served.
+ */
+export function editedFile(
+  octets: Uint8Array,
+  zone: Zone,
+  delta: Delta | undefined,
+  include?: (fileName: string) => Uint8Array | undefined,
+): Result<Uint8Array, Fault> {
+  const options = include === undefined ? {} : { include };
+  const { file, records } = parseZoneFile(octets, { ...options, origin: zone.origin });
   const soa = records.find(({ record }) => record.type === TYPE.SOA);
   if (soa === undefined) return fail({ kind: 'faulty', what: 'the zone file has no SOA' });
   const content = delta === undefined ? { removed: [], added: [] } : contentOf(delta);
-  return editZoneFile(file, { removed: [...content.removed, soa.record], added: [...content.added, zone.soaRecord()] });
+  const change = { removed: [...content.removed, soa.record], added: [...content.added, zone.soaRecord()] };
+  return editZoneFile(file, change, options);
 }
 
 export function authorOf(key: Key): Author {

@@ -1,6 +1,7 @@
 /**
- * From the files of a commit to zones and keys. Only files whose object changed are read. A zone file with errors changes nothing:
- * the last good version stays, the others move on, and what is wrong is kept for the status page.
+ * From the files of a commit to zones and keys. Only files whose object changed are read, and zone files that include one of them.
+ * A zone file with errors changes nothing: the last good version stays, the others move on, and what is wrong is kept for the
+ * status page.
  *
  * Always holds: files that are neither zones nor keys are left alone.
  */
@@ -13,6 +14,8 @@ import {
   zoneFileName,
 } from '@zonewright/common/authority/zone-file';
 import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
+import { IncludedFiles } from '@zonewright/common/master/include';
+import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
 import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
 import type { Zone } from '@zonewright/common/zone/zone';
@@ -21,6 +24,8 @@ import type { Zone } from '@zonewright/common/zone/zone';
 export interface LoadedFile {
   readonly fileName: string;
   readonly oid: string;
+  /** The files that it includes: object names, `undefined` for those that are not there. */
+  readonly includes: ReadonlyMap<string, string | undefined>;
   readonly origin: Name;
   /** What the file says; the last good version when `errors` is not empty, `undefined` when there never was one. */
   readonly zone: Zone | undefined;
@@ -52,14 +57,19 @@ interface KeyFile {
 type Reading =
   | { readonly kind: 'zone'; readonly file: LoadedFile }
   | { readonly kind: 'keys'; readonly file: KeyFile; readonly findings: readonly FileFinding[] }
-  | { readonly kind: 'other'; readonly oid: string; readonly reason: string };
+  | ({ readonly kind: 'other'; readonly reason: string } & OtherFile);
+
+/** A file that was seen to be no zone. */
+type OtherFile = Pick<LoadedFile, 'oid' | 'includes'>;
+
+const NONE: ReadonlyMap<string, undefined> = new Map();
 
 export class Loader {
   readonly #store: GitStore;
   readonly #zoneFiles = new Map<string, LoadedFile>();
   readonly #keyFiles = new Map<string, KeyFile>();
   /** Files seen to be no zones, by name: not read again until they change. */
-  readonly #others = new Map<string, string>();
+  readonly #others = new Map<string, OtherFile>();
   #keys = new KeyTable();
 
   constructor(store: GitStore) {
@@ -95,8 +105,8 @@ export class Loader {
   async load(tree: Tree): Promise<Result<LoadReport, GitFault>> {
     const readings = new Map<string, Reading>();
     for (const [fileName, oid] of tree.files) {
-      if (this.#oidOf(fileName) === oid) continue;
-      const reading = await this.#read(fileName, oid);
+      if (this.#oidOf(fileName) === oid && !this.#hasChangedInclude(fileName, tree)) continue;
+      const reading = await this.#read(fileName, oid, tree);
       if (!reading.ok) return reading;
       readings.set(fileName, reading.value);
     }
@@ -112,7 +122,7 @@ export class Loader {
         this.#keyFiles.set(fileName, reading.file);
         for (const finding of reading.findings) keyFindings.push({ fileName, finding });
       } else {
-        this.#others.set(fileName, reading.oid);
+        this.#others.set(fileName, { oid: reading.oid, includes: reading.includes });
         ignored.push({ fileName, reason: reading.reason });
       }
     }
@@ -122,13 +132,19 @@ export class Loader {
   }
 
   #oidOf(fileName: string): string | undefined {
-    return this.#zoneFiles.get(fileName)?.oid ?? this.#keyFiles.get(fileName)?.oid ?? this.#others.get(fileName);
+    return this.#zoneFiles.get(fileName)?.oid ?? this.#keyFiles.get(fileName)?.oid ?? this.#others.get(fileName)?.oid;
   }
 
-  async #read(fileName: string, oid: string): Promise<Result<Reading, GitFault>> {
+  #hasChangedInclude(fileName: string, tree: Tree): boolean {
+    const { includes } = this.#zoneFiles.get(fileName) ?? this.#others.get(fileName) ?? { includes: NONE };
+    for (const [name, oid] of includes) if (tree.files.get(name) !== oid) return true;
+    return false;
+  }
+
+  async #read(fileName: string, oid: string, tree: Tree): Promise<Result<Reading, GitFault>> {
     const role = fileZone(fileName);
     // What can be told by the name alone is not read: it may be large, and it is not ours.
-    if (role.kind === 'other') return ok({ kind: 'other', oid, reason: role.reason });
+    if (role.kind === 'other') return ok({ kind: 'other', oid, includes: NONE, reason: role.reason });
     const octets = await this.#store.read(oid);
     if (!octets.ok && octets.fault.kind !== 'limit') return octets;
     if (role.kind === 'keys') {
@@ -144,15 +160,18 @@ export class Loader {
     const { origin } = role;
     const previous = this.#zoneFiles.get(fileName);
     if (!octets.ok) {
-      if (previous === undefined) return ok({ kind: 'other', oid, reason: octets.fault.what });
+      if (previous === undefined) return ok({ kind: 'other', oid, includes: NONE, reason: octets.fault.what });
       return ok({ kind: 'zone', file: { ...previous, oid, errors: [tooLarge(octets.fault)] } });
     }
-    const { zone, findings, hasSoa } = readZoneFile(octets.value, origin);
-    if (previous === undefined && !hasSoa) return ok({ kind: 'other', oid, reason: 'no SOA in it' });
+    const included = await readIncluded(this.#store, octets.value, (name) => tree.files.get(name));
+    if (!included.ok) return included;
+    const includes = new Map([...included.value.keys()].map((name) => [name, tree.files.get(name)]));
+    const { zone, findings, hasSoa } = readZoneFile(octets.value, origin, (name) => included.value.get(name));
+    if (previous === undefined && !hasSoa) return ok({ kind: 'other', oid, includes, reason: 'no SOA in it' });
     const errors = findings.filter(({ severity }) => severity === 'error');
     return ok({
       kind: 'zone',
-      file: { fileName, oid, origin, zone: errors.length === 0 ? zone : previous?.zone, errors },
+      file: { fileName, oid, includes, origin, zone: errors.length === 0 ? zone : previous?.zone, errors },
     });
   }
 
@@ -191,6 +210,22 @@ export class Loader {
     }
     return withdrawn;
   }
+}
+
+/** The files that a zone file includes, by name. Of one that is too large nothing is there. */
+export async function readIncluded(
+  store: GitStore,
+  octets: Uint8Array,
+  oidOf: (fileName: string) => string | undefined,
+): Promise<Result<ReadonlyMap<string, Uint8Array | undefined>, GitFault>> {
+  const included = new IncludedFiles(octets);
+  for (let name = included.next(); name !== undefined; name = included.next()) {
+    const oid = oidOf(name);
+    const read = oid === undefined ? undefined : await store.read(oid, DEFAULT_FILE_LIMITS.includedOctets);
+    if (read?.ok === false && read.fault.kind !== 'limit') return read;
+    included.give(name, read?.ok ? read.value : undefined);
+  }
+  return ok(included.files);
 }
 
 function tooLarge(fault: GitFault): FileFinding {

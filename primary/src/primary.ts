@@ -7,10 +7,10 @@
  * version served; a branch is never forced: when the remote has moved, the update runs again on the new head.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
 import type { KeyTable } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { runUpdate, type Update, withRaisedSerial } from '@zonewright/common/authority/update';
-import type { FileFinding } from '@zonewright/common/authority/zone-file';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { GitFault, GitStore } from '@zonewright/common/git/store';
 import { Name } from '@zonewright/common/name';
@@ -137,7 +137,7 @@ export class Primary {
       zones: [...this.zones].map((zone) => ({ zone: zone.origin.toString(), serial: zone.serial })),
       refused: [...this.#repository.refused()].map(({ fileName, errors }) => ({
         file: fileName,
-        errors: errors.map(describe),
+        errors: errors.map((error) => describe(fileName, error)),
       })),
     };
   }
@@ -151,7 +151,7 @@ export class Primary {
   refusal(origin: Name): string | undefined {
     const file = this.#repository.fileOf(origin);
     const [first] = file?.errors ?? [];
-    return file === undefined || first === undefined ? undefined : `${file.fileName}:${describe(first)}`;
+    return file === undefined || first === undefined ? undefined : describe(file.fileName, first);
   }
 
   /** Has a commit been read yet? */
@@ -260,13 +260,13 @@ export class Primary {
           zone: origin.toString(),
           file: fileName,
           commit,
-          errors: errors.slice(0, 20).map((error) => `${fileName}:${describe(error)}`),
+          errors: errors.slice(0, 20).map((error) => describe(fileName, error)),
         },
         `${errors.length} error(s) in ${fileName}, ${served}`,
       );
     }
     for (const { fileName, finding } of report.keyFindings)
-      log.warn('key.rejected', { file: fileName }, `${fileName}:${describe(finding)}`);
+      log.warn('key.rejected', { file: fileName }, describe(fileName, finding));
     for (const { fileName, reason } of report.ignored) log.info('file.ignored', { file: fileName, reason });
     log.info('commit.loaded', {
       commit,
@@ -355,8 +355,8 @@ export class Primary {
 
 const STOPPING: Verdict = serverFailure(EDE.NOT_READY, 'this server is being stopped');
 
-/** `LINE:COLUMN: what (hint)` */
-export function describe({ line, column, what, hint }: FileFinding): string {
-  const where = line === undefined ? '' : `${line}:${column ?? 1}: `;
-  return `${where}${what}${hint === undefined ? '' : ` (${hint})`}`;
+/** `FILE:LINE:COLUMN: what (hint)` */
+export function describe(fileName: string, finding: FileFinding): string {
+  const { what, hint } = finding;
+  return `${placeOf(fileName, finding)}: ${what}${hint === undefined ? '' : ` (${hint})`}`;
 }

@@ -10,7 +10,7 @@ import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import type { Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { editedFile } from './commit.ts';
-import { type LoadedFile, Loader, type LoadReport } from './loader.ts';
+import { type LoadedFile, Loader, type LoadReport, readIncluded } from './loader.ts';
 
 /** The new content of a zone file, and the version of the zone that it stands for. */
 export interface FileEdit {
@@ -81,7 +81,10 @@ export class Repository {
   /** Edits the file of a zone so that it leads to `zone`; `delta` is what changed besides the serial. */
   async edit(file: LoadedFile, zone: Zone, delta?: Delta): Promise<Result<FileEdit, Fault>> {
     const octets = await this.#store.read(file.oid);
-    const edited = octets.ok ? editedFile(octets.value, zone, delta) : octets;
+    if (!octets.ok) return octets;
+    const included = await readIncluded(this.#store, octets.value, (name) => file.includes.get(name));
+    if (!included.ok) return included;
+    const edited = editedFile(octets.value, zone, delta, (name) => included.value.get(name));
     return edited.ok ? ok({ file, zone, octets: edited.value }) : edited;
   }
 

@@ -1,5 +1,6 @@
 /** What is wrong with a file of the repository, as lines for people: the common form of all that finds something in files. */
-import type { FileFault, FileRecord } from '../master/parse.ts';
+import type { FileFault } from '../master/fault.ts';
+import type { Place } from '../master/scan.ts';
 
 /** What is wrong with a file, and where. */
 export interface FileFinding {
@@ -7,6 +8,8 @@ export interface FileFinding {
   readonly severity: 'error' | 'warning';
   /** Stable name of the rule. */
   readonly rule?: string;
+  /** The file that `$INCLUDE` names, when it stands in one. */
+  readonly file?: string;
   /** From 1; absent for what concerns the whole file. */
   readonly line?: number;
   /** In octets, from 1. */
@@ -16,40 +19,77 @@ export interface FileFinding {
 }
 
 /** A fault of reading. */
-export function fromFault(fault: FileFault): FileFinding {
-  const { severity, kind, line, column, what, hint } = fault;
-  return { severity, rule: kind, line, column, what, ...(hint === undefined ? {} : { hint }) };
+export function fromFault({ kind, ...fault }: FileFault): FileFinding {
+  return { ...fault, rule: kind };
 }
 
-/** A finding at the place of a record. */
+/** A finding at a place of a file. */
 export function at(
-  entry: FileRecord,
+  { file, line, column }: Place,
   severity: FileFinding['severity'],
   rule: string,
   what: string,
   hint?: string,
 ): FileFinding {
-  return { severity, rule, line: entry.line, column: entry.column, what, ...(hint === undefined ? {} : { hint }) };
+  const place = { ...(file === undefined ? {} : { file }), line, column };
+  return { severity, rule, ...place, what, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** `FILE:LINE:COLUMN` of a finding in `fileName`, or in a file that it includes. */
+export function placeOf(fileName: string, { file, line, column }: FileFinding): string {
+  return line === undefined ? (file ?? fileName) : `${file ?? fileName}:${line}:${column ?? 1}`;
+}
+
+/** `line 7`, `line 7 of FILE`. */
+export function lineOf({ file, line }: Place): string {
+  return file === undefined ? `line ${line}` : `line ${line} of ${file}`;
 }
 
 function byPlace(a: FileFinding, b: FileFinding): number {
+  const [first, second] = [a.file ?? '', b.file ?? ''];
+  if (first !== second) return first < second ? -1 : 1;
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }
 
 /** How many are handed out: more of them help nobody. */
-const LIMIT = 1000;
+export const LIMIT = 1000;
 
-/** In the order of the lines, and at most a thousand: warnings are left out first, and the last one says how many. */
-export function inOrder(findings: readonly FileFinding[]): readonly FileFinding[] {
-  if (findings.length <= LIMIT) return [...findings].sort(byPlace);
-  const errors = findings.filter(isError);
-  const warnings = findings.filter((finding) => !isError(finding));
-  const kept = [...errors, ...warnings].slice(0, LIMIT).sort(byPlace);
-  const severity = errors.length > LIMIT ? 'error' : 'warning';
-  return [...kept, { severity, rule: 'limit', what: `and ${findings.length - LIMIT} more like these` }];
+/** Findings as they come, of which no more are kept than are handed out. */
+export class FindingList {
+  readonly #errors: FileFinding[] = [];
+  readonly #warnings: FileFinding[] = [];
+  #count = 0;
+  #errorCount = 0;
+
+  /** Is there an error among them? */
+  get hasError(): boolean {
+    return this.#errorCount > 0;
+  }
+
+  add(finding: FileFinding): void {
+    this.#count++;
+    if (isError(finding)) this.#errorCount++;
+    const list = isError(finding) ? this.#errors : this.#warnings;
+    if (list.length < LIMIT) list.push(finding);
+  }
+
+  /** By file and line, and at most a thousand: warnings are left out first, and the last one says how many. */
+  finish(): readonly FileFinding[] {
+    const kept = [...this.#errors, ...this.#warnings].slice(0, LIMIT).sort(byPlace);
+    if (this.#count <= LIMIT) return kept;
+    const severity = this.#errorCount > LIMIT ? 'error' : 'warning';
+    return [...kept, { severity, rule: 'limit', what: `and ${this.#count - LIMIT} more like these` }];
+  }
+}
+
+/** The findings of a list in the order of {@link FindingList.finish}. */
+export function inOrder(findings: Iterable<FileFinding>): readonly FileFinding[] {
+  const list = new FindingList();
+  for (const finding of findings) list.add(finding);
+  return list.finish();
 }
 
 /** Is it one that keeps the zone or the key from being taken? */
-export function isError(finding: FileFinding): boolean {
+export function isError(finding: Pick<FileFinding, 'severity'>): boolean {
   return finding.severity === 'error';
 }

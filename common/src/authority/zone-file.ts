@@ -5,15 +5,17 @@
  * Left out: comparing with an earlier version, which is for whoever has one.
  * Always holds: a zone comes out exactly when no finding is an error.
  */
-import type { ZoneFile } from '../master/document.ts';
-import { type FileRecord, parseZoneFile } from '../master/parse.ts';
+import { type Place, type ScanSink, scanZoneFile } from '../master/scan.ts';
 import type { Name } from '../name.ts';
 import { targetOf } from '../rr/rdata.ts';
-import { type ResourceRecord, rdataKey, recordKey } from '../rr/record.ts';
+import { rdataKey } from '../rr/record.ts';
 import { printType, TYPE } from '../rr/type.ts';
+import { ZoneBuilder } from '../zone/builder.ts';
 import { checkZone, type Finding } from '../zone/check.ts';
-import { Zone } from '../zone/zone.ts';
-import { at, type FileFinding, fromFault, inOrder, isError } from './file-finding.ts';
+import type { Zone } from '../zone/zone.ts';
+import { at, type FileFinding, FindingList, fromFault, isError, LIMIT, lineOf } from './file-finding.ts';
+import { zoneFileName } from './file-role.ts';
+import { findUneven, RRSIG, type Scan } from './uneven.ts';
 
 export type { FileFinding } from './file-finding.ts';
 export { type FileRole, fileZone, keyFileName, zoneFileName } from './file-role.ts';
@@ -22,11 +24,12 @@ export { type KeyReading, readKeyFile } from './key-file.ts';
 export interface ZoneReading {
   /** Present when no finding is an error. */
   readonly zone?: Zone;
-  /** All that could be read, also what is outside the zone. */
-  readonly records: readonly FileRecord[];
+  /** What could be read, where there is one SOA in it, also when there are errors. */
+  readonly readable?: Zone;
+  /** Where the SOA of the apex stands. */
+  readonly soa?: Place;
   /** In the order of the lines. */
   readonly findings: readonly FileFinding[];
-  readonly file: ZoneFile;
   /** Does an SOA stand in it, be it in a line that could not be read? A file without one may be no zone at all. */
   readonly hasSoa: boolean;
 }
@@ -46,29 +49,110 @@ const SOA_WORD = /[ \t(]SOA[ \t(]/i;
 /** How many records outside the zone are listed one by one. */
 const OUTSIDE_LISTED = 20;
 
-/** Reads a zone file and applies all rules to it. `origin` is the zone's name. */
-export function readZoneFile(octets: Uint8Array, origin: Name): ZoneReading {
-  const { file, records, faults } = parseZoneFile(octets, { origin });
+/**
+ * Reads a zone file and applies all rules to it. `origin` is the zone's name, `include` gives the files that `$INCLUDE` names.
+ * Reading keeps no record but in the zone; where something is wrong, the file is read again to tell the place.
+ */
+export function readZoneFile(
+  octets: Uint8Array,
+  origin: Name,
+  include?: (fileName: string) => Uint8Array | undefined,
+): ZoneReading {
+  const options = { origin, fileName: zoneFileName(origin), ...(include && { include }) };
+  const intake = new Intake(origin);
+  const faults = scanZoneFile(octets, options, intake);
+  const scan: Scan = (sink) => scanZoneFile(octets, options, sink);
   const isReadable = faults.length === 0;
-  const inside = records.filter(({ record }) => record.name.isSubdomainOf(origin));
-  const soas = apexSoas(inside, origin);
-  const zone = soas.length === 1 ? Zone.fromRecords(origin, recordsOf(inside)) : undefined;
-  const hasSoa = records.some(({ record }) => record.type === TYPE.SOA) || (!isReadable && SOA_WORD.test(file.text));
-  // Not pushed: a file can give rise to more findings than a call takes arguments.
-  const findings = [
-    ...faults.map(fromFault),
-    ...(inside.length < records.length ? outside(records, origin) : []),
-    ...soas.slice(1).map((extra) => secondSoa(extra, soas[0]!)),
-    ...(soas.length === 0 ? withoutSoa(inside, hasSoa, origin) : []),
-    ...(zone === undefined ? [] : uneven(zone, inside)),
-    ...(zone === undefined ? [] : located(findingsOf(zone, isReadable), inside)),
-  ];
-  const isUsable = zone !== undefined && !findings.some(isError);
-  return { ...(isUsable ? { zone } : {}), records, findings: inOrder(findings), file, hasSoa };
+  const zone = intake.finish();
+  const findings = new FindingList();
+  for (const fault of faults) findings.add(fromFault(fault));
+  if (intake.outside > 0) {
+    const outside = new Outside(origin, intake.servers, findings);
+    scan(outside);
+    outside.finish();
+  }
+  const hasSoa = intake.hasSoa || (!isReadable && SOA_WORD.test(Buffer.from(octets).toString('latin1')));
+  for (const finding of soaFindings(intake, hasSoa, origin)) findings.add(finding);
+  if (zone !== undefined) {
+    if (intake.isUneven(zone)) findUneven(scan, zone, intake.inside, findings);
+    addLocated(scan, findingsOf(zone, isReadable), findings);
+  }
+  const [soa] = intake.soas;
+  return {
+    ...(zone === undefined || findings.hasError ? {} : { zone }),
+    ...(zone === undefined ? {} : { readable: zone }),
+    ...(soa === undefined ? {} : { soa }),
+    findings: findings.finish(),
+    hasSoa,
+  };
 }
 
-function* recordsOf(entries: readonly FileRecord[]): Generator<ResourceRecord, void, undefined> {
-  for (const { record } of entries) yield record;
+/** The first reading: the records into a zone, and of the rest only numbers. */
+class Intake implements ScanSink {
+  inside = 0;
+  outside = 0;
+  hasSoa = false;
+  /** The SOA records of the apex that differ from each other, and those below it. */
+  readonly soas: Place[] = [];
+  readonly misplaced: { readonly place: Place; readonly owner: Name }[] = [];
+  /** The name servers of the apex. */
+  readonly servers = new Set<string>();
+  readonly #origin: Name;
+  readonly #builder: ZoneBuilder;
+  readonly #soaKeys = new Set<string>();
+  /** Of all records but signatures. */
+  #ttls = 0;
+  #least = Number.POSITIVE_INFINITY;
+  #most = 0;
+
+  constructor(origin: Name) {
+    this.#origin = origin;
+    this.#builder = new ZoneBuilder(origin);
+  }
+
+  onRecord(owner: Name, type: number, ttl: number, rdata: Uint8Array, place: Place): void {
+    const isInside = this.#builder.add(owner, type, ttl, rdata);
+    if (isInside) this.inside++;
+    else this.outside++;
+    if (isInside && type !== RRSIG) {
+      this.#ttls += ttl;
+      if (ttl < this.#least) this.#least = ttl;
+      if (ttl > this.#most) this.#most = ttl;
+    }
+    if (type === TYPE.SOA) this.#addSoa(owner, rdata, isInside, place);
+    else if (type === TYPE.NS && owner.equals(this.#origin)) this.servers.add(targetOf(type, rdata).key);
+  }
+
+  #addSoa(owner: Name, rdata: Uint8Array, isInside: boolean, { file, line, column }: Place): void {
+    this.hasSoa = true;
+    if (!isInside) return;
+    const place = { file, line, column };
+    if (!owner.equals(this.#origin)) {
+      if (this.misplaced.length < LIMIT) this.misplaced.push({ place, owner });
+      return;
+    }
+    const key = rdataKey(TYPE.SOA, rdata);
+    if (this.#soaKeys.has(key) || this.soas.length > LIMIT) return;
+    this.#soaKeys.add(key);
+    this.soas.push(place);
+  }
+
+  finish(): Zone | undefined {
+    return this.soas.length === 1 ? this.#builder.finish() : undefined;
+  }
+
+  /** Are there records that stand twice, or sets with more than one TTL? */
+  isUneven(zone: Zone): boolean {
+    let count = 0;
+    let ttls = 0;
+    for (const { rrsets } of zone.eachNode()) {
+      for (const { type, ttl, rdatas } of rrsets.values()) {
+        count += rdatas.length;
+        if (type !== RRSIG) ttls += ttl * rdatas.length;
+      }
+    }
+    return count !== this.inside || (this.#least < this.#most && ttls !== this.#ttls);
+  }
 }
 
 function findingsOf(zone: Zone, isReadable: boolean): readonly Finding[] {
@@ -76,140 +160,79 @@ function findingsOf(zone: Zone, isReadable: boolean): readonly Finding[] {
   return isReadable ? findings : findings.filter(({ rule }) => !ABSENCE.has(rule));
 }
 
-function secondSoa(entry: FileRecord, first: FileRecord): FileFinding {
-  return at(entry, 'error', 'soa-once', `a second SOA record; the first is in line ${first.line}`, 'keep one');
-}
-
-/** The SOA records of the apex that differ from each other. */
-function apexSoas(inside: readonly FileRecord[], origin: Name): readonly FileRecord[] {
-  const soas = new Map<string, FileRecord>();
-  for (const entry of inside) {
-    const { name, type, rdata } = entry.record;
-    if (type !== TYPE.SOA || !name.equals(origin)) continue;
-    const key = rdataKey(type, rdata);
-    if (!soas.has(key)) soas.set(key, entry);
+function* soaFindings(
+  { soas, misplaced }: Intake,
+  hasSoa: boolean,
+  origin: Name,
+): Generator<FileFinding, void, undefined> {
+  const [first, ...others] = soas;
+  if (first !== undefined) {
+    const what = `a second SOA record; the first is in ${lineOf(first)}`;
+    for (const place of others) yield at(place, 'error', 'soa-once', what, 'keep one');
+    return;
   }
-  return [...soas.values()];
-}
-
-function withoutSoa(inside: readonly FileRecord[], hasSoa: boolean, origin: Name): readonly FileFinding[] {
-  const misplaced = inside.filter(({ record }) => record.type === TYPE.SOA);
-  if (misplaced.length > 0)
-    return misplaced.map((entry) =>
-      at(
-        entry,
-        'error',
-        'soa-below-apex',
-        `the SOA record of ${entry.record.name} is not at the apex ${origin}`,
-        `its owner is written @ or ${origin}`,
-      ),
-    );
+  for (const { place, owner } of misplaced) {
+    const what = `the SOA record of ${owner} is not at the apex ${origin}`;
+    yield at(place, 'error', 'soa-below-apex', what, `its owner is written @ or ${origin}`);
+  }
   // It stands in a line that could not be read.
-  if (hasSoa) return [];
-  const hint = `add \`@ SOA ns hostmaster 1 16384 2048 1048576 300\``;
-  return [{ severity: 'error', rule: 'soa-missing', line: 1, column: 1, what: `no SOA record for ${origin}`, hint }];
+  if (misplaced.length > 0 || hasSoa) return;
+  const hint = 'add `@ SOA ns hostmaster 1 16384 2048 1048576 300`';
+  yield { severity: 'error', rule: 'soa-missing', line: 1, column: 1, what: `no SOA record for ${origin}`, hint };
 }
 
 /** Records that are not in the zone. Addresses of its name servers do no harm: the original's files hold them (`glue`). */
-function outside(records: readonly FileRecord[], origin: Name): readonly FileFinding[] {
-  const servers = new Set<string>();
-  for (const { record } of records)
-    if (record.type === TYPE.NS && record.name.equals(origin)) servers.add(targetOf(record.type, record.rdata).key);
-  const findings: FileFinding[] = [];
-  let omitted: { count: number; first: FileRecord } | undefined;
-  let listed = 0;
-  for (const entry of records) {
-    const { name, type } = entry.record;
-    if (name.isSubdomainOf(origin)) continue;
-    if ((type === TYPE.A || type === TYPE.AAAA) && servers.has(name.key)) {
-      findings.push(at(entry, 'warning', 'foreign-glue', `the address of ${name}, outside of ${origin}, is ignored`));
-    } else if (++listed <= OUTSIDE_LISTED) {
+class Outside implements ScanSink {
+  readonly #origin: Name;
+  readonly #servers: ReadonlySet<string>;
+  readonly #findings: FindingList;
+  #listed = 0;
+  /** The first that is not listed. */
+  #first: Place | undefined;
+
+  constructor(origin: Name, servers: ReadonlySet<string>, findings: FindingList) {
+    this.#origin = origin;
+    this.#servers = servers;
+    this.#findings = findings;
+  }
+
+  onRecord(name: Name, type: number, _ttl: number, _rdata: Uint8Array, place: Place): void {
+    if (name.isSubdomainOf(this.#origin)) return;
+    if ((type === TYPE.A || type === TYPE.AAAA) && this.#servers.has(name.key)) {
+      const what = `the address of ${name}, outside of ${this.#origin}, is ignored`;
+      this.#findings.add(at(place, 'warning', 'foreign-glue', what));
+    } else if (++this.#listed <= OUTSIDE_LISTED) {
       const hint = type === TYPE.SOA ? 'a zone file is named as its zone' : 'is the $ORIGIN right?';
-      findings.push(at(entry, 'error', 'outside', `${name} ${printType(type)} is not in ${origin}`, hint));
-    } else {
-      omitted ??= { count: 0, first: entry };
-      omitted.count++;
-    }
+      const what = `${name} ${printType(type)} is not in ${this.#origin}`;
+      this.#findings.add(at(place, 'error', 'outside', what, hint));
+    } else this.#first ??= { file: place.file, line: place.line, column: place.column };
   }
-  if (omitted !== undefined)
-    findings.push(at(omitted.first, 'error', 'outside', `and ${omitted.count} more records that are not in ${origin}`));
-  return findings;
+
+  finish(): void {
+    if (this.#first === undefined) return;
+    const what = `and ${this.#listed - OUTSIDE_LISTED} more records that are not in ${this.#origin}`;
+    this.#findings.add(at(this.#first, 'error', 'outside', what));
+  }
 }
 
-/**
- * Records that stand twice, and sets with more than one TTL (RFC 2181 5). A zone holds each record once, with the least TTL of its
- * set: when numbers and sums agree with the file's, there are none, and nothing has to be looked up.
- */
-function uneven(zone: Zone, inside: readonly FileRecord[]): readonly FileFinding[] {
-  let balance = 0;
-  let ttls = 0;
-  for (const { record } of inside) {
-    balance++;
-    ttls += record.ttl;
-  }
-  for (const { rrsets } of zone.eachNode()) {
-    for (const { ttl, rdatas } of rrsets.values()) {
-      balance -= rdatas.length;
-      ttls -= ttl * rdatas.length;
-    }
-  }
-  if (balance === 0 && ttls === 0) return [];
-  const findings: FileFinding[] = [];
-  const seen = new Map<string, FileRecord>();
-  const told = new Set<string>();
-  for (const entry of inside) {
-    const { record } = entry;
-    const key = recordKey(record);
-    const first = seen.get(key);
-    if (first !== undefined)
-      findings.push(
-        at(
-          entry,
-          'warning',
-          'duplicate',
-          `${record.name} ${printType(record.type)} stands here again, see line ${first.line}`,
-        ),
-      );
-    else seen.set(key, entry);
-    const set = zone.get(record.name, record.type);
-    const setKey = `${record.type} ${record.name.key}`;
-    // Signatures have the TTL of what they sign (RFC 4034 3).
-    if (set === undefined || set.ttl === record.ttl || record.type === RRSIG || told.has(setKey)) continue;
-    told.add(setKey);
-    findings.push(
-      at(
-        entry,
-        'warning',
-        'ttl-differs',
-        `TTL ${record.ttl}, where other ${printType(record.type)} records of ${record.name} have ${set.ttl}`,
-        `${set.ttl} is used for all (RFC 2181 5.2)`,
-      ),
-    );
-  }
-  return findings;
-}
-
-const RRSIG = 46;
-
-/** Findings about names and types, at the first line of that name and type, or else of that name. */
-function located(found: readonly Finding[], inside: readonly FileRecord[]): readonly FileFinding[] {
-  if (found.length === 0) return [];
-  const wanted = new Set(found.map(({ name }) => name.key));
-  const places = new Map<string, FileRecord>();
-  for (const entry of inside) {
-    const { name, type } = entry.record;
-    if (!wanted.has(name.key)) continue;
-    for (const key of [name.key, `${type} ${name.key}`]) if (!places.has(key)) places.set(key, entry);
-  }
-  return found.map(({ severity, rule, source, name, type, what, hint }) => {
+/** Adds findings about names and types, at the first line of that name and type, or else of that name. */
+function addLocated(scan: Scan, found: readonly Finding[], findings: FindingList): void {
+  if (found.length === 0) return;
+  // Errors first: those that are not kept need no place.
+  const kept = [...found.filter(isError), ...found.filter((finding) => !isError(finding))].slice(0, 2 * LIMIT);
+  const wanted = new Set(kept.map(({ name }) => name.key));
+  const places = new Map<string, Place>();
+  scan({
+    onRecord(name, type, _ttl, _rdata, { file, line, column }) {
+      if (!wanted.has(name.key)) return;
+      for (const key of [name.key, `${type} ${name.key}`])
+        if (!places.has(key)) places.set(key, { file, line, column });
+    },
+  });
+  for (const { severity, rule, source, name, type, what, hint } of found) {
     const place = places.get(`${type} ${name.key}`) ?? places.get(name.key);
     const text = what.includes(name.toString()) ? what : `${name}: ${what}`;
-    return {
-      severity,
-      rule,
-      ...(place === undefined ? {} : { line: place.line, column: place.column }),
-      what: text,
-      hint: hint === undefined ? source : `${hint}; ${source}`,
-    };
-  });
+    const help = hint === undefined ? source : `${hint}; ${source}`;
+    findings.add(place ? at(place, severity, rule, text, help) : { severity, rule, what: text, hint: help });
+  }
 }

@@ -14,6 +14,15 @@ export class DefaultTtl {
   #stated: number | undefined;
   #hasRecord = false;
 
+  /** The same state, to go on from it on trial. */
+  clone(): DefaultTtl {
+    const clone = new DefaultTtl();
+    clone.#default = this.#default;
+    clone.#stated = this.#stated;
+    clone.#hasRecord = this.#hasRecord;
+    return clone;
+  }
+
   /** `$TTL`. */
   direct(ttl: number): void {
     this.#default = ttl;

@@ -1,6 +1,6 @@
 /**
- * A zone file as a lossless document. Entries are spans of one string that holds an octet per character; tokens are lexed again
- * where somebody needs them, so that a file of a million records costs a million small objects and not ten.
+ * A zone file as a lossless document, made when a file is changed. Entries are spans of one string that holds an octet per
+ * character; tokens are lexed again where somebody needs them.
  *
  * Always holds: the entries follow each other without gap from offset 0 to the end of `text` (the octet order mark and a rest
  * that could not be read included), so that concatenating them gives the file, octet for octet.
@@ -28,6 +28,19 @@ export interface RecordEntry extends Span {
   readonly hasTtl: boolean;
 }
 
+/** What `$INCLUDE` or `$GENERATE` stands for, in order: records, and `$TTL` of included files. */
+export type ExpansionStep =
+  | { readonly kind: 'record'; readonly record: ResourceRecord; readonly hasTtl: boolean }
+  | { readonly kind: 'ttl'; readonly ttl: number };
+
+/** `$INCLUDE` or `$GENERATE`. */
+export interface ExpansionEntry extends Span {
+  readonly kind: 'expansion';
+  readonly steps: readonly ExpansionStep[];
+  /** The included file begins with a record that leaves its owner out, and means this one. */
+  readonly owner: Name | undefined;
+}
+
 /** `$ORIGIN` (RFC 1035 5.1) or `$TTL` (RFC 2308 4). */
 export type DirectiveEntry = Span &
   ({ readonly kind: 'origin'; readonly origin: Name } | { readonly kind: 'ttl'; readonly ttl: number });
@@ -35,11 +48,12 @@ export type DirectiveEntry = Span &
 /** `blank`: nothing but blanks and comments. `fault`: could not be read. */
 export type OtherEntry = Span & { readonly kind: 'blank' | 'fault' };
 
-export type Entry = RecordEntry | DirectiveEntry | OtherEntry;
+export type Entry = RecordEntry | ExpansionEntry | DirectiveEntry | OtherEntry;
 
 export interface ZoneFile {
   /** The origin at the beginning of the file: the zone's name. */
   readonly origin: Name;
+  readonly octets: Uint8Array;
   /** The file, one character (U+0000..U+00FF) per octet. */
   readonly text: string;
   readonly entries: readonly Entry[];

@@ -9,15 +9,16 @@
 import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
-import { printRecord, type ResourceRecord, rdataKey } from '../rr/record.ts';
+import { printRecord, type ResourceRecord, rdataKey, recordKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { DefaultTtl } from './default-ttl.ts';
-import { fileOctets, type RecordEntry, type ZoneFile } from './document.ts';
+import { type ExpansionEntry, type ExpansionStep, fileOctets, type RecordEntry, type ZoneFile } from './document.ts';
 import { layoutOf, printLine } from './layout.ts';
 import { EntryLexer } from './lexer.ts';
-import { type FileLimits, parseZoneFile } from './parse.ts';
-import { type Addition, type EditPlan, planEdit, type RecordChange } from './plan.ts';
+import { parseZoneFile } from './parse.ts';
+import { type Addition, type EditPlan, planEdit, type RecordChange, touchedExpansions } from './plan.ts';
 import { rewriteEntry } from './rewrite.ts';
+import { type ParseOptions, scanZoneFile } from './scan.ts';
 
 export type { RecordChange } from './plan.ts';
 
@@ -28,45 +29,88 @@ export interface EditFault {
   readonly hint?: string;
 }
 
+/** How a changed file is read again: as it was read before. */
+export type EditOptions = Pick<ParseOptions, 'limits' | 'include'>;
+
 /**
  * The file after the change. Removed records that are not in the file are passed over, added ones that are there already get the
- * new TTL. Without any difference the octets are the same.
+ * new TTL. Without any difference the octets are the same. A `$INCLUDE` or `$GENERATE` whose records the change concerns is
+ * written out first: it becomes a comment, and its records follow.
  */
 export function editZoneFile(
   file: ZoneFile,
   change: RecordChange,
-  limits?: Partial<FileLimits>,
+  options: EditOptions = {},
 ): Result<Uint8Array, EditFault> {
   if (file.isFaulty) return fail({ kind: 'faulty', what: 'the zone file has faults', hint: 'repair it first' });
   if (change.added.some((record) => record.class !== CLASS.IN))
     return fail({ kind: 'class', what: 'a record of a class other than IN' });
-  const plan = planEdit(file, change);
+  const { touched, known } = touchedExpansions(file, change);
+  const written = touched.size === 0 ? file : writtenOut(file, touched, options);
+  const added = known.size === 0 ? change.added : change.added.filter((record) => !known.has(recordKey(record)));
+  const plan = written && planEdit(written, { removed: change.removed, added });
   for (const isPlain of [false, true]) {
-    const edit = new Edit(file, plan, isPlain);
-    edit.run();
-    const octets = fileOctets(edit.text);
-    if (isAsExpected(octets, file.origin, edit.expected, limits)) return ok(octets);
+    const octets = plan && apply(written, plan, options, isPlain);
+    if (octets !== undefined) return ok(octets);
   }
   return fail({ kind: 'unwritable', what: 'the changed records cannot be written to the zone file' });
+}
+
+const NO_PLAN: EditPlan = { dropped: new Set(), replaced: new Map(), additions: new Map() };
+
+/** The file with directives written out. */
+function writtenOut(file: ZoneFile, expansions: ReadonlySet<number>, options: EditOptions): ZoneFile | undefined {
+  const octets = apply(file, NO_PLAN, options, false, expansions);
+  return octets && parseZoneFile(octets, { ...options, origin: file.origin }).file;
+}
+
+/** The octets of the changed file, if they mean what they should. */
+function apply(
+  file: ZoneFile,
+  plan: EditPlan,
+  options: EditOptions,
+  isPlain: boolean,
+  expansions: ReadonlySet<number> = new Set(),
+): Uint8Array | undefined {
+  const edit = new Edit(file, plan, isPlain, expansions);
+  edit.run();
+  const octets = fileOctets(edit.text);
+  return isAsExpected(octets, file.origin, edit.expected, options) ? octets : undefined;
 }
 
 function isAsExpected(
   octets: Uint8Array,
   origin: Name,
   expected: readonly ResourceRecord[],
-  limits: Partial<FileLimits> | undefined,
+  options: EditOptions,
 ): boolean {
-  const { records, faults } = parseZoneFile(octets, { origin, ...(limits && { limits }) });
-  return (
-    faults.length === 0 &&
-    records.length === expected.length &&
-    records.every(({ record }, i) => isSame(record, expected[i]!))
+  let count = 0;
+  let isEqual = true;
+  const faults = scanZoneFile(
+    octets,
+    { ...options, origin },
+    {
+      onRecord(name, type, ttl, rdata) {
+        const other = expected[count++];
+        isEqual &&= other !== undefined && isSame({ name, type, class: CLASS.IN, ttl, rdata }, other);
+      },
+    },
   );
+  return faults.length === 0 && isEqual && count === expected.length;
 }
 
 function isSame(a: ResourceRecord, b: ResourceRecord): boolean {
   if (a.type !== b.type || a.ttl !== b.ttl || !a.name.equals(b.name)) return false;
   return Buffer.compare(a.rdata, b.rdata) === 0 || rdataKey(a.type, a.rdata) === rdataKey(b.type, b.rdata);
+}
+
+function hasSameTtl(step: ExpansionStep, ttl: DefaultTtl): boolean {
+  if (step.kind === 'ttl') {
+    ttl.direct(step.ttl);
+    return true;
+  }
+  const { record, hasTtl } = step;
+  return ttl.pass(record.type, record.rdata, hasTtl ? record.ttl : undefined) === record.ttl;
 }
 
 const ORDER_MARK_OCTETS = 3;
@@ -78,11 +122,13 @@ class Edit {
   readonly #plan: EditPlan;
   /** Everything new goes to the end, with absolute names, TTL and class. */
   readonly #isPlain: boolean;
+  /** Directives to be written out, whether that is needed or not. */
+  readonly #expansions: ReadonlySet<number>;
   readonly #lexer: EntryLexer;
   readonly #parts: string[] = [];
   /** Up to where the file's text is in `#parts` or left out. */
   #copied = 0;
-  readonly #ttl = new DefaultTtl();
+  #ttl = new DefaultTtl();
   #origin: Name;
   #owner: Name | undefined;
   /** How the author wrote `#owner`, where it was read under the `$ORIGIN` in force. */
@@ -93,11 +139,12 @@ class Edit {
   /** The records the new text should have, in order. */
   readonly expected: ResourceRecord[] = [];
 
-  constructor(file: ZoneFile, plan: EditPlan, isPlain: boolean) {
+  constructor(file: ZoneFile, plan: EditPlan, isPlain: boolean, expansions: ReadonlySet<number>) {
     this.#file = file;
     this.#plan = plan;
     this.#isPlain = isPlain;
-    this.#lexer = new EntryLexer(file.text);
+    this.#expansions = expansions;
+    this.#lexer = new EntryLexer(file.octets);
     this.#origin = file.origin;
   }
 
@@ -112,6 +159,7 @@ class Edit {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       if (entry.kind === 'record') this.#record(entry, i);
+      else if (entry.kind === 'expansion') this.#expansion(entry, this.#expansions.has(i));
       else if (entry.kind === 'ttl') this.#ttl.direct(entry.ttl);
       else if (entry.kind === 'origin') {
         this.#origin = entry.origin;
@@ -149,6 +197,31 @@ class Edit {
       this.#parts.push(text);
     }
     this.#pass(entry.record.name, target, entry.hasTtl || needsTtl ? target.ttl : undefined);
+  }
+
+  /** A directive stays as it is, unless its records are to be written out or would come to mean something else. */
+  #expansion(entry: ExpansionEntry, isWritten: boolean): void {
+    const ttl = this.#ttl.clone();
+    const isOwnerSame = entry.owner === undefined || this.#owner?.equals(entry.owner) === true;
+    if (!isWritten && isOwnerSame && entry.steps.every((step) => hasSameTtl(step, ttl))) {
+      this.#ttl = ttl;
+      for (const step of entry.steps) if (step.kind === 'record') this.expected.push(step.record);
+      return;
+    }
+    this.#copyTo(entry.start);
+    this.#copied = entry.end;
+    const text = this.#file.text.slice(entry.start, entry.end);
+    this.#parts.push(text.replaceAll(/[^\n]*\n|[^\n]+$/g, '; $&'));
+    for (const step of entry.steps) {
+      if (step.kind !== 'record') continue;
+      const { record } = step;
+      const isTtlWritten =
+        this.#ttl.isMinimumUsed(record.type) || this.#ttl.of(record.type, record.rdata) !== record.ttl;
+      const line = printLine(undefined, { record, origin: this.#origin, isOwnerImplied: false, isTtlWritten });
+      this.#append(line, record, isTtlWritten ? record.ttl : undefined, this.#lineEnd(undefined));
+    }
+    // The entries behind it are read under another origin and owner, as far as they know.
+    this.#ownerText = undefined;
   }
 
   #needsTtl(entry: RecordEntry, target: ResourceRecord): boolean {

@@ -2,8 +2,9 @@
  * The part of a record's entry before its RDATA: `[owner] [class] [TTL] [class] type`, told apart as BIND does. A word at the
  * beginning of the line is the owner whatever it looks like; behind it a class is tried first, then a TTL, then a class again.
  */
-import { parseClass } from '../rr/class.ts';
+import { CLASS, parseClass } from '../rr/class.ts';
 import type { EntryLexer } from './lexer.ts';
+import { readTtl } from './word.ts';
 
 /** Indices of tokens, -1 for what is not written. */
 export interface Header {
@@ -19,15 +20,44 @@ export function isTtlWord(word: string): boolean {
   return first >= 0x30 && first <= 0x39 && /^(\d+|(\d+[smhdw])+)$/i.test(word);
 }
 
-export function locateHeader(lexer: EntryLexer): Header {
-  let at = lexer.hasOwner ? 1 : 0;
+/** Reads the header whose first word is `first`: the one behind the owner, or 0 where that is left out. */
+export function locateHeader(lexer: EntryLexer, first = lexer.hasOwner ? 1 : 0): Header {
+  let at = first;
   let classAt = -1;
   let ttl = -1;
-  const word = (): string => (at < lexer.count && !lexer.isQuoted(at) ? lexer.word(at) : '');
-  if (parseClass(word()) !== undefined) classAt = at++;
-  if (isTtlWord(word())) ttl = at++;
-  if (classAt < 0 && parseClass(word()) !== undefined) classAt = at++;
+  if (isClass(lexer, at)) classAt = at++;
+  if (isTtl(lexer, at)) ttl = at++;
+  if (classAt < 0 && isClass(lexer, at)) classAt = at++;
   return { ttl, class: classAt, type: at };
+}
+
+function isTtl(lexer: EntryLexer, at: number): boolean {
+  if (at >= lexer.count || lexer.isQuoted(at)) return false;
+  const start = lexer.starts[at]!;
+  const octet = lexer.octets[start]!;
+  if (octet < 0x30 || octet > 0x39) return false;
+  return readTtl(lexer.octets, start, lexer.ends[at]!) !== undefined || isTtlWord(lexer.word(at));
+}
+
+/** The length of each mnemonic by its first letter: types that begin so have others. */
+const CLASS_LENGTHS = new Map(Object.keys(CLASS).map((mnemonic) => [mnemonic.charCodeAt(0), mnemonic.length]));
+/** From here on a word may be `CLASSnnn`. */
+const GENERIC_LENGTH = 6;
+
+/** Is the word `IN`, in any case? Nearly all that are classes are. */
+export function isIn({ octets, starts, ends }: EntryLexer, at: number): boolean {
+  const start = starts[at]!;
+  return ends[at]! - start === 2 && (octets[start]! & 0xdf) === 0x49 && (octets[start + 1]! & 0xdf) === 0x4e;
+}
+
+function isClass(lexer: EntryLexer, at: number): boolean {
+  if (at >= lexer.count || lexer.isQuoted(at)) return false;
+  const start = lexer.starts[at]!;
+  const length = lexer.ends[at]! - start;
+  if (isIn(lexer, at)) return true;
+  const usual = CLASS_LENGTHS.get(lexer.octets[start]! & 0xdf);
+  if (usual === undefined || (length !== usual && length < GENERIC_LENGTH)) return false;
+  return parseClass(lexer.word(at)) !== undefined;
 }
 
 const UNITS = [

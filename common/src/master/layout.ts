@@ -6,7 +6,7 @@ import type { Name } from '../name.ts';
 import { printRdata } from '../rr/rdata.ts';
 import type { ResourceRecord } from '../rr/record.ts';
 import { printType } from '../rr/type.ts';
-import type { RecordEntry } from './document.ts';
+import { fileOctets, type RecordEntry } from './document.ts';
 import { locateHeader, printTtl } from './header.ts';
 import { EntryLexer } from './lexer.ts';
 
@@ -65,7 +65,7 @@ const PLAIN: EntryLayout = {
 
 /** The tokens of a piece of text as they stand there. */
 export function rawTokens(text: string): string[] {
-  const lexer = new EntryLexer(text);
+  const lexer = new EntryLexer(fileOctets(text));
   lexer.read(0);
   return Array.from({ length: lexer.count }, (_, i) => lexer.raw(i));
 }
@@ -83,8 +83,8 @@ export function layoutOf(lexer: EntryLexer, entry: RecordEntry): EntryLayout {
   if (entry.hasOwner) kinds.set(0, 'owner');
   const fields: FieldLayout[] = [];
   for (let i = 0; i <= header.type + 1; i++) {
-    const before = lexer.text.slice(entry.start, lexer.starts[Math.min(i, lexer.count - 1)]!);
-    const gap = lexer.text.slice(
+    const before = lexer.slice(entry.start, lexer.starts[Math.min(i, lexer.count - 1)]!);
+    const gap = lexer.slice(
       i === 0 ? entry.start : lexer.ends[i - 1]!,
       i < lexer.count ? lexer.starts[i]! : lexer.ends[i - 1]!,
     );

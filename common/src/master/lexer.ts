@@ -1,6 +1,6 @@
 /**
  * The lexer of zone files (RFC 1035 5.1): cuts one entry - a line, or several within parentheses - into words, quoted strings,
- * parentheses and its end. Offsets only: the text of a token is cut out when somebody asks for it.
+ * parentheses and its end. Offsets into the octets only: the text of a token is made when somebody asks for it.
  *
  * A quote inside a word (`alpn="h2,h3"`) protects blanks and belongs to the word. An escaped character ends nothing.
  * After a fault the entry is still read to its end, so that the caller can go on behind it.
@@ -16,8 +16,8 @@ export interface LexFault {
 }
 
 export class EntryLexer {
-  /** The file, one character per octet. */
-  readonly text: string;
+  readonly octets: Uint8Array;
+  readonly #view: Buffer;
   readonly #maxTokens: number;
   readonly #hasNul: boolean;
 
@@ -40,15 +40,16 @@ export class EntryLexer {
   isUnclosed = false;
   fault: LexFault | undefined;
 
-  constructor(text: string, maxTokens = Number.POSITIVE_INFINITY) {
-    this.text = text;
+  constructor(octets: Uint8Array, maxTokens = Number.POSITIVE_INFINITY) {
+    this.octets = octets;
+    this.#view = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
     this.#maxTokens = maxTokens;
-    this.#hasNul = text.includes('\0');
+    this.#hasNul = octets.includes(0);
   }
 
   /** Does the entry begin with its owner, not with a blank (RFC 1035 5.1)? */
   get hasOwner(): boolean {
-    const first = this.text.charCodeAt(this.start);
+    const first = this.octets[this.start];
     return first !== SPACE && first !== TAB;
   }
 
@@ -56,15 +57,20 @@ export class EntryLexer {
     return this.#quoted[index]!;
   }
 
+  /** A piece of the file, a character per octet. */
+  slice(start: number, end: number): string {
+    return this.#view.toString('latin1', start, end);
+  }
+
   /** A token's text without its outer quotes, escapes in place. */
   word(index: number): string {
     const quote = this.#quoted[index] ? 1 : 0;
-    return this.text.slice(this.starts[index]! + quote, this.ends[index]! - quote);
+    return this.slice(this.starts[index]! + quote, this.ends[index]! - quote);
   }
 
   /** A token as it stands in the file. */
   raw(index: number): string {
-    return this.text.slice(this.starts[index], this.ends[index]);
+    return this.slice(this.starts[index]!, this.ends[index]!);
   }
 
   /** The tokens from `index` on. */
@@ -76,7 +82,7 @@ export class EntryLexer {
 
   /** Reads the entry that begins at `start`. */
   read(start: number): void {
-    const { text } = this;
+    const { octets } = this;
     this.start = start;
     this.count = 0;
     this.parentheses.length = 0;
@@ -86,10 +92,11 @@ export class EntryLexer {
     this.fault = undefined;
     let depth = 0;
     let at = start;
-    while (at < text.length) {
-      const octet = text.charCodeAt(at);
-      if (octet === SPACE || octet === TAB) at++;
-      else if (octet === LF || (octet === CR && text.charCodeAt(at + 1) === LF)) {
+    while (at < octets.length) {
+      const octet = octets[at]!;
+      if (IS_PLAIN[octet] === 1) at = this.#word(at);
+      else if (octet === SPACE || octet === TAB) at++;
+      else if (octet === LF || (octet === CR && octets[at + 1] === LF)) {
         at += octet === LF ? 1 : 2;
         this.lines++;
         if (this.firstLineEnd < 0) this.firstLineEnd = at;
@@ -128,10 +135,12 @@ export class EntryLexer {
 
   /** Gives back the offset of the line end (or of the end of the file). */
   #comment(start: number): number {
-    const lineFeed = this.text.indexOf('\n', start);
-    const end = lineFeed < 0 ? this.text.length : lineFeed;
+    const { octets } = this;
+    let end = start;
+    // Most comments are short: calling `indexOf` costs more than they do.
+    while (end < octets.length && octets[end] !== LF) end++;
     if (this.#hasNul) {
-      const nul = this.text.slice(start, end).indexOf('\0');
+      const nul = octets.subarray(start, end).indexOf(0);
       if (nul >= 0) this.#control(start + nul);
     }
     return end;
@@ -148,15 +157,16 @@ export class EntryLexer {
   }
 
   #word(start: number): number {
-    const { text } = this;
+    const { octets } = this;
     let at = start;
-    while (at < text.length) {
-      const octet = text.charCodeAt(at);
-      if (octet === BACKSLASH) at = this.#escape(at);
+    while (at < octets.length) {
+      const octet = octets[at]!;
+      if (IS_PLAIN[octet] === 1) at++;
+      else if (octet === BACKSLASH) at = this.#escape(at);
       else if (octet === QUOTE) at = this.#closingQuote(at);
       else if (octet === SPACE || octet === SEMICOLON || octet === OPEN || octet === CLOSE) break;
       else if (octet < SPACE || octet === DEL) {
-        if (octet === TAB || octet === LF || (octet === CR && text.charCodeAt(at + 1) === LF)) break;
+        if (octet === TAB || octet === LF || (octet === CR && octets[at + 1] === LF)) break;
         this.#control(at++);
       } else at++;
     }
@@ -172,10 +182,10 @@ export class EntryLexer {
 
   /** From an opening quote to behind the closing one, or to the line end, which is a fault. */
   #closingQuote(start: number): number {
-    const { text } = this;
+    const { octets } = this;
     let at = start + 1;
-    while (at < text.length) {
-      const octet = text.charCodeAt(at);
+    while (at < octets.length) {
+      const octet = octets[at]!;
       if (octet === QUOTE) return at + 1;
       if (octet === LF) break;
       if (octet === 0) this.#control(at);
@@ -191,8 +201,9 @@ export class EntryLexer {
 
   /** Behind the backslash and the character it protects. */
   #escape(at: number): number {
-    const next = this.text.charCodeAt(at + 1);
-    if (at + 1 >= this.text.length || next === LF || (next === CR && this.text.charCodeAt(at + 2) === LF)) {
+    const { octets } = this;
+    const next = octets[at + 1];
+    if (next === undefined || next === LF || (next === CR && octets[at + 2] === LF)) {
       this.#fail(at, 'a backslash at the end of a line');
       return at + 1;
     }
@@ -201,7 +212,7 @@ export class EntryLexer {
   }
 
   #control(at: number): void {
-    const octet = this.text.charCodeAt(at);
+    const octet = this.octets[at]!;
     const hint =
       octet === 0 ? 'zone files are ASCII or UTF-8, not UTF-16' : `write it as \\${String(octet).padStart(3, '0')}`;
     this.#fail(at, octet === 0 ? 'a NUL octet' : `a control character (octet ${octet})`, hint);
@@ -218,3 +229,8 @@ const CLOSE = 0x29;
 const SEMICOLON = 0x3b;
 const BACKSLASH = 0x5c;
 const DEL = 0x7f;
+
+/** Octets that are part of a word and mean nothing else: 1, by octet. */
+const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, octet) =>
+  octet > SPACE && octet !== DEL && ![QUOTE, OPEN, CLOSE, SEMICOLON, BACKSLASH].includes(octet) ? 1 : 0,
+);

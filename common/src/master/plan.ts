@@ -57,6 +57,39 @@ function touchedOwners(change: RecordChange): Map<string, TouchedOwner> {
   return owners;
 }
 
+/**
+ * The directives that stand for records which the change concerns (`touched`), and the added records that they stand for already
+ * (`known`), by their keys: there is nothing to be done for those.
+ */
+export function touchedExpansions(
+  file: ZoneFile,
+  change: RecordChange,
+): { readonly touched: ReadonlySet<number>; readonly known: ReadonlySet<string> } {
+  const touched = new Set<number>();
+  const known = new Set<string>();
+  const changed = new Set<string>();
+  if (!file.entries.some(({ kind }) => kind === 'expansion')) return { touched, known };
+  const owners = touchedOwners(change);
+  for (const [i, entry] of file.entries.entries()) {
+    if (entry.kind !== 'expansion') continue;
+    for (const step of entry.steps) {
+      if (step.kind !== 'record') continue;
+      const { record } = step;
+      const set = owners.get(record.name.key)?.sets.get(record.type);
+      if (set === undefined) continue;
+      const key = recordKey(record);
+      const added = set.added.get(key);
+      const isReplaced = record.type === TYPE.SOA && set.added.size > 0;
+      if (set.removed.has(key) || isReplaced || (added !== undefined && added.ttl !== record.ttl)) {
+        touched.add(i);
+        changed.add(key);
+      } else if (added !== undefined) known.add(key);
+    }
+  }
+  for (const key of changed) known.delete(key);
+  return { touched, known };
+}
+
 /** The last record entry of the file under each $ORIGIN. */
 interface Sections {
   readonly last: Map<string, number>;

@@ -6,7 +6,7 @@
 import { parseRdata, printRdata } from '../rr/rdata.ts';
 import { type ResourceRecord, rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
-import type { RecordEntry } from './document.ts';
+import { fileOctets, type RecordEntry } from './document.ts';
 import { isTtlWord, locateHeader, printTtl } from './header.ts';
 import { columnAfter, gapAfter, rawTokens } from './layout.ts';
 import { EntryLexer } from './lexer.ts';
@@ -39,29 +39,29 @@ export function rewriteEntry(lexer: EntryLexer, entry: RecordEntry, rewrite: Rew
     headSplices.push({ start: lexer.starts[header.ttl]!, end: lexer.ends[header.ttl]!, text });
   } else if (!entry.hasTtl && rewrite.needsTtl)
     headSplices.push(ttlSplice(lexer, entry, header.class < 0 ? header.type : header.class, record.ttl));
-  if (Buffer.compare(record.rdata, entry.record.rdata) === 0) return splice(lexer.text, entry, headSplices);
+  if (Buffer.compare(record.rdata, entry.record.rdata) === 0) return splice(lexer, entry, headSplices);
   for (const rdataSplices of [fieldSplices, wholeSplices]) {
     lexer.read(entry.start);
     const splices = rdataSplices(lexer, header.type + 1, entry, record);
-    const text = splices && splice(lexer.text, entry, [...headSplices, ...splices]);
+    const text = splices && splice(lexer, entry, [...headSplices, ...splices]);
     if (text !== undefined && holds(text, entry, record)) return text;
   }
   return undefined;
 }
 
 /** Applies splices, which do not overlap, to the entry. */
-function splice(text: string, entry: RecordEntry, splices: readonly Splice[]): string {
+function splice(lexer: EntryLexer, entry: RecordEntry, splices: readonly Splice[]): string {
   let result = '';
   let at = entry.start;
   for (const { start, end, text: replacement } of [...splices].sort((a, b) => a.start - b.start)) {
-    result += text.slice(at, start) + replacement;
+    result += lexer.slice(at, start) + replacement;
     at = end;
   }
-  return result + text.slice(at, entry.end);
+  return result + lexer.slice(at, entry.end);
 }
 
 function holds(text: string, entry: RecordEntry, record: ResourceRecord): boolean {
-  const lexer = new EntryLexer(text);
+  const lexer = new EntryLexer(fileOctets(text));
   lexer.read(0);
   if (lexer.fault !== undefined || lexer.end !== text.length) return false;
   const parsed = parseRdata(record.type, lexer.tokens(locateHeader(lexer).type + 1), entry.origin);
@@ -70,10 +70,10 @@ function holds(text: string, entry: RecordEntry, record: ResourceRecord): boolea
 
 /** Puts the owner into the blank at the beginning, so that the next field keeps its column where there is room. */
 function ownerSplice(lexer: EntryLexer, owner: string): Splice {
-  const blank = /[ \t]*/y;
-  blank.lastIndex = lexer.start;
-  const gap = blank.exec(lexer.text)![0];
-  return { start: lexer.start, end: lexer.start + gap.length, text: owner + gapAfter(owner, gap, columnAfter(gap)) };
+  let end = lexer.start;
+  while (lexer.octets[end] === SPACE || lexer.octets[end] === TAB) end++;
+  const gap = lexer.slice(lexer.start, end);
+  return { start: lexer.start, end, text: owner + gapAfter(owner, gap, columnAfter(gap)) };
 }
 
 /** Puts a TTL before the class or type, into its padding where there is room. */
@@ -81,7 +81,7 @@ function ttlSplice(lexer: EntryLexer, entry: RecordEntry, before: number, ttl: n
   const start = lexer.starts[before]!;
   const text = String(ttl);
   const gapStart = before > 0 ? lexer.ends[before - 1]! : entry.start;
-  const gap = lexer.text.slice(gapStart, start);
+  const gap = lexer.slice(gapStart, start);
   if (before > 0 && /^ +$/.test(gap) && gap.length >= text.length + 2) {
     return { start: gapStart, end: start, text: ` ${text}${' '.repeat(gap.length - 1 - text.length)}` };
   }
@@ -166,3 +166,6 @@ function openWithin(lexer: EntryLexer, start: number, end: number): number {
   }
   return open;
 }
+
+const SPACE = 0x20;
+const TAB = 0x09;

@@ -423,7 +423,7 @@ test('a commit says who did what, on lines of its own, and not more than can be 
   t.regex(message, /\nSerial: 1 -> 2\n$/);
   t.false(message.includes(SECRET));
   t.is(authorOf(KEY).name, 'personal._update.example via zonewright');
-  const file = { fileName: 'example', oid: '', origin, zone, errors: [] };
+  const file = { fileName: 'example', oid: '', includes: new Map(), origin, zone, errors: [] };
   t.regex(serialMessage([{ file, from: 1, to: 2 }]), /^example: raise the serial\n/);
   t.regex(
     serialMessage([

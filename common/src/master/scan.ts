@@ -1,0 +1,479 @@
+/**
+ * Zone files to records (RFC 1035 5, RFC 2308 4, RFC 3597 5), one after the other: all records and all faults of a file in one
+ * run, with `$INCLUDE` and `$GENERATE` done. After a fault reading goes on at the next entry; behind a parenthesis that is never
+ * closed, at the next line.
+ *
+ * Nothing is kept of a record: it is given to a sink. Left out: whether the records make a zone, which is for the zone's checks.
+ * Always holds: linear time, nothing throws, and no fault text holds RDATA of key types (any content at all with `isSecret`).
+ */
+import { Name } from '../name.ts';
+import { CLASS, parseClass, printClass } from '../rr/class.ts';
+import { parseTtl } from '../rr/field.ts';
+import { parseRdata } from '../rr/rdata.ts';
+import { MAX_TTL } from '../rr/record.ts';
+import { isMetaType, parseType, printType, TYPE } from '../rr/type.ts';
+import { DefaultTtl } from './default-ttl.ts';
+import { fileOctets } from './document.ts';
+import { FaultList, type FileFault, printable } from './fault.ts';
+import { parseRange, Template, unquoted } from './generate.ts';
+import { type Header, isIn, locateHeader } from './header.ts';
+import { includeFault } from './include.ts';
+import { EntryLexer } from './lexer.ts';
+import { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
+import { readName, readRdataWords, readTtl, readType } from './word.ts';
+
+export interface ParseOptions {
+  /** Where relative names are rooted until `$ORIGIN`: the zone's name. */
+  readonly origin: Name;
+  readonly limits?: Partial<FileLimits>;
+  /** The file holds secrets: fault texts say where and what kind, and nothing of the content. */
+  readonly isSecret?: boolean;
+  /** The name of the file itself, which it must not include. */
+  readonly fileName?: string;
+  /** The content of a file that `$INCLUDE` names; `undefined` when there is none. Without this, `$INCLUDE` is a fault. */
+  readonly include?: (fileName: string) => Uint8Array | undefined;
+}
+
+/** Where something stands. */
+export interface Place {
+  /** The file that `$INCLUDE` names; `undefined` for the file itself. */
+  readonly file: string | undefined;
+  /** From 1. */
+  readonly line: number;
+  /** In octets, from 1. */
+  readonly column: number;
+}
+
+/** `expansion`: `$INCLUDE` or `$GENERATE`. `blank`: nothing but blanks and comments. `fault`: could not be read. */
+export type EntryKind = 'record' | 'expansion' | 'origin' | 'ttl' | 'blank' | 'fault';
+
+export interface ScanSink {
+  /** A record of class IN, its TTL resolved. `owner` and `rdata` may be kept; `place` holds during the call. */
+  onRecord(owner: Name, type: number, ttl: number, rdata: Uint8Array, place: Place, isTtlStated: boolean): void;
+  /** `$TTL`, also one within an included file. */
+  onTtl?(ttl: number): void;
+  /** An entry of the file itself is done: octets `start` up to `end`. `origin` is the one in force behind it. */
+  onEntry?(kind: EntryKind, start: number, end: number, line: number, origin: Name): void;
+  /** An included file made use of the owner that stands before the directive. */
+  onOwnerInherited?(): void;
+}
+
+/** Reads a whole file and gives back what is wrong with it. Records that could be read are handed out all the same. */
+export function scanZoneFile(octets: Uint8Array, options: ParseOptions, sink: ScanSink): readonly FileFault[] {
+  const limits = { ...DEFAULT_FILE_LIMITS, ...options.limits };
+  if (octets.length <= limits.octets) return new Scanner(octets, options, limits, sink).run();
+  const what = `a file of ${octets.length} octets (at most ${limits.octets})`;
+  return [{ kind: 'limit', line: 1, column: 1, what, severity: 'error' }];
+}
+
+/** Each costs a run to the end of the file, and more of them help nobody. */
+const MAX_UNCLOSED = 16;
+/** Types whose RDATA is a key, and in key files a secret: KEY, DNSKEY, CDNSKEY, TKEY, TSIG. */
+const KEY_TYPES: ReadonlySet<number> = new Set([25, TYPE.DNSKEY, TYPE.CDNSKEY, TYPE.TKEY, TYPE.TSIG]);
+/** For a record type somebody forgot to put a blank before. */
+const BLANK_HINT = 'a line that begins in column one begins with an owner name; put a blank before the type';
+const OWNER_HINT = 'write the owner name, or @, in column one';
+const KNOWN = '$ORIGIN, $TTL, $INCLUDE and $GENERATE';
+
+/** Where reading is in one file. */
+class Frame {
+  readonly file: string | undefined;
+  readonly lexer: EntryLexer;
+  /** Faults that were known when the file was begun. */
+  readonly known: number;
+  at = 0;
+  line = 1;
+  origin: Name;
+  owner: Name | undefined;
+  /** The octets that gave `owner`, to spare parsing them again; 0 to 0 for none. */
+  ownerStart = 0;
+  ownerEnd = 0;
+  /** An owner that could not be read: lines that refer to it are not faults of their own. */
+  isOwnerLost = false;
+  /** The owner is the one of the file that includes this one. */
+  isOwnerInherited = false;
+
+  constructor(file: string | undefined, octets: Uint8Array, maxWords: number, origin: Name, known: number) {
+    this.file = file;
+    this.lexer = new EntryLexer(octets, maxWords);
+    this.origin = origin;
+    this.known = known;
+    if (isOrderMark(octets, 0)) this.at = ORDER_MARK_OCTETS;
+  }
+}
+
+class Scanner implements Place {
+  readonly #limits: FileLimits;
+  readonly #isSecret: boolean;
+  readonly #fileName: string | undefined;
+  readonly #include: ParseOptions['include'];
+  readonly #sink: ScanSink;
+  readonly #faults: FaultList;
+  readonly #ttl = new DefaultTtl();
+  /** The files that are open, the innermost last. */
+  readonly #frames: Frame[] = [];
+  #frame: Frame;
+  #unclosed = 0;
+  #generated = 0;
+  #generatedOctets = 0;
+  #includedOctets = 0;
+  file: string | undefined;
+  line = 1;
+  column = 1;
+
+  constructor(octets: Uint8Array, options: ParseOptions, limits: FileLimits, sink: ScanSink) {
+    this.#limits = limits;
+    this.#isSecret = options.isSecret ?? false;
+    this.#fileName = options.fileName;
+    this.#include = options.include;
+    this.#sink = sink;
+    this.#faults = new FaultList(limits.faults);
+    this.#frame = new Frame(undefined, octets, limits.words, options.origin, 0);
+  }
+
+  run(): readonly FileFault[] {
+    const first = this.#frame;
+    this.#frames.push(first);
+    if (first.at > 0) this.#sink.onEntry?.('blank', 0, first.at, 1, first.origin);
+    for (;;) {
+      const frame = this.#frame;
+      if (frame.at < frame.lexer.octets.length) this.#entry(frame);
+      else if (frame === first) return this.#faults.finish();
+      else this.#leave(frame);
+    }
+  }
+
+  /** Reads the next entry. */
+  #entry(frame: Frame): void {
+    const { lexer } = frame;
+    lexer.read(frame.at);
+    let { end, lines } = lexer;
+    const known = this.#faults.count;
+    if (lexer.isUnclosed && ++this.#unclosed <= MAX_UNCLOSED) {
+      end = lexer.firstLineEnd;
+      lines = 1;
+    }
+    const kind = this.#read(frame, end);
+    if (this.#frame === frame) this.#finish(frame, known === this.#faults.count ? kind : undefined, end, lines);
+  }
+
+  #finish(frame: Frame, kind: EntryKind | undefined, end: number, lines: number): void {
+    if (frame.file === undefined)
+      this.#sink.onEntry?.(kind ?? 'fault', frame.lexer.start, end, frame.line, frame.origin);
+    frame.at = end;
+    frame.line += lines;
+  }
+
+  /** Back to the file that includes this one, behind the directive. */
+  #leave({ known }: Frame): void {
+    this.#frames.pop();
+    this.#frame = this.#frames.at(-1)!;
+    const { end, lines } = this.#frame.lexer;
+    this.#finish(this.#frame, known === this.#faults.count ? 'expansion' : undefined, end, lines);
+  }
+
+  /** What the entry is; `undefined` when it could not be read. */
+  #read(frame: Frame, end: number): EntryKind | undefined {
+    const { lexer } = frame;
+    const { start, fault } = lexer;
+    if (fault !== undefined) {
+      this.#recoverOwner(frame);
+      return this.#fault(fault.kind, fault.at, fault.what, fault.hint);
+    }
+    if (isOrderMark(lexer.octets, start)) {
+      // Were the entries before it removed, it would stand at the beginning and mean nothing.
+      const what = 'an octet order mark that is not at the beginning of the file';
+      return this.#fault('syntax', start, what, 'remove the three octets EF BB BF');
+    }
+    if (lexer.count === 0) return 'blank';
+    if (end - start > this.#limits.entryOctets)
+      return this.#fault('limit', start, `an entry of more than ${this.#limits.entryOctets} octets`);
+    if (lexer.hasOwner && lexer.octets[lexer.starts[0]!] === DOLLAR) return this.#directive(frame);
+    return this.#record(frame);
+  }
+
+  /** An entry is lost, its owner may still be good: what follows with a blank refers to it. */
+  #recoverOwner(frame: Frame): void {
+    const { lexer } = frame;
+    if (!lexer.hasOwner || lexer.count === 0 || lexer.octets[lexer.starts[0]!] === DOLLAR) return;
+    const parsed = Name.parse(lexer.word(0), frame.origin);
+    frame.ownerEnd = frame.ownerStart;
+    frame.isOwnerLost = !parsed.ok;
+    if (parsed.ok) frame.owner = parsed.value;
+  }
+
+  #directive(frame: Frame): EntryKind | undefined {
+    const { lexer } = frame;
+    const directive = lexer.word(0).toUpperCase();
+    const at = lexer.starts[0]!;
+    switch (directive) {
+      case '$TTL':
+      case '$ORIGIN':
+        if (lexer.count === 2 && !lexer.isQuoted(1)) break;
+        return this.#fault(
+          'directive',
+          lexer.count > 2 ? lexer.starts[2]! : at,
+          `${directive} takes one ${directive === '$TTL' ? 'TTL' : 'domain name'}`,
+        );
+      case '$INCLUDE':
+      case '$GENERATE':
+        if (this.#isSecret) return this.#fault('directive', at, `no ${directive} in a file of keys`);
+        return directive === '$INCLUDE' ? this.#includeFile(frame) : this.#generate(frame);
+      default: {
+        const hint = `${KNOWN} are known; an owner name that begins with $ is written \\$`;
+        return this.#fault('directive', at, `unknown directive${this.#quote(0)}`, hint);
+      }
+    }
+    if (directive === '$TTL') {
+      const ttl = this.#readTtl(lexer, 1);
+      if (ttl === undefined) return undefined;
+      this.#ttl.direct(ttl);
+      this.#sink.onTtl?.(ttl);
+      return 'ttl';
+    }
+    const origin = this.#readOrigin(frame, 1);
+    if (origin === undefined) return undefined;
+    frame.origin = origin;
+    frame.ownerEnd = frame.ownerStart;
+    return 'origin';
+  }
+
+  #readOrigin({ lexer, origin }: Frame, index: number): Name | undefined {
+    const parsed = Name.parse(lexer.word(index), origin);
+    if (parsed.ok) return parsed.value;
+    const what = `the origin${this.#quote(index)} is no domain name: ${parsed.fault.what}`;
+    return this.#fault('directive', lexer.starts[index]!, what);
+  }
+
+  /** Opens the file that `$INCLUDE` names. Origin and owner of this one are as before when it ends (RFC 1035 5.1). */
+  #includeFile(frame: Frame): EntryKind | undefined {
+    const { lexer } = frame;
+    const at = lexer.starts[0]!;
+    if (lexer.count < 2 || lexer.count > 3 || (lexer.count === 3 && lexer.isQuoted(2)))
+      return this.#fault('directive', at, '$INCLUDE takes a file name and, if wanted, an origin');
+    const file = lexer.word(1);
+    const place = lexer.starts[1]!;
+    const refused = includeFault(file);
+    if (refused !== undefined) return this.#fault('directive', place, refused);
+    if (this.#include === undefined)
+      return this.#fault('directive', at, '$INCLUDE cannot be followed here', 'put the records into this file');
+    if (file === this.#fileName || this.#frames.some((open) => open.file === file))
+      return this.#fault('directive', place, `the file '${file}' includes itself`);
+    if (this.#frames.length > this.#limits.depth)
+      return this.#fault('limit', place, `files included within each other more than ${this.#limits.depth} deep`);
+    const octets = this.#include(file);
+    if (octets === undefined) {
+      const hint = 'an included file stands beside the zone file, and is no link';
+      return this.#fault('directive', place, `there is no file '${file}' to include`, hint);
+    }
+    this.#includedOctets += octets.length;
+    if (this.#includedOctets > this.#limits.includedOctets || octets.length > this.#limits.octets)
+      return this.#fault('limit', place, `more than ${this.#limits.includedOctets} octets in included files`);
+    const origin = lexer.count === 3 ? this.#readOrigin(frame, 2) : frame.origin;
+    if (origin === undefined) return undefined;
+    const inner = new Frame(file, octets, this.#limits.words, origin, this.#faults.count);
+    inner.owner = frame.owner;
+    inner.isOwnerLost = frame.isOwnerLost;
+    inner.isOwnerInherited = frame.file === undefined || frame.isOwnerInherited;
+    this.#frames.push(inner);
+    this.#frame = inner;
+    return undefined;
+  }
+
+  #generate(frame: Frame): EntryKind | undefined {
+    const { lexer } = frame;
+    const header = locateHeader(lexer, FIRST_OF_GENERATE);
+    if (lexer.count !== header.type + 2 || lexer.isQuoted(1) || lexer.isQuoted(2)) {
+      const hint = 'as `$GENERATE 1-10 host$ A 10.0.0.$`; data of several words stands in quotes';
+      return this.#fault('directive', lexer.starts[0]!, '$GENERATE takes a range, an owner, a type and data', hint);
+    }
+    const range = parseRange(lexer.word(1));
+    if (typeof range === 'string') return this.#fault('directive', lexer.starts[1]!, range);
+    const { range: most, generated } = this.#limits;
+    if (range.count > most)
+      return this.#fault('limit', lexer.starts[1]!, `a range of ${range.count} records (at most ${most})`);
+    this.#generated += range.count;
+    if (this.#generated > generated)
+      return this.#fault('limit', lexer.starts[1]!, `more than ${generated} generated records`);
+    const ttl = header.ttl < 0 ? undefined : this.#readTtl(lexer, header.ttl);
+    const type = this.#readType(lexer, header);
+    if (type === undefined || (ttl === undefined && header.ttl >= 0)) return undefined;
+    const data = header.type + 1;
+    const [owners, datas] = [2, data].map((index) => {
+      const template = Template.parse(lexer.isQuoted(index) ? unquoted(lexer.word(index)) : lexer.word(index));
+      return typeof template === 'string' ? this.#fault('directive', lexer.starts[index]!, template) : template;
+    });
+    if (owners === undefined || datas === undefined) return undefined;
+    for (let i = 0; i < range.count; i++) {
+      const number = range.first + i * range.step;
+      const owner = owners.expand(number);
+      const text = datas.expand(number);
+      if (owner === undefined || text === undefined) {
+        const what = `for ${number}: a number that is not in 0..2147483647`;
+        return this.#fault('directive', lexer.starts[owner === undefined ? 2 : data]!, what);
+      }
+      this.#generatedOctets += owner.length + text.length;
+      if (this.#generatedOctets > this.#limits.generatedOctets)
+        return this.#fault('limit', lexer.starts[0]!, 'generated records of too much text');
+      const name = Name.parse(owner, frame.origin);
+      if (!name.ok) return this.#fault('owner', lexer.starts[2]!, `for ${number}: no domain name: ${name.fault.what}`);
+      const rdata = this.#readGenerated(type, text, frame.origin);
+      if (typeof rdata === 'string') return this.#fault('rdata', lexer.starts[data]!, `for ${number}: ${rdata}`);
+      this.#emit(frame, name.value, type, ttl, rdata);
+    }
+    return 'expansion';
+  }
+
+  /** The RDATA of one generated record, or what is wrong with it. */
+  #readGenerated(type: number, text: string, origin: Name): Uint8Array | string {
+    const lexer = new EntryLexer(fileOctets(text), this.#limits.words);
+    lexer.read(0);
+    if (lexer.fault !== undefined) return lexer.fault.what;
+    const common = readRdataWords(type, lexer, 0, origin);
+    if (common !== undefined) return common;
+    const parsed = parseRdata(type, lexer.tokens(0), origin);
+    if (parsed.ok) return parsed.value;
+    return KEY_TYPES.has(type) ? `not valid ${printType(type)} data` : parsed.fault.what;
+  }
+
+  #record(frame: Frame): EntryKind | undefined {
+    const { lexer } = frame;
+    const owner = this.#readOwner(frame);
+    const header = locateHeader(lexer);
+    const ttl = header.ttl < 0 ? undefined : this.#readTtl(lexer, header.ttl);
+    const type = this.#readType(lexer, header);
+    if (type === undefined) return undefined;
+    const rdata =
+      readRdataWords(type, lexer, header.type + 1, frame.origin) ?? this.#readRdata(frame, type, header.type + 1);
+    if (rdata === undefined || owner === undefined || (ttl === undefined && header.ttl >= 0)) return undefined;
+    this.#emit(frame, owner, type, ttl, rdata);
+    return 'record';
+  }
+
+  #emit({ lexer }: Frame, owner: Name, type: number, ttl: number | undefined, rdata: Uint8Array): void {
+    this.#place(lexer.starts[0]!);
+    this.#sink.onRecord(owner, type, this.#ttl.pass(type, rdata, ttl), rdata, this, ttl !== undefined);
+  }
+
+  #readRdata({ lexer, origin }: Frame, type: number, first: number): Uint8Array | undefined {
+    const parsed = parseRdata(type, lexer.tokens(first), origin);
+    if (parsed.ok) return parsed.value;
+    const token = first + parsed.fault.token;
+    const at = token < lexer.count ? lexer.starts[token]! : lexer.ends[lexer.count - 1]!;
+    const isHidden = this.#isSecret || KEY_TYPES.has(type);
+    return this.#fault('rdata', at, isHidden ? `not valid ${printType(type)} data` : parsed.fault.what);
+  }
+
+  #readOwner(frame: Frame): Name | undefined {
+    const { lexer } = frame;
+    const start = lexer.starts[0]!;
+    if (!lexer.hasOwner) {
+      if (frame.isOwnerInherited) this.#sink.onOwnerInherited?.();
+      if (frame.isOwnerLost) return undefined;
+      if (frame.owner !== undefined) return frame.owner;
+      frame.isOwnerLost = true;
+      return this.#fault('owner', start, 'a line that begins with a blank before any owner name', OWNER_HINT);
+    }
+    const end = lexer.ends[0]!;
+    if (isSame(lexer.octets, start, end, frame)) return frame.owner;
+    frame.isOwnerInherited = false;
+    frame.ownerEnd = frame.ownerStart;
+    if (lexer.isQuoted(0)) {
+      frame.isOwnerLost = true;
+      return this.#fault('owner', start, 'an owner name in quotes', 'write a blank in a name as \\032');
+    }
+    const owner = readName(lexer.octets, start, end, frame.origin) ?? this.#parseOwner(frame);
+    frame.isOwnerLost = owner === undefined;
+    if (owner === undefined) return undefined;
+    frame.owner = owner;
+    frame.ownerStart = start;
+    frame.ownerEnd = end;
+    return owner;
+  }
+
+  #parseOwner({ lexer, origin }: Frame): Name | undefined {
+    const parsed = Name.parse(lexer.word(0), origin);
+    if (parsed.ok) return parsed.value;
+    const what = `the owner${this.#quote(0)} is no domain name: ${parsed.fault.what}`;
+    return this.#fault('owner', lexer.starts[0]!, what);
+  }
+
+  #readTtl(lexer: EntryLexer, index: number): number | undefined {
+    const at = lexer.starts[index]!;
+    const ttl = readTtl(lexer.octets, at, lexer.ends[index]!) ?? parseTtl(lexer.word(index));
+    if (ttl !== undefined && ttl <= MAX_TTL) return ttl;
+    const hint = 'seconds, or numbers with the units w d h m s, as 1h30m';
+    return this.#fault('ttl', at, `the TTL${this.#quote(index)} is no number of 0..${MAX_TTL}`, hint);
+  }
+
+  /** The class is checked on the way. */
+  #readType(lexer: EntryLexer, header: Header): number | undefined {
+    if (header.class >= 0) {
+      const code = isIn(lexer, header.class) ? CLASS.IN : parseClass(lexer.word(header.class))!;
+      if (code !== CLASS.IN) {
+        const name = this.#isSecret ? '' : ` ${printClass(code)}`;
+        return this.#fault('syntax', lexer.starts[header.class]!, `class${name}: zones are of class IN only`);
+      }
+    }
+    const type = header.type < lexer.count && !lexer.isQuoted(header.type) ? readType(lexer, header.type) : undefined;
+    if (type !== undefined && !isMetaType(type)) return type;
+    const ownerHint = lexer.hasOwner && parseType(lexer.word(0)) !== undefined ? BLANK_HINT : undefined;
+    if (header.type >= lexer.count)
+      return this.#fault('syntax', lexer.ends[lexer.count - 1]!, 'a record without a type', ownerHint);
+    const at = lexer.starts[header.type]!;
+    if (type !== undefined) return this.#fault('syntax', at, `${printType(type)} is no type of a record in a zone`);
+    const isDirective = !lexer.hasOwner && lexer.octets[lexer.starts[0]!] === DOLLAR;
+    const hint = isDirective
+      ? 'directives begin in column one'
+      : (ownerHint ?? 'other types are written TYPEnnn with \\# LENGTH HEX');
+    const what = this.#isSecret ? 'a word that is' : `${this.#quote(header.type).trimStart()} is`;
+    return this.#fault('syntax', at, `${what} no record type`, hint);
+  }
+
+  /** A token for a fault text, with a blank before it; nothing in files that hold secrets. */
+  #quote(index: number): string {
+    return this.#isSecret ? '' : ` '${printable(this.#frame.lexer.raw(index), 60)}'`;
+  }
+
+  /** Gives back `undefined`, so that it can be returned. */
+  #fault(kind: FileFault['kind'], at: number, what: string, hint?: string): undefined {
+    this.#place(at);
+    this.#faults.add(kind, this, what, hint);
+    return undefined;
+  }
+
+  /** Makes an offset in the current entry the place that is told. */
+  #place(at: number): void {
+    const { lexer, line, file } = this.#frame;
+    this.file = file;
+    this.line = line;
+    let lineStart = lexer.start;
+    if (at >= lexer.firstLineEnd) {
+      for (;;) {
+        const next = lexer.octets.indexOf(LF, lineStart);
+        if (next < 0 || next >= at) break;
+        this.line++;
+        lineStart = next + 1;
+      }
+    }
+    this.column = at - lineStart + 1;
+  }
+}
+
+/** Are the octets those that gave the frame its owner? */
+function isSame(octets: Uint8Array, start: number, end: number, { ownerStart, ownerEnd }: Frame): boolean {
+  if (end - start !== ownerEnd - ownerStart) return false;
+  for (let i = 0; i < end - start; i++) if (octets[start + i] !== octets[ownerStart + i]) return false;
+  return true;
+}
+
+const ORDER_MARK_OCTETS = 3;
+
+function isOrderMark(octets: Uint8Array, at: number): boolean {
+  return octets[at] === 0xef && octets[at + 1] === 0xbb && octets[at + 2] === 0xbf;
+}
+
+/** Behind `$GENERATE`, the range and the owner. */
+const FIRST_OF_GENERATE = 3;
+const LF = 0x0a;
+const DOLLAR = 0x24;
