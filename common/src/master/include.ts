@@ -35,7 +35,8 @@ function namedIn(octets: Uint8Array): Iterable<string> {
     if (!isInclude(view.toString('latin1', at, at + '$INCLUDE'.length))) continue;
     const lexer = new EntryLexer(octets.subarray(at, at + MAX_LOOK));
     lexer.read(0);
-    if (lexer.count > 1 && includeFault(lexer.word(1)) === undefined) names.add(lexer.word(1));
+    const isNamed = lexer.count > 1 && isInclude(lexer.word(0));
+    if (isNamed && includeFault(lexer.word(1)) === undefined) names.add(lexer.word(1));
   }
   return names;
 }

@@ -17,6 +17,8 @@ export interface FileLimits {
   readonly generatedOctets: number;
   /** Files within each other, the first not counted. */
   readonly depth: number;
+  /** How often a file is included. */
+  readonly inclusions: number;
   /** Octets of all included files, each as often as it is included. */
   readonly includedOctets: number;
 }
@@ -30,5 +32,6 @@ export const DEFAULT_FILE_LIMITS: FileLimits = {
   generated: 1_000_000,
   generatedOctets: 64 * 2 ** 20,
   depth: 8,
+  inclusions: 10_000,
   includedOctets: 64 * 2 ** 20,
 };

@@ -116,6 +116,7 @@ class Scanner implements Place {
   #unclosed = 0;
   #generated = 0;
   #generatedOctets = 0;
+  #inclusions = 0;
   #includedOctets = 0;
   file: string | undefined;
   line = 1;
@@ -261,6 +262,8 @@ class Scanner implements Place {
       return this.#fault('directive', place, `the file '${file}' includes itself`);
     if (this.#frames.length > this.#limits.depth)
       return this.#fault('limit', place, `files included within each other more than ${this.#limits.depth} deep`);
+    if (++this.#inclusions > this.#limits.inclusions)
+      return this.#fault('limit', place, `more than ${this.#limits.inclusions} included files`);
     const octets = this.#include(file);
     if (octets === undefined) {
       const hint = 'an included file stands beside the zone file, and is no link';
