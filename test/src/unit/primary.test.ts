@@ -398,6 +398,78 @@ test('the loader reads only what changed, and forgets what is gone', async (t) =
   );
 });
 
+test('a zone is read again when a file that it includes changes, comes or goes', async (t) => {
+  const store = new FakeStore({
+    example: fileText(1, '$INCLUDE hosts', '$INCLUDE more'),
+    hosts: 'a A 192.0.2.1\n$INCLUDE deep\n',
+  });
+  const loader = new Loader(store);
+  const load = async (): Promise<string[]> => {
+    const { changed, rejected } = given(await loader.load(given(await store.fetch())!));
+    return [
+      ...changed.map(({ fileName, zone }) => `${fileName} ${[...zone!.records()].map(({ name }) => name).join(' ')}`),
+      ...rejected.map(({ errors }) => errors.map(({ file, what }) => `${file ?? ''}: ${what}`).join()),
+    ];
+  };
+  t.deepEqual(await load(), [": there is no file 'more' to include,hosts: there is no file 'deep' to include"]);
+  store.pushElsewhere({ deep: 'b A 192.0.2.2\n', more: '' });
+  t.deepEqual(await load(), ['example example. a.example. b.example.']);
+  t.deepEqual(await load(), []);
+  store.pushElsewhere({ deep: 'c A 192.0.2.2\n' });
+  t.deepEqual(await load(), ['example example. a.example. c.example.']);
+  store.pushElsewhere({ deep: 'c A x\n' });
+  t.deepEqual(await load(), ["deep: 'x' is no IPv4 address"]);
+  store.pushElsewhere({ more: undefined, deep: '' });
+  t.deepEqual(await load(), [": there is no file 'more' to include"]);
+  t.is([...loader.files][0]?.zone?.find(nameOf('c.example.'))?.rrsets.size, 1, 'the last good version stays');
+  store.pushElsewhere({ more: 'd A 192.0.2.3\n' });
+  t.deepEqual(await load(), ['example example. a.example. d.example.']);
+  const { reads } = store;
+  store.pushElsewhere({ 'README.md': 'x' });
+  t.deepEqual(await load(), []);
+  t.is(store.reads, reads);
+});
+
+test('a file of keys is not read for $INCLUDE', async (t) => {
+  const store = new FakeStore({ example: fileText(1, '$INCLUDE example._keys'), 'example._keys': KEYS });
+  const { rejected } = given(await new Loader(store).load(given(await store.fetch())!));
+  t.is(store.reads, 2);
+  t.like(rejected[0]?.errors[0], { line: 4, what: 'a file of keys is not included' });
+  t.false(JSON.stringify(rejected).includes(SECRET.slice(0, 12)));
+});
+
+test('an included file that is too large or damaged is a fault of the zone, or of the store', async (t) => {
+  const store = new FakeStore({ example: fileText(1, '$INCLUDE hosts'), hosts: 'a A 192.0.2.1\n' });
+  const oid = store.remote!.files.get('hosts')!;
+  store.oversized.add(oid);
+  const tree = given(await store.fetch())!;
+  const { rejected } = given(await new Loader(store).load(tree));
+  t.like(rejected[0]?.errors[0], { line: 4, what: "there is no file 'hosts' to include" });
+  store.oversized.delete(oid);
+  store.damaged.add(oid);
+  const loaded = await new Loader(store).load(tree);
+  t.is(loaded.ok ? '' : loaded.fault.kind, 'corrupt');
+});
+
+test('an update of a zone that includes files leaves those alone, and writes out the directive whose records it changes', async (t) => {
+  const text = fileText(1, '$INCLUDE hosts', '$GENERATE 1-2 g$ A 192.0.2.$', 'z A 192.0.2.3');
+  const { store, primary, serial, has } = await start({ example: text, hosts: 'a A 192.0.2.1\nb A 192.0.2.2\n' });
+  t.deepEqual(await primary.update(ADD, PEER), { rcode: 0 });
+  t.is(store.text('example'), `${text.replace('hostmaster 1', 'hostmaster 2')}new A 192.0.2.9\n`);
+  const gone = { ...unused('b'), type: TYPE.A };
+  t.deepEqual(await primary.update({ ...ADD, operations: [{ ...gone, class: CLASS.ANY }] }, PEER), { rcode: 0 });
+  t.is(
+    store.text('example'),
+    `${text.replace('hostmaster 1', 'hostmaster 3').replace('$INCLUDE hosts', '; $INCLUDE hosts\na\tA\t192.0.2.1')}new A 192.0.2.9\n`,
+  );
+  t.is(store.text('hosts'), 'a A 192.0.2.1\nb A 192.0.2.2\n');
+  t.is(serial(), 3);
+  t.false(has('b'));
+  store.pushElsewhere({ hosts: 'b A 192.0.2.66\n' });
+  t.true((await primary.pull()).ok);
+  t.is(serial(), 3, 'it is not included any more');
+});
+
 test('keys are never in what a load reports', async (t) => {
   const store = new FakeStore({
     'example._keys': `${KEYS}x._update.example. DNSKEY 0 3 157 ${SECRET}\nbad line ${SECRET}\n`,

@@ -1,0 +1,115 @@
+/** A zone file with the rules of a zone: findings and their places, included files, and what a million lines cost. */
+
+import { placeOf } from '@zonewright/common/authority/file-finding';
+import { readZoneFile, type ZoneReading } from '@zonewright/common/authority/zone-file';
+import { scanZoneFile } from '@zonewright/common/master/scan';
+import { TYPE } from '@zonewright/common/rr/type';
+import test from 'ava';
+import { nameOf } from '../support/records.ts';
+
+const origin = nameOf('example.');
+const HEAD = '$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n';
+
+const read = (text: string, files: Readonly<Record<string, string>> = {}): ZoneReading =>
+  readZoneFile(Buffer.from(text), origin, (name) =>
+    Object.hasOwn(files, name) ? Buffer.from(files[name]!) : undefined,
+  );
+const findings = (text: string, files: Readonly<Record<string, string>> = {}): string[] =>
+  read(text, files).findings.map((finding) => `${placeOf('example', finding)} ${finding.rule} ${finding.what}`);
+
+test('a good file is a zone and has no findings', (t) => {
+  const {
+    zone,
+    findings: found,
+    hasSoa,
+  } = read(`${HEAD}$GENERATE 1-3 h$ A 192.0.2.$\n$INCLUDE more\n`, { more: 'x TXT "y"\n' });
+  t.deepEqual(found, []);
+  t.true(hasSoa);
+  t.is(zone?.get(nameOf('h3.example.'), TYPE.A)?.ttl, 60);
+  t.is(zone?.get(nameOf('x.example.'), TYPE.TXT)?.rdatas.length, 1);
+});
+
+test('records that stand twice and TTLs that differ are found at their places', (t) => {
+  t.deepEqual(findings(`${HEAD}a A 192.0.2.1\nb 5 TXT "x"\nb TXT "y"\nA.Example. A 192.0.2.1\nb TXT "z"\n`), [
+    'example:7:1 ttl-differs TTL 60, where other TXT records of b.example. have 5',
+    'example:8:1 duplicate A.Example. A stands here again, see line 5',
+  ]);
+  t.deepEqual(findings(`${HEAD}c MX 1 NS\n$INCLUDE more\n`, { more: 'c MX 1 ns\nc 9 MX 2 ns\n' }), [
+    'example:5:1 ttl-differs TTL 60, where other MX records of c.example. have 9',
+    'more:1:1 duplicate c.example. MX stands here again, see line 5',
+  ]);
+});
+
+test('two SOA records, one that is not at the apex, and none at all are errors', (t) => {
+  t.deepEqual(findings(`${HEAD}@ SOA ns h 2 2 3 4 5\n`), [
+    'example:5:1 soa-once a second SOA record; the first is in line 2',
+  ]);
+  t.deepEqual(findings('x SOA ns h 1 2 3 4 5\n'), [
+    'example:1:1 soa-below-apex the SOA record of x.example. is not at the apex example.',
+  ]);
+  t.deepEqual(findings('@ NS ns.other.\n'), ['example:1:1 soa-missing no SOA record for example.']);
+  t.deepEqual(findings(`${HEAD}x SOA ns h 1 2 3 4 5\n`), [
+    'example:5:1 soa-below-apex x.example.: an SOA record that is not at the apex',
+  ]);
+  t.false(read('a A 192.0.2.1\n').hasSoa);
+  t.true(read('a A 192.0.2.1\n@ SOA broken\n').hasSoa);
+});
+
+test('findings in an included file say that file', (t) => {
+  t.deepEqual(findings(`${HEAD}$INCLUDE more\n`, { more: 'x.other. TXT "x"\na CNAME b\na TXT "x"\n' }), [
+    'more:1:1 outside x.other. TXT is not in example.',
+    'more:2:1 cname-and-other-data a.example.: CNAME beside TXT',
+  ]);
+  const { zone, findings: found } = read(`${HEAD}$INCLUDE more\n`, { more: 'a\n' });
+  t.is(zone, undefined);
+  t.like(found[0], { file: 'more', line: 1, column: 2, severity: 'error' });
+});
+
+test('records outside the zone are listed up to a number, and the addresses of its servers are only warned of', (t) => {
+  const text = `@ SOA ns.other. h 1 2 3 4 5\n@ NS ns.other.\nns.other. A 192.0.2.1\n${'a.other. TXT "x"\n'.repeat(30)}`;
+  const found = findings(text);
+  t.is(found[0], 'example:3:1 foreign-glue the address of ns.other., outside of example., is ignored');
+  t.is(found.length, 22);
+  t.is(found.at(-1), 'example:24:1 outside and 10 more records that are not in example.');
+});
+
+test('a file that includes the file of its zone includes itself', (t) => {
+  t.deepEqual(findings(`${HEAD}$INCLUDE example\n`, { example: HEAD }), [
+    "example:5:10 directive the file 'example' includes itself",
+  ]);
+});
+
+test('very many records that stand twice are told without keeping the rest', (t) => {
+  const lines = Array.from({ length: 50_000 }, (_, i) => `h${i} A 192.0.2.1\n`).join('');
+  const found = findings(`${HEAD}${lines}h7 A 192.0.2.1\nh9 5 A 192.0.2.1\n`);
+  t.deepEqual(found, [
+    'example:14:1 ttl-differs TTL 60, where other A records of h9.example. have 5',
+    'example:50005:1 duplicate h7.example. A stands here again, see line 12',
+    'example:50006:1 duplicate h9.example. A stands here again, see line 14',
+  ]);
+});
+
+test('a large file is read in a short time, and nothing is kept of its records', (t) => {
+  const count = 300_000;
+  const text = Buffer.from(
+    Array.from({ length: count }, (_, i) => `host${i} A 10.${i >> 16}.${(i >> 8) & 255}.${i & 255}\n`).join(''),
+  );
+  const start = performance.now();
+  let records = 0;
+  let heap = 0;
+  const before = process.memoryUsage().heapUsed;
+  const faults = scanZoneFile(
+    text,
+    { origin },
+    {
+      onRecord() {
+        if ((++records & 0x3fff) === 0) heap = Math.max(heap, process.memoryUsage().heapUsed - before);
+      },
+    },
+  );
+  t.deepEqual(faults, []);
+  t.is(records, count);
+  // One object a record would be more than all of this together.
+  t.true(heap < 64e6, `${heap} octets`);
+  t.true(performance.now() - start < 5000);
+});
