@@ -1,10 +1,14 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: what stands in braces here is the syntax of $GENERATE
 /** Zone files: `parse . print` is the identity, `parse . edit` is the set operation, and no octets make them throw. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { editZoneFile, type RecordChange } from '@zonewright/common/master/edit';
+import { EntryLexer } from '@zonewright/common/master/lexer';
 import { type ParsedFile, parseZoneFile } from '@zonewright/common/master/parse';
 import { printZoneFile } from '@zonewright/common/master/print';
+import { readName, readRdataWords, readTtl } from '@zonewright/common/master/word';
 import { Name } from '@zonewright/common/name';
-import { rdataFault } from '@zonewright/common/rr/rdata';
+import { parseTtl } from '@zonewright/common/rr/field';
+import { parseRdata, rdataFault } from '@zonewright/common/rr/rdata';
 import { MAX_TTL, type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
 import { withSerial } from '@zonewright/common/rr/soa';
 import { isMetaType, TYPE } from '@zonewright/common/rr/type';
@@ -254,6 +258,155 @@ const mutated = fc
       return concat([text.subarray(0, place), inserted, text.subarray(Math.min(text.length, place + removed))]);
     }, octets),
   );
+
+const GENERATED = [
+  '$GENERATE 1-3 g$ A 10.0.0.$\n',
+  '$GENERATE 0-4/2 ${1,2,n} 5 CNAME b$\n',
+  '$GENERATE 1-2 $ TXT "$"\n',
+];
+const INCLUDED = ['$INCLUDE one\n', '$INCLUDE two sub\n', '$INCLUDE none\n', '$INCLUDE two ', '$GENERATE '];
+/** Whole lines without faults, so that most files can be changed. */
+const GOOD = [
+  'a A 10.0.0.3\n',
+  ' A 10.0.0.4\n',
+  ' 9 TXT y\n',
+  'g1 7 A 10.0.0.1\n',
+  '$TTL 5\n',
+  '$ORIGIN b\n',
+  '$ORIGIN example.com.\n',
+  '@ SOA a b 1 2 3 4 5\n',
+  '; c\n',
+];
+const linesOf = (...more: readonly string[]): fc.Arbitrary<Uint8Array> =>
+  fc
+    .array(fc.oneof({ weight: 20, arbitrary: fc.constantFrom(...GOOD, ...more) }, { weight: 1, arbitrary: word }), {
+      maxLength: 12,
+    })
+    .map((words) => Uint8Array.from(Buffer.from(words.join(''), 'latin1')));
+const expanding = fc.oneof(
+  fc.tuple(
+    linesOf(...GENERATED, '$INCLUDE one\n', '$INCLUDE two sub\n'),
+    linesOf(...GENERATED),
+    linesOf('$INCLUDE one\n'),
+  ),
+  fc
+    .tuple(
+      fc.array(fc.oneof(word, word, fc.constantFrom(...GENERATED, ...INCLUDED)), { maxLength: 30 }),
+      fc.array(fc.oneof(word, fc.constantFrom(...GENERATED)), { maxLength: 12 }),
+      fc.array(fc.oneof(word, fc.constantFrom('$INCLUDE one\n')), { maxLength: 12 }),
+    )
+    .map((parts) => parts.map((words) => Uint8Array.from(Buffer.from(words.join(''), 'latin1')))),
+);
+
+test('files that include others and generate records are read and changed like any', (t) => {
+  fc.assert(
+    fc.property(expanding, fc.array(recordArbitrary, { maxLength: 2 }), fc.nat(), ([text, one, two], extra, chosen) => {
+      const include = (name: string): Uint8Array | undefined =>
+        name === 'one' ? one : name === 'two' ? two : undefined;
+      const { file, faults, records } = parseZoneFile(text!, { origin, include });
+      if (file.entries.map(({ start, end }) => file.text.slice(start, end)).join('') !== file.text)
+        throw new Error('octets lost');
+      const list = records.map(({ record }) => record);
+      const removed = list.length > 0 ? [list[chosen % list.length]!] : [];
+      const added = extra.filter((record) => record.type !== TYPE.SOA);
+      const edited = editZoneFile(file, { removed, added }, { include });
+      if (faults.length > 0) {
+        if (edited.ok || edited.fault.kind !== 'faulty') throw new Error('a faulty file was changed');
+        return;
+      }
+      const touched = asSet(added);
+      const expected = list.filter(
+        (record) => !touched.has(recordKey(record)) && removed.every((gone) => recordKey(gone) !== recordKey(record)),
+      );
+      const after = parseZoneFile(must(edited), { origin, include }).records.map(({ record }) => record);
+      if (sorted(after).join('\n') !== sorted([...expected, ...touched.values()]).join('\n'))
+        throw new Error(`other records:\n${Buffer.from(must(edited))}`);
+    }),
+    { numRuns: 4000 },
+  );
+  t.pass();
+});
+
+const rdataWord = fc.oneof(
+  fc.constantFrom(
+    ...[
+      '@',
+      '.',
+      '10.0.0.1',
+      '010.0.0.1',
+      '1.2.3',
+      '1.2.3.4.5',
+      '::',
+      '::1',
+      '1::',
+      '1:2:3:4:5:6:7:8',
+      '1:2',
+      '"',
+      '""',
+      '\\"',
+    ],
+  ),
+  fc.constantFrom(
+    ...[
+      '1::2::3',
+      '::1.2.3.4',
+      '12345::',
+      ':1',
+      '1:',
+      '0',
+      '65535',
+      '65536',
+      '00000',
+      '000001',
+      'a.b',
+      'a..b',
+      'a.',
+      '"a b"',
+      '\\#',
+      '4',
+      'x\\.y',
+    ],
+  ),
+  fc.array(fc.constantFrom(...'0123456789abf:..'), { minLength: 1, maxLength: 12 }).map((octets) => octets.join('')),
+  fc.ipV6(),
+  fc.ipV4(),
+);
+
+test('what is read straight from octets is read the same way from text', (t) => {
+  const types = [TYPE.A, TYPE.AAAA, TYPE.NS, TYPE.CNAME, TYPE.PTR, TYPE.DNAME, TYPE.TXT, TYPE.MX, TYPE.SRV];
+  fc.assert(
+    fc.property(fc.constantFrom(...types), fc.array(rdataWord, { maxLength: 5 }), (type, words) => {
+      const lexer = new EntryLexer(Buffer.from(words.join(' '), 'latin1'));
+      lexer.read(0);
+      if (lexer.fault !== undefined) return;
+      const fast = readRdataWords(type, lexer, 0, origin);
+      if (fast === undefined) return;
+      const general = must(parseRdata(type, lexer.tokens(0), origin));
+      if (Buffer.compare(fast, general) !== 0) throw new Error('other octets');
+    }),
+    { numRuns: 20_000 },
+  );
+  const ttlWord = fc
+    .array(fc.constantFrom(...'0019smhdwSW.-'), { minLength: 1, maxLength: 12 })
+    .map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(ttlWord, (text) => {
+      const fast = readTtl(Buffer.from(text), 0, text.length);
+      if (fast !== undefined && fast !== parseTtl(text)) throw new Error('another TTL');
+    }),
+    { numRuns: 20_000 },
+  );
+  fc.assert(
+    fc.property(textOctets(70), (octets) => {
+      const fast = octets.length === 0 ? undefined : readName(octets, 0, octets.length, origin);
+      const general = Name.parse(Buffer.from(octets).toString('latin1'), origin);
+      if (fast !== undefined && !(general.ok && Buffer.compare(general.value.wire, fast.wire) === 0))
+        throw new Error('another name');
+    }),
+    { numRuns: 20_000 },
+  );
+  t.pass();
+});
 
 test('no text makes reading throw, no octet of it is lost, and what is read can be changed', (t) => {
   fc.assert(

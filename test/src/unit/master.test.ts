@@ -117,6 +117,11 @@ test('owners in column one may look like types, classes and TTLs', (t) => {
     '\\$dollar',
     '\\@',
   ]);
+  for (const owner of ['1h', 'N', 'DS', 'TYPE1', 'IN', 'CH', 'ANY', 'CLASS1', '0', 'AXFR']) {
+    t.deepEqual(lines(`${owner} 5 IN A 10.0.0.1\n`), [`${owner} 5 IN A 10.0.0.1`]);
+    t.deepEqual(lines(`${owner} A 10.0.0.1\n IN 6 A 10.0.0.2\n`)[1], `${owner} 6 IN A 10.0.0.2`);
+    t.deepEqual(lines(`x 1 CNAME ${owner}\n`), [`x 1 IN CNAME ${owner}`]);
+  }
 });
 
 test('the default TTL is $TTL, else the last stated one, else the minimum of a SOA that comes first, else 3600', (t) => {
@@ -272,6 +277,129 @@ test('the faults reported are limited, and the last one tells how many there are
   t.is(faults.length, 101);
   t.is(faults[100]?.what, 'and 150 more faults');
   t.is(faults[100]?.line, 101);
+});
+
+test('a file may end without line end, in CRLF, and have tabs and blanks anywhere', (t) => {
+  const expected = ['a 1 IN A 10.0.0.1', 'a 1 IN TXT "x"'];
+  for (const text of [
+    'a 1 A 10.0.0.1\n 1 TXT x',
+    'a 1 A 10.0.0.1\r\n 1 TXT x\r\n',
+    '\ufeffa\t1\tA\t10.0.0.1\t\n\t1\tTXT\tx\t',
+    '\n \n\t;\na 1 A 10.0.0.1;c\n;\n 1 TXT x;',
+    '(a 1) (A) 10.0.0.1()\n (1 TXT\n\n x\n)',
+    'a( ; owner\n 1 ( A ) \r\n10.0.0.1)\r\n\t1 TXT (x)',
+  ])
+    t.deepEqual(lines(text), expected, text);
+  t.deepEqual(lines(''), []);
+  t.deepEqual(lines('\ufeff'), []);
+});
+
+test('a parenthesis or a quote that stays open is a fault at its place, and the rest of the file is read', (t) => {
+  t.deepEqual(places('a A ( 10.0.0.1\nb A x\n'), [
+    '1:5 syntax: an opening parenthesis that is never closed',
+    "2:5 rdata: 'x' is no IPv4 address",
+  ]);
+  t.deepEqual(places('a TXT ( "x\ny" )\nb A x\n'), [
+    '1:9 syntax: a quote that is not closed on its line',
+    '2:2 syntax: a quote that is not closed on its line',
+    "3:5 rdata: 'x' is no IPv4 address",
+  ]);
+  t.regex(faultsOf('a TXT "x\n')[0]?.hint ?? '', /\\010/);
+});
+
+test('TTLs are numbers with or without units, up to 2^31-1', (t) => {
+  const ttl = (word: string): string => lines(`a ${word} A 10.0.0.1\n`)[0]!.split(' ')[1]!;
+  t.deepEqual(['0', '1w2d', '1W2D3h4M5s', '2147483647', '0s', '0001', '1s1s'].map(ttl), [
+    '0',
+    '777600',
+    '788645',
+    '2147483647',
+    '0',
+    '1',
+    '2',
+  ]);
+  for (const word of ['2147483648', '4294967296', '99999999999999999999', '3551w', '99999999999w'])
+    t.regex(
+      places(`a ${word} A 10.0.0.1\n`).join(),
+      /^1:3 ttl: the TTL '\d+w?' is no number of 0\.\.2147483647$/,
+      word,
+    );
+  for (const word of ['-1', '1.5', '1x', 'h1', '1h30', '+1'])
+    t.is(places(`a ${word} A 10.0.0.1\n`).join(), `1:3 syntax: '${word}' is no record type`);
+  for (const word of ['-1', '1x', '2147483648', '""', '1h30'])
+    t.regex(places(`$TTL ${word}\n`).join(), /^1:\d ttl|directive/, word);
+});
+
+test('backslashes stand before a character or three digits up to 255', (t) => {
+  t.deepEqual(lines('\\097\\b.\\000\\255 1 TXT \\"\\;\\( \\\\\n'), ['ab.\\000\\255 1 IN TXT "\\";(" "\\\\"']);
+  for (const bad of ['\\999', '\\256', '\\12', '\\1x2']) {
+    t.regex(places(`${bad} A 10.0.0.1\n`).join(), /^1:1 owner: .*backslash/, bad);
+    t.regex(places(`a TXT ${bad}\n`).join(), /^1:7 rdata: .*backslash/, bad);
+    t.regex(places(`a CNAME ${bad}\n`).join(), /^1:9 rdata: .*backslash/, bad);
+  }
+  t.regex(places('a TXT x\\').join(), /^1:8 syntax: a backslash at the end of a line$/);
+});
+
+test('strings are 0 to 255 octets, and data at most 65535', (t) => {
+  t.deepEqual(lines('a 1 TXT ""\n'), ['a 1 IN TXT ""']);
+  t.deepEqual(lines(`a 1 TXT ${'x'.repeat(255)}\n`), [`a 1 IN TXT "${'x'.repeat(255)}"`]);
+  t.regex(places(`a TXT ${'x'.repeat(256)}\n`).join(), /^1:7 rdata: a character-string of 256 octets/);
+  t.regex(places('a TXT\n').join(), /^1:6 rdata: a character-string is missing$/);
+  const strings = (count: number): string => `a 1 TXT ${'x'.repeat(127).concat(' ').repeat(count)}\n`;
+  t.is(parse(strings(511)).records[0]?.record.rdata.length, 511 * 128);
+  t.regex(places(strings(512)).join(), /RDATA of more than 65535 octets/);
+});
+
+test('names beyond ASCII are taken octet for octet', (t) => {
+  t.deepEqual(lines('b\u00fccher 1 CNAME \u4f8b.\n'), ['b\\195\\188cher 1 IN CNAME \\228\\190\\139.']);
+  t.deepEqual(lines('\\195\\188 1 TXT \u00fc\n'), ['\\195\\188 1 IN TXT "\\195\\188"']);
+});
+
+test('names of 255 octets and labels of 63 are the longest', (t) => {
+  const label = 'x'.repeat(63);
+  t.is(parse(`${label} A 10.0.0.1\n`).faults.length, 0);
+  t.regex(places(`x${label} A 10.0.0.1\n`).join(), /a label of more than 63 octets/);
+  const long = `${label}.${label}.${label}.${'y'.repeat(49)}`;
+  t.is(parse(`${long} A 10.0.0.1\n`).records[0]?.record.name.wire.length, 255);
+  t.regex(places(`${long}y A 10.0.0.1\n`).join(), /a name of more than 255 octets/);
+  t.is(parse(`a CNAME ${long}\n`).faults.length, 0);
+  t.regex(places(`a CNAME ${long}y\n`).join(), /^1:9 rdata/);
+});
+
+test('$ORIGIN may be the root, and one that is no name leaves the one before', (t) => {
+  t.deepEqual(lines('$ORIGIN .\na 1 CNAME b\n@ 1 CNAME @\n'), ['a. 1 IN CNAME b.', '. 1 IN CNAME .']);
+  const { records: found, faults } = parse('$ORIGIN b\n$ORIGIN x..y\na A 10.0.0.1\n');
+  t.is(faults[0]?.what, "the origin 'x..y' is no domain name: an empty label");
+  t.is(String(found[0]?.record.name), 'a.b.example.com.');
+});
+
+test('a type that is not known is written as RFC 3597 has it, and everything else of it is a fault', (t) => {
+  t.deepEqual(lines('a 1 TYPE65280 \\# 3 0a 0B0c\na 1 TYPE1 \\# 4 0A000001\na 1 type1 10.0.0.1\n'), [
+    'a 1 IN TYPE65280 \\# 3 0a0b0c',
+    'a 1 IN A 10.0.0.1',
+    'a 1 IN A 10.0.0.1',
+  ]);
+  t.deepEqual(places('a TYPE65280 \\# 5 00\na TYPE65536 x\na TYPE65280 x\na A \\# 3 000000\n'), [
+    '1:16 rdata: 1 octets where 5 are announced',
+    "2:3 syntax: 'TYPE65536' is no record type",
+    '3:13 rdata: TYPE65280 has no presentation form of its own; write \\# LENGTH HEX',
+    '4:5 rdata: no valid A data: cut short',
+  ]);
+});
+
+test('SVCB parameters that stand twice or are out of range are faults', (t) => {
+  t.is(faultsOf('a SVCB 1 . port=65536\nb SVCB 1 . port=1 port=2\nc SVCB 65536 .\n').length, 3);
+});
+
+test('a line of many megabytes costs a fault and its length', (t) => {
+  const start = performance.now();
+  t.deepEqual(places(`a TXT ${'x'.repeat(40 * 2 ** 20)}\nb A 10.0.0.300\n`), [
+    '1:1 limit: an entry of more than 1048576 octets',
+    "2:5 rdata: '10.0.0.300' is no IPv4 address",
+  ]);
+  t.is(places(`; ${'x'.repeat(40 * 2 ** 20)}\n`).length, 0, 'a comment may be long');
+  t.regex(faultsOf('x'.repeat(65 * 2 ** 20))[0]?.what ?? '', /^a file of \d+ octets/);
+  t.true(performance.now() - start < 10_000);
 });
 
 test('files, entries and words are limited', (t) => {
