@@ -143,15 +143,12 @@ class Intake implements ScanSink {
 
   /** Are there records that stand twice, or sets with more than one TTL? */
   isUneven(zone: Zone): boolean {
-    let count = 0;
+    if (zone.size !== this.inside) return true;
+    if (this.#least >= this.#most) return false;
     let ttls = 0;
-    for (const { rrsets } of zone.eachNode()) {
-      for (const { type, ttl, rdatas } of rrsets.values()) {
-        count += rdatas.length;
-        if (type !== RRSIG) ttls += ttl * rdatas.length;
-      }
-    }
-    return count !== this.inside || (this.#least < this.#most && ttls !== this.#ttls);
+    for (const { rrsets } of zone.eachNode())
+      for (const { type, ttl, rdatas } of rrsets.values()) if (type !== RRSIG) ttls += ttl * rdatas.length;
+    return ttls !== this.#ttls;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/parse';
+import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
 import { LIMITS } from '@zonewright/common/net/limits';
 import { type Command, environmentName, longName, type OptionRow } from '@zonewright/common/service/options';
 import { METRICS as LETSENCRYPT_METRICS } from '@zonewright/letsencrypt/metrics';
@@ -139,7 +139,7 @@ test('every limit stands in docs/limits.md with its value, and is where that say
       path: 'common/src/net/limits.ts',
       values: Object.entries(LIMITS).map(([name, row]) => [name, row.default] as const),
     },
-    { path: 'common/src/master/parse.ts', values: Object.entries(DEFAULT_FILE_LIMITS) },
+    { path: 'common/src/master/limits.ts', values: Object.entries(DEFAULT_FILE_LIMITS) },
   ];
   for (const { path, values } of tables) {
     for (const [name, value] of values) {
