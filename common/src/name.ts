@@ -126,7 +126,12 @@ export class Name {
   }
 
   equals(other: Name): boolean {
-    return this.key === other.key;
+    const a = this.wire;
+    const b = other.wire;
+    if (a.length !== b.length) return false;
+    // Not by `key`, which would have to be made: length octets are at most 63, less than any letter.
+    for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && lower(a[i]!) !== lower(b[i]!)) return false;
+    return true;
   }
 
   /** Equal to `ancestor` or below it. */

@@ -57,6 +57,11 @@ function touchedOwners(change: RecordChange): Map<string, TouchedOwner> {
   return owners;
 }
 
+/** A number that is equal for equal names, to spare most comparisons: the length and the last octet of the first label. */
+function markOf({ wire }: Name): number {
+  return (wire.length << 8) | (wire[wire[0]!]! & 0xdf);
+}
+
 /**
  * The directives that stand for records which the change concerns (`touched`), and the added records that they stand for already
  * (`known`), by their keys: there is nothing to be done for those.
@@ -70,11 +75,13 @@ export function touchedExpansions(
   const changed = new Set<string>();
   if (!file.entries.some(({ kind }) => kind === 'expansion')) return { touched, known };
   const owners = touchedOwners(change);
+  const marks = new Set([...owners.values()].map(({ name }) => markOf(name)));
   for (const [i, entry] of file.entries.entries()) {
     if (entry.kind !== 'expansion') continue;
     for (const step of entry.steps) {
       if (step.kind !== 'record') continue;
       const { record } = step;
+      if (!marks.has(markOf(record.name))) continue;
       const set = owners.get(record.name.key)?.sets.get(record.type);
       if (set === undefined) continue;
       const key = recordKey(record);
@@ -98,12 +105,14 @@ interface Sections {
 
 export function planEdit(file: ZoneFile, change: RecordChange): EditPlan {
   const owners = touchedOwners(change);
+  const marks = new Set([...owners.values()].map(({ name }) => markOf(name)));
   const sections: Sections = { last: new Map(), end: undefined };
   for (let i = 0; i < file.entries.length; i++) {
     const entry = file.entries[i]!;
     if (entry.kind !== 'record') continue;
     sections.last.set(entry.origin.key, i);
     sections.end = i;
+    if (!marks.has(markOf(entry.record.name))) continue;
     const owner = owners.get(entry.record.name.key);
     if (owner === undefined) continue;
     owner.entries.push(i);
