@@ -4,8 +4,13 @@
  * offset in a width and base (`d` `o` `x` `X`, and `n` `N`: hexadecimal digits in reverse order, a label each, with the dots
  * between them counted in the width), `$$` and `\$` for a dollar sign.
  *
- * Left out: the limits, which are for whoever asks for the records.
+ * Left out: how many there may be, which is for whoever asks for them.
  */
+import { Name } from '../name.ts';
+import { fileOctets } from './document.ts';
+import { EntryLexer } from './lexer.ts';
+import { DEFAULT_FILE_LIMITS } from './limits.ts';
+import { readRdata } from './word.ts';
 
 export interface Range {
   readonly first: number;
@@ -110,4 +115,36 @@ function nibbles(value: number, width: number): string {
 /** The content of a quoted string as text of its own: `\"` is a quote in it. */
 export function unquoted(text: string): string {
   return text.replaceAll(/\\./gs, (pair) => (pair === '\\"' ? '"' : pair));
+}
+
+export interface GeneratedRecord {
+  readonly owner: Name;
+  readonly rdata: Uint8Array;
+  /** Of the text that it was made from. */
+  readonly octets: number;
+}
+
+/** Why there is no record, and which part of the directive is at fault. */
+export interface GenerateFault {
+  readonly part: 'owner' | 'data';
+  readonly what: string;
+}
+
+/** One record out of the texts for its number. */
+export function generateRecord(
+  type: number,
+  owner: string | undefined,
+  data: string | undefined,
+  origin: Name,
+): GeneratedRecord | GenerateFault {
+  if (owner === undefined || data === undefined)
+    return { part: owner === undefined ? 'owner' : 'data', what: `a number that is not in 0..${MAX_NUMBER}` };
+  const name = Name.parse(owner, origin);
+  if (!name.ok) return { part: 'owner', what: `no domain name: ${name.fault.what}` };
+  const lexer = new EntryLexer(fileOctets(data), DEFAULT_FILE_LIMITS.words);
+  lexer.read(0);
+  if (lexer.fault !== undefined) return { part: 'data', what: lexer.fault.what };
+  const rdata = readRdata(type, lexer, 0, origin);
+  if (!rdata.ok) return { part: 'data', what: rdata.fault.what };
+  return { owner: name.value, rdata: rdata.value, octets: owner.length + data.length };
 }

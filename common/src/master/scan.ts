@@ -9,18 +9,17 @@
 import { Name } from '../name.ts';
 import { CLASS, parseClass, printClass } from '../rr/class.ts';
 import { parseTtl } from '../rr/field.ts';
-import { parseRdata } from '../rr/rdata.ts';
 import { MAX_TTL } from '../rr/record.ts';
 import { isMetaType, parseType, printType, TYPE } from '../rr/type.ts';
 import { DefaultTtl } from './default-ttl.ts';
-import { fileOctets } from './document.ts';
 import { FaultList, type FileFault, printable } from './fault.ts';
-import { parseRange, Template, unquoted } from './generate.ts';
+import { Frame, isOrderMark } from './frame.ts';
+import { generateRecord, parseRange, Template, unquoted } from './generate.ts';
 import { type Header, isIn, locateHeader } from './header.ts';
 import { includeFault } from './include.ts';
-import { EntryLexer } from './lexer.ts';
+import type { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
-import { readName, readRdataWords, readTtl, readType } from './word.ts';
+import { readName, readRdata, readTtl, readType } from './word.ts';
 
 export interface ParseOptions {
   /** Where relative names are rooted until `$ORIGIN`: the zone's name. */
@@ -74,33 +73,6 @@ const KEY_TYPES: ReadonlySet<number> = new Set([25, TYPE.DNSKEY, TYPE.CDNSKEY, T
 const BLANK_HINT = 'a line that begins in column one begins with an owner name; put a blank before the type';
 const OWNER_HINT = 'write the owner name, or @, in column one';
 const KNOWN = '$ORIGIN, $TTL, $INCLUDE and $GENERATE';
-
-/** Where reading is in one file. */
-class Frame {
-  readonly file: string | undefined;
-  readonly lexer: EntryLexer;
-  /** Faults that were known when the file was begun. */
-  readonly known: number;
-  at = 0;
-  line = 1;
-  origin: Name;
-  owner: Name | undefined;
-  /** The octets that gave `owner`, to spare parsing them again; 0 to 0 for none. */
-  ownerStart = 0;
-  ownerEnd = 0;
-  /** An owner that could not be read: lines that refer to it are not faults of their own. */
-  isOwnerLost = false;
-  /** The owner is the one of the file that includes this one. */
-  isOwnerInherited = false;
-
-  constructor(file: string | undefined, octets: Uint8Array, maxWords: number, origin: Name, known: number) {
-    this.file = file;
-    this.lexer = new EntryLexer(octets, maxWords);
-    this.origin = origin;
-    this.known = known;
-    if (isOrderMark(octets, 0)) this.at = ORDER_MARK_OCTETS;
-  }
-}
 
 class Scanner implements Place {
   readonly #limits: FileLimits;
@@ -198,7 +170,7 @@ class Scanner implements Place {
     const { lexer } = frame;
     if (!lexer.hasOwner || lexer.count === 0 || lexer.octets[lexer.starts[0]!] === DOLLAR) return;
     const parsed = Name.parse(lexer.word(0), frame.origin);
-    frame.ownerEnd = frame.ownerStart;
+    frame.forgetOwnerText();
     frame.isOwnerLost = !parsed.ok;
     if (parsed.ok) frame.owner = parsed.value;
   }
@@ -235,7 +207,7 @@ class Scanner implements Place {
     const origin = this.#readOrigin(frame, 1);
     if (origin === undefined) return undefined;
     frame.origin = origin;
-    frame.ownerEnd = frame.ownerStart;
+    frame.forgetOwnerText();
     return 'origin';
   }
 
@@ -309,34 +281,18 @@ class Scanner implements Place {
     if (owners === undefined || datas === undefined) return undefined;
     for (let i = 0; i < range.count; i++) {
       const number = range.first + i * range.step;
-      const owner = owners.expand(number);
-      const text = datas.expand(number);
-      if (owner === undefined || text === undefined) {
-        const what = `for ${number}: a number that is not in 0..2147483647`;
-        return this.#fault('directive', lexer.starts[owner === undefined ? 2 : data]!, what);
+      const record = generateRecord(type, owners.expand(number), datas.expand(number), frame.origin);
+      if ('what' in record) {
+        const isHidden = record.part === 'data' && KEY_TYPES.has(type);
+        const what = isHidden ? `not valid ${printType(type)} data` : record.what;
+        return this.#fault('directive', lexer.starts[record.part === 'data' ? data : 2]!, `for ${number}: ${what}`);
       }
-      this.#generatedOctets += owner.length + text.length;
+      this.#generatedOctets += record.octets;
       if (this.#generatedOctets > this.#limits.generatedOctets)
         return this.#fault('limit', lexer.starts[0]!, 'generated records of too much text');
-      const name = Name.parse(owner, frame.origin);
-      if (!name.ok) return this.#fault('owner', lexer.starts[2]!, `for ${number}: no domain name: ${name.fault.what}`);
-      const rdata = this.#readGenerated(type, text, frame.origin);
-      if (typeof rdata === 'string') return this.#fault('rdata', lexer.starts[data]!, `for ${number}: ${rdata}`);
-      this.#emit(frame, name.value, type, ttl, rdata);
+      this.#emit(frame, record.owner, type, ttl, record.rdata);
     }
     return 'expansion';
-  }
-
-  /** The RDATA of one generated record, or what is wrong with it. */
-  #readGenerated(type: number, text: string, origin: Name): Uint8Array | string {
-    const lexer = new EntryLexer(fileOctets(text), this.#limits.words);
-    lexer.read(0);
-    if (lexer.fault !== undefined) return lexer.fault.what;
-    const common = readRdataWords(type, lexer, 0, origin);
-    if (common !== undefined) return common;
-    const parsed = parseRdata(type, lexer.tokens(0), origin);
-    if (parsed.ok) return parsed.value;
-    return KEY_TYPES.has(type) ? `not valid ${printType(type)} data` : parsed.fault.what;
   }
 
   #record(frame: Frame): EntryKind | undefined {
@@ -346,8 +302,7 @@ class Scanner implements Place {
     const ttl = header.ttl < 0 ? undefined : this.#readTtl(lexer, header.ttl);
     const type = this.#readType(lexer, header);
     if (type === undefined) return undefined;
-    const rdata =
-      readRdataWords(type, lexer, header.type + 1, frame.origin) ?? this.#readRdata(frame, type, header.type + 1);
+    const rdata = this.#readRdata(frame, type, header.type + 1);
     if (rdata === undefined || owner === undefined || (ttl === undefined && header.ttl >= 0)) return undefined;
     this.#emit(frame, owner, type, ttl, rdata);
     return 'record';
@@ -359,7 +314,7 @@ class Scanner implements Place {
   }
 
   #readRdata({ lexer, origin }: Frame, type: number, first: number): Uint8Array | undefined {
-    const parsed = parseRdata(type, lexer.tokens(first), origin);
+    const parsed = readRdata(type, lexer, first, origin);
     if (parsed.ok) return parsed.value;
     const token = first + parsed.fault.token;
     const at = token < lexer.count ? lexer.starts[token]! : lexer.ends[lexer.count - 1]!;
@@ -378,19 +333,16 @@ class Scanner implements Place {
       return this.#fault('owner', start, 'a line that begins with a blank before any owner name', OWNER_HINT);
     }
     const end = lexer.ends[0]!;
-    if (isSame(lexer.octets, start, end, frame)) return frame.owner;
+    if (frame.isSameOwner(start, end)) return frame.owner;
     frame.isOwnerInherited = false;
-    frame.ownerEnd = frame.ownerStart;
+    frame.forgetOwnerText();
     if (lexer.isQuoted(0)) {
       frame.isOwnerLost = true;
       return this.#fault('owner', start, 'an owner name in quotes', 'write a blank in a name as \\032');
     }
     const owner = readName(lexer.octets, start, end, frame.origin) ?? this.#parseOwner(frame);
-    frame.isOwnerLost = owner === undefined;
-    if (owner === undefined) return undefined;
-    frame.owner = owner;
-    frame.ownerStart = start;
-    frame.ownerEnd = end;
+    if (owner === undefined) frame.isOwnerLost = true;
+    else frame.setOwner(owner, start, end);
     return owner;
   }
 
@@ -461,19 +413,6 @@ class Scanner implements Place {
     }
     this.column = at - lineStart + 1;
   }
-}
-
-/** Are the octets those that gave the frame its owner? */
-function isSame(octets: Uint8Array, start: number, end: number, { ownerStart, ownerEnd }: Frame): boolean {
-  if (end - start !== ownerEnd - ownerStart) return false;
-  for (let i = 0; i < end - start; i++) if (octets[start + i] !== octets[ownerStart + i]) return false;
-  return true;
-}
-
-const ORDER_MARK_OCTETS = 3;
-
-function isOrderMark(octets: Uint8Array, at: number): boolean {
-  return octets[at] === 0xef && octets[at + 1] === 0xbb && octets[at + 2] === 0xbf;
 }
 
 /** Behind `$GENERATE`, the range and the owner. */

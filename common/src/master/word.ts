@@ -5,6 +5,8 @@
  * Always holds: where something is read here, the general way reads the same.
  */
 import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name } from '../name.ts';
+import { ok, type Result } from '../result.ts';
+import { parseRdata, type RdataFault } from '../rr/rdata.ts';
 import { MAX_TTL } from '../rr/record.ts';
 import { parseType, TYPE } from '../rr/type.ts';
 import type { EntryLexer } from './lexer.ts';
@@ -228,6 +230,17 @@ export function readRdataWords(type: number, lexer: EntryLexer, first: number, o
   const read = SINGLE.get(type);
   if (read === undefined || lexer.count !== first + 1 || lexer.isQuoted(first)) return undefined;
   return read(lexer.octets, lexer.starts[first]!, lexer.ends[first]!, origin);
+}
+
+/** The RDATA of any type, from the words `first` on. */
+export function readRdata(
+  type: number,
+  lexer: EntryLexer,
+  first: number,
+  origin: Name,
+): Result<Uint8Array, RdataFault> {
+  const common = readRdataWords(type, lexer, first, origin);
+  return common === undefined ? parseRdata(type, lexer.tokens(first), origin) : ok(common);
 }
 
 const AT = 0x40;
