@@ -6,11 +6,12 @@
  *
  * Left out: how many there may be, which is for whoever asks for them.
  */
-import { Name } from '../name.ts';
+import { Name, type NameFault } from '../name.ts';
+import { ok, type Result } from '../result.ts';
 import { fileOctets } from './document.ts';
 import { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS } from './limits.ts';
-import { readRdata } from './word.ts';
+import { readName, readRdata } from './word.ts';
 
 export interface Range {
   readonly first: number;
@@ -130,6 +131,12 @@ export interface GenerateFault {
   readonly what: string;
 }
 
+function parseOwner(text: string, origin: Name): Result<Name, NameFault> {
+  const octets = fileOctets(text);
+  const name = octets.length === 0 ? undefined : readName(octets, 0, octets.length, origin);
+  return name === undefined ? Name.parse(text, origin) : ok(name);
+}
+
 /** One record out of the texts for its number. */
 export function generateRecord(
   type: number,
@@ -139,7 +146,7 @@ export function generateRecord(
 ): GeneratedRecord | GenerateFault {
   if (owner === undefined || data === undefined)
     return { part: owner === undefined ? 'owner' : 'data', what: `a number that is not in 0..${MAX_NUMBER}` };
-  const name = Name.parse(owner, origin);
+  const name = parseOwner(owner, origin);
   if (!name.ok) return { part: 'owner', what: `no domain name: ${name.fault.what}` };
   const lexer = new EntryLexer(fileOctets(data), DEFAULT_FILE_LIMITS.words);
   lexer.read(0);
