@@ -397,7 +397,7 @@ test('what is read straight from octets is read the same way from text', (t) => 
     { numRuns: 20_000 },
   );
   fc.assert(
-    fc.property(textOctets(70), (octets) => {
+    fc.property(textOctets(0, 70), (octets) => {
       const fast = octets.length === 0 ? undefined : readName(octets, 0, octets.length, origin);
       const general = Name.parse(Buffer.from(octets).toString('latin1'), origin);
       if (fast !== undefined && !(general.ok && Buffer.compare(general.value.wire, fast.wire) === 0))

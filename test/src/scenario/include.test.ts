@@ -7,7 +7,7 @@ import type { Ran } from '../support/process.ts';
 import { tool } from '../support/zonewright.ts';
 
 const SECRET = 'dGhlIHRvb2xzIG9mIHpvbmV3cmlnaHQgdW5kZXIgdGVzdCE=';
-const HEAD = '$TTL 300\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 127.0.0.1\n';
+const HEAD = '$TTL 300\n@ SOA ns h 1 16384 2048 1048576 300\n@ NS ns\nns A 127.0.0.1\n';
 
 const folder = (owner: Owner, files: Readonly<Record<string, string>>): string => {
   const path = temporaryFolder(owner, 'include');

@@ -8,7 +8,7 @@ import test from 'ava';
 import { nameOf } from '../support/records.ts';
 
 const origin = nameOf('example.');
-const HEAD = '$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n';
+const HEAD = '$TTL 60\n@ SOA ns h 1 16384 2048 1048576 300\n@ NS ns\nns A 192.0.2.1\n';
 
 const read = (text: string, files: Readonly<Record<string, string>> = {}): ZoneReading =>
   readZoneFile(Buffer.from(text), origin, (name) =>
@@ -41,14 +41,14 @@ test('records that stand twice and TTLs that differ are found at their places', 
 });
 
 test('two SOA records, one that is not at the apex, and none at all are errors', (t) => {
-  t.deepEqual(findings(`${HEAD}@ SOA ns h 2 2 3 4 5\n`), [
+  t.deepEqual(findings(`${HEAD}@ SOA ns h 2 16384 2048 1048576 300\n`), [
     'example:5:1 soa-once a second SOA record; the first is in line 2',
   ]);
-  t.deepEqual(findings('x SOA ns h 1 2 3 4 5\n'), [
+  t.deepEqual(findings('x SOA ns h 1 16384 2048 1048576 300\n'), [
     'example:1:1 soa-below-apex the SOA record of x.example. is not at the apex example.',
   ]);
   t.deepEqual(findings('@ NS ns.other.\n'), ['example:1:1 soa-missing no SOA record for example.']);
-  t.deepEqual(findings(`${HEAD}x SOA ns h 1 2 3 4 5\n`), [
+  t.deepEqual(findings(`${HEAD}x SOA ns h 1 16384 2048 1048576 300\n`), [
     'example:5:1 soa-below-apex x.example.: an SOA record that is not at the apex',
   ]);
   t.false(read('a A 192.0.2.1\n').hasSoa);
@@ -66,7 +66,7 @@ test('findings in an included file say that file', (t) => {
 });
 
 test('records outside the zone are listed up to a number, and the addresses of its servers are only warned of', (t) => {
-  const text = `@ SOA ns.other. h 1 2 3 4 5\n@ NS ns.other.\nns.other. A 192.0.2.1\n${'a.other. TXT "x"\n'.repeat(30)}`;
+  const text = `@ SOA ns.other. h 1 16384 2048 1048576 300\n@ NS ns.other.\nns.other. A 192.0.2.1\n${'a.other. TXT "x"\n'.repeat(30)}`;
   const found = findings(text);
   t.is(found[0], 'example:3:1 foreign-glue the address of ns.other., outside of example., is ignored');
   t.is(found.length, 22);
