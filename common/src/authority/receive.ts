@@ -9,23 +9,25 @@ import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { OPCODE, RCODE } from '../wire/code.ts';
-import { BARE_EDNS, EDE } from '../wire/edns.ts';
-import {
-  decodeMessage,
-  emptyMessage,
-  encodeMessage,
-  type Message,
-  type Question,
-  responseTo,
-} from '../wire/message.ts';
+import { EDE } from '../wire/edns.ts';
+import { decodeMessage, encodeMessage, type Message, type Question, responseTo } from '../wire/message.ts';
 import { tsigSize } from '../wire/tsig.ts';
 import type { StreamSigner } from '../wire/tsig-stream.ts';
 import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { authenticate } from './authenticate.ts';
+import { LEAST_UDP_SIZE } from './edns-request.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
-import { finishReply, optionsFor, type ReplyOptions, type Request, signReply, type Transport } from './request.ts';
+import {
+  ednsFor,
+  finishReply,
+  optionsFor,
+  type ReplyOptions,
+  type Request,
+  signReply,
+  type Transport,
+} from './request.ts';
 import { type Responder, WITHHELD } from './responder.ts';
 import { transfer } from './transfer-request.ts';
 import { readUpdate, type Update } from './update.ts';
@@ -80,21 +82,12 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   const { authority } = responder;
   const decoded = decodeMessage(octets);
   if (!decoded.ok) {
-    const { header, what, hasEdns } = decoded.fault;
-    if (header === undefined || header.qr || responder.withholds(transport)) return SILENCE;
+    const { request, what } = decoded.fault;
+    if (request === undefined || request.qr || responder.withholds(transport)) return SILENCE;
     // What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4).
-    const rcode = SERVED_OPCODES.has(header.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
-    return {
-      kind: 'reply',
-      octets: encodeMessage({
-        ...emptyMessage(header.id, header.opcode),
-        ...(hasEdns ? { edns: BARE_EDNS } : {}),
-        qr: true,
-        rd: header.rd,
-        rcode,
-      }),
-      what,
-    };
+    const rcode = SERVED_OPCODES.has(request.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
+    const reply = { ...responseTo(request, rcode), ...ednsFor(request, []) };
+    return { kind: 'reply', octets: encodeMessage(reply, LEAST_UDP_SIZE), what };
   }
   const message = decoded.value;
   if (message.qr) return SILENCE;

@@ -103,7 +103,7 @@ export class Request {
     if (idOf(octets) !== this.id) return STRANGER;
     const decoded = decodeMessage(octets);
     if (!decoded.ok) {
-      if (decoded.fault.header?.qr !== true) return STRANGER;
+      if (decoded.fault.request?.qr !== true) return STRANGER;
       return {
         kind: 'fault',
         fault: { kind: 'malformed', what: `a reply with ${decoded.fault.what} (octet ${decoded.fault.at})` },

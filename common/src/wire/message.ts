@@ -51,10 +51,11 @@ export interface MessageFault {
   readonly kind: 'format';
   readonly what: string;
   readonly at: number;
-  /** The header, unless there are less than twelve octets. */
-  readonly header?: Header;
-  /** Was there an OPT record? Then there is one in the reply, so that a fault in it is told from no EDNS at all (RFC 6891 7). */
-  readonly hasEdns: boolean;
+  /**
+   * What a reply takes up, unless there are less than twelve octets: the header, the question where there is one alone, and the OPT
+   * record, be it the one at fault (RFC 6891 7). No other records.
+   */
+  readonly request?: Message;
 }
 
 export const HEADER_OCTETS = 12;
@@ -148,6 +149,7 @@ export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault>
     }
     return records;
   };
+  const isAsked = questions.length === 1 && reader.fault === undefined;
   const answers = section(counts[1]);
   const authorities = section(counts[2]);
   const additionals: ResourceRecord[] = [];
@@ -166,8 +168,13 @@ export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault>
   }
   if (reader.fault === undefined && reader.left > 0) reader.fail('octets after the last record');
   if (reader.fault !== undefined) {
-    const { what, at } = reader.fault;
-    return fail({ kind: 'format', what, at, header, hasEdns: opt !== undefined });
+    const request: Message = {
+      ...emptyMessage(header.id, header.opcode),
+      ...header,
+      questions: isAsked ? questions : [],
+      ...(opt === undefined ? {} : { edns: opt.edns }),
+    };
+    return fail({ kind: 'format', what: reader.fault.what, at: reader.fault.at, request });
   }
   return ok({
     ...header,

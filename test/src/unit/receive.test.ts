@@ -125,14 +125,21 @@ test('responses, and what is less than a header, are met with silence', (t) => {
   t.is(received(broken).kind, 'silence');
 });
 
-test('what cannot be read gets FORMERR and a header alone', (t) => {
+test('what cannot be read gets FORMERR, with the question and OPT as far as they can be read (RFC 6891 7)', (t) => {
   const whole = encodeMessage(request('www A', { rd: true }));
   for (let length = 12; length < whole.length; length++) {
     const octets = octetsIn(received(whole.subarray(0, length)));
     t.is(octets.length, 12);
     t.like(given(decodeMessage(octets)), { id: ID, qr: true, opcode: 0, rd: true, rcode: RCODE.FORMERR });
   }
-  t.is(octetsIn(received(Uint8Array.from([...whole, 0]))).length, 12, 'octets left over');
+  t.is(octetsIn(received(Uint8Array.from([...whole, 0]))).length, whole.length, 'octets left over');
+  const cookie = { code: OPTION.COOKIE, data: new Uint8Array(9) };
+  const broken = encodeMessage(request('www A', { edns: { ...EDNS, options: [cookie] } }));
+  for (const octets of [broken, broken.with(broken.length - 10, 200), Uint8Array.from([...broken, 0])]) {
+    const reply = given(decodeMessage(octetsIn(received(octets))));
+    t.like(reply, { rcode: RCODE.FORMERR, edns: { version: 0, options: [] } });
+    t.is(reply.questions.length, 1);
+  }
 });
 
 test('another number of questions than one is FORMERR', (t) => {

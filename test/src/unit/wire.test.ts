@@ -29,14 +29,14 @@ const decode = (...parts: string[]): Message => given(decodeMessage(octetsOf(par
 const refuses = (t: ExecutionContext, what: RegExp, ...parts: string[]): void => {
   const decoded = decodeMessage(octetsOf(parts.join('')));
   t.regex(decoded.ok ? 'decoded' : decoded.fault.what, what, parts.join(' '));
-  if (!decoded.ok && octetsOf(parts.join('')).length >= 12) t.is(decoded.fault.header?.id, 0x1234);
+  if (!decoded.ok && octetsOf(parts.join('')).length >= 12) t.is(decoded.fault.request?.id, 0x1234);
 };
 
 test('less than a header is refused without a header to answer to', (t) => {
   for (let length = 0; length < 12; length++) {
     const decoded = decodeMessage(new Uint8Array(length));
     t.false(decoded.ok);
-    if (!decoded.ok) t.is(decoded.fault.header, undefined);
+    if (!decoded.ok) t.is(decoded.fault.request, undefined);
   }
 });
 
