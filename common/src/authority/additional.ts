@@ -6,7 +6,7 @@
  */
 import { shapeOf } from '../rr/shape.ts';
 import { TYPE } from '../rr/type.ts';
-import type { Image } from '../zone/image.ts';
+import { HAS, type Image } from '../zone/image.ts';
 import { LookupName } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { type Reply, SECTION } from './reply.ts';
@@ -62,12 +62,14 @@ export class Additional {
     return true;
   }
 
-  /** Notes a set that is in the reply, and that its names may want addresses. */
-  want(node: number, set: number): void {
-    this.isNew(set);
-    if (this.#wanting === MAX_WANTING || shapeOf(this.#image.setType(set))?.wantsAddress !== true) return;
-    this.#wantingNodes[this.#wanting] = node;
-    this.#wantingSets[this.#wanting++] = set;
+  /** Notes a set that is in the reply, and that its names may want addresses. `false` when it has been noted before. */
+  want(node: number, set: number): boolean {
+    const isNew = this.isNew(set);
+    if (this.#wanting < MAX_WANTING && shapeOf(this.#image.setType(set))?.wantsAddress === true) {
+      this.#wantingNodes[this.#wanting] = node;
+      this.#wantingSets[this.#wanting++] = set;
+    }
+    return isNew;
   }
 
   /** Puts the addresses that the noted sets want, as long as they fit. */
@@ -110,7 +112,19 @@ export class Additional {
     const apex = target.labels - this.#zone.labels;
     if (apex < labels || !target.endsWith(apex, this.#zone.apexWire)) return 0;
     if (cut !== NO_CUT && image.findSuffix(this.#zone.root, target, apex - labels, apex) !== cut) return 0;
-    return image.findSuffix(this.#zone.root, target, 0, apex);
+    const found = image.findSuffix(this.#zone.root, target, 0, apex);
+    // What is at or below a zone cut is for the way to its servers, and for nothing else (RFC 1034 4.2.1).
+    return found !== 0 && type !== TYPE.NS && this.#isBelowCut(apex) ? 0 : found;
+  }
+
+  /** Is the target, which exists, at or below a zone cut? */
+  #isBelowCut(apex: number): boolean {
+    const image = this.#image;
+    for (let i = apex - 1; i >= 0; i--) {
+      const node = image.findSuffix(this.#zone.root, this.#target, i, apex);
+      if ((image.flags(node) & HAS.ns) !== 0) return true;
+    }
+    return false;
   }
 
   /** Do the addresses of a node, as far as they are not in the reply, all fit? */

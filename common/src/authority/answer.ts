@@ -166,9 +166,12 @@ export class Answering {
       if (type !== TYPE.ANY && image.setType(set) !== type) continue;
       isAny = true;
       const isOnly = this.#isMinimalAny && type === TYPE.ANY;
-      if (!(isOnly ? this.#putSigned(SECTION.answer, node, set) : this.#reply.putSet(SECTION.answer, image, set)))
-        return this.#truncated(RCODE.NOERROR);
-      this.#additional.want(node, set);
+      if (!this.#isThere(node, set)) {
+        const fits = isOnly
+          ? this.#putSigned(SECTION.answer, node, set)
+          : this.#reply.putSet(SECTION.answer, image, set);
+        if (!fits) return this.#truncated(RCODE.NOERROR);
+      }
       if (isOnly) break;
     }
     if (!isAny) return this.#alias(node, label);
@@ -178,8 +181,12 @@ export class Answering {
 
   /** Puts a set into the answer section. Does it fit? */
   #put(node: number, set: number): boolean {
-    this.#additional.want(node, set);
-    return this.#putSigned(SECTION.answer, node, set);
+    return this.#isThere(node, set) || this.#putSigned(SECTION.answer, node, set);
+  }
+
+  /** Notes a set of the answer, and what it wants. Does it stand there already: a DNAME that led to its own owner? */
+  #isThere(node: number, set: number): boolean {
+    return !this.#additional.want(node, set) && this.#image.setType(set) === TYPE.DNAME;
   }
 
   /** Puts a set and its signatures (RFC 4035 3.1.1). Do they fit? */

@@ -358,6 +358,13 @@ test('a DNAME redirects what is below it (RFC 6672)', (t) => {
   t.deepEqual(ask(zone, 'y.old A'), ['NXDOMAIN AA', ['old 60 DNAME new', 'y.old 60 CNAME y.new'], [SOA]]);
   t.deepEqual(ask(zone, 'old TXT'), ['NOERROR AA', ['old 60 TXT "itself"']], 'not the name itself');
   t.deepEqual(ask(zone, 'old DNAME'), ['NOERROR AA', ['old 60 DNAME new']]);
+  const itself = zoneOf('same 60 DNAME @');
+  for (const type of ['DNAME', 'ANY'])
+    t.deepEqual(
+      ask(itself, `same.same ${type}`),
+      ['NOERROR AA', ['same 60 DNAME @', 'same.same 60 CNAME same']],
+      'it stands once',
+    );
   t.deepEqual(ask(zone, 'old A'), NODATA);
   t.deepEqual(ask(zone, 'x.away A'), ['NOERROR AA', ['away 60 DNAME other.', 'x.away 60 CNAME x.other.']]);
   t.deepEqual(ask(zone, 'x.back A')[1], [
