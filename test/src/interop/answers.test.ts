@@ -5,6 +5,7 @@
  * `SEED=n` asks other questions by chance, `LONG=1` many more. Answers that differ and may are rows of `differences.ts`.
  */
 import { printType } from '@zonewright/common/rr/type';
+import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { differences } from '../support/answer-compare.ts';
 import { faultsOf } from '../support/answer-rules.ts';
@@ -69,31 +70,31 @@ class Differential {
       const authorities = await startAuthorities(owner, world);
       for (const { server, refused } of authorities)
         for (const { theme, name } of world) if (refused.has(name)) this.refused.push(`${theme} ${server}`);
-      for (const zone of world) await this.#ask(zone, authorities);
+      for (const zone of world) if (zone.zone !== undefined) await this.#ask(zone, zone.zone, authorities);
     }
     return this;
   }
 
-  async #ask(zone: NastyZone, authorities: readonly Authority[]): Promise<void> {
+  async #ask({ theme, name }: NastyZone, zone: Zone, authorities: readonly Authority[]): Promise<void> {
     const one = async (asked: Asked): Promise<void> => {
       const message = messageOf(asked);
       const [ours, ...theirs] = await Promise.all(
         authorities.map(({ asker }) => asker.ask(message, asked.manner.transport)),
       );
-      for (const fault of faultsOf(ours, asked, zones)) this.faults.add(`${zone.theme}: ${fault}`, asked);
+      for (const fault of faultsOf(ours, asked, zones)) this.faults.add(`${theme}: ${fault}`, asked);
       for (const [i, peer] of PEERS.entries()) {
-        if (authorities[i + 1]!.refused.has(zone.name)) continue;
+        if (authorities[i + 1]!.refused.has(name)) continue;
         for (const kind of differences(ours, theirs[i])) {
           const row = ANSWER_DIFFERENCES.find(
             ({ peers, kinds, themes, when }) =>
-              peers.includes(peer) && kinds.test(kind) && themes?.test(zone.theme) !== false && when?.(asked) !== false,
+              peers.includes(peer) && kinds.test(kind) && themes?.test(theme) !== false && when?.(asked) !== false,
           );
-          if (row === undefined) this.unlisted.add(`${zone.theme}: ${kind} (${peer})`, asked);
+          if (row === undefined) this.unlisted.add(`${theme}: ${kind} (${peer})`, asked);
           else this.seen.add(`${row.id} ${peer}`);
         }
       }
     };
-    const questions = [...questionsOf(zone.zone, extent, chanceFrom(seed))];
+    const questions = [...questionsOf(zone, extent, chanceFrom(seed))];
     this.questions += questions.length;
     await Promise.all(questions.map(one));
   }
@@ -121,6 +122,8 @@ serial('each of our answers has the question, the flags and the size that it mus
 
 serial('no difference is listed that does not show', async (t) => {
   const { seen } = await outcome();
+  // Other questions may miss one that is rare.
+  if (process.env.SEED !== undefined) return t.pass();
   const listed = ANSWER_DIFFERENCES.flatMap(({ id, peers }) => peers.map((peer) => `${id} ${peer}`));
   t.deepEqual(
     listed.filter((row) => !seen.has(row)),
@@ -128,6 +131,6 @@ serial('no difference is listed that does not show', async (t) => {
   );
 });
 
-serial('our server loads all zones, and the others all but those that are listed', async (t) => {
+serial('each server loads all zones, but for those that are listed', async (t) => {
   t.deepEqual((await outcome()).refused.sort(), [...REFUSED_ZONES].sort());
 });

@@ -38,7 +38,7 @@ function cutSets(records: readonly ResourceRecord[], zones: readonly NastyZone[]
     sets.set(`${type} ${name.key}`, { ...set, count: set.count + 1 });
   }
   return [...sets.values()].flatMap(({ name, type, count }) => {
-    const sizes = zones.map(({ zone }) => zone.get(name, type)?.rdatas.length ?? 0).filter((size) => size > 0);
+    const sizes = zones.map(({ zone }) => zone?.get(name, type)?.rdatas.length ?? 0).filter((size) => size > 0);
     const isWhole = sizes.length === 0 || sizes.includes(count);
     return isWhole ? [] : [`${count} of ${sizes.join(' or ')} ${printType(type)} records of ${name}`];
   });

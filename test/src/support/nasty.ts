@@ -21,20 +21,20 @@ import { root } from './zonewright.ts';
 export interface NastyZone extends FileZone {
   /** The file's name without its ending: RFC, section, theme. */
   readonly theme: string;
-  readonly zone: Zone;
+  /** `undefined` where our own rules refuse the file. */
+  readonly zone: Zone | undefined;
 }
 
 const folder = join(root, 'test/files/nasty');
 
-/** All zones there are, in the order of their files. Throws where one of them is none. */
+/** All zones there are, in the order of their files. */
 export function nastyZones(): readonly NastyZone[] {
   return readdirSync(folder)
     .sort()
     .map((file) => {
       const text = readFileSync(join(folder, file), 'latin1');
       const name = /^\$ORIGIN (\S+)/m.exec(text)![1]!;
-      const { zone, findings } = readZoneFile(Buffer.from(text, 'latin1'), nameOf(name));
-      if (zone === undefined) throw new Error(`${file}: ${JSON.stringify(findings.slice(0, 3))}`);
+      const { zone } = readZoneFile(Buffer.from(text, 'latin1'), nameOf(name));
       return { theme: file.replace(/\.zone$/, ''), name, text, zone };
     });
 }
@@ -50,12 +50,12 @@ export interface Manner {
 const MANNERS: readonly Manner[] = [
   { transport: 'udp', size: 1232 },
   { transport: 'udp' },
-  { transport: 'udp', size: 512 },
-  { transport: 'udp', size: 4096, dnssecOk: true },
   { transport: 'tcp' },
   { transport: 'udp', size: 512, dnssecOk: true },
-  { transport: 'tcp', size: 1232, dnssecOk: true },
   { transport: 'udp', size: 4096 },
+  { transport: 'udp', size: 512 },
+  { transport: 'tcp', size: 1232, dnssecOk: true },
+  { transport: 'udp', size: 4096, dnssecOk: true },
   { transport: 'udp', size: 1232, dnssecOk: true },
 ];
 
@@ -119,7 +119,7 @@ export interface Extent {
   readonly owners: number;
 }
 
-export const SHORT: Extent = { manners: 5, types: 3, random: 60, owners: 25 };
+export const SHORT: Extent = { manners: 4, types: 3, random: 40, owners: 20 };
 export const LONG: Extent = { manners: MANNERS.length, types: 15, random: 2_000, owners: 1_000 };
 
 /** All questions about a zone. */
