@@ -59,7 +59,7 @@ export function readZoneFile(
   include?: (fileName: string) => Uint8Array | undefined,
 ): ZoneReading {
   const options = { origin, fileName: zoneFileName(origin), ...(include && { include }) };
-  const intake = new Intake(origin);
+  const intake = new Intake(origin, octets.length);
   const faults = scanZoneFile(octets, options, intake);
   const scan: Scan = (sink) => scanZoneFile(octets, options, sink);
   const isReadable = faults.length === 0;
@@ -105,9 +105,9 @@ class Intake implements ScanSink {
   #least = Number.POSITIVE_INFINITY;
   #most = 0;
 
-  constructor(origin: Name) {
+  constructor(origin: Name, octets: number) {
     this.#origin = origin;
-    this.#builder = new ZoneBuilder(origin);
+    this.#builder = new ZoneBuilder(origin, octets);
   }
 
   onRecord(owner: Name, type: number, ttl: number, rdata: Uint8Array, place: Place): void {

@@ -84,19 +84,6 @@ export const nodeWords = (nameOctets: number, sets: number): number => NODE.sets
 export const setWords = (octets: number): number => SET.data + wordsFor(octets);
 export const ROOT_WORDS: number = ROOT.size;
 
-/** A node in the making; one object serves for all nodes of a zone. */
-export interface NodeDraft {
-  hash: number;
-  /** Octets in which the name stands, without the apex. */
-  names: Uint8Array;
-  nameAt: number;
-  nameOctets: number;
-  readonly sets: number[];
-  setCount: number;
-  children: number;
-  hasWildcard: boolean;
-}
-
 export class Image {
   /** The arena, as words and as octets. Replaced when it grows; offsets stay. */
   words: Int32Array;
@@ -106,17 +93,17 @@ export class Image {
   /** Offsets of all nodes ever written, in this order: what a walk over a version goes by. */
   #log: Int32Array;
   #logged = 0;
-  /** Words in use when the image was made. */
-  readonly #firstEnd: number;
+  /** Words in use when its first version was complete; 0 before. */
+  #firstEnd = 0;
   /** All at and above this offset was written by the change that is under way, and may be written again. */
   #fresh = 0;
 
+  /** Room for so many words and names; it grows when there are more. What is not used takes no memory. */
   constructor(words: number, names: number) {
     this.words = NOTHING;
     this.bytes = new Uint8Array(0);
     this.#log = new Int32Array(names);
     this.#resize(words + 1);
-    this.#firstEnd = words + 1;
   }
 
   #resize(words: number): void {
@@ -130,7 +117,7 @@ export class Image {
   #allocate(count: number): number {
     const at = this.end;
     if (at + count > this.words.length)
-      this.#resize(Math.max(at + count, this.words.length + Math.max(1024, this.words.length >> 3)));
+      this.#resize(Math.max(at + count, this.words.length + Math.max(1024, this.words.length >> 2)));
     this.end += count;
     return at;
   }
@@ -341,10 +328,15 @@ export class Image {
   /** Begins the first version: an empty index and no apex yet. */
   begin(bits: number): number {
     const root = this.#allocate(ROOT.size);
+    this.#fresh = root;
+    this.#makeIndex(root, bits);
+    return root;
+  }
+
+  #makeIndex(root: number, bits: number): void {
     const middle = middleBits(bits);
     const tops = 1 << (bits - PAGE_BITS - middle);
     const top = this.#allocate(tops);
-    this.#fresh = root;
     this.words[root + ROOT.bits] = bits;
     this.words[root + ROOT.top] = top;
     for (let i = 0; i < tops; i++) {
@@ -355,7 +347,15 @@ export class Image {
         this.words[table + j] = page;
       }
     }
-    return root;
+  }
+
+  /** Gives the version that is under way, the first one, an index for four times as many names. */
+  widen(root: number): void {
+    this.#makeIndex(root, Math.min(MAX_BITS, this.words[root + ROOT.bits]! + 2));
+    for (let i = 0; i < this.#logged; i++) {
+      const node = this.#log[i]!;
+      this.#place(root, this.words[node + NODE.hash]!, 0, node);
+    }
   }
 
   /** Begins a version that follows on `root`. */
@@ -411,7 +411,7 @@ export class Image {
 
   #enter(node: number): void {
     if (this.#logged === this.#log.length) {
-      const longer = new Int32Array(this.#log.length + Math.max(64, this.#log.length >> 3));
+      const longer = new Int32Array(this.#log.length + Math.max(64, this.#log.length >> 1));
       longer.set(this.#log);
       this.#log = longer;
     }
@@ -509,17 +509,6 @@ export class Image {
     this.#count(root, node, 1, apex === 0);
   }
 
-  /** Adds a node that is known to be new, with what is known of its children, to the first version. For {@link ZoneBuilder}. */
-  append(root: number, draft: NodeDraft, isApex: boolean): void {
-    const node = this.#addNode(draft.hash, draft.names, draft.nameAt, draft.nameOctets, draft.sets, draft.setCount);
-    this.words[node + NODE.children] = draft.children;
-    if (draft.hasWildcard) this.#flag(node, HAS.wildcard);
-    this.#place(root, draft.hash, 0, node);
-    this.words[root + ROOT.names] = this.namesOf(root) + 1;
-    this.#count(root, node, 1, isApex);
-    if (isApex) this.words[root + ROOT.apex] = node;
-  }
-
   #flag(node: number, flags: number): void {
     this.words[node + NODE.meta] = this.words[node + NODE.meta]! | (flags << 16);
   }
@@ -594,6 +583,7 @@ export class Image {
   seal(root: number): void {
     this.words[root + ROOT.log] = this.#logged;
     this.#fresh = this.end;
+    if (this.#firstEnd === 0) this.#firstEnd = this.end;
   }
 
   /** An image that holds this version and nothing else, in the order of the log, and its root. */

@@ -1,0 +1,20 @@
+/** What a large zone costs in memory, measured in a process of its own. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import test from 'ava';
+
+const MEBIBYTE = 2 ** 20;
+
+test('one million A records load into less than 150 MB of resident memory, the file and all that loading needs included', async (t) => {
+  const program = fileURLToPath(new URL('../support/million.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program]);
+  const { records, findings, file, before, most, milliseconds } = JSON.parse(stdout);
+  t.is(records, 1_000_003);
+  t.is(findings, 0);
+  const used = most - before + file;
+  t.log(
+    `${(used / MEBIBYTE).toFixed(0)} MiB, of which the file is ${(file / MEBIBYTE).toFixed(0)}; ${milliseconds} ms`,
+  );
+  t.true(used < 150e6, `${used} octets`);
+});
