@@ -118,7 +118,8 @@ function mix(start: number, octets: Uint8Array): number {
   return hash === 0 ? 1 : hash;
 }
 
-function hashOf(type: number, { wire }: Name): number {
+/** A number that is equal for equal names of one type, never 0; its key need not be made for it. */
+export function hashOf(type: number, { wire }: Name): number {
   let hash = Math.imul(type ^ 0x811c9dc5, PRIME);
   for (let i = 0; i < wire.length; i++) {
     const octet = wire[i]!;

@@ -15,7 +15,7 @@ import { checkZone, type Finding } from '../zone/check.ts';
 import type { Zone } from '../zone/zone.ts';
 import { at, type FileFinding, FindingList, fromFault, isError, LIMIT, lineOf } from './file-finding.ts';
 import { zoneFileName } from './file-role.ts';
-import { findUneven, RRSIG, type Scan } from './uneven.ts';
+import { findUneven, hashOf, RRSIG, type Scan } from './uneven.ts';
 
 export type { FileFinding } from './file-finding.ts';
 export { type FileRole, fileZone, keyFileName, zoneFileName } from './file-role.ts';
@@ -218,10 +218,11 @@ function addLocated(scan: Scan, found: readonly Finding[], findings: FindingList
   // Errors first: those that are not kept need no place.
   const kept = [...found.filter(isError), ...found.filter((finding) => !isError(finding))].slice(0, 2 * LIMIT);
   const wanted = new Set(kept.map(({ name }) => name.key));
+  const hashes = new Set(kept.map(({ name }) => hashOf(0, name)));
   const places = new Map<string, Place>();
   scan({
     onRecord(name, type, _ttl, _rdata, { file, line, column }) {
-      if (!wanted.has(name.key)) return;
+      if (!hashes.has(hashOf(0, name)) || !wanted.has(name.key)) return;
       for (const key of [name.key, `${type} ${name.key}`])
         if (!places.has(key)) places.set(key, { file, line, column });
     },
