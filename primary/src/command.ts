@@ -8,8 +8,8 @@ import { describeRemote, parseRemote, type Remote } from '@zonewright/common/git
 import { parseSshKey } from '@zonewright/common/git/ssh-key';
 import { type GitFault, type GitStore, openStore, type StoreOptions } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { answeringOf } from '@zonewright/common/service/answering';
 import { nextDelay } from '@zonewright/common/service/backoff';
-import { guardsOf } from '@zonewright/common/service/guard';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
@@ -17,7 +17,7 @@ import { type NameServer, serverFailure, startNameServer } from '@zonewright/com
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
-import { GUARD_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
+import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
@@ -64,7 +64,7 @@ const options = [
     description: 'PEM certificates that an https remote must lead to, instead of the well-known ones',
   },
   ...SERVICE_OPTIONS,
-  ...GUARD_OPTIONS,
+  ...ANSWERING_OPTIONS,
 ] as const;
 
 type PrimaryValues = Values<readonly [], typeof options>;
@@ -258,7 +258,7 @@ class PrimaryService {
       addresses: this.#values.listen,
       port: this.#values.port,
       authority: primary.authority,
-      ...guardsOf(this.#values),
+      ...answeringOf(this.#values),
       log: this.#log,
       hooks: {
         update: (update, from) => primary.update(update, from),

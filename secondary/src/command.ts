@@ -4,7 +4,7 @@ import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
-import { guardsOf } from '@zonewright/common/service/guard';
+import { answeringOf } from '@zonewright/common/service/answering';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
@@ -13,8 +13,8 @@ import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
 import { Replica, type ReplicaSource } from '@zonewright/common/service/replica';
 import {
+  ANSWERING_OPTIONS,
   DATA,
-  GUARD_OPTIONS,
   HTTP,
   LISTEN,
   LOG_LEVEL,
@@ -42,7 +42,7 @@ const options = [
   SYSLOG,
   MONITOR,
   HTTP,
-  ...GUARD_OPTIONS,
+  ...ANSWERING_OPTIONS,
 ] as const;
 
 type SecondaryValues = Values<readonly [], typeof options>;
@@ -125,7 +125,7 @@ class SecondaryService {
       addresses: listen,
       port,
       authority,
-      ...guardsOf(this.#values),
+      ...answeringOf(this.#values),
       log: this.#log,
       hooks: {
         // The core refuses updates where `isPrimary` is not set; this is never reached.

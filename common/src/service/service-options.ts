@@ -109,8 +109,13 @@ export const RATE_LIMIT_SLIP = {
   parse: wholeNumber(0, 100),
 } as const satisfies OptionRow;
 
-/** What name servers guard themselves with. */
-export const GUARD_OPTIONS = [COOKIE_SECRET, REQUIRE_COOKIES, RATE_LIMIT, RATE_LIMIT_SLIP] as const;
+export const ROUND_ROBIN = {
+  flag: '--round-robin',
+  description: 'turn the records of a set by one from answer to answer',
+} as const satisfies OptionRow;
+
+/** How name servers answer, and guard themselves. */
+export const ANSWERING_OPTIONS = [COOKIE_SECRET, REQUIRE_COOKIES, RATE_LIMIT, RATE_LIMIT_SLIP, ROUND_ROBIN] as const;
 
 /** Those that all services have, in the order of the documentation. */
 export const SERVICE_OPTIONS = [PORT, LISTEN, DATA, LOG_LEVEL, SYSLOG, MONITOR, HTTP] as const;

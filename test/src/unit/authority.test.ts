@@ -12,6 +12,7 @@ import {
   parseTsigKey,
   printKey,
 } from '@zonewright/common/authority/key';
+import { Responder } from '@zonewright/common/authority/responder';
 import { Name } from '@zonewright/common/name';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 
@@ -456,4 +457,23 @@ test('DS at an apex is asked of the zone above, if it is ours, be it without dat
   t.is(place('sub.example. DS'), 1, 'the child has no data now, and need not have');
   zones.await(Name.root);
   t.is(place('. DS'), 'SERVFAIL');
+});
+
+test('the records of a set keep their order, and turn by one from answer to answer only if asked for', (t) => {
+  const zone = zoneOf('www 60 A 192.0.2.1\nwww 60 A 192.0.2.2\nwww 60 A 192.0.2.3\none 60 A 192.0.2.4');
+  const firstOf = (responder: Responder, name: string): string =>
+    askCore(responder, `${name}.example. A`)
+      .answers.map(({ rdata }) => rdata[3])
+      .join(' ');
+  const still = new Responder(authorityOf(zone));
+  t.deepEqual(
+    [1, 2, 3, 4].map(() => firstOf(still, 'www')),
+    Array(4).fill('1 2 3'),
+  );
+  const turning = new Responder(authorityOf(zone), { isRotating: true });
+  t.deepEqual(
+    [1, 2, 3, 4].map(() => firstOf(turning, 'www')),
+    ['2 3 1', '3 1 2', '1 2 3', '2 3 1'],
+  );
+  t.is(firstOf(turning, 'one'), '4');
 });

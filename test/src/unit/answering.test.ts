@@ -1,9 +1,9 @@
 /** The options that a name server guards itself with. */
 
 import { CookieJar } from '@zonewright/common/authority/cookie';
-import { type Guards, guardsOf } from '@zonewright/common/service/guard';
+import { type AnsweringSettings, answeringOf } from '@zonewright/common/service/answering';
 import { defineCommand, readValues } from '@zonewright/common/service/options';
-import { GUARD_OPTIONS } from '@zonewright/common/service/service-options';
+import { ANSWERING_OPTIONS } from '@zonewright/common/service/service-options';
 import test from 'ava';
 
 const NEW = '445536bcd2513298075a5d379663c962';
@@ -12,15 +12,15 @@ const OLD = 'DD3BDF9344B678B185A6F5CB60FCA715';
 type Given = Parameters<typeof readValues>[2];
 
 /** The settings that a command line makes, or what is wrong with it. */
-const guards = async (given: Given): Promise<Guards | string> => {
-  let settings: Guards | undefined;
+const guards = async (given: Given): Promise<AnsweringSettings | string> => {
+  let settings: AnsweringSettings | undefined;
   const command = defineCommand({
     name: 'server',
     summary: 'x',
     arguments: [],
-    options: GUARD_OPTIONS,
+    options: ANSWERING_OPTIONS,
     run: async (values) => {
-      settings = guardsOf(values);
+      settings = answeringOf(values);
       return 0;
     },
   });
@@ -33,7 +33,7 @@ const guards = async (given: Given): Promise<Guards | string> => {
 const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 
 test('without options cookies have a random secret, nobody has to show one, and no rate is limited', async (t) => {
-  const [one, other] = [await guards({}), await guards({})] as [Guards, Guards];
+  const [one, other] = [await guards({}), await guards({})] as [AnsweringSettings, AnsweringSettings];
   t.deepEqual(Object.keys(one), ['cookies']);
   t.false(one.cookies.isRequired);
   t.is(one.cookies.secrets[0]!.length, 16);
@@ -47,11 +47,11 @@ test('secrets for cookies are taken in their order, and limits as numbers', asyn
     'require-cookies': true,
     'rate-limit': ['20'],
     'rate-limit-slip': ['0'],
-  })) as Guards;
+  })) as AnsweringSettings;
   t.deepEqual(settings.cookies.secrets.map(hex), [NEW, OLD.toLowerCase()]);
   t.true(settings.cookies.isRequired);
   t.like(settings.rateLimit, { rate: 20, slip: 0 });
-  t.like(((await guards({ 'rate-limit': ['1'] })) as Guards).rateLimit, { rate: 1, slip: 2 });
+  t.like(((await guards({ 'rate-limit': ['1'] })) as AnsweringSettings).rateLimit, { rate: 1, slip: 2 });
 });
 
 test('a secret that is none is refused without being shown', async (t) => {
