@@ -89,7 +89,7 @@ export const ANSWER_DIFFERENCES: readonly AnswerDifference[] = [
   { id: 'additional-room', peers: ['bind'], kinds: /^additional /, themes: /big-address/ },
   { id: 'chain-length', peers: ['bind', 'knot', 'nsd'], kinds: CHAIN, themes: /cname-long|6672-chain/ },
   { id: 'loop', peers: ['bind', 'knot', 'nsd'], kinds: CHAIN, themes: /cname-loop|4592-cname|6672-overflow/ },
-  { id: 'twice', peers: ['knot'], kinds: /^answer \/twice$/, themes: /cname-loop|6672-root/ },
+  { id: 'twice', peers: ['knot', 'nsd'], kinds: /^answer \/twice$/, themes: /cname-loop|6672-root|4592-cname/ },
   {
     id: 'other-zone',
     peers: ['bind', 'nsd'],
@@ -103,7 +103,12 @@ export const ANSWER_DIFFERENCES: readonly AnswerDifference[] = [
     themes: /6672-overflow/,
   },
   { id: 'truncated-rcode', peers: ['bind', 'knot', 'nsd'], kinds: /^truncated rcode /, themes: /6672|cname-loop/ },
-  { id: 'compression', peers: ['bind'], kinds: /^tc /, themes: /6672-overflow|cname-loop|most-labels|longest-names/ },
+  {
+    id: 'compression',
+    peers: ['bind', 'knot', 'nsd'],
+    kinds: /^tc /,
+    themes: /6672-overflow|cname-loop|most-labels|longest-names/,
+  },
   { id: 'nul-in-label', peers: ['knot'], kinds: OTHERWISE, themes: /nul-in-label/ },
   { id: 'wildcard-ns', peers: ['knot'], kinds: OTHERWISE, themes: /4592-ns/ },
   { id: 'wildcard-dname', peers: ['knot'], kinds: /^answer \+DNAME -DNAME$/, themes: /4592-dname/ },

@@ -58,17 +58,16 @@ function bodyDifferences(a: Message, b: Message): readonly string[] {
   ];
 }
 
-/** Do two answers to ANY, both of them with something in it, differ only in which sets of one name they hold (RFC 8482 4.1)? */
+/** Do two answers to ANY differ only in which sets they hold of one name, of which both have some (RFC 8482 4.1)? */
 function choseOtherSets(a: readonly ResourceRecord[], b: readonly ResourceRecord[]): boolean {
-  const names = new Set([...a, ...b].map(({ name }) => name.key));
-  if (names.size !== 1 || a.length === 0 || b.length === 0) return false;
-  const types = (records: readonly ResourceRecord[]): ReadonlySet<number> => new Set(records.map(({ type }) => type));
-  const [ours, theirs] = [types(a), types(b)];
-  const common = (records: readonly ResourceRecord[]): readonly ResourceRecord[] =>
-    records.filter(({ type }) => ours.has(type) && theirs.has(type));
+  const setOf = ({ name, type }: ResourceRecord): string => `${type} ${name.key}`;
+  const [ours, theirs] = [new Set(a.map(setOf)), new Set(b.map(setOf))];
+  const isCommon = (record: ResourceRecord): boolean => ours.has(setOf(record)) && theirs.has(setOf(record));
+  const names = new Set([...a, ...b].filter((record) => !isCommon(record)).map(({ name }) => name.key));
+  const [name] = names;
+  const has = (records: readonly ResourceRecord[]): boolean => records.some((record) => record.name.key === name);
   return (
-    [...ours, ...theirs].some((type) => !ours.has(type) || !theirs.has(type)) &&
-    sectionDifference('', common(a), common(b)).length === 0
+    names.size === 1 && has(a) && has(b) && sectionDifference('', a.filter(isCommon), b.filter(isCommon)).length === 0
   );
 }
 

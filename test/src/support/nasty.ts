@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { readZoneFile } from '@zonewright/common/authority/zone-file';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
+import { rdataNames } from '@zonewright/common/rr/rdata';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
@@ -132,11 +133,15 @@ export function* questionsOf(zone: Zone, extent: Extent, chance: Chance): Genera
     const own = [...(zone.find(name)?.rrsets.keys() ?? [])];
     for (const type of [...own, TYPE.ANY])
       for (const manner of MANNERS.slice(0, extent.manners)) yield { name, type, manner };
+    // Without EDNS a name in another case may be what does not fit any more.
+    for (const type of own) yield { name: inOtherCase(name), type, manner: MANNERS[1]! };
     if (i >= extent.owners) continue;
     for (const type of types) yield { name, type, manner: manner() };
     for (const near of [...neighbours(name, chance)])
       for (const type of some([...own, ...BASIC], extent.types, chance)) yield { name: near, type, manner: manner() };
   }
+  for (const name of targetsOf(zone, owners))
+    for (const type of some(types, extent.types, chance)) yield { name, type, manner: manner() };
   for (let i = 0; i < extent.random; i++) {
     const name = randomName(owners, zone.origin, chance);
     for (const type of some(types, 2, chance)) yield { name, type, manner: manner() };
@@ -153,6 +158,16 @@ function ownersOf(zone: Zone): readonly Name[] {
   for (const node of zone.nodes())
     for (let at = node.name; !names.has(at.key); at = at.parent()!) names.set(at.key, at);
   return [...names.values()];
+}
+
+/** Names in RDATA that are in the zone, or would be, and own nothing. */
+function targetsOf(zone: Zone, owners: readonly Name[]): readonly Name[] {
+  const known = new Set(owners.map(({ key }) => key));
+  const targets = new Map<string, Name>();
+  for (const { type, rdata } of zone.records())
+    for (const { name } of rdataNames(type, rdata))
+      if (name.isSubdomainOf(zone.origin) && !known.has(name.key)) targets.set(name.key, name);
+  return [...targets.values()];
 }
 
 /** Around a name: above, below, far below, by an asterisk, in the other case, and beside it. */
