@@ -9,8 +9,10 @@ import { Responder } from '@zonewright/common/authority/responder';
 import { Name } from '@zonewright/common/name';
 import { ZoneBuilder } from '@zonewright/common/zone/builder';
 import { LookupName } from '@zonewright/common/zone/lookup-name';
+import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { authorityOf, NOW, queryOf } from '../support/answering.ts';
+import { chainZone } from '../support/chained.ts';
 import { given, nameOf, recordOf, zoneOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 
@@ -75,8 +77,16 @@ test.serial('a name is found without an allocation', async (t) => {
   t.true(octets < LESS_THAN_AN_OBJECT, `${octets} octets`);
 });
 
-test.serial('a plain query is answered without an allocation, whatever the answer is', async (t) => {
-  const zone = zoneOf(`
+const hash = { iterations: 1, salt: Uint8Array.of(1, 2), isOptOut: false };
+
+for (const [kind, prepare] of [
+  ['', (zone: Zone) => zone],
+  [' from a zone with NSEC', (zone: Zone) => chainZone(zone, {})],
+  [' from a zone with NSEC3', (zone: Zone) => chainZone(zone, { hash })],
+] as const) {
+  test.serial(`a plain query is answered without an allocation, whatever the answer is${kind}`, async (t) => {
+    const zone = prepare(
+      zoneOf(`
     @ 60 NS ns1
     @ 60 NS ns2.sub
     @ 60 MX 10 mail
@@ -88,44 +98,48 @@ test.serial('a plain query is answered without an allocation, whatever the answe
     ns2.sub 60 A 192.0.2.9
     *.wild 60 TXT hello
     alias 60 CNAME www
-    old 60 DNAME wild`);
-  const questions = [
-    'www A',
-    'www TXT',
-    'nothing A',
-    '@ MX',
-    '@ SOA',
-    'a.b.sub A',
-    'x.wild TXT',
-    'alias A',
-    'x.old TXT',
-  ];
-  const responder = new Responder(authorityOf(zone), {
-    cookies: { secrets: [new Uint8Array(16)], isRequired: false },
-    rateLimit: { rate: 1_000_000, slip: 2, seed: 1 },
-    idleTime: 30_000,
-    isRotating: true,
+    old 60 DNAME wild`),
+    );
+    const questions = [
+      'www A',
+      'www TXT',
+      'nothing A',
+      '@ MX',
+      '@ SOA',
+      'a.b.sub A',
+      'x.wild TXT',
+      'alias A',
+      'x.old TXT',
+    ];
+    const responder = new Responder(authorityOf(zone), {
+      cookies: { secrets: [new Uint8Array(16)], isRequired: false },
+      rateLimit: { rate: 1_000_000, slip: 2, seed: 1 },
+      idleTime: 30_000,
+      isRotating: true,
+    });
+    const all = [
+      ...questions.map((each) =>
+        each.replace('@ ', 'example. ').replace(' ', each.startsWith('@') ? ' ' : '.example. '),
+      ),
+      'other. A',
+    ];
+    const packets = all.flatMap((question) => [
+      queryOf(question),
+      queryOf(question, { size: 1232, dnssecOk: true }),
+      queryOf(question, {
+        options: [
+          { code: 10, data: new Uint8Array(8) },
+          { code: 3, data: new Uint8Array(0) },
+        ],
+      }),
+    ]);
+    let answered = 0;
+    const { octets, collections } = await heapOf((round) => {
+      responder.from(round % 2 === 0 ? '192.0.2.200' : '2001:db8::200', round);
+      if (responder.respond(packets[round % packets.length]!, 'udp', NOW) > 0) answered++;
+    });
+    t.is(answered, 3 * ROUNDS);
+    t.is(collections, 0);
+    t.true(octets < LESS_THAN_AN_OBJECT, `${octets} octets`);
   });
-  const all = [
-    ...questions.map((each) => each.replace('@ ', 'example. ').replace(' ', each.startsWith('@') ? ' ' : '.example. ')),
-    'other. A',
-  ];
-  const packets = all.flatMap((question) => [
-    queryOf(question),
-    queryOf(question, { size: 1232, dnssecOk: true }),
-    queryOf(question, {
-      options: [
-        { code: 10, data: new Uint8Array(8) },
-        { code: 3, data: new Uint8Array(0) },
-      ],
-    }),
-  ]);
-  let answered = 0;
-  const { octets, collections } = await heapOf((round) => {
-    responder.from(round % 2 === 0 ? '192.0.2.200' : '2001:db8::200', round);
-    if (responder.respond(packets[round % packets.length]!, 'udp', NOW) > 0) answered++;
-  });
-  t.is(answered, 3 * ROUNDS);
-  t.is(collections, 0);
-  t.true(octets < LESS_THAN_AN_OBJECT, `${octets} octets`);
-});
+}
