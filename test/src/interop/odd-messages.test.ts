@@ -13,6 +13,7 @@ import { Reactions, reactionDifferences } from '../support/reaction.ts';
 import { root } from '../support/zonewright.ts';
 import { ANSWER_DIFFERENCES } from './differences.ts';
 import { ODD_DIFFERENCES } from './odd-differences.ts';
+import { SIGNED_DIFFERENCES } from './signed-differences.ts';
 
 testWith(test, ['named', 'knotd', 'nsd'])(
   'odd messages are met as BIND, Knot and NSD meet them, but for what is listed, and no one is listed for nothing',
@@ -49,11 +50,11 @@ testWith(test, ['named', 'knotd', 'nsd'])(
   },
 );
 
-test('the page of differences has the rows of both tables, and no others', (t) => {
+test('the page of differences has the rows of all tables, and no others', (t) => {
   const page = readFileSync(join(root, 'docs/differences.md'), 'utf8');
   const rows = [...page.matchAll(/^\| `([\w-]+)` *\| ([\w, ]+?) *\|/gm)].map(([, id, peers]) => `${id}: ${peers}`);
   const names = { bind: 'BIND', knot: 'Knot', nsd: 'NSD' } as const;
-  const listed = [...ANSWER_DIFFERENCES, ...ODD_DIFFERENCES].map(
+  const listed = [...ANSWER_DIFFERENCES, ...SIGNED_DIFFERENCES, ...ODD_DIFFERENCES].map(
     ({ id, peers }) => `${id}: ${peers.map((peer) => names[peer]).join(', ')}`,
   );
   t.deepEqual(rows.sort(), listed.sort());

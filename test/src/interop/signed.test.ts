@@ -9,21 +9,12 @@ import { freePort } from '../support/ports.ts';
 import { makeRepository } from '../support/repository.ts';
 import { PRIMARY, startScene } from '../support/scene.ts';
 import { secrecyOf } from '../support/secrecy.ts';
-import { type Asked, type FamilyOptions, signFamily } from '../support/signed-zones.ts';
+import { type Asked, FAMILIES, signFamily } from '../support/signed-zones.ts';
 import { SIGNERS } from '../support/signer.ts';
 import { delvOf, startUnbound, type Verdict } from '../support/validator.ts';
 
 const secrecy = secrecyOf(anyTest);
 const test = testWith(anyTest, [...SIGNERS, 'unbound', 'delv', 'dig', 'git']);
-
-const families: readonly FamilyOptions[] = [
-  { signer: 'ldns-signzone', denial: 'NSEC' },
-  { signer: 'dnssec-signzone', denial: 'NSEC' },
-  { signer: 'ldns-signzone', denial: 'NSEC3', iterations: 1, salt: 'abcd' },
-  { signer: 'dnssec-signzone', denial: 'NSEC3' },
-  { signer: 'ldns-signzone', denial: 'opt-out' },
-  { signer: 'dnssec-signzone', denial: 'opt-out', iterations: 3, salt: 'ff' },
-];
 
 const types = ['A', 'AAAA', 'TXT', 'MX', 'NS', 'SOA', 'CNAME', 'DS', 'DNSKEY', 'NSEC', 'TLSA', 'TYPE65280'];
 
@@ -36,7 +27,7 @@ const isBeyondResolvers = ({ name }: Asked, type: string): boolean =>
 const expected = ({ trust, signedType }: Asked, type: string): Asked['trust'] =>
   type === signedType ? 'secure' : trust;
 
-for (const family of families) {
+for (const family of FAMILIES) {
   const { signer, denial } = family;
   test.serial(`validators trust what is served of a zone signed with ${denial} by ${signer}`, async (t) => {
     const { parent, files, asked } = await signFamily(t, family);

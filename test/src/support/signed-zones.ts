@@ -19,6 +19,8 @@ export interface SignedFamily {
   readonly child: SignedZone;
   /** The zone files by their zone, without final dot. */
   readonly files: Readonly<Record<string, string>>;
+  /** The same before they were signed. */
+  readonly unsigned: Readonly<Record<string, string>>;
   readonly asked: readonly Asked[];
 }
 
@@ -132,11 +134,23 @@ export type FamilyOptions = Pick<SigningOptions, 'iterations' | 'salt'> & {
 /** Makes and signs the family. */
 export const signFamily = async (owner: Owner, options: FamilyOptions): Promise<SignedFamily> => {
   const child = await signZone(owner, { ...options, origin: 'child.example.', text: childText });
-  const parent = await signZone(owner, { ...options, origin: 'example.', text: `${top}${signed}${child.ds}\n` });
+  const parentText = `${top}${signed}${child.ds}\n`;
+  const parent = await signZone(owner, { ...options, origin: 'example.', text: parentText });
   return {
     parent,
     child,
     files: { example: parent.text, 'child.example': child.text, 'plain.example': plainText },
+    unsigned: { example: parentText, 'child.example': childText, 'plain.example': plainText },
     asked,
   };
 };
+
+/** Both signers and all kinds of chain, with and without salt and rounds. */
+export const FAMILIES: readonly FamilyOptions[] = [
+  { signer: 'ldns-signzone', denial: 'NSEC' },
+  { signer: 'dnssec-signzone', denial: 'NSEC' },
+  { signer: 'ldns-signzone', denial: 'NSEC3', iterations: 1, salt: 'abcd' },
+  { signer: 'dnssec-signzone', denial: 'NSEC3' },
+  { signer: 'ldns-signzone', denial: 'opt-out' },
+  { signer: 'dnssec-signzone', denial: 'opt-out', iterations: 3, salt: 'ff' },
+];
