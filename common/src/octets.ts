@@ -13,6 +13,17 @@ export interface OctetsFault {
   readonly what: string;
 }
 
+/** Two octets in network order. For places that are known to be within bounds. */
+export function read16(octets: Uint8Array, at: number): number {
+  return (octets[at]! << 8) | octets[at + 1]!;
+}
+
+/** Writes two octets in network order. */
+export function put16(octets: Uint8Array, at: number, value: number): void {
+  octets[at] = value >> 8;
+  octets[at + 1] = value;
+}
+
 const EMPTY = new Uint8Array(0);
 /** The most labels in 255 octets, so the most pointers that a compressor can have a use for. */
 const MAX_POINTERS = 127;

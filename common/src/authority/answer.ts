@@ -138,7 +138,7 @@ export class Answering {
     const { type } = this.#query;
     if (this.#name === this.#query.name) this.#note(RESPONSE_KIND.ANSWER, image.hashOf(node));
     this.#reply.ownerAt(this.#nameAt);
-    if (type === TYPE.ANY || type === RRSIG) return this.#several(node, type, i);
+    if (type === TYPE.ANY || type === TYPE.RRSIG) return this.#several(node, type, i);
     const set = image.set(node, type);
     if (set === 0) return this.#alias(node, i);
     if (!this.#put(node, set)) return this.#truncated(RCODE.NOERROR);
@@ -305,5 +305,3 @@ export class Answering {
     return rcode;
   }
 }
-
-const RRSIG = 46;

@@ -5,6 +5,7 @@
  * Only the plain form is read here - opcode QUERY, one question, nothing behind it but an OPT record - which is what resolvers
  * send. All else, also all that is malformed, is for the codec of messages (`wire/message.ts`), whose values can be taken over.
  */
+import { read16 } from '../octets.ts';
 import { TYPE } from '../rr/type.ts';
 import { HEADER_OCTETS, type Message } from '../wire/message.ts';
 import { LookupName } from '../zone/lookup-name.ts';
@@ -68,8 +69,4 @@ export class Query {
     this.class = question.class;
     this.edns.readValue(message.edns);
   }
-}
-
-function read16(octets: Uint8Array, at: number): number {
-  return (octets[at]! << 8) | octets[at + 1]!;
 }

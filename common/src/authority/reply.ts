@@ -6,6 +6,7 @@
  * its case; in RDATA only those of the types of RFC 1035 (RFC 3597 4).
  */
 import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS } from '../name.ts';
+import { put16, read16 } from '../octets.ts';
 import { shapeOf } from '../rr/shape.ts';
 import { HEADER_OCTETS } from '../wire/message.ts';
 import type { Image } from '../zone/image.ts';
@@ -332,13 +333,4 @@ export class Reply {
     put16(octets, 10, this.#counts[SECTION.additional]! + (opt > 0 ? 1 : 0));
     return this.length;
   }
-}
-
-function read16(octets: Uint8Array, at: number): number {
-  return (octets[at]! << 8) | octets[at + 1]!;
-}
-
-function put16(octets: Uint8Array, at: number, value: number): void {
-  octets[at] = value >> 8;
-  octets[at + 1] = value;
 }

@@ -9,12 +9,9 @@ import type { Place, ScanSink } from '../master/scan.ts';
 import type { Name } from '../name.ts';
 import { canonicalRdata } from '../rr/rdata.ts';
 import { recordKey } from '../rr/record.ts';
-import { printType } from '../rr/type.ts';
+import { printType, TYPE } from '../rr/type.ts';
 import type { Zone } from '../zone/zone.ts';
 import { at, type FindingList, lineOf } from './file-finding.ts';
-
-/** Signatures have the TTL of what they sign (RFC 4034 3). */
-export const RRSIG = 46;
 
 /** Reads the file again. */
 export type Scan = (sink: ScanSink) => unknown;
@@ -29,7 +26,7 @@ export function findUneven(scan: Scan, zone: Zone, count: number, findings: Find
       if (!isInside(owner)) return;
       const set = hashOf(type, owner);
       records.add(mix(set, canonicalRdata(type, rdata)), undefined);
-      if (type !== RRSIG) sets.add(set, ttl);
+      if (type !== TYPE.RRSIG) sets.add(set, ttl);
     },
   });
   if (records.found.size > 0 || sets.found.size > 0) scan(new Look(zone, records.found, sets.found, findings));
@@ -58,7 +55,7 @@ class Look implements ScanSink {
     if (!this.#isInside(name)) return;
     const hash = hashOf(type, name);
     if (this.#records.has(mix(hash, canonicalRdata(type, rdata)))) this.#repeated(name, type, rdata, place);
-    if (type !== RRSIG && this.#sets.has(hash)) this.#differing(name, type, ttl, place);
+    if (type !== TYPE.RRSIG && this.#sets.has(hash)) this.#differing(name, type, ttl, place);
   }
 
   #repeated(name: Name, type: number, rdata: Uint8Array, place: Place): void {

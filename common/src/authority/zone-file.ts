@@ -15,7 +15,7 @@ import { checkZone, type Finding } from '../zone/check.ts';
 import type { Zone } from '../zone/zone.ts';
 import { at, type FileFinding, FindingList, fromFault, isError, LIMIT, lineOf } from './file-finding.ts';
 import { zoneFileName } from './file-role.ts';
-import { findUneven, hashOf, RRSIG, type Scan } from './uneven.ts';
+import { findUneven, hashOf, type Scan } from './uneven.ts';
 
 export type { FileFinding } from './file-finding.ts';
 export { type FileRole, fileZone, keyFileName, zoneFileName } from './file-role.ts';
@@ -114,7 +114,7 @@ class Intake implements ScanSink {
     const isInside = this.#builder.add(owner, type, ttl, rdata);
     if (isInside) this.inside++;
     else this.outside++;
-    if (isInside && type !== RRSIG) {
+    if (isInside && type !== TYPE.RRSIG) {
       this.#ttls += ttl;
       if (ttl < this.#least) this.#least = ttl;
       if (ttl > this.#most) this.#most = ttl;
@@ -147,7 +147,7 @@ class Intake implements ScanSink {
     if (this.#least >= this.#most) return false;
     let ttls = 0;
     for (const { rrsets } of zone.eachNode())
-      for (const { type, ttl, rdatas } of rrsets.values()) if (type !== RRSIG) ttls += ttl * rdatas.length;
+      for (const { type, ttl, rdatas } of rrsets.values()) if (type !== TYPE.RRSIG) ttls += ttl * rdatas.length;
     return ttls !== this.#ttls;
   }
 }

@@ -7,6 +7,7 @@
  *
  * Always holds: looking up allocates nothing; the chain of a next version costs no more than the names that changed.
  */
+import { TYPE } from '../rr/type.ts';
 import type { Image } from './image.ts';
 import type { LookupName } from './lookup-name.ts';
 import {
@@ -19,10 +20,6 @@ import {
 } from './nsec3.ts';
 import { compareNames, Order, type OrderDraft } from './order.ts';
 import { SHA1_OCTETS } from './sha1.ts';
-
-export const TYPE_NSEC = 47;
-export const TYPE_NSEC3 = 50;
-const TYPE_NSEC3PARAM = 51;
 
 /**
  * Rounds of hashing that an answer is worth. Validators take answers with more than about 100 for unsigned, and with more than 500 for
@@ -55,7 +52,7 @@ export class Chain {
     this.#image = image;
     this.#root = root;
     this.parameters = parameters;
-    this.type = parameters === undefined ? TYPE_NSEC : TYPE_NSEC3;
+    this.type = parameters === undefined ? TYPE.NSEC : TYPE.NSEC3;
     this.#order = order;
   }
 
@@ -63,7 +60,7 @@ export class Chain {
   static of(image: Image, root: number): Chain | undefined {
     const apex = image.apexOf(root);
     const [parameters] = chainsOf(image, apex);
-    if (parameters === undefined && image.set(apex, TYPE_NSEC) === 0) return undefined;
+    if (parameters === undefined && image.set(apex, TYPE.NSEC) === 0) return undefined;
     const nodes: number[] = [];
     for (let i = 0; i < image.logOf(root); i++) {
       const node = image.logged(root, i);
@@ -91,7 +88,7 @@ export class Chain {
     const image = this.#image;
     const apex = image.apexOf(root);
     const [parameters] = chainsOf(image, apex);
-    const isOther = parameters === undefined && image.set(apex, TYPE_NSEC) === 0;
+    const isOther = parameters === undefined && image.set(apex, TYPE.NSEC) === 0;
     return isOther || !isSameChain(parameters, this.parameters) ? undefined : new Chain(image, root, parameters, order);
   }
 
@@ -178,7 +175,7 @@ function isSameChain(next: Nsec3Parameters | undefined, parameters: Nsec3Paramet
 
 /** The NSEC3 chains that are whole (RFC 5155 4.1.2) and that we can follow. */
 function chainsOf(image: Image, apex: number): readonly Nsec3Parameters[] {
-  const set = image.set(apex, TYPE_NSEC3PARAM);
+  const set = image.set(apex, TYPE.NSEC3PARAM);
   const chains: Nsec3Parameters[] = [];
   for (const rdata of set === 0 ? [] : rdatasOf(image, set)) {
     const parameters = readNsec3Parameters(rdata);
@@ -190,10 +187,10 @@ function chainsOf(image: Image, apex: number): readonly Nsec3Parameters[] {
 
 /** Does the node hold a record of the chain? */
 function isLink(image: Image, node: number, parameters: Nsec3Parameters | undefined): boolean {
-  if (parameters === undefined) return image.set(node, TYPE_NSEC) !== 0;
+  if (parameters === undefined) return image.set(node, TYPE.NSEC) !== 0;
   if (image.nameOctets(node) !== 1 + HASH_LABEL_OCTETS || image.bytes[image.nameAt(node)] !== HASH_LABEL_OCTETS)
     return false;
-  const set = image.set(node, TYPE_NSEC3);
+  const set = image.set(node, TYPE.NSEC3);
   if (set === 0) return false;
   for (const rdata of rdatasOf(image, set)) if (isSameChain(readNsec3Parameters(rdata), parameters)) return true;
   return false;

@@ -14,6 +14,7 @@
  *   node   next in chain, hash, children, name length | flags | number of sets, offsets of the sets, name without the apex
  *   set    key, TTL, number of records, octets of what follows, records: length in two octets and RDATA
  */
+import { TYPE } from '../rr/type.ts';
 import { ASTERISK, LOWER, type LookupName, spread } from './lookup-name.ts';
 
 /** Words of the root record. */
@@ -43,23 +44,17 @@ const SPARE_WORDS = 4096;
 const NOTHING = new Int32Array(0);
 const scratch = new Uint8Array(256);
 
-const TYPE_NS = 2;
-const TYPE_CNAME = 5;
-const TYPE_DNAME = 39;
-const TYPE_RRSIG = 46;
-const TYPE_NSEC3 = 50;
-
 /** The key of the signatures of one type: each is a set of its own, with the TTL of what it signs (RFC 4034 3). */
-const signaturesOf = (type: number): number => TYPE_RRSIG | (type << 16);
+const signaturesOf = (type: number): number => TYPE.RRSIG | (type << 16);
 
 /** By what a set is found in its node: its type, and for signatures also the type that they cover. */
 export function setKey(type: number, rdata: Uint8Array): number {
-  return type === TYPE_RRSIG && rdata.length >= 2 ? signaturesOf((rdata[0]! << 8) | rdata[1]!) : type;
+  return type === TYPE.RRSIG && rdata.length >= 2 ? signaturesOf((rdata[0]! << 8) | rdata[1]!) : type;
 }
 
 /** The type that the signatures with this key cover; for the key of any other set, one that no set has. */
 export function signedBy(key: number): number {
-  return (key & 0xffff) === TYPE_RRSIG ? key >>> 16 : -1;
+  return (key & 0xffff) === TYPE.RRSIG ? key >>> 16 : -1;
 }
 
 /** The octets of a record beside its name and RDATA: type, class, TTL, length. */
@@ -628,15 +623,15 @@ export class Image {
 
 function flagOf(type: number): number {
   switch (type) {
-    case TYPE_NS:
+    case TYPE.NS:
       return HAS.ns | HAS.data;
-    case TYPE_CNAME:
+    case TYPE.CNAME:
       return HAS.cname | HAS.data;
-    case TYPE_DNAME:
+    case TYPE.DNAME:
       return HAS.dname | HAS.data;
-    case TYPE_RRSIG:
+    case TYPE.RRSIG:
       return HAS.rrsig;
-    case TYPE_NSEC3:
+    case TYPE.NSEC3:
       return HAS.nsec3;
     default:
       return HAS.data;

@@ -29,7 +29,6 @@ export interface RecordChange {
   readonly added: readonly ResourceRecord[];
 }
 
-const RRSIG = 46;
 /** Filled again by each lookup: none of them calls another while it is in use. */
 const lookup = new LookupName();
 
@@ -113,7 +112,7 @@ export class Zone {
   get(name: Name, type: number): RRset | undefined {
     const node = this.#locate(name);
     if (node === 0) return undefined;
-    if (type === RRSIG) return this.#read(node).rrsets.get(type);
+    if (type === TYPE.RRSIG) return this.#read(node).rrsets.get(type);
     const set = this.image.set(node, type);
     return set === 0 ? undefined : this.#readSet(this.#nameOf(node), set);
   }
@@ -129,7 +128,7 @@ export class Zone {
 
   /** How many records a set has; 0 when there is none. As cheap for a large set as for a small one. */
   sizeOf(name: Name, type: number): number {
-    if (type === RRSIG) return this.get(name, type)?.rdatas.length ?? 0;
+    if (type === TYPE.RRSIG) return this.get(name, type)?.rdatas.length ?? 0;
     const node = this.#locate(name);
     const set = node === 0 ? 0 : this.image.set(node, type);
     return set === 0 ? 0 : this.image.setSize(set);
@@ -333,7 +332,7 @@ export function* recordsAt(
   { name, type, ttl, rdatas }: RRset,
 ): Generator<ResourceRecord, void, undefined> {
   for (const rdata of rdatas) {
-    const own = type === RRSIG ? rrsets.get(signedBy(setKey(type, rdata)))?.ttl : undefined;
+    const own = type === TYPE.RRSIG ? rrsets.get(signedBy(setKey(type, rdata)))?.ttl : undefined;
     yield { name, type, class: CLASS.IN, ttl: own ?? ttl, rdata };
   }
 }
@@ -345,7 +344,7 @@ function writeSets(
   rrsets: ReadonlyMap<number, RRset>,
   into: number[],
 ): void {
-  if (type !== RRSIG) {
+  if (type !== TYPE.RRSIG) {
     into.push(writeSet(image, type, ttl, rdatas));
     return;
   }

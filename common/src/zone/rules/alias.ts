@@ -4,10 +4,10 @@ import type { RRset } from '../../rr/record.ts';
 import { printType, TYPE } from '../../rr/type.ts';
 import type { Zone, ZoneNode } from '../zone.ts';
 import { standsAt } from './reach.ts';
-import { type Breach, isApex, KEY, NONE, NSEC, NSEC3, NXT, RRSIG, type Rule, SIG } from './rule.ts';
+import { type Breach, isApex, NONE, type Rule } from './rule.ts';
 
 /** Types that may stand beside a CNAME: what secures it (RFC 4034 3 and 4, RFC 2181 10.1, RFC 3007 1.5 for KEY). */
-const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, RRSIG, NSEC, SIG, KEY, NXT]);
+const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC, TYPE.SIG, TYPE.KEY, TYPE.NXT]);
 
 /** A chain of CNAMEs that is longer is not called a loop. */
 const MAX_LOOP = 16;
@@ -18,7 +18,7 @@ function once(type: number, count: number): readonly Breach[] {
 
 /** NSEC3 records of a zone stand right below its apex, be there a DNAME or not. */
 function isProofOnly({ rrsets }: ZoneNode): boolean {
-  return rrsets.has(NSEC3) && [...rrsets.keys()].every((type) => type === NSEC3 || type === RRSIG);
+  return rrsets.has(TYPE.NSEC3) && [...rrsets.keys()].every((type) => type === TYPE.NSEC3 || type === TYPE.RRSIG);
 }
 
 /** Does the CNAME of a name lead back to that name within the zone? */

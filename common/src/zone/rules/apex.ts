@@ -4,14 +4,14 @@ import { targetOf } from '../../rr/rdata.ts';
 import { readSoa } from '../../rr/soa.ts';
 import { printType, TYPE } from '../../rr/type.ts';
 import { leadsToAddress } from './reach.ts';
-import { isApex, NONE, NSEC3PARAM, type Rule } from './rule.ts';
+import { isApex, NONE, type Rule } from './rule.ts';
 
 const DAY = 86_400;
 
 /** Types that mean something at the apex only, and where it is written. DNSKEY: below it, see RFC 4034 2.1.1, it is no zone key. */
 const APEX_ONLY: ReadonlyMap<number, string> = new Map([
   [TYPE.DNSKEY, 'RFC 4035 2.1'],
-  [NSEC3PARAM, 'RFC 5155 4'],
+  [TYPE.NSEC3PARAM, 'RFC 5155 4'],
   [TYPE.CDS, 'RFC 7344 4.1'],
   [TYPE.CDNSKEY, 'RFC 7344 4.1'],
   [62 /* CSYNC */, 'RFC 7477 2'],

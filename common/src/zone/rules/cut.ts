@@ -5,10 +5,10 @@ import type { RRset } from '../../rr/record.ts';
 import { printType, TYPE } from '../../rr/type.ts';
 import type { Zone } from '../zone.ts';
 import { hasAddress, leadsToAddress } from './reach.ts';
-import { isApex, NONE, NSEC, RRSIG, type Rule } from './rule.ts';
+import { isApex, NONE, type Rule } from './rule.ts';
 
 /** Types that belong to the parent's side of a zone cut (RFC 4035 2.2 to 2.5): all else there is the child's. */
-const AT_CUT: ReadonlySet<number> = new Set([TYPE.NS, TYPE.DS, RRSIG, NSEC]);
+const AT_CUT: ReadonlySet<number> = new Set([TYPE.NS, TYPE.DS, TYPE.RRSIG, TYPE.NSEC]);
 
 const GLUE: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA]);
 

@@ -41,12 +41,3 @@ export function isApex(zone: Zone, name: Name): boolean {
   // The length first: it tells most names from the apex without a look at their labels.
   return name.wire.length === zone.origin.wire.length && name.equals(zone.origin);
 }
-
-/** Types that matter to the rules for what they do in a zone, not for their data. */
-export const SIG = 24;
-export const KEY = 25;
-export const NXT = 30;
-export const RRSIG = 46;
-export const NSEC = 47;
-export const NSEC3 = 50;
-export const NSEC3PARAM = 51;

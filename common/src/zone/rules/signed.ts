@@ -3,7 +3,7 @@
  * and chains are closed, which is for a validator (`ldns-verify-zone`).
  */
 import { printType, TYPE } from '../../rr/type.ts';
-import { isApex, NONE, NSEC3, NSEC3PARAM, RRSIG, type Rule } from './rule.ts';
+import { isApex, NONE, type Rule } from './rule.ts';
 
 /** DNSKEY algorithms by which the files of keys mark TSIG secrets: HMAC-MD5, HMAC-SHA1 to HMAC-SHA512. */
 const TSIG_ALGORITHMS: ReadonlySet<number> = new Set([157, 161, 162, 163, 164, 165]);
@@ -37,7 +37,7 @@ export const signedRules: readonly Rule[] = [
     rule: 'rrsig-without-set',
     severity: 'warning',
     source: 'RFC 4035 2.2',
-    types: [RRSIG],
+    types: [TYPE.RRSIG],
     findIn(_zone, { rdatas }, { rrsets }) {
       const lost = new Set<number>();
       for (const rdata of rdatas) {
@@ -45,14 +45,14 @@ export const signedRules: readonly Rule[] = [
         if (!rrsets.has(covered)) lost.add(covered);
       }
       if (lost.size === 0) return NONE;
-      return [{ type: RRSIG, what: `a signature of ${[...lost].map(printType).join(', ')}, which is not here` }];
+      return [{ type: TYPE.RRSIG, what: `a signature of ${[...lost].map(printType).join(', ')}, which is not here` }];
     },
   },
   {
     rule: 'nsec3param',
     severity: 'warning',
     source: 'RFC 5155 4.1, RFC 9276 3.1',
-    types: [NSEC3PARAM],
+    types: [TYPE.NSEC3PARAM],
     *findIn(_zone, { type, rdatas }) {
       for (const rdata of rdatas) {
         const { algorithm, iterations } = parametersOf(rdata);
@@ -67,12 +67,12 @@ export const signedRules: readonly Rule[] = [
     rule: 'nsec3-owner',
     severity: 'warning',
     source: 'RFC 5155 3, RFC 5155 7.1',
-    types: [NSEC3],
+    types: [TYPE.NSEC3],
     findIn(zone, { type }, { name, rrsets }) {
       const label = Buffer.from(name.labels[0] ?? []).toString('latin1');
       const isHashed = HASHED_LABEL.test(label) && name.labelCount === zone.origin.labelCount + 1;
       if (!isHashed) return [{ type, what: `an NSEC3 record whose owner is not a hash right below ${zone.origin}` }];
-      const others = [...rrsets.keys()].filter((each) => each !== NSEC3 && each !== RRSIG);
+      const others = [...rrsets.keys()].filter((each) => each !== TYPE.NSEC3 && each !== TYPE.RRSIG);
       return others.length === 0 ? NONE : [{ type, what: `NSEC3 beside ${others.map(printType).join(', ')}` }];
     },
   },
@@ -80,9 +80,9 @@ export const signedRules: readonly Rule[] = [
     rule: 'nsec3-without-param',
     severity: 'warning',
     source: 'RFC 5155 7.1',
-    types: [NSEC3],
+    types: [TYPE.NSEC3],
     findIn(zone, { name, type, rdatas }) {
-      const params = isApex(zone, name) ? [] : (zone.get(zone.origin, NSEC3PARAM)?.rdatas ?? []);
+      const params = isApex(zone, name) ? [] : (zone.get(zone.origin, TYPE.NSEC3PARAM)?.rdatas ?? []);
       const isCovered = (rdata: Uint8Array): boolean => params.some((param) => hasSameHash(param, rdata));
       if (rdatas.every(isCovered)) return NONE;
       return [{ type, what: 'an NSEC3 record of no chain that an NSEC3PARAM at the apex names' }];
