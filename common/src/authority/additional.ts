@@ -6,7 +6,8 @@
  */
 import { shapeOf } from '../rr/shape.ts';
 import { TYPE } from '../rr/type.ts';
-import { HAS, type Image } from '../zone/image.ts';
+import type { Image } from '../zone/image.ts';
+import { HAS } from '../zone/image-layout.ts';
 import { LookupName } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { type Reply, SECTION } from './reply.ts';

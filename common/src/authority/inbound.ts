@@ -11,7 +11,8 @@ import { isMetaType, TYPE } from '../rr/type.ts';
 import { checkLimits } from '../zone/check.ts';
 import { type Delta, diffNames } from '../zone/delta.ts';
 import { isNewer } from '../zone/serial.ts';
-import { type RecordChange, Zone, ZoneEdit } from '../zone/zone.ts';
+import { type RecordChange, Zone } from '../zone/zone.ts';
+import { ZoneEdit } from '../zone/zone-edit.ts';
 
 export interface InboundFault {
   readonly kind: 'inbound';

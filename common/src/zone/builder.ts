@@ -8,7 +8,9 @@
 import type { Name } from '../name.ts';
 import { rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
-import { bitsFor, Image, setKey, signedBy } from './image.ts';
+import { Image } from './image.ts';
+import { ImageChange } from './image-change.ts';
+import { setKey, signedBy } from './image-layout.ts';
 import { LookupName } from './lookup-name.ts';
 import { Zone } from './zone.ts';
 
@@ -76,7 +78,7 @@ export class ZoneBuilder {
   readonly #apexWire: Uint8Array;
   readonly #apexLabels: number;
   readonly #image: Image;
-  readonly #root: number;
+  readonly #change: ImageChange;
   /** The owner at hand, and room for the next. */
   #lookup = new LookupName();
   #other = new LookupName();
@@ -95,7 +97,7 @@ export class ZoneBuilder {
     this.#apexWire = origin.toLowerCase().wire;
     this.#apexLabels = origin.labelCount;
     this.#image = new Image((IMAGE_RATIO * octets) >> 2, Math.ceil(octets * NAME_RATIO));
-    this.#root = this.#image.begin(bitsFor(1));
+    this.#change = ImageChange.first(this.#image, 1);
   }
 
   /** Takes a record of class IN; false, and nothing happens, when its owner is outside of the zone. Octets are copied. */
@@ -118,9 +120,9 @@ export class ZoneBuilder {
   /** Writes what was gathered, or lets it wait if the name has data already. */
   #flush(): void {
     if (this.#owner === undefined || this.#last === NONE) return;
-    const node = this.#image.findSuffix(this.#root, this.#lookup, 0, this.#apex);
+    const node = this.#image.findSuffix(this.#change.root, this.#lookup, 0, this.#apex);
     if (node === 0 || this.#image.setCount(node) === 0) {
-      if (this.#image.isCrowded(this.#root)) this.#image.widen(this.#root);
+      if (this.#change.isCrowded) this.#change.widen();
       this.#write(this.#owner, this.#gathered, this.#last);
     } else {
       const { key } = this.#owner;
@@ -144,8 +146,8 @@ export class ZoneBuilder {
   }
 
   #write(owner: Name, records: Waiting, last: number): void {
-    const count = pack(this.#image, records, last, this.#sets);
-    this.#image.put(this.#root, this.#lookup, this.#apex, owner.wire, this.#sets, count);
+    const count = pack(this.#change, records, last, this.#sets);
+    this.#change.put(this.#lookup, this.#apex, owner.wire, this.#sets, count);
   }
 
   /** The zone; `undefined` when there is not exactly one SOA at its apex. The builder must not be used after this. */
@@ -153,8 +155,7 @@ export class ZoneBuilder {
     this.#flush();
     for (const { owner, last } of this.#late.values()) this.#join(owner, last);
     const image = this.#image;
-    const root = this.#root;
-    image.seal(root);
+    const root = this.#change.finish();
     const apex = image.apexOf(root);
     const soa = apex === 0 ? 0 : image.set(apex, TYPE.SOA);
     if (soa === 0 || image.setSize(soa) !== 1) return undefined;
@@ -165,7 +166,7 @@ export class ZoneBuilder {
   #join(owner: Name, last: number): void {
     const image = this.#image;
     this.#lookup.read(owner.wire, 0);
-    const node = image.findSuffix(this.#root, this.#lookup, 0, this.#apex);
+    const node = image.findSuffix(this.#change.root, this.#lookup, 0, this.#apex);
     const all = this.#gathered;
     let end = NONE;
     for (let i = 0; i < image.setCount(node); i++) {
@@ -200,9 +201,9 @@ function inOrder(records: Waiting, last: number): number[] {
 }
 
 /** Writes the sets of the records that end with `last` into an image, and their offsets into `sets`; gives how many. */
-function pack(image: Image, records: Waiting, last: number, sets: number[]): number {
+function pack(change: ImageChange, records: Waiting, last: number, sets: number[]): number {
   if (records.before(last) === NONE) {
-    sets[0] = writeSet(image, records, setKey(records.type(last), records.rdata(last)), records.ttl(last), [last]);
+    sets[0] = writeSet(change, records, setKey(records.type(last), records.rdata(last)), records.ttl(last), [last]);
     return 1;
   }
   const byKey = new Map<number, number[]>();
@@ -216,7 +217,7 @@ function pack(image: Image, records: Waiting, last: number, sets: number[]): num
   for (const [key, same] of byKey) {
     // A signature has the TTL of what it signs (RFC 4034 3).
     const ttl = leastTtl(records, byKey.get(signedBy(key)) ?? same);
-    sets[count++] = writeSet(image, records, key, ttl, distinct(records, same));
+    sets[count++] = writeSet(change, records, key, ttl, distinct(records, same));
   }
   return count;
 }
@@ -239,11 +240,11 @@ function distinct(records: Waiting, all: readonly number[]): readonly number[] {
   return [...byKey.values()];
 }
 
-function writeSet(image: Image, records: Waiting, key: number, ttl: number, all: readonly number[]): number {
+function writeSet(change: ImageChange, records: Waiting, key: number, ttl: number, all: readonly number[]): number {
   let octets = 0;
   for (const record of all) octets += 2 + records.rdata(record).length;
-  const set = image.addSet(key, ttl, all.length, octets);
-  let at = image.setData(set);
-  for (const record of all) at = image.writeRdata(at, records.rdata(record));
+  const set = change.addSet(key, ttl, all.length, octets);
+  let at = change.image.setData(set);
+  for (const record of all) at = change.writeRdata(at, records.rdata(record));
   return set;
 }

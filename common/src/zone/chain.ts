@@ -63,7 +63,7 @@ export class Chain {
     if (parameters === undefined && image.set(apex, TYPE.NSEC) === 0) return undefined;
     const nodes: number[] = [];
     for (let i = 0; i < image.logOf(root); i++) {
-      const node = image.logged(root, i);
+      const node = image.loggedAt(root, i);
       if (node !== 0 && isLink(image, node, parameters)) nodes.push(node);
     }
     nodes.sort((a, b) => compareNodes(image, a, b));

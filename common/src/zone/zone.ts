@@ -9,13 +9,16 @@
  */
 import { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
-import { type ResourceRecord, type RRset, rdataKey, recordsOf } from '../rr/record.ts';
+import { type ResourceRecord, type RRset, recordsOf } from '../rr/record.ts';
 import { readSoa, type Soa } from '../rr/soa.ts';
-import { TYPE, typeRow } from '../rr/type.ts';
+import { TYPE } from '../rr/type.ts';
 import { ZoneBuilder } from './builder.ts';
 import { Chain } from './chain.ts';
-import { HAS, type Image, setKey, signedBy } from './image.ts';
+import type { Image } from './image.ts';
+import { ImageChange } from './image-change.ts';
+import { HAS, setKey, signedBy } from './image-layout.ts';
 import { LookupName } from './lookup-name.ts';
+import { ZoneEdit } from './zone-edit.ts';
 
 /** All sets of one name. */
 export interface ZoneNode {
@@ -205,7 +208,7 @@ export class Zone {
   *#offsets(): Generator<number, void, undefined> {
     const { image, root } = this;
     for (let i = 0; i < image.logOf(root); i++) {
-      const node = image.logged(root, i);
+      const node = image.loggedAt(root, i);
       if (node !== 0 && image.setCount(node) > 0) yield node;
     }
   }
@@ -241,21 +244,22 @@ export class Zone {
   /** The zone with other sets at some names; a name without sets goes. For {@link ZoneEdit}. */
   withNodes(nodes: Iterable<ZoneNode>): Zone | undefined {
     const { image } = this;
-    const root = image.follow(this.root);
+    const change = ImageChange.after(image, this.root);
+    const { root } = change;
     const sets: number[] = [];
     const chain = this.#chain?.change();
     for (const { name, rrsets } of nodes) {
       sets.length = 0;
-      for (const rrset of rrsets.values()) writeSets(image, rrset, rrsets, sets);
+      for (const rrset of rrsets.values()) writeSets(change, rrset, rrsets, sets);
       lookup.read(name.wire, 0);
-      image.put(root, lookup, lookup.labels - this.labels, name.wire, sets, sets.length);
+      change.put(lookup, lookup.labels - this.labels, name.wire, sets, sets.length);
       chain?.renew(root, lookup, lookup.labels - this.labels);
     }
-    image.seal(root);
+    change.finish();
     const soa = image.set(image.apexOf(root), TYPE.SOA);
     if (soa === 0 || image.setSize(soa) !== 1) return undefined;
-    if (image.isWasteful || image.isCrowded(root)) {
-      const copy = image.copy(root);
+    if (change.isWasteful) {
+      const copy = ImageChange.copy(image, root);
       return new Zone(this.origin, copy.image, copy.root);
     }
     const zone = new Zone(this.origin, image, root);
@@ -339,13 +343,13 @@ export function* recordsAt(
 
 /** Writes a set into an image, signatures as one for each type that they cover; offsets are put into `into`. */
 function writeSets(
-  image: Image,
+  change: ImageChange,
   { type, ttl, rdatas }: RRset,
   rrsets: ReadonlyMap<number, RRset>,
   into: number[],
 ): void {
   if (type !== TYPE.RRSIG) {
-    into.push(writeSet(image, type, ttl, rdatas));
+    into.push(writeSet(change, type, ttl, rdatas));
     return;
   }
   const byKey = new Map<number, Uint8Array[]>();
@@ -355,99 +359,13 @@ function writeSets(
     if (same === undefined) byKey.set(key, [rdata]);
     else same.push(rdata);
   }
-  for (const [key, same] of byKey) into.push(writeSet(image, key, rrsets.get(signedBy(key))?.ttl ?? ttl, same));
+  for (const [key, same] of byKey) into.push(writeSet(change, key, rrsets.get(signedBy(key))?.ttl ?? ttl, same));
 }
 
-function writeSet(image: Image, key: number, ttl: number, rdatas: readonly Uint8Array[]): number {
+function writeSet(change: ImageChange, key: number, ttl: number, rdatas: readonly Uint8Array[]): number {
   const octets = rdatas.reduce((sum, rdata) => sum + 2 + rdata.length, 0);
-  const set = image.addSet(key, ttl, rdatas.length, octets);
-  let at = image.setData(set);
-  for (const rdata of rdatas) at = image.writeRdata(at, rdata);
+  const set = change.addSet(key, ttl, rdatas.length, octets);
+  let at = change.image.setData(set);
+  for (const rdata of rdatas) at = change.writeRdata(at, rdata);
   return set;
-}
-/** A set in the making. */
-interface Draft {
-  ttl: number;
-  /** RDATA by its canonical form. */
-  readonly byKey: Map<string, Uint8Array>;
-}
-
-/**
- * Changes of a zone in the making, one record at a time. Each costs no more than itself however large its set is: a set is taken
- * apart once, when it is first touched, and put together once, by `finish`.
- */
-export class ZoneEdit {
-  readonly #base: Zone;
-  readonly #drafts = new Map<string, { readonly name: Name; readonly sets: Map<number, Draft> }>();
-
-  constructor(base: Zone) {
-    this.#base = base;
-  }
-
-  /** The types that the name has now. */
-  types(name: Name): readonly number[] {
-    const drafts = this.#drafts.get(name.key)?.sets;
-    const types = this.#base.typesOf(name).filter((type) => !drafts?.has(type));
-    for (const [type, { byKey }] of drafts ?? []) if (byKey.size > 0) types.push(type);
-    return types;
-  }
-
-  /** How many records the set has now. */
-  size(name: Name, type: number): number {
-    return this.#drafts.get(name.key)?.sets.get(type)?.byKey.size ?? this.#base.sizeOf(name, type);
-  }
-
-  /** Is there such a record now, whatever its TTL? */
-  has(record: Pick<ResourceRecord, 'name' | 'type' | 'rdata'>): boolean {
-    return this.#draft(record.name, record.type).byKey.has(rdataKey(record.type, record.rdata));
-  }
-
-  /** The RDATA of a set now. */
-  rdatas(name: Name, type: number): readonly Uint8Array[] {
-    return [...this.#draft(name, type).byKey.values()];
-  }
-
-  /** Its TTL becomes that of the set (RFC 2181 5.2); where the type allows one record, it replaces what is there. */
-  add(record: ResourceRecord): void {
-    const draft = this.#draft(record.name, record.type);
-    if (typeRow(record.type)?.isSingle) draft.byKey.clear();
-    draft.byKey.set(rdataKey(record.type, record.rdata), record.rdata);
-    draft.ttl = record.ttl;
-  }
-
-  remove(record: Pick<ResourceRecord, 'name' | 'type' | 'rdata'>): void {
-    this.#draft(record.name, record.type).byKey.delete(rdataKey(record.type, record.rdata));
-  }
-
-  removeSet(name: Name, type: number): void {
-    this.#draft(name, type).byKey.clear();
-  }
-
-  /** The zone with all changes; `undefined` when no single SOA is left. */
-  finish(): Zone | undefined {
-    const nodes: ZoneNode[] = [];
-    for (const { name: given, sets } of this.#drafts.values()) {
-      const node = this.#base.find(given);
-      const name = node?.name ?? given;
-      const rrsets = new Map(node?.rrsets);
-      for (const [type, { ttl, byKey }] of sets) {
-        if (byKey.size === 0) rrsets.delete(type);
-        else rrsets.set(type, { name, type, ttl, rdatas: [...byKey.values()] });
-      }
-      nodes.push({ name, rrsets });
-    }
-    return this.#base.withNodes(nodes);
-  }
-
-  #draft(name: Name, type: number): Draft {
-    const entry = this.#drafts.get(name.key) ?? { name, sets: new Map<number, Draft>() };
-    this.#drafts.set(name.key, entry);
-    let draft = entry.sets.get(type);
-    if (draft === undefined) {
-      const base = this.#base.get(name, type);
-      draft = { ttl: base?.ttl ?? 0, byKey: new Map(base?.rdatas.map((rdata) => [rdataKey(type, rdata), rdata])) };
-      entry.sets.set(type, draft);
-    }
-    return draft;
-  }
 }

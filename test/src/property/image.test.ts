@@ -4,7 +4,7 @@ import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import { type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
-import { HAS } from '@zonewright/common/zone/image';
+import { HAS } from '@zonewright/common/zone/image-layout';
 import { LookupName } from '@zonewright/common/zone/lookup-name';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
@@ -119,4 +119,16 @@ test('garbage is cleared away: a name that is changed ten thousand times leaves 
   }
   t.is(zone.size, 2);
   t.true(zone.image.words.length < 20_000, `${zone.image.words.length} words`);
+});
+
+test('a name that goes leaves nothing behind, however large the zone grew while it was read', (t) => {
+  // An empty non-terminal that gets data later, before the index is made larger, more than once.
+  const late = nameOf('late.example.');
+  const records = [soa, recordOf('x.late.example. 60 A 192.0.2.1'), recordOf('late.example. 60 A 192.0.2.1')];
+  for (let i = 0; i < 2000; i++) records.push(recordOf(`host${i}.example. 60 A 192.0.2.1`));
+  const zone = Zone.fromRecords(origin, records)!;
+  const without = zone.change({ removed: records.slice(1, 3), added: [] })!;
+  t.false(without.exists(late));
+  t.is(without.image.namesOf(without.root), 2001);
+  t.is([...without.eachNode()].length, 2001);
 });

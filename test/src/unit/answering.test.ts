@@ -32,9 +32,10 @@ const guards = async (given: Given): Promise<AnsweringSettings | string> => {
 
 const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 
-test('without options cookies have a random secret, nobody has to show one, and no rate is limited', async (t) => {
+test('without options cookies have a random secret, nobody has to show one, no rate is limited, and sets keep their order', async (t) => {
   const [one, other] = [await guards({}), await guards({})] as [AnsweringSettings, AnsweringSettings];
-  t.deepEqual(Object.keys(one), ['cookies']);
+  t.deepEqual(Object.keys(one).sort(), ['cookies', 'isRotating']);
+  t.false(one.isRotating);
   t.false(one.cookies.isRequired);
   t.is(one.cookies.secrets[0]!.length, 16);
   t.notDeepEqual(one.cookies.secrets, other.cookies.secrets);
