@@ -179,7 +179,8 @@ test.serial('a primary that is restarted while its remote is away takes nothing 
   again.service.signal('SIGHUP');
   await again.shows('NOERROR 127.0.0.1', 'ns.a.example');
   t.is((await again.update(admin, 'zone a.example', 'add x.a.example 60 A 192.0.2.1')).code, 0);
-  await secondary.shows('NOERROR 192.0.2.1', 'x.a.example', 'A', 2000);
+  // Longer than a NOTIFY takes: what the secondary asked while the primary knew no keys is first waited for in vain (RFC 8945 5.3).
+  await secondary.shows('NOERROR 192.0.2.1', 'x.a.example');
 });
 
 test.serial('a zone expires after its last success and not before, and comes back by itself', async (t) => {
