@@ -84,7 +84,7 @@ export const ANSWER_DIFFERENCES: readonly AnswerDifference[] = [
     themes: /1035-(?:additional|types)/,
     when: ({ type }) => type === TYPE.NAPTR,
   },
-  { id: 'glue-room', peers: ['bind', 'knot', 'nsd'], kinds: /^glue [-+A ]*$/, themes: /big-ns/ },
+  { id: 'glue-room', peers: ['bind', 'knot', 'nsd'], kinds: /^glue [-+A ]*$/, themes: /big-ns|longest-names/ },
   { id: 'glue-truncated', peers: ['bind', 'nsd'], kinds: /^tc 1\/0$/, themes: /big-ns/ },
   { id: 'additional-room', peers: ['bind'], kinds: /^additional /, themes: /big-address/ },
   { id: 'chain-length', peers: ['bind', 'knot', 'nsd'], kinds: CHAIN, themes: /cname-long|6672-chain/ },
