@@ -2,7 +2,7 @@
  * What a name server does with a datagram or a framed message: from octets to an outcome, without I/O. Whatever can be answered
  * from the zones at hand is answered here; what needs more (a change, a pull, a transfer's stream) is handed out as a value.
  *
- * RFC 1035 4.1.1, RFC 5936, RFC 1995, RFC 1996, RFC 2136, RFC 6891, RFC 8906. Responses (QR set) are met with silence.
+ * RFC 1035 4.1.1, RFC 5936, RFC 1995, RFC 1996, RFC 2136, RFC 6891, RFC 7873 5.4, RFC 8906, RFC 9619. Responses (QR set) are met with silence.
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
@@ -16,6 +16,7 @@ import type { StreamSigner } from '../wire/tsig-stream.ts';
 import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { authenticate } from './authenticate.ts';
+import { COOKIE } from './cookie.ts';
 import { LEAST_UDP_SIZE } from './edns-request.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
@@ -98,6 +99,7 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   const call = new Call(responder, request, now);
   if ((message.edns?.version ?? 0) > 0) return call.refuse(RCODE.BADVERS, 'an EDNS version other than 0');
   if (!SERVED_OPCODES.has(message.opcode)) return call.refuse(RCODE.NOTIMP, `opcode ${message.opcode}`);
+  if (asksForCookie(request)) return call.cookie();
   if (message.questions.length !== 1) return call.refuse(RCODE.FORMERR, `${message.questions.length} questions`);
   switch (message.opcode) {
     case OPCODE.QUERY:
@@ -110,6 +112,11 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
 }
 
 const SILENCE: Outcome = { kind: 'silence' };
+
+/** A query without a question that shows a cookie asks for a server cookie alone (RFC 7873 5.4). */
+function asksForCookie({ message, cookie }: Request): boolean {
+  return message.opcode === OPCODE.QUERY && message.questions.length === 0 && cookie !== undefined;
+}
 
 function replyOf(octets: Uint8Array, what: string | undefined): Outcome {
   return what === undefined ? { kind: 'reply', octets } : { kind: 'reply', octets, what };
@@ -136,9 +143,10 @@ class Call {
     return this.#request.message;
   }
 
-  /** Nobody signs a request in the name of another. */
+  /** Nobody signs a request in the name of another, or shows another's cookie (RFC 7873 5.2.5). */
   get #isWithheld(): boolean {
-    return this.#request.key === undefined && this.#responder.withholds(this.#request.transport);
+    const { key, cookieVerdict = COOKIE.NONE, transport } = this.#request;
+    return key === undefined && cookieVerdict < COOKIE.AGED && this.#responder.withholds(transport);
   }
 
   #options(more: Extra): ReplyOptions {
@@ -153,6 +161,13 @@ class Call {
     if (this.#isWithheld) return SILENCE;
     const more = rcode === RCODE.BADVERS ? {} : { ede: { code: edeCode, text: what } };
     return { kind: 'reply', octets: this.#reply(responseTo(this.#message, rcode), more), what };
+  }
+
+  /** A good cookie, and whether the one that was shown is good (RFC 7873 5.4). */
+  cookie(): Outcome {
+    if (this.#isWithheld) return SILENCE;
+    const rcode = this.#request.cookieVerdict === COOKIE.BAD ? RCODE.BADCOOKIE : RCODE.NOERROR;
+    return { kind: 'reply', octets: this.#reply(responseTo(this.#message, rcode)) };
   }
 
   query(question: Question): Outcome {

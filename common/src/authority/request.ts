@@ -21,6 +21,8 @@ export interface Request {
   readonly transport: Transport;
   /** The data of the COOKIE option of its reply, from {@link showCookie}. */
   readonly cookie?: Uint8Array;
+  /** What the cookie that it shows is worth, one of COOKIE; where there is one and it is judged. */
+  readonly cookieVerdict?: number;
   /** What a client that asks is told of the time its connection may be idle, in units of 100 ms (RFC 7828); over TCP only. */
   readonly keepalive?: number;
 }

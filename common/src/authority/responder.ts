@@ -116,12 +116,15 @@ export class Responder {
   }
 
   /** What the OPT record of any other reply to a request says, if it was asked for. */
-  courtesies(message: Message, transport: Transport, now: number): Pick<Request, 'cookie' | 'keepalive'> {
+  courtesies(
+    message: Message,
+    transport: Transport,
+    now: number,
+  ): Pick<Request, 'cookie' | 'cookieVerdict' | 'keepalive'> {
     const { idleTime } = this.#settings;
-    const cookie =
-      this.#cookies === undefined ? undefined : showCookie(message, this.#cookies, this.#client, now).cookie;
+    const shown = this.#cookies === undefined ? undefined : showCookie(message, this.#cookies, this.#client, now);
     return {
-      ...(cookie === undefined ? {} : { cookie }),
+      ...(shown?.cookie === undefined ? {} : { cookie: shown.cookie, cookieVerdict: shown.verdict }),
       ...(transport === 'udp' || idleTime === undefined ? {} : { keepalive: Math.floor(idleTime / KEEPALIVE_UNIT_MS) }),
     };
   }
@@ -147,7 +150,8 @@ export class Responder {
         rcode = why.rcode;
       } else {
         if (query.edns.hasZoneVersion) edns.zoneVersion(query.edns, zone.labels, zone.serial);
-        if (query.edns.hasExpire && query.type === TYPE.SOA) edns.expire(query.edns, this.authority.expiryOf(zone));
+        if (query.edns.hasExpire && query.type === TYPE.SOA && apex === 0)
+          edns.expire(query.edns, this.authority.expiryOf(zone));
       }
     } else if (demand === DEMAND.REFUSE) rcode = RCODE.BADCOOKIE;
     edns.fit(limit - reply.least(query));

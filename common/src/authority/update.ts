@@ -11,7 +11,7 @@
 import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
-import { MAX_TTL, type ResourceRecord } from '../rr/record.ts';
+import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa, withSerial } from '../rr/soa.ts';
 import { isMetaType, printType, TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
@@ -195,13 +195,12 @@ function typesToDelete(edit: ZoneEdit, origin: Name, name: Name): readonly numbe
 
 /** Carries out one operation (3.4.2). What the rules have left alone is passed over in silence. */
 function carryOut(edit: ZoneEdit, services: ServiceSets, origin: Name, operation: ResourceRecord): void {
-  const { name, type, ttl } = operation;
+  const { name, type } = operation;
   const isApex = name.equals(origin);
   if (operation.class === CLASS.IN) {
     if (!isAddable(edit, isApex, operation)) return;
     if (type === TYPE.WKS) services.makeRoom(operation);
-    // RFC 2181 8: a TTL with its uppermost bit set means zero.
-    edit.add(ttl > MAX_TTL ? { ...operation, ttl: 0 } : operation);
+    edit.add(operation);
   } else if (operation.class === CLASS.ANY) {
     const types = isWholeName(operation) ? typesToDelete(edit, origin, name) : [type];
     for (const each of types) if (!isKept(isApex, each)) edit.removeSet(name, each);

@@ -26,6 +26,11 @@ export interface RRset {
 
 export const MAX_TTL = 2 ** 31 - 1;
 
+/** What a TTL that was received means, seconds: with its uppermost bit set it is zero (RFC 2181 8). */
+export function meantTtl(ttl: number): number {
+  return ttl > MAX_TTL ? 0 : ttl;
+}
+
 /** A string that is equal for equal RDATA (canonical form). */
 export function rdataKey(type: number, rdata: Uint8Array): string {
   const { buffer, byteOffset, length } = canonicalRdata(type, rdata);

@@ -6,7 +6,7 @@
  * Records that are the same are one; of the records of a set that differ in TTL the smallest TTL counts (RFC 2181 5.2).
  */
 import type { Name } from '../name.ts';
-import { rdataKey } from '../rr/record.ts';
+import { meantTtl, rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { Image } from './image.ts';
 import { ImageChange } from './image-change.ts';
@@ -40,7 +40,7 @@ class Waiting {
     if (this.#length > this.#words.length) this.#grow();
     this.#words[at + RECORD.before] = before;
     this.#words[at + RECORD.type] = type;
-    this.#words[at + RECORD.ttl] = ttl;
+    this.#words[at + RECORD.ttl] = meantTtl(ttl);
     this.#words[at + RECORD.octets] = end - start;
     const data = (at + RECORD.data) << 2;
     for (let i = start; i < end; i++) this.#bytes[data + i - start] = octets[i]!;

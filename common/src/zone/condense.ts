@@ -1,5 +1,5 @@
 /**
- * Several changes of a zone as one (RFC 1995 5): from the first's old version to the last's new one, without what was there only
+ * Several changes of a zone as one (RFC 1995 6): from the first's old version to the last's new one, without what was there only
  * in between. What was taken away and put back vanishes; what had another TTL for a while vanishes; the two SOAs stay.
  *
  * Always holds: the result leads to what the changes lead to one after the other, as long as each names every record that it

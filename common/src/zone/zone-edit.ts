@@ -1,6 +1,6 @@
 /** Changes of a zone, record by record, with what they meet on their way (RFC 2136 3.4.2, RFC 1995 4). */
 import type { Name } from '../name.ts';
-import { type ResourceRecord, rdataKey } from '../rr/record.ts';
+import { meantTtl, type ResourceRecord, rdataKey } from '../rr/record.ts';
 import { typeRow } from '../rr/type.ts';
 import type { Zone, ZoneNode } from './zone.ts';
 
@@ -51,7 +51,7 @@ export class ZoneEdit {
     const draft = this.#draft(record.name, record.type);
     if (typeRow(record.type)?.isSingle) draft.byKey.clear();
     draft.byKey.set(rdataKey(record.type, record.rdata), record.rdata);
-    draft.ttl = record.ttl;
+    draft.ttl = meantTtl(record.ttl);
   }
 
   remove(record: Pick<ResourceRecord, 'name' | 'type' | 'rdata'>): void {

@@ -19,7 +19,7 @@ import { EDE, type Edns, extendedError, OPTION } from '@zonewright/common/wire/e
 import { decodeMessage, type Message, responseTo } from '@zonewright/common/wire/message';
 import test from 'ava';
 import fc from 'fast-check';
-import { authorityOf, NOW } from '../support/answering.ts';
+import { ask, authorityOf, NOW } from '../support/answering.ts';
 import { given, zoneOf } from '../support/records.ts';
 
 const octets = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
@@ -422,6 +422,49 @@ test('where cookies are required, over UDP only a good one is answered: BADCOOKI
   t.like(exchanged(responder, '')!, { rcode: 0, tc: true, answers: [] });
   t.is(exchanged(responder, '', { transport: 'tcp' })!.answers.length, 1);
   t.is(exchanged(responder, option(OPTION.COOKIE, CLIENT), { transport: 'tcp' })!.answers.length, 1);
+});
+
+test('a query without a question that shows a cookie is for a cookie alone: NOERROR, or BADCOOKIE for a bad one (RFC 7873 5.4)', (t) => {
+  const bare = (options: string): Uint8Array => octets(`1234 0000 0000 0000 0000 0001 ${opt(options)}`);
+  const answered = (responder: Responder, shown: string): Message => {
+    const outcome = receive(responder, bare(option(OPTION.COOKIE, shown)), 'udp', NOW);
+    if (outcome.kind !== 'reply') throw new Error(outcome.kind);
+    return given(decodeMessage(outcome.octets));
+  };
+  for (const isRequired of [false, true]) {
+    const responder = responderWith({ cookies: { ...cookies, isRequired } });
+    const first = answered(responder, CLIENT);
+    t.like(first, { rcode: RCODE.NOERROR, questions: [], answers: [] });
+    const cookie = dataOf(first, OPTION.COOKIE)!;
+    t.regex(cookie, new RegExp(`^${CLIENT}01000000.{24}$`));
+    const bad = answered(responder, CLIENT + 'ff'.repeat(16));
+    t.like(bad, { rcode: RCODE.BADCOOKIE, questions: [], answers: [] });
+    t.is(dataOf(bad, OPTION.COOKIE), cookie);
+    const good = answered(responder, cookie);
+    t.is(good.rcode, RCODE.NOERROR);
+    t.is(dataOf(good, OPTION.COOKIE), cookie);
+    t.like(receive(responder, bare(''), 'udp', NOW), { kind: 'reply', what: '0 questions' }, 'no cookie, no question');
+  }
+  const limited = responderWith({ cookies, rateLimit: { rate: 1, slip: 0, seed: 1 } });
+  const cookie = dataOf(answered(limited, CLIENT), OPTION.COOKIE)!;
+  t.is(receive(limited, bare(option(OPTION.COOKIE, CLIENT)), 'udp', NOW).kind, 'silence');
+  t.is(answered(limited, cookie).rcode, RCODE.NOERROR, 'whoever has a good one is not held back');
+  t.is(answered(responderWith(), CLIENT).rcode, RCODE.FORMERR, 'cookies are off');
+});
+
+test('the zone is told of in all that is answered from it, and nowhere else (RFC 9660 3.2); when it expires at its apex alone (RFC 7314 3)', (t) => {
+  const zone = zoneOf('@ 60 NS ns\nns 60 A 192.0.2.1\nsub 60 NS ns.sub\nns.sub 60 A 192.0.2.2\nto 60 CNAME nowhere');
+  const told = (question: string): string[] => {
+    const options = [OPTION.ZONEVERSION, OPTION.EXPIRE].map((code) => ({ code, data: new Uint8Array(0) }));
+    const reply = ask(authorityOf(zone), question, { options });
+    return [OPTION.ZONEVERSION, OPTION.EXPIRE].map((code) => dataOf(reply, code) ?? '');
+  };
+  for (const question of ['ns.example. A', 'ns.example. TXT', 'x.example. A', 'to.example. A', 'x.sub.example. A'])
+    t.deepEqual(told(question), ['010000000001', ''], question);
+  t.deepEqual(told('example. SOA'), ['010000000001', '00015180']);
+  for (const question of ['ns.example. SOA', 'sub.example. SOA'])
+    t.deepEqual(told(question), ['010000000001', ''], `${question} is not the SOA of the zone`);
+  t.deepEqual(told('elsewhere. SOA'), ['', ''], 'REFUSED');
 });
 
 test('how long a connection may be idle is told over TCP to who asks, and never over UDP (RFC 7828 3.2)', (t) => {
