@@ -133,7 +133,7 @@ function readRecord(reader: Reader, opcode: number): ResourceRecord {
 
 /** Octets to a message. Faults: anything cut short, out of place, twice, left over. */
 export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault> {
-  if (octets.length < HEADER_OCTETS) return fail({ kind: 'format', what: 'less than a header', at: 0, hasEdns: false });
+  if (octets.length < HEADER_OCTETS) return fail({ kind: 'format', what: 'less than a header', at: 0 });
   const header = readHeader(octets);
   const reader = new Reader(octets, 4);
   const counts = [reader.u16(), reader.u16(), reader.u16(), reader.u16()] as const;

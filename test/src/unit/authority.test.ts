@@ -18,6 +18,7 @@ import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 
 import { printRcode } from '@zonewright/common/wire/code';
 import { type EdnsOption, OPTION } from '@zonewright/common/wire/edns';
+import type { Message } from '@zonewright/common/wire/message';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { ask as askCore, authorityOf } from '../support/answering.ts';
@@ -381,6 +382,51 @@ test('a DNAME redirects what is below it (RFC 6672)', (t) => {
   const tooLong = zoneOf(`d 60 DNAME ${'t'.repeat(63)}.${'t'.repeat(63)}`);
   const question = `${'q'.repeat(63)}.${'q'.repeat(63)}.d A`;
   t.deepEqual(ask(tooLong, question).slice(0, 2), ['YXDOMAIN AA', [`d 60 DNAME ${'t'.repeat(63)}.${'t'.repeat(63)}`]]);
+});
+
+test('RFC 6604 3: AA and RCODE of a chain', (t) => {
+  const zone = zoneOf(
+    'a 60 CNAME b\nb 60 CNAME x.sub\ngone 60 CNAME a.b.c\nlong 60 DNAME out.side.\nsub 60 NS ns.other.',
+  );
+  t.is(ask(zone, 'a A')[0], 'NOERROR AA', 'AA is for the first name, although the last is not ours');
+  t.deepEqual(ask(zone, 'gone A'), ['NXDOMAIN AA', ['gone 60 CNAME a.b.c'], [SOA]], 'that of the last name');
+  t.is(ask(zone, 'x.long A')[0], 'NOERROR AA', 'where the last name is not ours, that of what is known');
+});
+
+test('RFC 6672 3.3, RFC 4592 4.4: a DNAME at a wildcard is data of the names that it covers, and leads names below its own on', (t) => {
+  const zone = zoneOf('*.w 60 DNAME new\nx.new 60 A 192.0.2.1');
+  t.deepEqual(ask(zone, 'q.w DNAME'), ['NOERROR AA', ['q.w 60 DNAME new']]);
+  t.deepEqual(ask(zone, 'q.w A'), NODATA);
+  t.deepEqual(ask(zone, 'x.q.w A'), NODATA, 'nobody can say what the name of a DNAME that is made up would be');
+  t.deepEqual(ask(zone, 'x.*.w A')[1], ['*.w 60 DNAME new', 'x.*.w 60 CNAME x.new', 'x.new 60 A 192.0.2.1']);
+});
+
+test('RFC 4592 4.1, 4.5, 4.6: SRV, DS and any other type at a wildcard are data of the names that it covers', (t) => {
+  const zone = zoneOf('*.w 60 SRV 0 0 1 ns\n*.w 60 DS 1 8 2 00\n*.w 60 TYPE65400 \\# 1 00\nns 60 A 192.0.2.1');
+  t.deepEqual(ask(zone, 'q.w SRV').slice(0, 2), ['NOERROR AA', ['q.w 60 SRV 0 0 1 ns']]);
+  t.deepEqual(ask(zone, 'q.w DS'), ['NOERROR AA', ['q.w 60 DS 1 8 2 00']]);
+  t.deepEqual(ask(zone, 'a.q.w TYPE65400'), ['NOERROR AA', ['a.q.w 60 TYPE65400 \\# 1 00']]);
+});
+
+test('RFC 9471 3.1: TC is set where the glue of servers below the cut does not fit; 3.2: other addresses are left out', (t) => {
+  const servers = Array.from({ length: 12 }, (_, i) => i);
+  const rows = (below: string): string =>
+    servers
+      .map((i) => `sub 60 NS n${i}.${below}\nn${i}.${below} 60 A 192.0.2.${i}\nn${i}.${below} 60 AAAA 2001:db8::${i}`)
+      .join('\n');
+  const referral = (text: string, size: number): Message =>
+    askCore(authorityOf(zoneOf(text)), 'www.sub.example. A', { transport: 'udp', size });
+  for (const [below, isRequired] of [
+    ['sub', true],
+    ['other', false],
+  ] as const) {
+    const text = `${rows(below)}\nother 60 NS n0.other`;
+    const whole = referral(text, 1232);
+    t.like(whole, { tc: false, authorities: { length: 12 }, additionals: { length: 24 } }, below);
+    const small = referral(text, 512);
+    if (isRequired) t.like(small, { tc: true, authorities: [], additionals: [] });
+    else t.true(!small.tc && small.authorities.length === 12 && small.additionals.length < 24);
+  }
 });
 
 test('ANY gets all sets of a name, over UDP one of them (RFC 8482)', (t) => {

@@ -256,7 +256,7 @@ test('EXPIRE says how long a copy lasts: the SOA of a primary, what is left of a
 /** A zone that is large beside its changes. */
 const BULK = Array.from({ length: 100 }, (_, i) => `bulk${i} 60 A 192.0.2.1`).join('\n');
 
-test('what came and went in between is not sent: the differences are condensed (RFC 1995 5)', (t) => {
+test('what came and went in between is not sent: the differences are condensed (RFC 1995 6)', (t) => {
   const a = zoneOf(`@ 60 NS ns\n${BULK}\nset 60 A 192.0.2.1\nset 60 A 192.0.2.2\ngone 60 TXT "x"`, soaLine(1));
   const b = changed(a, 2, 'gone 60 TXT "x"', 'brief 60 A 192.0.2.9\nset 30 A 192.0.2.3\nstays 60 A 192.0.2.7');
   const c = changed(b, 3, 'brief 60 A 192.0.2.9\nset 30 A 192.0.2.3', 'gone 60 TXT "x"');
@@ -633,6 +633,20 @@ test('unsigned runs of a transfer count once a signature has covered them, and e
   t.deepEqual(run(0), [true, true]);
   t.deepEqual(run(1), [false, false], 'a signature that does not cover what was sent');
   t.deepEqual(run(100), [false, false]);
+});
+
+test('a TTL that comes in with its uppermost bit set is zero (RFC 2181 8)', (t) => {
+  const [soa, ...rest] = recordsFrom(
+    `${soaLine(1)}\n@ 60 NS ns\nns 4294967295 A 192.0.2.1\nns2 2147483648 A 192.0.2.2`,
+    origin,
+  );
+  const whole = applyInbound(origin, undefined, { kind: 'whole', records: [soa!, ...rest] }) as Applied;
+  t.deepEqual(lines([...whole.zone.records()]).sort(), ['@ 60 NS ns', 'ns 0 A 192.0.2.1', 'ns2 0 A 192.0.2.2']);
+  const added = recordsFrom(`${soaLine(2)}\nnew 4294967295 A 192.0.2.3`, origin);
+  const changes = [{ removed: [whole.zone.soaRecord()], added }];
+  const next = applyInbound(origin, whole.zone, { kind: 'differences', changes }) as Applied;
+  t.is(next.zone.get(nameOf('new.example.'), TYPE.A)?.ttl, 0);
+  t.deepEqual(lines(next.deltas![0]!.added).at(-1), 'new 0 A 192.0.2.3', 'and so it is passed on');
 });
 
 test('differences only apply to the version that they are for', (t) => {
