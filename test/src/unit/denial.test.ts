@@ -18,7 +18,7 @@ import test from 'ava';
 import { ask, authorityOf, NOW, queryOf } from '../support/answering.ts';
 import { base32hex, chainZone, hashOf as hashName3 } from '../support/chained.ts';
 import { proofFault } from '../support/proof.ts';
-import { nameOf, octetsOf, recordsFrom } from '../support/records.ts';
+import { nameOf, octetsOf, recordsFrom, zoneOf } from '../support/records.ts';
 
 const compare = (a: Name, b: Name): number => compareNames(a.wire, 0, a.wire.length - 1, b.wire, 0, b.wire.length - 1);
 
@@ -327,6 +327,17 @@ test('a proof that does not fit sets TC', (t) => {
     t.is(small.tc, !isSmallEnough);
     t.is(small.authorities.length, isSmallEnough ? large.authorities.length : 0);
   }
+});
+
+test('RFC 5155 7.4: a zone whose hash is unknown is served without proofs', (t) => {
+  const signature = (type: string) => `RRSIG ${type} 8 1 60 20300101000000 20200101000000 1 example. AAAA`;
+  const zone = zoneOf(`@ 60 NSEC3PARAM 2 0 0 -\n@ 60 ${signature('SOA')}\n@ 60 ${signature('NSEC3PARAM')}`);
+  const reply = ask(authorityOf(zone), 'nowhere.example A', { dnssecOk: true });
+  t.is(reply.rcode, 3);
+  t.deepEqual(
+    reply.authorities.map(({ type }) => type),
+    [TYPE.SOA, 46],
+  );
 });
 
 test('a zone with more rounds of hashing than an answer is worth is served without proofs', (t) => {

@@ -155,6 +155,33 @@ test('every limit stands in docs/limits.md with its value, and is where that say
   }
 });
 
+/** The titles of the tests of a file, each as far as its first line goes. */
+const titlesOf = (path: string): string[] =>
+  [...read(path).matchAll(/\btest(?:\.serial)?\(\s*['"`](.*)/g)].map(([, title]) => title!);
+
+test('every section in docs/rfc.md says how far, where, and by which test, and these are there', (t) => {
+  const rows = sectionOf(read('docs/rfc.md'), '## Section by section')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !/^\| (?:section|-)/.test(line))
+    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()));
+  t.true(rows.length > 200);
+  for (const [section, asks, far = '', where = '', shown = ''] of rows) {
+    const row = `${section} ${asks}`;
+    t.regex(far, /^(?:full|part|none)\b/, row);
+    t.true(where !== '' || /^none|see RFC/.test(far), row);
+    for (const [, path = ''] of where.matchAll(/`([\w./-]+)`/g))
+      t.true(existsSync(join(root, 'common/src', path)) || existsSync(join(root, path)), path);
+    for (const [, file, rfc, number] of shown.matchAll(/`([\w/-]+)`(?:: RFC (\d+) (appendix A|[\d.]*\d))?/g)) {
+      const path = `test/src/${file}.test.ts`;
+      t.true(existsSync(join(root, path)), path);
+      if (rfc === undefined || !existsSync(join(root, path))) continue;
+      const isTitle = (title: string): boolean => title.includes(`RFC ${rfc}`) && title.includes(number!);
+      t.true(titlesOf(path).some(isTitle), `${path}: RFC ${rfc} ${number}`);
+    }
+  }
+});
+
 test('every dependency is argued for in docs/dependencies.md, and nothing else', (t) => {
   const page = read('docs/dependencies.md');
   const documented = new Set(

@@ -199,6 +199,15 @@ test('sets, names and records are deleted', (t) => {
   );
 });
 
+test('RFC 6672 5.2: a DNAME stands beside no CNAME, replaces another one, and hides what is below it', (t) => {
+  const zone = zoneOf('@ 60 NS ns\nns 60 A 192.0.2.1\nalias 60 CNAME ns\nold 60 DNAME a\nx.host 60 A 192.0.2.2');
+  t.is(updated(zone, 'add alias 60 DNAME b'), 'same');
+  t.is(updated(zone, 'add old 60 CNAME b'), 'same');
+  t.deepEqual(after(zone, 'add old 60 DNAME b', 'old'), ['old 60 DNAME b']);
+  t.deepEqual(after(zone, 'add host 60 DNAME b', 'host'), ['host 60 DNAME b']);
+  t.deepEqual(after(zone, 'add host 60 DNAME b', 'x.host'), ['x.host 60 A 192.0.2.2'], 'hidden, and still there');
+});
+
 test('operations run in their order', (t) => {
   t.deepEqual(after(BASE, 'delete www\nadd www 30 A 192.0.2.9', 'www'), ['www 30 A 192.0.2.9']);
   t.deepEqual(after(BASE, 'add www 30 A 192.0.2.9\ndelete www', 'www'), []);
