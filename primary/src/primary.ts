@@ -41,6 +41,8 @@ export interface PrimaryOptions {
   onChange(zone: Zone): void;
 }
 
+/** Faults of a broken zone that one log line lists. */
+const LISTED_ERRORS = 20;
 /** How often an update is run again because somebody else pushed first, and for how long, milliseconds. */
 const MAX_TRIES = 50;
 const MAX_UPDATE_TIME = 20_000;
@@ -260,7 +262,7 @@ export class Primary {
           zone: origin.toString(),
           file: fileName,
           commit,
-          errors: errors.slice(0, 20).map((error) => describe(fileName, error)),
+          errors: errors.slice(0, LISTED_ERRORS).map((error) => describe(fileName, error)),
         },
         `${errors.length} error(s) in ${fileName}, ${served}`,
       );
