@@ -6,10 +6,11 @@
  * is uneven, not for what is not.
  */
 import type { Place, ScanSink } from '../master/scan.ts';
-import type { Name } from '../name.ts';
+import { MAX_NAME_OCTETS, type Name } from '../name.ts';
 import { canonicalRdata } from '../rr/rdata.ts';
 import { recordKey } from '../rr/record.ts';
 import { printType, TYPE } from '../rr/type.ts';
+import { extendHash, LOWER, spread } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { at, type FindingList, lineOf } from './file-finding.ts';
 
@@ -106,22 +107,18 @@ class Sieve {
   }
 }
 
-const PRIME = 0x01000193;
-
-/** FNV-1a, never 0. */
+/** Goes on with a hash; never 0. */
 function mix(start: number, octets: Uint8Array): number {
-  let hash = start;
-  for (let i = 0; i < octets.length; i++) hash = Math.imul(hash ^ octets[i]!, PRIME);
+  const hash = extendHash(start, octets, 0, octets.length);
   return hash === 0 ? 1 : hash;
 }
 
+const lower = new Uint8Array(MAX_NAME_OCTETS);
+
 /** A number that is equal for equal names of one type, never 0; its key need not be made for it. */
 export function hashOf(type: number, { wire }: Name): number {
-  let hash = Math.imul(type ^ 0x811c9dc5, PRIME);
-  for (let i = 0; i < wire.length; i++) {
-    const octet = wire[i]!;
-    hash = Math.imul(hash ^ (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet), PRIME);
-  }
+  for (let i = 0; i < wire.length; i++) lower[i] = LOWER[wire[i]!]!;
+  const hash = extendHash(spread(type), lower, 0, wire.length);
   return hash === 0 ? 1 : hash;
 }
 

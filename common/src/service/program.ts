@@ -5,8 +5,10 @@
  * Always holds: `--help` and `--version` work everywhere; a wrong command line is one line per fault on stderr,
  * `zonewright COMMAND: what (hint)`, and exit code 2; a bug in a command is reported without a secret, exit code 70.
  */
+import { randomBytes } from 'node:crypto';
 import { CommanderError, Command as Parser } from 'commander';
 import { type Fault, fail, ok, type Result } from '../result.ts';
+import { SEED_OCTETS, seedHashes } from '../zone/lookup-name.ts';
 import { EXIT } from './exit.ts';
 import {
   type Command,
@@ -200,6 +202,8 @@ export async function runProgram(
   output: ProgramOutput = STANDARD_OUTPUT,
 ): Promise<number> {
   const [first = '', ...rest] = argv;
+  // So that nobody can choose names that take long to find.
+  seedHashes(randomBytes(SEED_OCTETS));
   const find = (name: string): CommandRow | undefined =>
     commands.find((row) => row.name === name || row.aliases?.includes(name) === true);
   const called = find(first);

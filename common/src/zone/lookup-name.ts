@@ -3,7 +3,8 @@
  * filled again for each query, so that looking a name up allocates nothing.
  *
  * The hash runs from the root down, label by label, so the hash of a name continues that of its parent: one pass over the octets
- * gives those of all ancestors.
+ * gives those of all ancestors. Each octet stands for a number that nobody outside of the process knows once it is
+ * {@link seedHashes seeded}: else whoever may write names could choose many with the same hash, and make all of them slow.
  */
 
 /** Octets as they compare (RFC 4343): ASCII upper-case letters become lower-case ones. Length octets stay what they are. */
@@ -16,11 +17,28 @@ const MAX_LABELS = 127;
 const ROOT_HASH = 0x811c9dc5 | 0;
 const PRIME = 0x01000193;
 
-/** The hash of a name from that of its parent and its first label, whose length octet stands at `at`. */
-function extendHash(parent: number, lower: Uint8Array, at: number): number {
-  let hash = parent;
-  for (let end = at + lower[at]!; at <= end; at++) hash = Math.imul(hash ^ lower[at]!, PRIME);
-  return hash;
+/** Octets of a seed: four for each value of an octet. */
+export const SEED_OCTETS = 1024;
+/** What each octet stands for in hashes. */
+const NUMBERS: Int32Array = Int32Array.from({ length: 256 }, (_, octet) => spread(octet + 1));
+let isInUse = false;
+
+/**
+ * Takes random octets, {@link SEED_OCTETS} of them, for all hashes to come. Threads that share images need the same. `false`, and
+ * nothing happens, once a name has been hashed: it would not be found again.
+ */
+export function seedHashes(random: Uint8Array): boolean {
+  if (isInUse) return false;
+  const view = new DataView(random.buffer, random.byteOffset, SEED_OCTETS);
+  for (let octet = 0; octet < 256; octet++) NUMBERS[octet] = view.getInt32(4 * octet);
+  return true;
+}
+
+/** Goes on with a hash by the octets `from` to `to`, exclusive. */
+export function extendHash(start: number, octets: Uint8Array, from: number, to: number): number {
+  let hash = start;
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ NUMBERS[octets[at]!]!, PRIME);
+  return hash ^ (hash >>> 15);
 }
 
 export class LookupName {
@@ -63,17 +81,18 @@ export class LookupName {
 
   #hash(): void {
     const { lower, starts, hashes } = this;
+    isInUse = true;
     let hash = ROOT_HASH;
     hashes[this.labels] = hash;
     for (let i = this.labels - 1; i >= 0; i--) {
-      hash = extendHash(hash, lower, starts[i]!);
+      hash = extendHash(hash, lower, starts[i]!, starts[i + 1]!);
       hashes[i] = hash;
     }
   }
 
   /** The hash of the wildcard (`*` label) below the suffix that begins with label `i`. */
   wildcardHash(i: number): number {
-    return Math.imul(Math.imul(this.hashes[i]! ^ 1, PRIME) ^ ASTERISK, PRIME);
+    return extendHash(this.hashes[i]!, ASTERISK_LABEL, 0, ASTERISK_LABEL.length);
   }
 
   /** Is the suffix that begins with label `i` this name, given in wire form, lower case? */
@@ -86,6 +105,7 @@ export class LookupName {
 }
 
 export const ASTERISK = 0x2a;
+const ASTERISK_LABEL = Uint8Array.of(1, ASTERISK);
 
 /** Spreads a hash over all bits, so that its upper ones can be a slot (the finalizer of MurmurHash3). */
 export function spread(hash: number): number {
