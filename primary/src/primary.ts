@@ -225,14 +225,16 @@ export class Primary {
       this.#publish(next, delta);
       return;
     }
-    if (this.#options.serialPolicy === 'strict') {
+    // A serial that we raise would break the signature of the SOA.
+    if (this.#options.serialPolicy === 'strict' || next.isSigned) {
+      const hint = next.isSigned
+        ? 'raise the serial and sign the zone again'
+        : 'raise the serial, or run the primary with --serial auto';
       const what = `SOA must increase (served: ${served.serial} file: ${next.serial})`;
       this.#repository.note({
         ...file,
         zone: served,
-        errors: [
-          { severity: 'error', rule: 'serial', what, hint: 'raise the serial, or run the primary with --serial auto' },
-        ],
+        errors: [{ severity: 'error', rule: 'serial', what, hint }],
       });
       this.#options.log.error('zone.rejected', { zone: file.origin.toString(), file: file.fileName }, what);
       return;

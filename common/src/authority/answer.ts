@@ -79,7 +79,7 @@ export class Answering {
     this.#octets = query.octets;
     this.#octetsAt = query.nameAt;
     this.#nameAt = QUESTION_AT;
-    this.#isSigned = query.edns.isDnssecOk && (this.#image.flags(this.#image.apexOf(this.#root)) & HAS.rrsig) !== 0;
+    this.#isSigned = query.edns.isDnssecOk && zone.isSigned;
     this.#chain = this.#isSigned ? zone.chain : undefined;
     this.#denial.clear();
     this.#additional.begin(zone, reply, this.#isSigned);

@@ -113,8 +113,7 @@ export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, Upd
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
   if (update.operations.length === 0) return ok(undefined);
-  if (zone.typesOf(zone.origin).includes(TYPE.RRSIG))
-    return fault(RCODE.REFUSED, `${zone.origin} is signed elsewhere: a change has to be signed there`);
+  if (zone.isSigned) return fault(RCODE.REFUSED, `${zone.origin} is signed elsewhere: a change has to be signed there`);
   const edit = new ZoneEdit(zone);
   const services = new ServiceSets(edit);
   for (const operation of update.operations) {

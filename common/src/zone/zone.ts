@@ -100,6 +100,11 @@ export class Zone {
     return this.image.octetsOf(this.root);
   }
 
+  /** Was it signed, here or elsewhere? */
+  get isSigned(): boolean {
+    return (this.image.flags(this.image.apexOf(this.root)) & HAS.rrsig) !== 0;
+  }
+
   /** How this version proves that something is not there; `undefined` when it is not signed. Made when it is first asked for. */
   get chain(): Chain | undefined {
     if (this.#chain === undefined) this.#chain = Chain.of(this.image, this.root) ?? null;

@@ -331,6 +331,20 @@ test('with strict serials a file that has not raised its own is refused until it
   t.true(has('a'));
 });
 
+test('a signed zone that has not raised its serial is refused: another serial would break its signature', async (t) => {
+  const signedText = (serial: number, more = ''): string =>
+    fileText(serial, `@ RRSIG SOA 13 1 3600 20400101000000 20200101000000 1 @ c2lnbmVk\n${more}`);
+  const { store, primary, serial, has } = await start({ example: signedText(7) });
+  store.pushElsewhere({ example: signedText(7, 'a A 192.0.2.1') });
+  t.true((await primary.pull()).ok);
+  t.deepEqual([serial(), has('a'), store.pushes], [7, false, 0]);
+  t.deepEqual([...primary.refusedFiles], ['example']);
+  t.regex(primary.refusal(origin)!, /sign the zone again/);
+  store.pushElsewhere({ example: signedText(8, 'a A 192.0.2.1') });
+  t.true((await primary.pull()).ok);
+  t.deepEqual([serial(), has('a')], [8, true]);
+});
+
 test('what is known is served while the remote cannot be reached', async (t) => {
   const { store, serial } = await start({ example: fileText(1) });
   store.isUnreachable = true;
