@@ -27,12 +27,11 @@ import { SHA1_OCTETS } from './sha1.ts';
  */
 export const MAX_ITERATIONS = 500;
 
-/** Octets of a name without its apex: a wildcard is put in front of one that has room for it. */
-const NAME_OCTETS = 256;
+const NAME_OCTETS = 255;
 const ASTERISK_LABEL = Uint8Array.of(1, 0x2a);
 
 const digest = new Uint8Array(SHA1_OCTETS);
-const whole = new Uint8Array(NAME_OCTETS + ASTERISK_LABEL.length);
+const whole = new Uint8Array(NAME_OCTETS);
 
 export class Chain {
   /** NSEC or NSEC3. */
@@ -92,6 +91,14 @@ export class Chain {
     return isOther || !isSameChain(parameters, this.parameters) ? undefined : new Chain(image, root, parameters, order);
   }
 
+  /** The same chain for a copy of this version in another image. */
+  moveTo(image: Image, root: number): Chain {
+    const nodes = new Int32Array(this.#order.size);
+    let count = 0;
+    for (const entry of this.#order) nodes[count++] = image.findLike(root, this.#image, entry);
+    return new Chain(image, root, this.parameters, Order.fromSorted(nodes));
+  }
+
   /**
    * The node whose record matches ({@link isMatch}) or covers the suffix of `name` that begins with label `i`; the apex begins with
    * label `apex`. 0 when the chain has no nodes.
@@ -103,11 +110,10 @@ export class Chain {
     return this.#found();
   }
 
-  /** The same for the wildcard below that suffix (RFC 4592 2.1.1); 0 also when there can be none, since it would be too long. */
+  /** The same for the wildcard below that suffix (RFC 4592 2.1.1), which is not the whole name: so there is room for it. */
   findWildcard(name: LookupName, i: number, apex: number): number {
     const start = name.starts[i]!;
     const octets = name.length - start + ASTERISK_LABEL.length;
-    if (octets > NAME_OCTETS - 1) return 0;
     whole.set(ASTERISK_LABEL);
     for (let at = start; at < name.length; at++) whole[ASTERISK_LABEL.length + at - start] = name.lower[at]!;
     if (this.parameters === undefined) this.#seek(whole, 0, octets - (name.length - name.starts[apex]!));

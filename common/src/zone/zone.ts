@@ -263,12 +263,15 @@ export class Zone {
     change.finish();
     const soa = image.set(image.apexOf(root), TYPE.SOA);
     if (soa === 0 || image.setSize(soa) !== 1) return undefined;
+    const nextChain = chain?.finish(root);
     if (change.isWasteful) {
       const copy = ImageChange.copy(image, root);
-      return new Zone(this.origin, copy.image, copy.root);
+      const zone = new Zone(this.origin, copy.image, copy.root);
+      zone.#chain = nextChain?.moveTo(copy.image, copy.root);
+      return zone;
     }
     const zone = new Zone(this.origin, image, root);
-    zone.#chain = chain?.finish(root);
+    zone.#chain = nextChain;
     return zone;
   }
 

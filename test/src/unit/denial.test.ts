@@ -6,17 +6,18 @@ import { createHash } from 'node:crypto';
 import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import type { Name } from '@zonewright/common/name';
-import type { ResourceRecord } from '@zonewright/common/rr/record';
+import { type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
 import { encodeMessage } from '@zonewright/common/wire/message';
 import { MAX_ITERATIONS } from '@zonewright/common/zone/chain';
+import { diffZones } from '@zonewright/common/zone/delta';
 import { hashName, readNsec3Parameters, writeBase32hex } from '@zonewright/common/zone/nsec3';
 import { compareNames } from '@zonewright/common/zone/order';
 import { paddedOctets, sha1 } from '@zonewright/common/zone/sha1';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { ask, authorityOf, NOW, queryOf } from '../support/answering.ts';
-import { base32hex, chainZone, hashOf as hashName3 } from '../support/chained.ts';
+import { base32hex, type ChainOptions, chainZone, hashOf as hashName3 } from '../support/chained.ts';
 import { proofFault } from '../support/proof.ts';
 import { nameOf, octetsOf, recordsFrom, zoneOf } from '../support/records.ts';
 
@@ -350,5 +351,33 @@ test('a zone with more rounds of hashing than an answer is worth is served witho
     t.is(reply.rcode, 3);
     t.true(shown(reply.authorities).includes(SOA));
     t.is(reply.authorities.filter(({ type }) => type === 50).length > 0, expected > 0);
+  }
+});
+
+test('the chain of a zone stays right over many versions, also when its image is copied', (t) => {
+  const version = (n: number, options: ChainOptions): Zone =>
+    chainZone(
+      zoneOf(
+        Array.from({ length: 200 }, (_, i) => `h${(i * 37 + n * 7) % 500} 60 A 192.0.2.${(i + n) % 250}`).join('\n'),
+      ),
+      options,
+    );
+  const proofs = (zone: Zone, question: string): string[] =>
+    ask(authorityOf(zone), question, { dnssecOk: true }).authorities.map(recordKey).sort();
+  for (const options of [{}, { hash }]) {
+    let zone = version(0, options);
+    const images = new Set([zone.image]);
+    for (let n = 1; n < 12; n++) {
+      t.truthy(zone.chain);
+      const anew = version(n, options);
+      const { removed, added } = diffZones(zone, anew);
+      zone = zone.change({ removed, added })!;
+      images.add(zone.image);
+      for (let i = 0; i < 500; i += 17) {
+        t.deepEqual(proofs(zone, `h${i}.example A`), proofs(anew, `h${i}.example A`));
+        t.deepEqual(proofs(zone, `x.h${i}.example A`), proofs(anew, `x.h${i}.example A`));
+      }
+    }
+    t.true(images.size > 2, `${images.size} images`);
   }
 });
