@@ -167,6 +167,8 @@ export class Answering {
       if (type !== TYPE.ANY && image.setType(set) !== type) continue;
       isAny = true;
       const isOnly = this.#isMinimalAny && type === TYPE.ANY;
+      // Signatures come with the set, for those who want them.
+      if (isOnly && image.setType(set) === TYPE.RRSIG && i + 1 < count) continue;
       if (!this.#isThere(node, set)) {
         const fits = isOnly
           ? this.#putSigned(SECTION.answer, node, set)

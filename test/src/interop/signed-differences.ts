@@ -2,11 +2,11 @@
  * Where our answers about signed zones differ from those of BIND, Knot and NSD, and may: rows as in `differences.ts`, with the kind
  * of chain (NSEC, NSEC3, opt-out) as their theme. What is behind a row stands under its name in `docs/differences.md`.
  */
+import { TYPE } from '@zonewright/common/rr/type';
 import type { Asked } from '../support/nasty.ts';
 import type { AnswerDifference } from './differences.ts';
 
-const NSEC = 47;
-const NSEC3 = 50;
+const { NSEC, NSEC3 } = TYPE;
 
 /** Is the name asked for one of these, or below one of them? */
 const at =

@@ -55,6 +55,8 @@ const chains: readonly (readonly [string, ChainOptions])[] = [
   ['NSEC3', { hash: { iterations: 0, salt: new Uint8Array(0), isOptOut: false } }],
   ['NSEC3 with opt-out', { hash: { iterations: 2, salt, isOptOut: true } }],
 ];
+/** What signing makes. */
+const MADE: ReadonlySet<number> = new Set([TYPE.RRSIG, TYPE.NSEC, TYPE.NSEC3, TYPE.NSEC3PARAM]);
 const types = ['A', 'TXT', 'DS', 'NS', 'CNAME', 'SOA', 'ANY'];
 
 for (const [kind, options] of chains) {
@@ -107,7 +109,7 @@ for (const [kind, options] of chains) {
     fc.assert(
       fc.property(origins, lines, fc.infiniteStream(fc.nat(3)), fc.array(owner), (origin, content, chance, names) => {
         const whole = chainZone(zoneOf(content, origin), options);
-        const left = [...whole.records()].filter(({ type }) => type < 46 || chance.next().value !== 0);
+        const left = [...whole.records()].filter(({ type }) => !MADE.has(type) || chance.next().value !== 0);
         const responder = new Responder(authorityOf(Zone.fromRecords(origin, [whole.soaRecord(), ...left])!));
         for (const name of [origin, ...names.map((text) => nameOf(text, origin))])
           for (const type of types) t.notThrows(() => ask(responder, `${name} ${type}`, { dnssecOk: true }));

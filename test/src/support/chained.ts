@@ -12,10 +12,7 @@ import { TYPE } from '@zonewright/common/rr/type';
 import { Zone } from '@zonewright/common/zone/zone';
 import { given } from './records.ts';
 
-const RRSIG = 46;
-const NSEC = 47;
-const NSEC3 = 50;
-const NSEC3PARAM = 51;
+const { RRSIG, NSEC, NSEC3, NSEC3PARAM } = TYPE;
 
 /** How to make the chain; an NSEC chain unless there are hash parameters. */
 export interface ChainOptions {

@@ -12,9 +12,7 @@ import type { Message } from '@zonewright/common/wire/message';
 import { base32hex, hashOf } from './chained.ts';
 import { given } from './records.ts';
 
-const RRSIG = 46;
-const NSEC = 47;
-const NSEC3 = 50;
+const { RRSIG, NSEC, NSEC3 } = TYPE;
 /** A chain of aliases that is longer is left unfinished. */
 const MAX_CHAIN = 16;
 

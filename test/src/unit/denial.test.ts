@@ -7,7 +7,7 @@ import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import type { Name } from '@zonewright/common/name';
 import { type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
-import { TYPE } from '@zonewright/common/rr/type';
+import { printType, TYPE } from '@zonewright/common/rr/type';
 import { encodeMessage } from '@zonewright/common/wire/message';
 import { MAX_ITERATIONS } from '@zonewright/common/zone/chain';
 import { diffZones } from '@zonewright/common/zone/delta';
@@ -17,7 +17,7 @@ import { paddedOctets, sha1 } from '@zonewright/common/zone/sha1';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { ask, authorityOf, NOW, queryOf } from '../support/answering.ts';
-import { base32hex, type ChainOptions, chainZone, hashOf as hashName3 } from '../support/chained.ts';
+import { base32hex, type ChainOptions, chainZone, hashOf as hashOfName } from '../support/chained.ts';
 import { proofFault } from '../support/proof.ts';
 import { nameOf, octetsOf, recordsFrom, zoneOf } from '../support/records.ts';
 
@@ -119,10 +119,6 @@ const withNsec = new Responder(authorityOf(chainZone(plain, {})));
 const withNsec3 = new Responder(authorityOf(chainZone(plain, { hash })));
 const withOptOut = new Responder(authorityOf(chainZone(plain, { hash: { ...hash, isOptOut: true } })));
 
-const MNEMONICS = new Map(
-  Object.entries({ ...TYPE, RRSIG: 46, NSEC: 47, NSEC3: 50 }).map(([text, type]) => [type, text]),
-);
-
 /** The names that NSEC3 records stand for, by their labels. */
 const unhashed = new Map(
   [
@@ -146,17 +142,17 @@ const unhashed = new Map(
     'trusted.',
   ]
     .map((text) => `${text}example.`)
-    .map((text) => [base32hex(hashName3(nameOf(text), hash)), text]),
+    .map((text) => [base32hex(hashOfName(nameOf(text), hash)), text]),
 );
 
 /** A section: for each set its name and type, with `+` where its signatures follow. Names of NSEC3 are those that were hashed. */
 function shown(records: readonly ResourceRecord[]): string[] {
   const sets: string[] = [];
   for (const { name, type, rdata } of records) {
-    const covered = type === 46 ? (rdata[0]! << 8) | rdata[1]! : type;
+    const covered = type === TYPE.RRSIG ? (rdata[0]! << 8) | rdata[1]! : type;
     const label = Buffer.from(name.labels[0] ?? []).toString('latin1');
-    const line = `${unhashed.get(label) ?? name} ${MNEMONICS.get(covered)}`;
-    if (type !== 46) sets.push(line);
+    const line = `${unhashed.get(label) ?? name} ${printType(covered)}`;
+    if (type !== TYPE.RRSIG) sets.push(line);
     else if (sets.at(-1) === line) sets.push(`${sets.pop()}+`);
     else sets.push(`${line} alone`);
   }
@@ -188,7 +184,7 @@ test('signatures come with each set that is signed, for those who set DO', (t) =
         const { answers, authorities, additionals } = ask(responder, question, size === undefined ? {} : { size });
         const types = [...answers, ...authorities, ...additionals].map(({ type }) => type);
         t.false(
-          types.some((type) => [46, 47, 50].includes(type)),
+          types.some((type) => [TYPE.RRSIG, TYPE.NSEC, TYPE.NSEC3].includes(type)),
           question,
         );
       }
@@ -197,16 +193,23 @@ test('signatures come with each set that is signed, for those who set DO', (t) =
 });
 
 test('what is asked for by its type is answered without DO too', (t) => {
-  t.deepEqual(shown(ask(withNsec, 'host.example TYPE47').answers), ['host.example. NSEC']);
-  t.deepEqual(shown(ask(withNsec, 'host.example TYPE47', { dnssecOk: true }).answers), ['host.example. NSEC+']);
-  t.deepEqual(shown(ask(withNsec, 'host.example TYPE46').answers), [
+  t.deepEqual(shown(ask(withNsec, 'host.example NSEC').answers), ['host.example. NSEC']);
+  t.deepEqual(shown(ask(withNsec, 'host.example NSEC', { dnssecOk: true }).answers), ['host.example. NSEC+']);
+  t.deepEqual(shown(ask(withNsec, 'host.example RRSIG').answers), [
     'host.example. A alone',
     'host.example. NSEC alone',
   ]);
   t.deepEqual(
-    ask(withNsec3, 'example TYPE51').answers.map(({ type }) => type),
-    [51],
+    ask(withNsec3, 'example NSEC3PARAM').answers.map(({ type }) => type),
+    [TYPE.NSEC3PARAM],
   );
+});
+
+test('ANY over UDP is answered with one set, which has its signatures with DO', (t) => {
+  t.deepEqual(shown(ask(withNsec, 'mx.example ANY', { transport: 'udp' }).answers), ['mx.example. MX']);
+  t.deepEqual(shown(ask(withNsec, 'mx.example ANY', { transport: 'udp', dnssecOk: true }).answers), [
+    'mx.example. MX+',
+  ]);
 });
 
 test('AD is never set, whoever asks for it', (t) => {
@@ -305,14 +308,14 @@ test('RFC 5155 7.2.4, 7.2.7: a delegation without DS is proved by its NSEC3, or 
   for (const question of ['www.open.example A', 'open.example DS', 'a.deep.open-ent.example A', 'open-ent.example A']) {
     const reply = ask(withOptOut, question, { dnssecOk: true });
     t.is(shown(reply.authorities)[1], 'example. NSEC3+', question);
-    t.is(reply.authorities.filter(({ type }) => type === 50).length, 2, question);
+    t.is(reply.authorities.filter(({ type }) => type === TYPE.NSEC3).length, 2, question);
     t.is(proofFault(reply, nameOf('example.')), undefined, question);
   }
 });
 
 test('RFC 5155 7.2.8: the name of an NSEC3 record does not exist', (t) => {
   const [label] = [...unhashed].find(([, name]) => name === 'host.example.')!;
-  for (const type of ['A', 'TYPE50', 'TYPE46', 'ANY']) {
+  for (const type of ['A', 'NSEC3', 'RRSIG', 'ANY']) {
     const reply = ask(withNsec3, `${label}.example ${type}`, { dnssecOk: true });
     t.is(reply.rcode, 3, type);
     t.is(proofFault(reply, nameOf('example.')), undefined, type);
@@ -350,7 +353,7 @@ test('a zone with more rounds of hashing than an answer is worth is served witho
     const reply = ask(responder, 'a.nowhere.example A', { dnssecOk: true });
     t.is(reply.rcode, 3);
     t.true(shown(reply.authorities).includes(SOA));
-    t.is(reply.authorities.filter(({ type }) => type === 50).length > 0, expected > 0);
+    t.is(reply.authorities.filter(({ type }) => type === TYPE.NSEC3).length > 0, expected > 0);
   }
 });
 
