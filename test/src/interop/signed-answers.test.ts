@@ -8,7 +8,7 @@ import { readZoneFile } from '@zonewright/common/authority/zone-file';
 import { parseType, printType, TYPE } from '@zonewright/common/rr/type';
 import test from 'ava';
 import { differences } from '../support/answer-compare.ts';
-import { type Asked, chanceFrom, messageOf, questionsOf } from '../support/nasty.ts';
+import { type Asked, chanceFrom, type Manner, messageOf, questionsOf } from '../support/nasty.ts';
 import { testWith } from '../support/needs.ts';
 import { forFile } from '../support/owner.ts';
 import { PEERS, startAuthorities } from '../support/peer-servers.ts';
@@ -24,6 +24,11 @@ const { serial } = testWith(test, [...SIGNERS, 'named', 'knotd', 'nsd']);
 /** Each owner is asked for its types in one manner, as is what is around it. */
 const EXTENT = { manners: 1, types: 4, random: 150, owners: 200 };
 const WITH_DO = { transport: 'tcp', size: 1232, dnssecOk: true } as const;
+const MANNERS: readonly Manner[] = [
+  WITH_DO,
+  { ...WITH_DO, transport: 'udp' },
+  { ...WITH_DO, transport: 'udp', size: 512 },
+];
 
 /** RRSIG is for nobody to ask for: Knot answers with nothing, BIND and NSD with all. */
 const SET_ASIDE: ReadonlySet<number> = new Set([TYPE.ANY, TYPE.RRSIG]);
@@ -54,7 +59,9 @@ for (const family of FAMILIES) {
     const unlisted = new Map<string, string[]>();
     const one = async (asked: Asked): Promise<void> => {
       const message = messageOf(asked);
-      const [ours, ...theirs] = await Promise.all(authorities.map(({ asker }) => asker.ask(message, 'tcp')));
+      const [ours, ...theirs] = await Promise.all(
+        authorities.map(({ asker }) => asker.ask(message, asked.manner.transport)),
+      );
       for (const [i, peer] of PEERS.entries()) {
         for (const kind of differences(ours, theirs[i]).filter((kind) => !/^(?:additional|glue) /.test(kind))) {
           const row = SIGNED_DIFFERENCES.find(
@@ -70,7 +77,7 @@ for (const family of FAMILIES) {
       const { zone } = readZoneFile(Buffer.from(text, 'latin1'), nameOf(name));
       const questions = [...questionsOf(zone!, EXTENT, chanceFrom(seed))].filter(({ type }) => !SET_ASIDE.has(type));
       t.log(`${name} ${questions.length} questions, SEED=${seed}`);
-      await Promise.all(questions.map((asked) => one({ ...asked, manner: WITH_DO })));
+      await Promise.all(questions.map((asked, i) => one({ ...asked, manner: MANNERS[i % MANNERS.length]! })));
     }
     await Promise.all([...ALWAYS, ...hashNames(files.example!)].map(askedFor).map(one));
     t.deepEqual(
@@ -82,7 +89,8 @@ for (const family of FAMILIES) {
   });
 }
 
-const printAsked = ({ name, type }: Asked): string => `${name} ${printType(type)}`;
+const printAsked = ({ name, type, manner }: Asked): string =>
+  `${name} ${printType(type)} ${manner.transport} ${manner.size}`;
 
 serial('no difference about signed zones is listed that does not show', (t) => {
   const listed = SIGNED_DIFFERENCES.flatMap(({ id, peers }) => peers.map((peer) => `${id} ${peer}`));

@@ -16,6 +16,12 @@ const at =
 
 export const SIGNED_DIFFERENCES: readonly AnswerDifference[] = [
   {
+    id: 'signed-room',
+    peers: ['bind', 'knot', 'nsd'],
+    kinds: /^(?:tc|truncated rcode) /,
+    when: ({ manner }) => manner.transport === 'udp' && manner.size === 512,
+  },
+  {
     id: 'signed-nsec-at-cut',
     peers: ['bind'],
     kinds: /^(?:aa 0\/1|answer -NSEC -RRSIG|authority \+(?:DS \+)?NS (?:\+NSEC )?\+RRSIG)$/,
