@@ -22,6 +22,8 @@ export class ZoneTable {
 
   /** Publishes a version of a zone. */
   set(zone: Zone): void {
+    // Made now, so that no query waits for it.
+    void zone.chain;
     this.#put(zone.origin, zone);
   }
 

@@ -255,6 +255,8 @@ export class Image {
   loggedAt(root: number, i: number): number {
     const { words } = this;
     const wanted = this.#log[i]!;
+    // As long as nothing was changed, all are there.
+    if (words[root + ROOT.names] === words[root + ROOT.log]) return wanted;
     let node = words[this.slot(root, words[wanted + NODE.hash]!)]!;
     while (node !== 0 && node !== wanted) node = words[node + NODE.next]!;
     return node;

@@ -8,6 +8,7 @@
  * Always holds: exactly one SOA, at the apex; all owners are at or below the apex; class IN.
  */
 import { Name } from '../name.ts';
+import { read16 } from '../octets.ts';
 import { CLASS } from '../rr/class.ts';
 import { type ResourceRecord, type RRset, recordsOf } from '../rr/record.ts';
 import { readSoa, type Soa } from '../rr/soa.ts';
@@ -226,8 +227,17 @@ export class Zone {
 
   /** All records but the SOA, in the order in which their owners were written. */
   *records(): Generator<ResourceRecord, void, undefined> {
-    for (const node of this.eachNode())
-      for (const rrset of node.rrsets.values()) if (rrset.type !== TYPE.SOA) yield* recordsAt(node, rrset);
+    const { image } = this;
+    for (const node of this.#offsets()) {
+      const name = this.#nameOf(node);
+      for (let i = 0; i < image.setCount(node); i++) {
+        const set = image.setAt(node, i);
+        const type = image.setType(set);
+        if (type === TYPE.SOA) continue;
+        const ttl = image.setTtl(set);
+        for (const rdata of this.#rdatas(set)) yield { name, type, class: CLASS.IN, ttl, rdata };
+      }
+    }
   }
 
   /** The SOA as a record. */
@@ -309,16 +319,21 @@ export class Zone {
 
   #readSet(name: Name, set: number): RRset {
     const { image } = this;
+    return { name, type: image.setType(set), ttl: image.setTtl(set), rdatas: this.#rdatas(set) };
+  }
+
+  #rdatas(set: number): readonly Uint8Array[] {
+    const { image } = this;
     const { bytes } = image;
     const rdatas: Uint8Array[] = [];
     let at = image.setData(set);
     for (let i = image.setSize(set); i > 0; i--) {
-      const end = at + 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+      const end = at + 2 + read16(bytes, at);
       // A copy: what is handed out does not keep the whole arena.
-      rdatas.push(Uint8Array.from(bytes.subarray(at + 2, end)));
+      rdatas.push(bytes.slice(at + 2, end));
       at = end;
     }
-    return { name, type: image.setType(set), ttl: image.setTtl(set), rdatas };
+    return rdatas;
   }
 }
 
