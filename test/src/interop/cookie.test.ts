@@ -73,15 +73,19 @@ test('dig learns a cookie from us, and is answered where cookies are required, w
     }),
   );
   t.teardown(() => server.close());
-  const ask = (...args: string[]) => dig({ server: LOCAL, port, args: ['www.example', 'A', ...args], owner: t });
+  const askFor = (...args: string[]) => dig({ server: LOCAL, port, args, owner: t });
+  const ask = (...args: string[]) => askFor('www.example', 'A', ...args);
   const learnt = await ask('+cookie');
   t.is(learnt.status, 'NOERROR');
   t.regex(learnt.edns.join('\n'), /COOKIE: [0-9a-f]{16}01000000[0-9a-f]{24} \(good\)/);
   t.is((await ask('+cookie', '+nobadcookie')).status, 'BADCOOKIE');
+  const alone = await askFor('+header-only', '+cookie');
+  t.is(alone.status, 'NOERROR');
+  t.regex(alone.edns.join('\n'), /COOKIE: .* \(good\)/, 'RFC 7873 5.4');
   t.is((await ask('+nocookie')).answer.length, 1, 'over TCP');
   t.is((await ask('+nocookie', '+ignore')).answer.length, 0);
   const told = await ask('+cookie', '+nsid', '+keepalive', '+tcp', '+ednsopt=19');
   t.regex(told.text, /TCP KEEPALIVE: 30\.0/);
   t.regex(told.text, /NSID: .*ns\.test/);
-  t.regex((await ask('+expire', '-t', 'SOA')).text, /EXPIRE: \d+/);
+  t.regex((await askFor('example', 'SOA', '+expire')).text, /EXPIRE: \d+/);
 });
