@@ -64,7 +64,7 @@ export interface CookieSettings {
 }
 
 export class CookieJar {
-  readonly #keys: readonly Int32Array[];
+  #keys: readonly Int32Array[];
   readonly #isRequired: boolean;
   /** What is hashed: client cookie, the first half of the server cookie, address. */
   readonly #input = new Uint8Array(HASH_AT + 16);
@@ -74,6 +74,11 @@ export class CookieJar {
     if (secrets.length === 0) throw new RangeError('a cookie jar without a secret');
     this.#keys = secrets.map(sipHashKey);
     this.#isRequired = isRequired;
+  }
+
+  /** From now on `secret` makes cookies, and those of the secret before are still known (RFC 7873 7.1). */
+  renew(secret: Uint8Array): void {
+    this.#keys = [sipHashKey(secret), ...this.#keys.slice(0, 1)];
   }
 
   /**

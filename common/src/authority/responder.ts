@@ -109,6 +109,11 @@ export class Responder {
     return length === WITHHELD ? undefined : this.octets.slice(0, length);
   }
 
+  /** Makes cookies with another secret; see {@link CookieJar.renew}. */
+  renewCookies(secret: Uint8Array): void {
+    this.#cookies?.renew(secret);
+  }
+
   /** Is a refusal not sent, because there were too many of them? Those that are too many and sent need no cut: they carry nothing. */
   withholds(transport: Transport): boolean {
     if (this.limiter === undefined || transport === 'tcp') return false;

@@ -8,6 +8,8 @@ import type { ANSWERING_OPTIONS } from './service-options.ts';
 
 export interface AnsweringSettings {
   readonly cookies: CookieSettings;
+  /** Is the secret for cookies replaced now and then? One that was given is its owner's to replace. */
+  readonly isSecretRenewed: boolean;
   /** Responses are not limited unless given. */
   readonly rateLimit?: RateLimit;
   /** Are the records of a set in another order each time? */
@@ -19,7 +21,7 @@ export function answeringOf(values: Values<readonly [], typeof ANSWERING_OPTIONS
   const { cookieSecret, requireCookies, rateLimit, rateLimitSlip, roundRobin } = values;
   const secrets = cookieSecret.length > 0 ? cookieSecret : [randomBytes(SIPHASH_KEY_OCTETS)];
   const cookies = { secrets, isRequired: requireCookies };
-  const settings = { cookies, isRotating: roundRobin };
+  const settings = { cookies, isSecretRenewed: cookieSecret.length === 0, isRotating: roundRobin };
   if (rateLimit === undefined) return settings;
   return { ...settings, rateLimit: { rate: rateLimit, slip: rateLimitSlip, seed: randomBytes(4).readInt32LE() } };
 }

@@ -2,6 +2,7 @@
  * A name server on its sockets: what the core decides (`authority/receive.ts`) is done here - replies are sent, transfers
  * streamed, and what changes something is given to the service. A fault in a hook becomes SERVFAIL and a log line.
  */
+import { randomBytes } from 'node:crypto';
 import type { Key } from '../authority/key.ts';
 import type { RateLimiter } from '../authority/rate-limit.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
@@ -17,6 +18,7 @@ import { listen } from '../net/listen.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE } from '../wire/edns.ts';
+import { SIPHASH_KEY_OCTETS } from '../wire/siphash.ts';
 import type { Log } from './log.ts';
 import { TransferQueue } from './transfer-queue.ts';
 
@@ -42,6 +44,8 @@ export interface NameServerHooks {
 }
 
 export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | 'rateLimit' | 'isRotating'> {
+  /** Does a random secret for cookies take the place of the one before each day? It stays unless set. */
+  readonly isSecretRenewed?: boolean;
   /** Empty: all addresses, IPv4 and IPv6. */
   readonly addresses: readonly string[];
   readonly port: number;
@@ -59,6 +63,9 @@ export interface NameServer {
 }
 
 const NOTHING_LIMITED = { slipped: 0, dropped: 0 } as const;
+
+/** Milliseconds after which a secret for cookies is replaced (RFC 7873 7.1). */
+const SECRET_AGE = 86_400_000;
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 
@@ -139,9 +146,14 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   });
   if (!listening.ok) return listening;
   const servers = listening.value;
+  const renew = (): void => responder.renewCookies(randomBytes(SIPHASH_KEY_OCTETS));
+  const renewal = options.isSecretRenewed === true ? setInterval(renew, SECRET_AGE).unref() : undefined;
   return ok({
     bound: servers.peers,
     limited: responder.limiter ?? NOTHING_LIMITED,
-    close: () => servers.close(),
+    close: () => {
+      clearInterval(renewal);
+      return servers.close();
+    },
   });
 }

@@ -34,9 +34,10 @@ const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 
 test('without options cookies have a random secret, nobody has to show one, no rate is limited, and sets keep their order', async (t) => {
   const [one, other] = [await guards({}), await guards({})] as [AnsweringSettings, AnsweringSettings];
-  t.deepEqual(Object.keys(one).sort(), ['cookies', 'isRotating']);
+  t.deepEqual(Object.keys(one).sort(), ['cookies', 'isRotating', 'isSecretRenewed']);
   t.false(one.isRotating);
   t.false(one.cookies.isRequired);
+  t.true(one.isSecretRenewed);
   t.is(one.cookies.secrets[0]!.length, 16);
   t.notDeepEqual(one.cookies.secrets, other.cookies.secrets);
   t.notThrows(() => new CookieJar(one.cookies));
@@ -51,6 +52,7 @@ test('secrets for cookies are taken in their order, and limits as numbers', asyn
   })) as AnsweringSettings;
   t.deepEqual(settings.cookies.secrets.map(hex), [NEW, OLD.toLowerCase()]);
   t.true(settings.cookies.isRequired);
+  t.false(settings.isSecretRenewed, 'it is its owner who replaces it');
   t.like(settings.rateLimit, { rate: 20, slip: 0 });
   t.like(((await guards({ 'rate-limit': ['1'] })) as AnsweringSettings).rateLimit, { rate: 1, slip: 2 });
 });

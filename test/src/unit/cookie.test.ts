@@ -85,6 +85,20 @@ test('a cookie of the secret before is taken, and replaced by one of the new sec
   t.is(answered(jar, cookie, client, 1559741961), '22681ab97d52c298010000005cf7c609a6bb79d16625507a');
 });
 
+test('a secret that is replaced is known until the next one is, and no longer (RFC 7873 7.1)', (t) => {
+  const jar = jarOf(OLD);
+  const client = '198.51.100.100';
+  const cookie = answered(jar, '2464c4abcf10c957', client, 1559731985);
+  jar.renew(new Uint8Array(16).fill(1));
+  t.is(judge(jar, cookie, client, 1559731986), COOKIE.AGED);
+  const next = answered(jar, cookie, client, 1559731986);
+  t.not(next, cookie);
+  t.is(judge(jar, next, client, 1559731987), COOKIE.GOOD);
+  jar.renew(new Uint8Array(16).fill(2));
+  t.is(judge(jar, cookie, client, 1559731988), COOKIE.BAD);
+  t.is(judge(jar, next, client, 1559731988), COOKIE.AGED);
+});
+
 test('a cookie is good for an hour, five minutes before it was made, and is kept for half an hour', (t) => {
   const cookie = '2464c4abcf10c957010000005cf79f111f8130c3eee29480';
   const jar = jarOf(OLD);
