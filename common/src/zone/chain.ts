@@ -9,7 +9,7 @@
  */
 import { TYPE } from '../rr/type.ts';
 import type { Image } from './image.ts';
-import type { LookupName } from './lookup-name.ts';
+import { LOWER, type LookupName } from './lookup-name.ts';
 import {
   HASH_LABEL_OCTETS,
   hashName,
@@ -76,8 +76,11 @@ export class Chain {
 
   /** For {@link ChainDraft}: enters a name that has changed. */
   renew(draft: OrderDraft, root: number, name: LookupName, apex: number): void {
+    const end = name.starts[apex]!;
+    const isHash = end === 1 + HASH_LABEL_OCTETS && name.lower[0] === HASH_LABEL_OCTETS;
+    if (this.parameters !== undefined && !isHash) return;
     const node = this.#image.findSuffix(root, name, 0, apex);
-    this.#seek(name.lower, 0, name.starts[apex]!);
+    this.#seek(name.lower, 0, end);
     if (node !== 0 && isLink(this.#image, node, this.parameters)) draft.insert(node, this.#compare);
     else draft.remove(this.#compare);
   }
@@ -137,6 +140,7 @@ export class Chain {
   readonly #compare = (entry: number): number => {
     const image = this.#image;
     const at = image.nameAt(entry);
+    if (this.parameters !== undefined) return compareHashes(image.bytes, at, this.#sought);
     return compareNames(image.bytes, at, at + image.nameOctets(entry), this.#sought, 0, this.#soughtEnd);
   };
 
@@ -200,6 +204,15 @@ function isLink(image: Image, node: number, parameters: Nsec3Parameters | undefi
   if (set === 0) return false;
   for (const rdata of rdatasOf(image, set)) if (isSameChain(readNsec3Parameters(rdata), parameters)) return true;
   return false;
+}
+
+/** Canonical order of names that are one label of a hash each, of which the first may be in upper case. */
+function compareHashes(octets: Uint8Array, start: number, sought: Uint8Array): number {
+  for (let i = 1; i <= HASH_LABEL_OCTETS; i++) {
+    const difference = LOWER[octets[start + i]!]! - sought[i]!;
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 function compareNodes(image: Image, a: number, b: number): number {
