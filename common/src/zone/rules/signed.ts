@@ -3,6 +3,7 @@
  * and chains are closed, which is for a validator (`ldns-verify-zone`).
  */
 import { printType, TYPE } from '../../rr/type.ts';
+import { MAX_ITERATIONS } from '../chain.ts';
 import { isApex, NONE, type Rule } from './rule.ts';
 
 /** DNSKEY algorithms by which the files of keys mark TSIG secrets: HMAC-MD5, HMAC-SHA1 to HMAC-SHA512. */
@@ -58,8 +59,9 @@ export const signedRules: readonly Rule[] = [
         const { algorithm, iterations } = parametersOf(rdata);
         if (algorithm !== 1) yield { type, what: `hash algorithm ${algorithm} is not known (RFC 5155 11)` };
         if ((rdata[1] ?? 0) !== 0) yield { type, what: 'flags other than 0: servers pass over this record' };
+        const consequence = iterations > MAX_ITERATIONS ? 'answers go without proofs' : 'validators may not follow';
         if (iterations > 0)
-          yield { type, what: `${iterations} additional iterations: validators may not follow`, hint: 'sign with 0' };
+          yield { type, what: `${iterations} additional iterations: ${consequence}`, hint: 'sign with 0' };
       }
     },
   },
