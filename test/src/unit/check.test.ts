@@ -232,11 +232,12 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    title: 'target-is-cname: a name server, mail host or service that is a CNAME is a warning',
+    title: 'target-is-cname: a name server, mail host or service that is a CNAME or below a DNAME is a warning',
     keeps: ['m 60 MX 1 ns\nx 60 MX 1 c.other.', 'm 60 MX 1 c.sub\nsub 60 NS ns\nc.sub 60 CNAME ns'],
     breaks: [
       ['c 60 CNAME ns\n@ 60 NS c\nm 60 MX 1 c\ns 60 SRV 0 0 1 c', '@', 'm', 's'],
       ['*.w 60 CNAME ns\nm 60 MX 1 x.w', 'm'],
+      ['d 60 DNAME ns\nm 60 MX 1 x.d', 'm'],
     ],
   },
   {
@@ -297,6 +298,7 @@ const cases: readonly Case[] = [
       [`@ 60 ${nsec3param(2)}`, '@'],
       [`@ 60 ${nsec3param(1, 1)}`, '@'],
       [`@ 60 ${nsec3param(1, 0, 10)}`, '@'],
+      [`@ 60 ${generic(51, '0100000001ab')}`, '@'],
     ],
   },
   {
@@ -400,7 +402,7 @@ sub2 60 NS ns.sub
 mx2 60 MX 1 host.sub
 mx3 60 MX 1 sub2
 d 60 DNAME other.
-mx4 60 MX 1 x.d`),
+alias4 60 HTTPS 0 x.d`),
     [],
   );
 });

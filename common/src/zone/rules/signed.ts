@@ -59,6 +59,7 @@ export const signedRules: readonly Rule[] = [
         const { algorithm, iterations } = parametersOf(rdata);
         if (algorithm !== 1) yield { type, what: `hash algorithm ${algorithm} is not known (RFC 5155 11)` };
         if ((rdata[1] ?? 0) !== 0) yield { type, what: 'flags other than 0: servers pass over this record' };
+        if ((rdata[4] ?? 0) > 0) yield { type, what: 'a salt, which protects nothing', hint: 'sign without' };
         const consequence = iterations > MAX_ITERATIONS ? 'answers go without proofs' : 'validators may not follow';
         if (iterations > 0)
           yield { type, what: `${iterations} additional iterations: ${consequence}`, hint: 'sign with 0' };

@@ -25,12 +25,14 @@ export const targetRules: readonly Rule[] = [
   {
     rule: 'target-is-cname',
     severity: 'warning',
-    source: 'RFC 2181 10.3, RFC 2782',
+    source: 'RFC 2181 10.3, RFC 2782, RFC 6672 5.1',
     types: [TYPE.NS, TYPE.MX, TYPE.SRV],
     *findIn(zone, rrset) {
       for (const target of targetsWithin(zone, rrset)) {
-        if (zone.cutAt(target) !== undefined || !standsAt(zone, target)?.rrsets.has(TYPE.CNAME)) continue;
-        const what = `${printType(rrset.type)} names ${target}, which is a CNAME`;
+        if (zone.cutAt(target) !== undefined) continue;
+        const isBelow = zone.dnameAbove(target) !== undefined;
+        if (!isBelow && !standsAt(zone, target)?.rrsets.has(TYPE.CNAME)) continue;
+        const what = `${printType(rrset.type)} names ${target}, which is ${isBelow ? 'below a DNAME' : 'a CNAME'}`;
         yield { type: rrset.type, what, hint: 'name its target instead' };
       }
     },
