@@ -155,6 +155,35 @@ test('every limit stands in docs/limits.md with its value, and is where that say
   }
 });
 
+/** What a format can hold or a layout looks like: nothing is refused for these. */
+const NO_LIMITS: ReadonlySet<string> = new Set([
+  'MAX_COPY',
+  'MAX_DIGITS',
+  'MAX_INSERT',
+  'MAX_NAME_AND_SALT',
+  'MAX_OWNER_COLUMN',
+  'MAX_POINTER',
+]);
+
+test('every constant that says by its name that it is a limit stands in docs/limits.md', (t) => {
+  const documented = new Set(rowsOf(read('docs/limits.md')).map(([name]) => name));
+  const sources = ['common', 'primary', 'secondary', 'letsencrypt', 'cli'].flatMap((folder) =>
+    filesOf(`${folder}/src`, '.ts'),
+  );
+  const names = sources.flatMap((path) =>
+    [
+      ...read(path).matchAll(
+        /^(?:export )?const (MAX_\w+|\w+_LIMIT|\w+_LIMIT_\w+|\w*TIMEOUT\w*)(?:: number)? = [\d(]/gm,
+      ),
+    ].map(([, name]) => name!),
+  );
+  t.true(names.includes('MAX_CHAIN'));
+  t.deepEqual(
+    [...new Set(names)].filter((name) => !documented.has(name) && !NO_LIMITS.has(name)),
+    [],
+  );
+});
+
 /** The titles of the tests of a file, each as far as its first line goes. */
 const titlesOf = (path: string): string[] =>
   [...read(path).matchAll(/\btest(?:\.serial)?\(\s*['"`](.*)/g)].map(([, title]) => title!);
