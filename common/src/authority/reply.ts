@@ -5,7 +5,7 @@
  * Sets are put whole or not at all (RFC 2181 9). Names are compressed (RFC 1035 4.1.4) octet for octet, so that no name changes
  * its case; in RDATA only those of the types of RFC 1035 (RFC 3597 4).
  */
-import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS } from '../name.ts';
+import { MAX_NAME_OCTETS } from '../name.ts';
 import { put16, read16 } from '../octets.ts';
 import { shapeOf } from '../rr/shape.ts';
 import { HEADER_OCTETS } from '../wire/message.ts';
@@ -26,6 +26,8 @@ const RECORD_HEAD = 10;
 /** Places of names that a compression pointer may lead to; more of them are not remembered. */
 const TABLE_SLOTS = 1024;
 const MAX_PLACES = 512;
+/** Slots looked at for one suffix: names that were made to collide cost compression, not time. */
+const MAX_PROBES = 32;
 const PRIME = 0x01000193;
 const ROOT_HASH = 0x811c9dc5 | 0;
 
@@ -229,25 +231,34 @@ export class Reply {
     return true;
   }
 
-  /** A name, compressed; an uncompressed one stands at `source[at]`. */
+  /**
+   * A name, compressed; an uncompressed one stands at `source[at]`. The longest suffix that stands there already is found from the root
+   * down, a label at a time, so that a name costs its octets however many like it there are.
+   */
   #putWireName(source: Uint8Array, at: number): boolean {
     if (this.#placeCount === 0) this.#rememberQuestion();
     const labels = this.#hashName(source, at);
-    for (let i = 0; i < labels; i++) {
-      const start = at + this.#starts[i]!;
-      const place = this.#find(this.#suffixHashes[i]!, source, start);
-      if (place > 0) {
-        if (!this.#putLabels(source, at, start - at, i)) return false;
-        if (!this.#hasRoom(2)) return false;
-        put16(this.octets, this.length, 0xc000 | place);
-        this.length += 2;
-        return true;
-      }
+    let place = 0;
+    let own = labels;
+    while (own > 0) {
+      const found = this.#find(this.#suffixHashes[own - 1]!, source, at + this.#starts[own - 1]!, place);
+      if (found === 0) break;
+      place = found;
+      own--;
     }
-    const octets = labels === 0 ? 0 : this.#starts[labels - 1]! + 1 + source[at + this.#starts[labels - 1]!]!;
-    if (!this.#putLabels(source, at, octets, labels) || !this.#hasRoom(1)) return false;
-    this.octets[this.length++] = 0;
+    const octets = own === labels ? this.#ends(source, at, labels) : this.#starts[own]!;
+    if (!this.#putLabels(source, at, octets, own) || !this.#hasRoom(place > 0 ? 2 : 1)) return false;
+    if (place > 0) {
+      put16(this.octets, this.length, 0xc000 | place);
+      this.length += 2;
+    } else this.octets[this.length++] = 0;
     return true;
+  }
+
+  /** Octets of all labels of the name whose labels have been found. */
+  #ends(source: Uint8Array, at: number, labels: number): number {
+    const last = labels === 0 ? 0 : this.#starts[labels - 1]!;
+    return labels === 0 ? 0 : last + 1 + source[at + last]!;
   }
 
   /** Copies the first `count` labels, which are `octets` octets, and remembers where they are. */
@@ -285,40 +296,40 @@ export class Reply {
   #remember(hash: number, place: number): void {
     if (place > MAX_POINTER || this.#placeCount >= MAX_PLACES) return;
     this.#placeCount++;
-    let slot = (hash ^ (hash >>> 15)) & (TABLE_SLOTS - 1);
-    while (this.#stamps[slot] === this.#stamp) slot = (slot + 1) & (TABLE_SLOTS - 1);
-    this.#stamps[slot] = this.#stamp;
-    this.#hashes[slot] = hash;
-    this.#places[slot] = place;
+    const first = hash ^ (hash >>> 15);
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const slot = (first + probe) & (TABLE_SLOTS - 1);
+      if (this.#stamps[slot] === this.#stamp) continue;
+      this.#stamps[slot] = this.#stamp;
+      this.#hashes[slot] = hash;
+      this.#places[slot] = place;
+      return;
+    }
   }
 
-  /** Where the name at `source[at]` stands in the message already; 0 when it does not. */
-  #find(hash: number, source: Uint8Array, at: number): number {
-    let slot = (hash ^ (hash >>> 15)) & (TABLE_SLOTS - 1);
-    for (; this.#stamps[slot] === this.#stamp; slot = (slot + 1) & (TABLE_SLOTS - 1)) {
-      if (this.#hashes[slot] === hash && this.#isAt(this.#places[slot]!, source, at)) return this.#places[slot]!;
+  /** Where the label at `source[at]` stands in the message already, and behind it the name at `rest`, 0 for the root; 0 when it does not. */
+  #find(hash: number, source: Uint8Array, at: number, rest: number): number {
+    const first = hash ^ (hash >>> 15);
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const slot = (first + probe) & (TABLE_SLOTS - 1);
+      if (this.#stamps[slot] !== this.#stamp) return 0;
+      if (this.#hashes[slot] === hash && this.#isAt(this.#places[slot]!, source, at, rest)) return this.#places[slot]!;
     }
     return 0;
   }
 
   /** Compares octets: what was remembered may have been taken back since. */
-  #isAt(place: number, source: Uint8Array, at: number): boolean {
+  #isAt(place: number, source: Uint8Array, at: number, rest: number): boolean {
     const { octets } = this;
-    let from = place;
-    for (let to = at; from < this.length; ) {
-      const size = octets[from]!;
-      if (size > MAX_LABEL_OCTETS) {
-        const next = ((size & 0x3f) << 8) | octets[from + 1]!;
-        if (size < 0xc0 || next >= from) return false;
-        from = next;
-        continue;
-      }
-      for (let i = 0; i <= size; i++) if (octets[from + i] !== source[to + i]) return false;
-      if (size === 0) return true;
-      from += size + 1;
-      to += size + 1;
-    }
-    return false;
+    const size = source[at]!;
+    const end = place + 1 + size;
+    if (end >= this.length || octets[place] !== size) return false;
+    const next = octets[end]!;
+    if (next >= 0xc0 && end + 1 >= this.length) return false;
+    const follows = next === 0 ? 0 : next >= 0xc0 ? ((next & 0x3f) << 8) | octets[end + 1]! : end;
+    if (follows !== rest) return false;
+    for (let i = 1; i <= size; i++) if (octets[place + i] !== source[at + i]) return false;
+    return true;
   }
 
   /** Ends the reply with its header and, behind the limit, OPT; gives its length. `rcode` has twelve bits. */
