@@ -27,6 +27,10 @@ export function put16(octets: Uint8Array, at: number, value: number): void {
 const EMPTY = new Uint8Array(0);
 /** The most labels in 255 octets, so the most pointers that a compressor can have a use for. */
 const MAX_POINTERS = 127;
+/** Octets of all names of a message, uncompressed: two octets of a pointer stand for up to 255. */
+const MAX_NAMES_OCTETS = 2 ** 20;
+/** Where a name is put together. */
+const nameDraft = new Uint8Array(MAX_NAME_OCTETS);
 
 export class Reader {
   readonly octets: Uint8Array;
@@ -34,6 +38,7 @@ export class Reader {
   /** Where reading ends, exclusive. */
   end: number;
   fault: OctetsFault | undefined;
+  #nameOctets = 0;
 
   constructor(octets: Uint8Array, offset = 0, end = octets.length) {
     this.octets = octets;
@@ -99,7 +104,7 @@ export class Reader {
    * a message full of names at the end of one long chain costs no more than its size.
    */
   name(compressed: boolean): Name {
-    const wire = new Uint8Array(MAX_NAME_OCTETS);
+    const wire = nameDraft;
     let length = 0;
     let at = this.offset;
     let limit = at;
@@ -133,6 +138,8 @@ export class Reader {
     }
     if (this.fault !== undefined) return Name.root;
     this.offset = after < 0 ? at : after;
+    this.#nameOctets += length;
+    if (this.#nameOctets > MAX_NAMES_OCTETS) this.fail(`names of more than ${MAX_NAMES_OCTETS} octets`);
     const name = Name.fromWire(wire.slice(0, length));
     return name.ok ? name.value : Name.root;
   }
@@ -140,6 +147,8 @@ export class Reader {
 
 /** Where pointers can lead to: they have fourteen bits (RFC 1035 4.1.4). */
 const POINTER_SPACE = 0x4000;
+/** Instead of the place of a name: the root, which is nowhere looked for. */
+const ROOT = -1;
 /** Slots of a writer's table of suffixes at first; a power of two, as it stays when the table grows. */
 const FIRST_SLOTS = 64;
 /** Slots looked at for one suffix: names that were made to collide cost compression, not time. */
@@ -238,21 +247,26 @@ export class Writer {
     this.compressedWire(name.wire, 0);
   }
 
-  /** The same for the name whose uncompressed wire form begins at `wire[start]`; it must be a valid one. */
+  /**
+   * The same for the name whose uncompressed wire form begins at `wire[start]`; it must be a valid one. The longest suffix is found from
+   * the root down, a label at a time, so that a name costs its octets however many like it there are.
+   */
   compressedWire(wire: Uint8Array, start: number): void {
-    const labels = hashSuffixes(wire, start);
-    for (let label = 0; label < labels; label++) {
-      const from = start + labelStarts[label]!;
-      const seen = this.#find(suffixHashes[label]!, wire, from);
-      if (seen >= 0) {
-        this.u16(0xc000 | seen);
-        return;
-      }
+    let own = hashSuffixes(wire, start);
+    let seen = ROOT;
+    while (own > 0) {
+      const place = this.#find(suffixHashes[own - 1]!, wire, start + labelStarts[own - 1]!, seen);
+      if (place < 0) break;
+      seen = place;
+      own--;
+    }
+    for (let label = 0; label < own; label++) {
       if (this.length < POINTER_SPACE && !this.isFull)
         this.#remember(suffixHashes[label]! * 2 ** PLACE_BITS + this.length + 1);
-      this.#label(wire, from);
+      this.#label(wire, start + labelStarts[label]!);
     }
-    this.u8(0);
+    if (seen === ROOT) this.u8(0);
+    else this.u16(0xc000 | seen);
   }
 
   #label(wire: Uint8Array, from: number): void {
@@ -261,36 +275,34 @@ export class Writer {
     if (at >= 0) for (let i = 0; i < count; i++) this.#octets[at + i] = wire[from + i]!;
   }
 
-  /** Where the name that begins at `wire[from]` stands already, or -1. `hash` as in an entry. */
-  #find(hash: number, wire: Uint8Array, from: number): number {
+  /**
+   * Where the label at `wire[from]` stands already, and behind it the name at `rest`; or -1. `hash` as in an entry.
+   */
+  #find(hash: number, wire: Uint8Array, from: number, rest: number): number {
     if (this.#count === 0) return -1;
     const mask = this.#slots.length - 1;
     for (let probe = 0; probe < MAX_PROBES; probe++) {
       const entry = this.#slots[(hash + probe) & mask]!;
       if (entry === 0) return -1;
       const at = (entry & PLACE_MASK) - 1;
-      if (entry >>> PLACE_BITS === hash && this.#isAt(at, wire, from)) return at;
+      if (entry >>> PLACE_BITS === hash && this.#isAt(at, wire, from, rest)) return at;
     }
     return -1;
   }
 
-  /** Is the name written at `place`, by whatever pointers, the one that begins at `wire[from]`? */
-  #isAt(place: number, wire: Uint8Array, from: number): boolean {
+  /** Is the label written at `place` the one at `wire[from]`, and what follows it the name at `rest`? */
+  #isAt(place: number, wire: Uint8Array, from: number, rest: number): boolean {
     const octets = this.#octets;
-    for (let at = place; ; ) {
-      // A name that did not fit has no end; what was written before at that place must not be read.
-      if (at >= this.length) return false;
-      const octet = octets[at]!;
-      if (octet >= 0xc0) {
-        at = ((octet & 0x3f) << 8) | octets[at + 1]!;
-        continue;
-      }
-      if (octet !== wire[from]!) return false;
-      if (octet === 0) return true;
-      for (let i = 1; i <= octet; i++) if (octets[at + i] !== wire[from + i]) return false;
-      at += 1 + octet;
-      from += 1 + octet;
-    }
+    const size = wire[from]!;
+    const end = place + 1 + size;
+    // A name that did not fit has no end; what was written before at that place must not be read.
+    if (end >= this.length || octets[place] !== size) return false;
+    const next = octets[end]!;
+    if (next >= 0xc0 && end + 1 >= this.length) return false;
+    const follows = next === 0 ? ROOT : next >= 0xc0 ? ((next & 0x3f) << 8) | octets[end + 1]! : end;
+    if (follows !== rest) return false;
+    for (let i = 1; i <= size; i++) if (octets[place + i] !== wire[from + i]) return false;
+    return true;
   }
 
   /** Puts an entry into a free slot near the one its hash wants; what finds none is never pointed to. */

@@ -59,6 +59,8 @@ export interface MessageFault {
 }
 
 export const HEADER_OCTETS = 12;
+/** Questions and records that a request other than UPDATE may announce; the most that any has a use for is four. */
+const MAX_REQUEST_RECORDS = 100;
 
 /** A query or request with everything unset. */
 export function emptyMessage(id: number, opcode: number): Message {
@@ -137,6 +139,9 @@ export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault>
   const header = readHeader(octets);
   const reader = new Reader(octets, 4);
   const counts = [reader.u16(), reader.u16(), reader.u16(), reader.u16()] as const;
+  const isUpdate = header.opcode === OPCODE.UPDATE;
+  if (!header.qr && !isUpdate && counts.reduce((sum, count) => sum + count) > MAX_REQUEST_RECORDS)
+    reader.fail(`a request of more than ${MAX_REQUEST_RECORDS} records`);
   const questions: Question[] = [];
   for (let i = 0; i < counts[0] && reader.fault === undefined; i++) questions.push(readQuestion(reader));
   const section = (count: number): ResourceRecord[] => {
