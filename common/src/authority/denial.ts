@@ -17,13 +17,22 @@ import type { LookupName } from '../zone/lookup-name.ts';
 /** Nodes in the proofs of one answer: one for each name of the longest chain of aliases, three for the last, and some to spare. */
 export const MAX_PROOFS = 32;
 
+/**
+ * Blocks of 64 octets that are hashed for the proofs of one answer, some milliseconds' worth: enough for the three names of RFC 5155
+ * 7.2.2 with 500 iterations and the longest salt. An answer that takes more - a long chain of aliases, a closest encloser far above -
+ * goes without the rest of its proofs.
+ */
+const MAX_BLOCKS = 10_000;
+
 export class Denial {
   /** Nodes whose record of the chain's type proves something, in the order in which they were found; valid up to `count`. */
   readonly nodes: Int32Array = new Int32Array(MAX_PROOFS);
   count = 0;
+  #blocks = MAX_BLOCKS;
 
   clear(): void {
     this.count = 0;
+    this.#blocks = MAX_BLOCKS;
   }
 
   /**
@@ -31,7 +40,7 @@ export class Denial {
    * delegation without DS (RFC 4035 3.1.4, RFC 5155 7.2.4, 7.2.7). The apex begins with label `apex`.
    */
   noData(chain: Chain, name: LookupName, i: number, apex: number): void {
-    const node = chain.find(name, i, apex);
+    const node = this.#find(chain, name, i, apex);
     if (chain.parameters === undefined || chain.isMatch || i === apex) this.#put(node);
     // Only an unsigned delegation, or what is above such ones alone, has no NSEC3 of its own: by opt-out.
     else this.#proveEncloser(chain, name, i + 1, apex);
@@ -43,14 +52,14 @@ export class Denial {
    */
   noName(chain: Chain, name: LookupName, i: number, apex: number): void {
     let encloser = i;
-    if (chain.parameters === undefined) this.#put(chain.find(name, 0, apex));
+    if (chain.parameters === undefined) this.#put(this.#find(chain, name, 0, apex));
     else encloser = this.#proveEncloser(chain, name, i, apex);
-    this.#put(chain.findWildcard(name, encloser, apex));
+    if (this.#spend(chain)) this.#put(chain.findWildcard(name, encloser, apex));
   }
 
   /** The answer comes from the wildcard below the name that begins with label `i` (RFC 4035 3.1.3.3, RFC 5155 7.2.6). */
   expanded(chain: Chain, name: LookupName, i: number, apex: number): void {
-    this.#put(chain.find(name, chain.parameters === undefined ? 0 : i - 1, apex));
+    this.#put(this.#find(chain, name, chain.parameters === undefined ? 0 : i - 1, apex));
   }
 
   /**
@@ -59,11 +68,21 @@ export class Denial {
    */
   #proveEncloser(chain: Chain, name: LookupName, i: number, apex: number): number {
     let encloser = i;
-    let node = chain.find(name, encloser, apex);
-    while (!chain.isMatch && encloser < apex) node = chain.find(name, ++encloser, apex);
+    let node = this.#find(chain, name, encloser, apex);
+    while (!chain.isMatch && encloser < apex) node = this.#find(chain, name, ++encloser, apex);
     this.#put(node);
-    this.#put(chain.find(name, encloser - 1, apex));
+    this.#put(this.#find(chain, name, encloser - 1, apex));
     return encloser;
+  }
+
+  #find(chain: Chain, name: LookupName, i: number, apex: number): number {
+    return this.#spend(chain) ? chain.find(name, i, apex) : 0;
+  }
+
+  /** May one more name be sought? */
+  #spend(chain: Chain): boolean {
+    this.#blocks -= chain.blocks;
+    return this.#blocks >= 0;
   }
 
   #put(node: number): void {

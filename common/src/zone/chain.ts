@@ -12,6 +12,7 @@ import type { Image } from './image.ts';
 import { LOWER, type LookupName } from './lookup-name.ts';
 import {
   HASH_LABEL_OCTETS,
+  hashBlocks,
   hashName,
   NSEC3_SHA1,
   type Nsec3Parameters,
@@ -100,6 +101,11 @@ export class Chain {
     let count = 0;
     for (const entry of this.#order) nodes[count++] = image.findLike(root, this.#image, entry);
     return new Chain(image, root, this.parameters, Order.fromSorted(nodes));
+  }
+
+  /** What finding a name costs: blocks of 64 octets that are hashed; 0 with NSEC. */
+  get blocks(): number {
+    return this.parameters === undefined ? 0 : hashBlocks(this.parameters);
   }
 
   /**

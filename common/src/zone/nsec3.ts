@@ -4,7 +4,7 @@
  * The names of NSEC3 records are HASH.apex; base32hex keeps the order of octets (RFC 4648 7), so the chain's order is the canonical
  * order of these names. Left out: making chains; hash algorithms other than SHA-1, of which there are none (5155 11).
  */
-import { paddedOctets, SHA1_OCTETS, sha1 } from './sha1.ts';
+import { BLOCK_OCTETS, paddedOctets, SHA1_OCTETS, sha1 } from './sha1.ts';
 
 /** The hash algorithm SHA-1 (RFC 5155 11). */
 export const NSEC3_SHA1 = 1;
@@ -34,6 +34,11 @@ export function readNsec3Parameters(rdata: Uint8Array): Nsec3Parameters | undefi
     iterations: (rdata[PARAMETERS.iterations]! << 8) | rdata[PARAMETERS.iterations + 1]!,
     salt: rdata.slice(PARAMETERS.salt, end),
   };
+}
+
+/** About how many blocks SHA-1 takes for the hash of a name. */
+export function hashBlocks({ iterations, salt }: Nsec3Parameters): number {
+  return ((iterations + 1) * paddedOctets(SHA1_OCTETS + salt.length)) / BLOCK_OCTETS;
 }
 
 const MAX_NAME_AND_SALT = 255 + 255;

@@ -3,7 +3,7 @@
  * each, on the way of a query, which allocates nothing. For anything else there is `node:crypto`.
  */
 
-const BLOCK_OCTETS = 64;
+export const BLOCK_OCTETS = 64;
 const MAX_OCTETS = 1024;
 /** The one bit and the eight octets of the length that end each message. */
 const ENDING_OCTETS = 9;
