@@ -121,8 +121,9 @@ export class Additional {
   /** Is the target, which exists, at or below a zone cut? */
   #isBelowCut(apex: number): boolean {
     const image = this.#image;
+    if (image.cutsOf(this.#zone.root) === 0) return false;
     for (let i = apex - 1; i >= 0; i--) {
-      const node = image.findSuffix(this.#zone.root, this.#target, i, apex);
+      const node = image.findKnown(this.#zone.root, this.#target, i, apex);
       if ((image.flags(node) & HAS.ns) !== 0) return true;
     }
     return false;

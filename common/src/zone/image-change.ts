@@ -26,6 +26,8 @@ import { ASTERISK, type LookupName, spread } from './lookup-name.ts';
 const RECORD_FIXED = 10;
 /** Words of garbage that are not worth being cleared away. */
 const SPARE_WORDS = 4096;
+/** Sets of a name that are kept, signatures by what they cover. The rules refuse a zone that has so many (`rules/size.ts`). */
+const MAX_SETS = 4096;
 const NOTHING = new Int32Array(0);
 
 export class ImageChange {
@@ -180,9 +182,10 @@ export class ImageChange {
     start: number,
     length: number,
     sets: ArrayLike<number>,
-    count: number,
+    setCount: number,
   ): number {
     const { image } = this;
+    const count = Math.min(setCount, MAX_SETS);
     const node = image.allocate(nodeWords(length, count));
     this.#set(node + NODE.hash, hash);
     let flags = 0;

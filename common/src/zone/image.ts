@@ -116,6 +116,21 @@ export class Image {
       : this.find(root, name.lower, name.starts[i]!, name.starts[apex]!, name.hashes[i]!);
   }
 
+  /** The same for a suffix that is known to exist: octets are compared only where two nodes have its hash and its length. */
+  findKnown(root: number, name: LookupName, i: number, apex: number): number {
+    if (i === apex) return this.apexOf(root);
+    const { words } = this;
+    const hash = name.hashes[i]!;
+    const length = name.starts[apex]! - name.starts[i]!;
+    let found = 0;
+    for (let node = words[this.slot(root, hash)]!; node !== 0; node = words[node + NODE.next]!) {
+      if (words[node + NODE.hash] !== hash || this.nameOctets(node) !== length) continue;
+      if (found !== 0) return this.findSuffix(root, name, i, apex);
+      found = node;
+    }
+    return found;
+  }
+
   /** The wildcard below `encloser`, the node of the suffix that begins with label `i` (RFC 4592 2.1.1). */
   findWildcard(root: number, encloser: number, name: LookupName, i: number, apex: number): number {
     if ((this.flags(encloser) & HAS.wildcard) === 0) return 0;

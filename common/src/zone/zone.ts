@@ -137,10 +137,19 @@ export class Zone {
 
   /** How many records a set has; 0 when there is none. As cheap for a large set as for a small one. */
   sizeOf(name: Name, type: number): number {
-    if (type === TYPE.RRSIG) return this.get(name, type)?.rdatas.length ?? 0;
+    const { image } = this;
     const node = this.#locate(name);
-    const set = node === 0 ? 0 : this.image.set(node, type);
-    return set === 0 ? 0 : this.image.setSize(set);
+    if (node === 0) return 0;
+    if (type !== TYPE.RRSIG) {
+      const set = image.set(node, type);
+      return set === 0 ? 0 : image.setSize(set);
+    }
+    let size = 0;
+    for (let i = 0; i < image.setCount(node); i++) {
+      const each = image.setAt(node, i);
+      if (image.setType(each) === TYPE.RRSIG) size += image.setSize(each);
+    }
+    return size;
   }
 
   /** Does the name exist, be it as an empty non-terminal (RFC 4592 2.2.2)? */

@@ -29,6 +29,16 @@ test('a good file is a zone and has no findings', (t) => {
   t.is(zone?.get(nameOf('x.example.'), TYPE.TXT)?.rdatas.length, 1);
 });
 
+test('a name with all types there are, and signatures for all of them, is refused as other faults are', (t) => {
+  const types = Array.from({ length: 65_000 }, (_, i) => 300 + i);
+  const signature = '13 2 60 20300101000000 20200101000000 1 example. AAAA';
+  const data = types.map((type) => `x TYPE${type} \\# 1 00\n`);
+  const signatures = types.map((type) => `x RRSIG TYPE${type} ${signature}\n`);
+  const { zone, findings: found } = read(`${HEAD}${data.join('')}${signatures.join('')}`);
+  t.is(zone, undefined);
+  t.true(found.some(({ rule }) => rule === 'name-types'));
+});
+
 test('records that stand twice and TTLs that differ are found at their places', (t) => {
   t.deepEqual(findings(`${HEAD}a A 192.0.2.1\nb 5 TXT "x"\nb TXT "y"\nA.Example. A 192.0.2.1\nb TXT "z"\n`), [
     'example:7:1 ttl-differs TTL 60, where other TXT records of b.example. have 5',
