@@ -1,17 +1,24 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: what stands in braces here is the syntax of $GENERATE
 /**
- * A hundred thousand broken zone files, key files and included files: nothing is thrown, and none takes long.
- * The seed is printed; `FUZZ_SEED` repeats a run.
+ * Broken zone files, key files and included files: nothing is thrown, none takes long, findings are bounded in number, and what is
+ * a zone is printed and read again as the same. The seed is printed; `SEED=n` repeats a run.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { LIMIT } from '@zonewright/common/authority/file-finding';
 import { readKeyFile, readZoneFile } from '@zonewright/common/authority/zone-file';
-import { Name } from '@zonewright/common/name';
+import { printZoneFile } from '@zonewright/common/master/print';
+import { recordKey } from '@zonewright/common/rr/record';
+import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
+import { LONGEST_MS, timed } from '../support/duration.ts';
+import { chanceFrom, seedOfRun } from '../support/mutation.ts';
+import { nameOf } from '../support/records.ts';
 
 const FILES = new URL('../../files/zones/', import.meta.url);
-const RUNS = 100_000;
-/** Milliseconds that one file may take at most. */
-const LONGEST = 10;
+/** All of them with `npm run test:fuzz`. */
+const RUNS = process.env.FUZZ === 'whole' ? 100_000 : 10_000;
+/** Of one file, whatever is wrong with it, and that there are more. */
+const MOST_FINDINGS = LIMIT + 1;
 
 const PIECES = [
   '$GENERATE 1-9 a$ A 10.0.0.$\n',
@@ -54,65 +61,63 @@ const PIECES = [
   '99999999999',
 ].map((text) => Buffer.from(text, 'latin1'));
 
-/** A generator of numbers of 0..1 with a seed (mulberry32). */
-function numbersFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+const origin = nameOf('example.com.');
+const seed = seedOfRun();
+
+/** All records with their TTLs, in an order of their own. */
+const contentOf = (zone: Zone): readonly string[] =>
+  [zone.soaRecord(), ...zone.records()].map((record) => `${record.ttl} ${recordKey(record)}`).sort();
+
+/** The zone of a fresh file with the same records. */
+function printed(zone: Zone): Zone | undefined {
+  const text = printZoneFile(origin, [zone.soaRecord(), ...zone.records()]);
+  return readZoneFile(Buffer.from(text), origin).zone;
 }
 
-/** Milliseconds of processor time: how busy the machine is does not count. */
-function spent(work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
-}
-
-const origin = Name.parse('example.com.');
-if (!origin.ok) throw new Error('no name');
-
-test('no zone file and no key file makes reading throw, or take long', (t) => {
-  const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
-  t.log(`FUZZ_SEED=${seed}`);
-  const next = numbersFrom(seed);
-  const below = (count: number): number => Math.floor(next() * count);
+test('no zone file and no key file makes reading throw, or take long, and what is read is printed and read again', (t) => {
+  t.log(`SEED=${seed}`);
+  const chance = chanceFrom(seed);
   const files = readdirSync(FILES)
     .filter((name) => name.endsWith('.zone'))
     .map((name) => readFileSync(new URL(name, FILES)));
 
   const mutated = (): Buffer => {
-    const isSoup = next() < 0.5;
-    let text = isSoup ? Buffer.alloc(0) : files[below(files.length)]!;
-    for (let i = below(isSoup ? 16 : 4); i >= 0; i--) {
-      const at = isSoup ? text.length : below(text.length + 1);
-      const piece = next() < 0.1 ? Buffer.of(below(256)) : PIECES[below(PIECES.length)]!;
-      const rest = Math.min(text.length, at + (isSoup ? 0 : below(6)));
+    const isSoup = chance(2) === 0;
+    let text = isSoup ? Buffer.alloc(0) : files[chance(files.length)]!;
+    for (let i = chance(isSoup ? 16 : 4); i >= 0; i--) {
+      const at = isSoup ? text.length : chance(text.length + 1);
+      const piece = chance(10) === 0 ? Buffer.of(chance(256)) : PIECES[chance(PIECES.length)]!;
+      const rest = Math.min(text.length, at + (isSoup ? 0 : chance(6)));
       text = Buffer.concat([text.subarray(0, at), piece, text.subarray(rest)]);
     }
     return text;
   };
 
   let zones = 0;
+  let longest = 0;
   for (let run = 0; run < RUNS; run++) {
     const octets = mutated();
     const included = new Map([
       ['one', mutated()],
-      ['two', PIECES[below(PIECES.length)]!],
+      ['two', PIECES[chance(PIECES.length)]!],
     ]);
-    const read = (): void => {
-      const { zone } = readZoneFile(octets, origin.value, (name) => included.get(name));
-      if (zone !== undefined) zones++;
-      if (run % 10 === 0) readKeyFile(octets, origin.value);
-    };
-    if (spent(read) < LONGEST) continue;
-    // Compiling and collecting are not the file's.
-    const best = Math.min(...Array.from({ length: 20 }, () => spent(read)));
-    if (best >= LONGEST) t.fail(`${best} ms for ${JSON.stringify(octets.toString('latin1'))}`);
+    const fail = (what: string): void =>
+      t.fail(`SEED=${seed}, file ${run}: ${what}, ${JSON.stringify(octets.toString('latin1'))}`);
+    try {
+      const { ms, result } = timed(() => readZoneFile(octets, origin, (name) => included.get(name)));
+      longest = Math.max(longest, ms);
+      if (ms >= LONGEST_MS) fail(`${ms} ms`);
+      if (result.findings.length > MOST_FINDINGS) fail(`${result.findings.length} findings`);
+      if (run % 10 === 0) readKeyFile(octets, origin);
+      if (result.zone === undefined) continue;
+      zones++;
+      const again = printed(result.zone);
+      if (again === undefined || contentOf(again).join() !== contentOf(result.zone).join())
+        fail('printed it is another');
+    } catch (error) {
+      fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
   }
+  t.log(`${RUNS} files, ${zones} zones; the longest took ${longest.toFixed(1)} ms`);
   t.true(zones > RUNS / 100, `${zones} zones`);
 });
