@@ -131,9 +131,15 @@ export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, Upd
   if (next === undefined) return fault(RCODE.REFUSED, 'the zone would be left without its SOA');
   const names = update.operations.map((operation) => operation.name);
   const delta = diffNames(zone, next, names);
-  if (isEmptyDelta(delta) && !isSoaEdited(zone, next) && !isNewer(next.serial, zone.serial)) return ok(undefined);
+  if (isEmptyDelta(delta) && !isSoaEdited(zone, next) && !isNewer(next.serial, zone.serial)) {
+    next.discard();
+    return ok(undefined);
+  }
   const wrong = newError(zone, next, names);
-  if (wrong !== undefined) return fault(RCODE.REFUSED, `${wrong.name}: ${wrong.what}`);
+  if (wrong !== undefined) {
+    next.discard();
+    return fault(RCODE.REFUSED, `${wrong.name}: ${wrong.what}`);
+  }
   const raised = withRaisedSerial(next, zone.serial);
   return ok({ zone: raised, delta: diffNames(zone, raised, names) });
 }

@@ -52,7 +52,7 @@ export class ImageChange {
 
   /** Begins a version that follows on `root`. */
   static after(image: Image, root: number): ImageChange {
-    const next = image.allocate(ROOT.size);
+    const next = image.begin();
     image.words.copyWithin(next, root, root + ROOT.size);
     return new ImageChange(image, next);
   }

@@ -30,6 +30,9 @@ export class Image {
   #log: Int32Array;
   /** How many nodes the log holds. */
   logged = 0;
+  /** The version that was begun last, 0 when it was taken back, and what the log held before. */
+  #newest = 0;
+  #loggedBefore = 0;
 
   /** Room for so many words and names; it grows when there are more. What is not used takes no memory. */
   constructor(words: number, names: number) {
@@ -54,6 +57,22 @@ export class Image {
       this.#resize(Math.max(at + count, this.words.length + Math.max(1024, this.words.length >> 2)));
     this.end += count;
     return at;
+  }
+
+  /** Begins a version at the end of the arena; gives its root. */
+  begin(): number {
+    this.#loggedBefore = this.logged;
+    this.#newest = this.allocate(ROOT.size);
+    return this.#newest;
+  }
+
+  /** Takes back the version that was begun last, which nobody will read; any other stays. */
+  takeBack(root: number): void {
+    if (root !== this.#newest) return;
+    this.words.fill(0, root, this.end);
+    this.end = root;
+    this.logged = this.#loggedBefore;
+    this.#newest = 0;
   }
 
   apexOf(root: number): number {

@@ -281,17 +281,29 @@ export class Zone {
     }
     change.finish();
     const soa = image.set(image.apexOf(root), TYPE.SOA);
-    if (soa === 0 || image.setSize(soa) !== 1) return undefined;
+    if (soa === 0 || image.setSize(soa) !== 1) {
+      image.takeBack(root);
+      return undefined;
+    }
     const nextChain = chain?.finish(root);
     if (change.isWasteful) {
       const copy = ImageChange.copy(image, root);
       const zone = new Zone(this.origin, copy.image, copy.root);
       zone.#chain = nextChain?.moveTo(copy.image, copy.root);
+      image.takeBack(root);
       return zone;
     }
     const zone = new Zone(this.origin, image, root);
     zone.#chain = nextChain;
     return zone;
+  }
+
+  /**
+   * Says that nobody will read this version, a change of another that is not to be: its room is taken back if it was the last.
+   * Otherwise a zone would grow by each change that is refused or changes nothing.
+   */
+  discard(): void {
+    this.image.takeBack(this.root);
   }
 
   #locate(name: Name): number {

@@ -119,6 +119,17 @@ const BASE = zoneOf(`
   * 60 MX 10 ns
 `);
 
+test('a zone does not grow by updates that are refused or change nothing', (t) => {
+  const { image } = BASE;
+  const { end } = image;
+  for (let i = 0; i < 100; i++) {
+    t.is(updated(BASE, 'add www 60 A 192.0.2.3\nadd b.a 60 A 192.0.2.5'), 'same');
+    t.is(updated(BASE, 'delete ns A'), 'REFUSED');
+  }
+  t.is(image.end, end);
+  t.is(BASE.image.end, end);
+});
+
 test('the five forms of prerequisites, and their RCODEs (RFC 2136 2.4)', (t) => {
   for (const [prerequisites, outcome] of [
     ['yx www', 'same'],
