@@ -287,9 +287,12 @@ export class ImageChange {
     // Nodes before it in the chain that belong to older versions are copied: they get another successor.
     let link = slot;
     for (let at = this.#get(link); at !== old; at = this.#get(link)) {
+      if (at === 0) throw new Error('a node that is not in the index');
       if (at < this.#fresh) {
-        at = this.#copyNode(at);
-        this.#set(link, at);
+        const copy = this.#copyNode(at);
+        if (at === this.#get(this.root + ROOT.apex)) this.#set(this.root + ROOT.apex, copy);
+        this.#set(link, copy);
+        at = copy;
       }
       link = at + NODE.next;
     }
