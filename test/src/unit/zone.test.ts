@@ -191,20 +191,20 @@ test('records are taken away without regard to the case of names in them', (t) =
   ]);
 });
 
-test('the apex is found again when what shares its slot in the index has changed', (t) => {
-  for (let size = 20; size < 60; size++) {
-    const name = (i: number): string => `n${size}-${i}`;
-    const lines = Array.from({ length: size }, (_, i) => `${name(i)} 60 A 192.0.2.1`);
-    const first = zoneOf(lines.join('\n'));
-    let zone = first;
-    // So often that the image is copied, with the apex as the newest of its nodes.
-    while (zone.image === first.image) zone = withRaisedSerial(zone, zone.serial);
-    for (let i = 0; i + 1 < size; i++) {
-      const removed = [i, i + 1].map((each) => recordOf(`${name(each)}.example. 60 A 192.0.2.1`));
-      const next = zone.change({ removed, added: [] });
-      t.is(next?.size, size - 1);
-      t.deepEqual(next?.soa, zone.soa);
-    }
+test('the apex is found again when a name behind it in its slot of the index was changed', (t) => {
+  for (let i = 0; i < 500; i++) {
+    // Written before the SOA, the name stands behind the apex wherever they share a slot, as one in 64 does.
+    const first = recordOf(`n${i}.example. 60 A 192.0.2.1`);
+    const second = recordOf(`n${i}.example. 60 A 192.0.2.2`);
+    const zone = Zone.fromRecords(origin, [first, soa(1)])!;
+    const changed = withRaisedSerial(zone.change({ removed: [first], added: [second] })!, 1);
+    t.is(changed.serial, 2);
+    t.is(changed.size, 2);
+    const without = withRaisedSerial(changed.change({ removed: [second], added: [] })!, 2);
+    t.is(without.serial, 3);
+    t.deepEqual(without.get(origin, TYPE.SOA), without.soaSet);
+    t.is(without.size, 1);
+    t.false(without.exists(first.name));
   }
 });
 
