@@ -5,7 +5,7 @@
  */
 import { Failure } from './fault.ts';
 import type { ObjectStore } from './objects.ts';
-import { FILE_MODE, filesOf, formatTree, nameFault, parseTree, type TreeEntry } from './tree.ts';
+import { FILE_MODE, filesOf, formatTree, isFile, nameFault, parseTree, type TreeEntry } from './tree.ts';
 
 export interface Author {
   readonly name: string;
@@ -91,14 +91,19 @@ async function applyFiles(
   }
   const replaced = new Set([...files.keys()].map((name) => Buffer.from(name).toString('latin1')));
   const kept: TreeEntry[] = [];
+  const modes = new Map<string, string>();
   for (const entry of entries) {
     if (!replaced.has(entry.name.toString('latin1'))) kept.push(entry);
-    else if (entry.mode !== FILE_MODE)
-      throw new Failure('usage', `${entry.name.toString('utf8')} is no plain file and is left alone`);
+    else if (isFile(entry)) modes.set(entry.name.toString('utf8'), entry.mode);
+    else throw new Failure('usage', `${entry.name.toString('utf8')} is no plain file and is left alone`);
   }
   for (const [name, content] of files) {
     if (content !== null)
-      kept.push({ mode: FILE_MODE, name: Buffer.from(name), oid: await objects.write('blob', content) });
+      kept.push({
+        mode: modes.get(name) ?? FILE_MODE,
+        name: Buffer.from(name),
+        oid: await objects.write('blob', content),
+      });
   }
   return kept;
 }

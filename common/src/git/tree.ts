@@ -14,6 +14,8 @@ export interface TreeEntry {
 }
 
 export const FILE_MODE = '100644';
+/** Executable, and with the group's right to write, as old versions of git noted it: what is in a file does not depend on it. */
+const FILE_MODES: ReadonlySet<string> = new Set([FILE_MODE, '100755', '100664']);
 const FOLDER_MODE = '40000';
 /** The most entries that a root may have. */
 export const MAX_ENTRIES = 100_000;
@@ -82,14 +84,15 @@ function decodeName(octets: Buffer): string | undefined {
   }
 }
 
+export const isFile = ({ mode }: TreeEntry): boolean => FILE_MODES.has(mode);
+
 function modeFault(mode: string): string | undefined {
-  if (mode === FILE_MODE) return undefined;
   if (mode === '120000') return 'symbolic link';
   if (mode === '160000') return 'submodule';
-  return mode === '100755' ? 'executable' : `mode ${mode}`;
+  return FILE_MODES.has(mode) ? undefined : `mode ${mode}`;
 }
 
-/** The files among the entries: mode 100644 and a usable, unique name. Folders are left out in silence, all else with its reason. */
+/** The files among the entries: plain files of a usable, unique name. Folders are left out in silence, all else with its reason. */
 export function filesOf(entries: readonly TreeEntry[]): Listing {
   const files = new Map<string, string>();
   const ignored: { name: string; reason: string }[] = [];

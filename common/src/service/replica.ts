@@ -6,6 +6,7 @@
  *
  * Left out: copies on disk, several primaries for a zone.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Applied } from '../authority/inbound.ts';
 import { type Key, mayPerform } from '../authority/key.ts';
@@ -72,6 +73,8 @@ export class Replica {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReplicaOptions) {
+    // Each question that is under way listens for the end, and there may be many.
+    setMaxListeners(0, this.#abort.signal);
     this.#options = options;
     this.#responder = new Responder(options.authority);
   }

@@ -342,11 +342,13 @@ for (const [name, reach] of Object.entries(reaches)) {
     await git(path, 'update-ref', 'refs/heads/main', commit);
     const store = await storeOf(t, reach, path);
     const tree = must(await store.fetch());
-    t.deepEqual([...tree!.files.keys()], ['mirage']);
-    t.deepEqual(tree!.ignored.map(({ name }) => name).sort(), ['latin\u00e9', 'link', 'module', 'program', 'tab?here']);
+    t.deepEqual([...tree!.files.keys()], ['mirage', 'program'], 'what is in a file does not depend on its mode');
+    t.deepEqual(tree!.ignored.map(({ name }) => name).sort(), ['latin\u00e9', 'link', 'module', 'tab?here']);
     const next = must(await store.commit(tree, change({ mirage: 'changed\n' })));
     must(await store.push(tree, next));
     t.is(await git(path, 'diff', '--name-only', 'main~1', 'main'), 'mirage', 'odd entries are carried over');
+    must(await store.push(next, must(await store.commit(next, change({ program: 'changed\n' })))));
+    t.regex(await git(path, 'ls-tree', 'main', 'program'), /^100755 /, 'a file that is changed keeps its mode');
     faultOf(t, await store.commit(tree, change({ link: 'x' })), 'usage');
     faultOf(t, await store.commit(tree, change({ '../x': 'x' })), 'usage');
     faultOf(t, await store.read(tree!.files.get('mirage')!, 3), 'limit');
