@@ -29,7 +29,7 @@ export const DEFAULT_FILE_LIMITS: FileLimits = {
   words: 140_000,
   faults: 100,
   range: 65_536,
-  generated: 1_000_000,
+  generated: 131_072,
   generatedOctets: 64 * 2 ** 20,
   depth: 8,
   inclusions: 10_000,

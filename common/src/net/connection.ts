@@ -58,6 +58,8 @@ export interface ConnectionOptions {
 }
 
 const KEEP_ALIVE_MS = 60_000;
+/** Messages of one connection that are handed on before all others have their turn. */
+const TURN_MESSAGES = 32;
 
 const isResponse = (octets: Uint8Array): boolean => octets.length >= 3 && (octets[2]! & 0x80) !== 0;
 const idOf = (octets: Uint8Array): number => (octets[0]! << 8) | octets[1]!;
@@ -81,6 +83,9 @@ export class FramedConnection implements Connection {
   #isKept = false;
   #hasEnded = false;
   #isPumping = false;
+  /** Messages handed on since others had their turn, and the end of that turn. */
+  #handed = 0;
+  #turn: NodeJS.Immediate | undefined;
   #isClosing = false;
 
   /** Takes over a connected socket, opened with `allowHalfOpen`. */
@@ -211,11 +216,25 @@ export class FramedConnection implements Connection {
   }
 
   get #isBlocked(): boolean {
-    return this.#holds > 0 || this.#inFlight >= this.#options.limits.tcpInFlight || this.#output.isTooMuch;
+    return (
+      this.#turn !== undefined ||
+      this.#holds > 0 ||
+      this.#inFlight >= this.#options.limits.tcpInFlight ||
+      this.#output.isTooMuch
+    );
   }
 
   get #isBusy(): boolean {
     return this.#isBlocked || this.#inFlight > 0 || !this.#output.isEmpty || this.#receivers.size > 0;
+  }
+
+  /** Lets the rest of the process have its turn: one client that asks much does not hold up all others. */
+  #giveTurn(): void {
+    this.#handed = 0;
+    this.#turn = setImmediate(() => {
+      this.#turn = undefined;
+      if (!this.isClosed) this.#pump();
+    });
   }
 
   /** Hands on all messages that have come, as long as nothing blocks; what they are answered with at once is sent together. */
@@ -228,6 +247,7 @@ export class FramedConnection implements Connection {
       const message = this.#framer.next();
       if (message === undefined) break;
       this.#deliver(message);
+      if (++this.#handed >= TURN_MESSAGES) this.#giveTurn();
     }
     this.#socket.uncork();
     this.#isPumping = false;

@@ -506,3 +506,10 @@ test('the cost of the checks is linear in the size of the zone', (t) => {
   const large = timeOf(10_000);
   t.true(large < 50 * small, `${small} ms, ${large} ms`);
 });
+
+test('two CNAMEs or DNAMEs of one name are not taken from a primary either: nobody could say which leads on', (t) => {
+  for (const type of ['CNAME', 'DNAME']) {
+    const [first] = checkLimits(zoneOf(`${good}c 60 ${type} a\nc 60 ${type} b`));
+    t.is(first?.rule, `${type.toLowerCase()}-once`);
+  }
+});

@@ -433,6 +433,31 @@ test('a thousand pipelined queries are all answered, no more than the limit at a
   t.is(new Set(messages.map((octets) => decoded(octets).id)).size, 1000);
 });
 
+test('a client that asks thousands of questions at once leaves others their turn', async (t) => {
+  let inTurn = 0;
+  let most = 0;
+  let isWatching = true;
+  t.teardown(() => {
+    isWatching = false;
+  });
+  const watch = (): void => {
+    inTurn = 0;
+    if (isWatching) setImmediate(watch);
+  };
+  watch();
+  const server = await start(t, {
+    receiveTcp: async (octets, connection) => {
+      most = Math.max(most, ++inTurn);
+      await connection.send(reply(octets));
+    },
+  });
+  const { socket, messages } = await dial(t, server.port);
+  socket.write(Buffer.concat(Array.from({ length: 5000 }, () => frame(wire(query(), 0)))));
+  await until(() => messages.length === 5000, { what: 'all replies came' });
+  // What the kernel hands over at a time holds two thousand of them.
+  t.true(most <= 64, `${most} in one turn`);
+});
+
 test('the answer that is ready first is sent first (RFC 7766 6.2.1.1)', async (t) => {
   const held: (() => void)[] = [];
   const server = await start(t, {
