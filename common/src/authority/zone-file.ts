@@ -80,7 +80,7 @@ export function readZoneFile(
   const [soa] = intake.soas;
   return {
     ...(zone === undefined || findings.hasError ? {} : { zone }),
-    ...(zone === undefined ? {} : { readable: zone }),
+    ...(zone === undefined || intake.soas.length > 1 ? {} : { readable: zone }),
     ...(soa === undefined ? {} : { soa }),
     findings: findings.finish(),
     hasSoa,
@@ -100,6 +100,7 @@ class Intake implements ScanSink {
   readonly #origin: Name;
   readonly #builder: ZoneBuilder;
   readonly #soaKeys = new Set<string>();
+  #firstSoa: string | undefined;
   /** Of all records but signatures. */
   #ttls = 0;
   #least = Number.POSITIVE_INFINITY;
@@ -111,6 +112,7 @@ class Intake implements ScanSink {
   }
 
   onRecord(owner: Name, type: number, ttl: number, rdata: Uint8Array, place: Place): void {
+    if (type === TYPE.SOA && !this.#takesSoa(owner, rdata, place)) return;
     const isInside = this.#builder.add(owner, type, ttl, rdata);
     if (isInside) this.inside++;
     else this.outside++;
@@ -119,26 +121,29 @@ class Intake implements ScanSink {
       if (ttl < this.#least) this.#least = ttl;
       if (ttl > this.#most) this.#most = ttl;
     }
-    if (type === TYPE.SOA) this.#addSoa(owner, rdata, isInside, place);
-    else if (type === TYPE.NS && owner.equals(this.#origin)) this.servers.add(targetOf(type, rdata).key);
+    if (type === TYPE.NS && owner.equals(this.#origin)) this.servers.add(targetOf(type, rdata).key);
   }
 
-  #addSoa(owner: Name, rdata: Uint8Array, isInside: boolean, { file, line, column }: Place): void {
+  /** Notes an SOA. Of those at the apex the zone gets the first, so that all else in it can be checked. */
+  #takesSoa(owner: Name, rdata: Uint8Array, { file, line, column }: Place): boolean {
     this.hasSoa = true;
-    if (!isInside) return;
     const place = { file, line, column };
     if (!owner.equals(this.#origin)) {
-      if (this.misplaced.length < LIMIT) this.misplaced.push({ place, owner });
-      return;
+      if (owner.isSubdomainOf(this.#origin) && this.misplaced.length < LIMIT) this.misplaced.push({ place, owner });
+      return true;
     }
     const key = rdataKey(TYPE.SOA, rdata);
-    if (this.#soaKeys.has(key) || this.soas.length > LIMIT) return;
-    this.#soaKeys.add(key);
-    this.soas.push(place);
+    this.#firstSoa ??= key;
+    if (!this.#soaKeys.has(key) && this.soas.length <= LIMIT) {
+      this.#soaKeys.add(key);
+      this.soas.push(place);
+    }
+    return key === this.#firstSoa;
   }
 
+  /** The zone to check; with more than one SOA it is none to be used. */
   finish(): Zone | undefined {
-    return this.soas.length === 1 ? this.#builder.finish() : undefined;
+    return this.soas.length > 0 ? this.#builder.finish() : undefined;
   }
 
   /** Are there records that stand twice, or sets with more than one TTL? */

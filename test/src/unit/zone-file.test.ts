@@ -65,6 +65,20 @@ test('two SOA records, one that is not at the apex, and none at all are errors',
   t.true(read('a A 192.0.2.1\n@ SOA broken\n').hasSoa);
 });
 
+test('a second SOA record hides no other fault, and the file is no zone', (t) => {
+  const text = `${HEAD}cn CNAME www.other.\ncn TXT "x"\n@ SOA ns h 2 16384 2048 1048576 300\n@ NS gone\n`;
+  t.deepEqual(findings(text), [
+    'example:3:1 missing-glue name server gone.example. has no address in this zone',
+    'example:5:1 cname-and-other-data cn.example.: CNAME beside TXT',
+    'example:7:1 soa-once a second SOA record; the first is in line 2',
+  ]);
+  t.is(read(text).zone, undefined);
+  t.is(read(text).readable, undefined);
+  t.deepEqual(findings(`${HEAD}@ SOA NS h 1 16384 2048 1048576 300\n`), [
+    'example:5:1 duplicate example. SOA stands here again, see line 2',
+  ]);
+});
+
 test('findings in an included file say that file', (t) => {
   t.deepEqual(findings(`${HEAD}$INCLUDE more\n`, { more: 'x.other. TXT "x"\na CNAME b\na TXT "x"\n' }), [
     'more:1:1 outside x.other. TXT is not in example.',
