@@ -8,7 +8,7 @@
 import { type Place, type ScanSink, scanZoneFile } from '../master/scan.ts';
 import type { Name } from '../name.ts';
 import { targetOf } from '../rr/rdata.ts';
-import { rdataKey } from '../rr/record.ts';
+import { rdataKey, recordKey } from '../rr/record.ts';
 import { printType, TYPE } from '../rr/type.ts';
 import { ZoneBuilder } from '../zone/builder.ts';
 import { checkZone, type Finding } from '../zone/check.ts';
@@ -217,23 +217,32 @@ class Outside implements ScanSink {
   }
 }
 
-/** Adds findings about names and types, at the first line of that name and type, or else of that name. */
+/** Where a finding stands, the best place first: the record at fault, or the first one of its name and type, or of its name. */
+function keysOf({ name, type, rdata }: Pick<Finding, 'name' | 'type' | 'rdata'>): readonly string[] {
+  const keys = type === undefined ? [name.key] : [`${type} ${name.key}`, name.key];
+  return type === undefined || rdata === undefined ? keys : [recordKey({ name, type, rdata }), ...keys];
+}
+
+/** Adds findings about names, types and records, with their places. */
 function addLocated(scan: Scan, found: readonly Finding[], findings: FindingList): void {
   if (found.length === 0) return;
   // Errors first: those that are not kept need no place.
   const kept = [...found.filter(isError), ...found.filter((finding) => !isError(finding))].slice(0, 2 * LIMIT);
-  const wanted = new Set(kept.map(({ name }) => name.key));
+  const wanted = new Set(kept.flatMap(keysOf));
   const hashes = new Set(kept.map(({ name }) => hashOf(0, name)));
   const places = new Map<string, Place>();
   scan({
-    onRecord(name, type, _ttl, _rdata, { file, line, column }) {
+    onRecord(name, type, _ttl, rdata, { file, line, column }) {
       if (!hashes.has(hashOf(0, name)) || !wanted.has(name.key)) return;
-      for (const key of [name.key, `${type} ${name.key}`])
-        if (!places.has(key)) places.set(key, { file, line, column });
+      for (const key of keysOf({ name, type, rdata }))
+        if (wanted.has(key) && !places.has(key)) places.set(key, { file, line, column });
     },
   });
-  for (const { severity, rule, source, name, type, what, hint } of found) {
-    const place = places.get(`${type} ${name.key}`) ?? places.get(name.key);
+  for (const finding of found) {
+    const { severity, rule, source, name, what, hint } = finding;
+    const place = keysOf(finding)
+      .map((key) => places.get(key))
+      .find((each) => each !== undefined);
     const text = what.includes(name.toString()) ? what : `${name}: ${what}`;
     const help = hint === undefined ? source : `${hint}; ${source}`;
     findings.add(place ? at(place, severity, rule, text, help) : { severity, rule, what: text, hint: help });

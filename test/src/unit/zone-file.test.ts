@@ -68,14 +68,26 @@ test('two SOA records, one that is not at the apex, and none at all are errors',
 test('a second SOA record hides no other fault, and the file is no zone', (t) => {
   const text = `${HEAD}cn CNAME www.other.\ncn TXT "x"\n@ SOA ns h 2 16384 2048 1048576 300\n@ NS gone\n`;
   t.deepEqual(findings(text), [
-    'example:3:1 missing-glue name server gone.example. has no address in this zone',
     'example:5:1 cname-and-other-data cn.example.: CNAME beside TXT',
     'example:7:1 soa-once a second SOA record; the first is in line 2',
+    'example:8:1 missing-glue name server gone.example. has no address in this zone',
   ]);
   t.is(read(text).zone, undefined);
   t.is(read(text).readable, undefined);
   t.deepEqual(findings(`${HEAD}@ SOA NS h 1 16384 2048 1048576 300\n`), [
     'example:5:1 duplicate example. SOA stands here again, see line 2',
+  ]);
+});
+
+test('a finding about one record of a set stands at that record', (t) => {
+  const more = 'cn CNAME ns\n@ NS gone\n@ NS CN\nm MX 1 ns\nm MX 2 cn\nm MX 3 No\nsub NS ns\nsub NS x.sub\n';
+  t.deepEqual(findings(`${HEAD}${more}two CNAME ns\ntwo CNAME cn\n`), [
+    'example:6:1 missing-glue name server gone.example. has no address in this zone',
+    'example:7:1 target-is-cname NS names CN.example., which is a CNAME',
+    'example:9:1 target-is-cname m.example.: MX names cn.example., which is a CNAME',
+    'example:10:1 target-without-address m.example.: MX names No.example., which has no address in this zone',
+    'example:12:1 missing-glue name server x.sub.example. has no address in this zone',
+    'example:14:1 cname-once two.example.: 2 CNAME records for one name',
   ]);
 });
 

@@ -12,8 +12,10 @@ const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.
 /** A chain of CNAMEs that is longer is not called a loop. */
 const MAX_LOOP = 16;
 
-function once(type: number, count: number): readonly Breach[] {
-  return count > 1 ? [{ type, what: `${count} ${printType(type)} records for one name`, hint: 'keep one' }] : NONE;
+function once({ type, rdatas }: RRset): readonly Breach[] {
+  const [, rdata] = rdatas;
+  if (rdata === undefined) return NONE;
+  return [{ type, rdata, what: `${rdatas.length} ${printType(type)} records for one name`, hint: 'keep one' }];
 }
 
 /** NSEC3 records of a zone stand right below its apex, be there a DNAME or not. */
@@ -55,7 +57,7 @@ export const aliasRules: readonly Rule[] = [
     source: 'RFC 2181 10.1',
     isLimit: true,
     types: [TYPE.CNAME],
-    findIn: (_zone, { type, rdatas }) => once(type, rdatas.length),
+    findIn: (_zone, rrset) => once(rrset),
   },
   {
     rule: 'dname-once',
@@ -63,7 +65,7 @@ export const aliasRules: readonly Rule[] = [
     source: 'RFC 6672 2.4',
     isLimit: true,
     types: [TYPE.DNAME],
-    findIn: (_zone, { type, rdatas }) => once(type, rdatas.length),
+    findIn: (_zone, rrset) => once(rrset),
   },
   {
     rule: 'dname-and-ns',

@@ -36,11 +36,15 @@ function isHidden(zone: Zone, owner: Name): boolean {
   return (cut !== undefined && !cut.name.equals(owner)) || zone.dnameAbove(owner) !== undefined;
 }
 
-function* lacking(zone: Zone, { name, rdatas }: RRset, wanted: Lack): Generator<Name, void, undefined> {
+function* lacking(
+  zone: Zone,
+  { name, rdatas }: RRset,
+  wanted: Lack,
+): Generator<{ readonly target: Name; readonly rdata: Uint8Array }, void, undefined> {
   if (isHidden(zone, name)) return;
   for (const rdata of rdatas) {
     const target = targetOf(TYPE.NS, rdata);
-    if (lackOf(zone, name, target) === wanted) yield target;
+    if (lackOf(zone, name, target) === wanted) yield { target, rdata };
   }
 }
 
@@ -51,9 +55,9 @@ export const cutRules: readonly Rule[] = [
     source: 'RFC 1034 4.2.1, RFC 9471 2.1',
     types: [TYPE.NS],
     *findIn(zone, rrset) {
-      for (const target of lacking(zone, rrset, 'glue')) {
+      for (const { target, rdata } of lacking(zone, rrset, 'glue')) {
         const what = `name server ${target} has no address in this zone`;
-        yield { type: TYPE.NS, what, hint: `add \`${target} A ...\` or AAAA` };
+        yield { type: TYPE.NS, rdata, what, hint: `add \`${target} A ...\` or AAAA` };
       }
     },
   },
@@ -63,9 +67,9 @@ export const cutRules: readonly Rule[] = [
     source: 'RFC 9471 2.2',
     types: [TYPE.NS],
     *findIn(zone, rrset) {
-      for (const target of lacking(zone, rrset, 'sibling glue')) {
+      for (const { target, rdata } of lacking(zone, rrset, 'sibling glue')) {
         const what = `name server ${target} is behind another delegation, and has no address here`;
-        yield { type: TYPE.NS, what, hint: 'with it nobody has to ask there first' };
+        yield { type: TYPE.NS, rdata, what, hint: 'with it nobody has to ask there first' };
       }
     },
   },

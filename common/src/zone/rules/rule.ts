@@ -7,6 +7,8 @@ import type { Zone, ZoneNode } from '../zone.ts';
 export interface Breach {
   /** The set it is about, where it is about one. */
   readonly type?: number;
+  /** The record of that set that is at fault, where it is a single one. */
+  readonly rdata?: Uint8Array;
   readonly what: string;
   readonly hint?: string;
 }

@@ -29,9 +29,10 @@ export const signedRules: readonly Rule[] = [
     source: 'RFC 8945 8',
     types: [TYPE.DNSKEY],
     findIn(_zone, { type, rdatas }) {
-      if (!rdatas.some((rdata) => isTsigSecret(type, rdata))) return NONE;
+      const rdata = rdatas.find((each) => isTsigSecret(type, each));
+      if (rdata === undefined) return NONE;
       const hint = 'keys stand in a file whose name ends in _keys; make a new one, should this file have been public';
-      return [{ type, what: 'the secret of a TSIG key stands in the zone, for everybody to ask for', hint }];
+      return [{ type, rdata, what: 'the secret of a TSIG key stands in the zone, for everybody to ask for', hint }];
     },
   },
   {
@@ -40,13 +41,16 @@ export const signedRules: readonly Rule[] = [
     source: 'RFC 4035 2.2',
     types: [TYPE.RRSIG],
     findIn(_zone, { rdatas }, { rrsets }) {
-      const lost = new Set<number>();
+      /** What is signed, and the first signature of it. */
+      const lost = new Map<number, Uint8Array>();
       for (const rdata of rdatas) {
         const covered = ((rdata[0] ?? 0) << 8) | (rdata[1] ?? 0);
-        if (!rrsets.has(covered)) lost.add(covered);
+        if (!rrsets.has(covered) && !lost.has(covered)) lost.set(covered, rdata);
       }
-      if (lost.size === 0) return NONE;
-      return [{ type: TYPE.RRSIG, what: `a signature of ${[...lost].map(printType).join(', ')}, which is not here` }];
+      const [rdata] = lost.values();
+      if (rdata === undefined) return NONE;
+      const what = `a signature of ${[...lost.keys()].map(printType).join(', ')}, which is not here`;
+      return [{ type: TYPE.RRSIG, rdata, what }];
     },
   },
   {
@@ -57,12 +61,12 @@ export const signedRules: readonly Rule[] = [
     *findIn(_zone, { type, rdatas }) {
       for (const rdata of rdatas) {
         const { algorithm, iterations } = parametersOf(rdata);
-        if (algorithm !== 1) yield { type, what: `hash algorithm ${algorithm} is not known (RFC 5155 11)` };
-        if ((rdata[1] ?? 0) !== 0) yield { type, what: 'flags other than 0: servers pass over this record' };
-        if ((rdata[4] ?? 0) > 0) yield { type, what: 'a salt, which protects nothing', hint: 'sign without' };
+        if (algorithm !== 1) yield { type, rdata, what: `hash algorithm ${algorithm} is not known (RFC 5155 11)` };
+        if ((rdata[1] ?? 0) !== 0) yield { type, rdata, what: 'flags other than 0: servers pass over this record' };
+        if ((rdata[4] ?? 0) > 0) yield { type, rdata, what: 'a salt, which protects nothing', hint: 'sign without' };
         const consequence = iterations > MAX_ITERATIONS ? 'answers go without proofs' : 'validators may not follow';
         if (iterations > 0)
-          yield { type, what: `${iterations} additional iterations: ${consequence}`, hint: 'sign with 0' };
+          yield { type, rdata, what: `${iterations} additional iterations: ${consequence}`, hint: 'sign with 0' };
       }
     },
   },
@@ -87,8 +91,9 @@ export const signedRules: readonly Rule[] = [
     findIn(zone, { name, type, rdatas }) {
       const params = isApex(zone, name) ? [] : (zone.get(zone.origin, TYPE.NSEC3PARAM)?.rdatas ?? []);
       const isCovered = (rdata: Uint8Array): boolean => params.some((param) => hasSameHash(param, rdata));
-      if (rdatas.every(isCovered)) return NONE;
-      return [{ type, what: 'an NSEC3 record of no chain that an NSEC3PARAM at the apex names' }];
+      const rdata = rdatas.find((each) => !isCovered(each));
+      if (rdata === undefined) return NONE;
+      return [{ type, rdata, what: 'an NSEC3 record of no chain that an NSEC3PARAM at the apex names' }];
     },
   },
 ];

@@ -7,11 +7,14 @@ import type { Zone } from '../zone.ts';
 import { leadsTo, leadsToAddress, standsAt } from './reach.ts';
 import type { Rule } from './rule.ts';
 
-/** The target of each record that is a name of the zone; the root as a target means "none" (RFC 7505, RFC 2782, RFC 9460 2.5). */
-function* targetsWithin(zone: Zone, { type, rdatas }: RRset): Generator<Name, void, undefined> {
+/** A record and the name of the zone that it points to; the root as a target means "none" (RFC 7505, RFC 2782, RFC 9460 2.5). */
+function* targetsWithin(
+  zone: Zone,
+  { type, rdatas }: RRset,
+): Generator<{ readonly target: Name; readonly rdata: Uint8Array }, void, undefined> {
   for (const rdata of rdatas) {
     const target = rdataNames(type, rdata).at(-1)?.name;
-    if (target !== undefined && !target.isRoot && target.isSubdomainOf(zone.origin)) yield target;
+    if (target !== undefined && !target.isRoot && target.isSubdomainOf(zone.origin)) yield { target, rdata };
   }
 }
 
@@ -28,12 +31,12 @@ export const targetRules: readonly Rule[] = [
     source: 'RFC 2181 10.3, RFC 2782, RFC 6672 5.1',
     types: [TYPE.NS, TYPE.MX, TYPE.SRV],
     *findIn(zone, rrset) {
-      for (const target of targetsWithin(zone, rrset)) {
+      for (const { target, rdata } of targetsWithin(zone, rrset)) {
         if (zone.cutAt(target) !== undefined) continue;
         const isBelow = zone.dnameAbove(target) !== undefined;
         if (!isBelow && !standsAt(zone, target)?.rrsets.has(TYPE.CNAME)) continue;
         const what = `${printType(rrset.type)} names ${target}, which is ${isBelow ? 'below a DNAME' : 'a CNAME'}`;
-        yield { type: rrset.type, what, hint: 'name its target instead' };
+        yield { type: rrset.type, rdata, what, hint: 'name its target instead' };
       }
     },
   },
@@ -45,9 +48,9 @@ export const targetRules: readonly Rule[] = [
     *findIn(zone, rrset) {
       const { type } = rrset;
       const isService = type === TYPE.SVCB || type === TYPE.HTTPS;
-      for (const target of targetsWithin(zone, rrset)) {
+      for (const { target, rdata } of targetsWithin(zone, rrset)) {
         if (isService ? leadsTo(zone, target, SERVICE) : leadsToAddress(zone, target)) continue;
-        yield { type, what: `${printType(type)} names ${target}, which has no address in this zone` };
+        yield { type, rdata, what: `${printType(type)} names ${target}, which has no address in this zone` };
       }
     },
   },
@@ -60,7 +63,12 @@ export const targetRules: readonly Rule[] = [
       for (const rdata of rdatas) {
         const target = targetOf(type, rdata);
         if (!IPV4.test(target.relativeTo(zone.origin))) continue;
-        yield { type, what: `${printType(type)} names ${target}, which looks like an address`, hint: 'name a host' };
+        yield {
+          type,
+          rdata,
+          what: `${printType(type)} names ${target}, which looks like an address`,
+          hint: 'name a host',
+        };
       }
     },
   },
