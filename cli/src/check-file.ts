@@ -135,7 +135,7 @@ function compareZones(old: ZoneReading, next: Zone, reading: ZoneReading): Compa
   const delta = diffZones(before, next);
   const isSoaSame = before.serial === next.serial && !isSoaEdited(before, next);
   if (isEmptyDelta(delta) && isSoaSame) return { ...SAME, findings };
-  if (!isNewer(next.serial, before.serial)) findings.push(serialFinding(delta, reading));
+  if (!isNewer(next.serial, before.serial)) findings.push(serialFinding(delta, next.isSigned, reading));
   return { findings, difference: differenceOfRecords(isSoaSame ? contentOf(delta) : delta) };
 }
 
@@ -144,10 +144,12 @@ function faultyBefore(): FileFinding {
   return { severity: 'warning', rule: 'old-version', what };
 }
 
-/** The wording is the original's, which hooks may look for. */
-function serialFinding({ origin, from, to }: Delta, { soa }: ZoneReading): FileFinding {
+/** The wording is the original's, which hooks may look for. A serial that the primary raises would break the signature of the SOA. */
+function serialFinding({ origin, from, to }: Delta, isSigned: boolean, { soa }: ZoneReading): FileFinding {
   const what = `SOA must increase for ${plainName(origin)} (old: ${from} new: ${to})`;
-  const hint = 'without this check the primary raises it by itself, unless it runs with --serial strict';
+  const hint = isSigned
+    ? 'raise the serial and sign the zone again'
+    : 'without this check the primary raises it by itself, unless it runs with --serial strict';
   return soa === undefined ? { severity: 'error', rule: 'serial', what, hint } : at(soa, 'error', 'serial', what, hint);
 }
 

@@ -16,6 +16,7 @@ import {
 import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
 import { IncludedFiles } from '@zonewright/common/master/include';
 import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
+import type { Place } from '@zonewright/common/master/scan';
 import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
 import type { Zone } from '@zonewright/common/zone/zone';
@@ -29,6 +30,8 @@ export interface LoadedFile {
   readonly origin: Name;
   /** What the file says; the last good version when `errors` is not empty, `undefined` when there never was one. */
   readonly zone: Zone | undefined;
+  /** Where the SOA of the apex stands. */
+  readonly soa?: Place;
   /** Why the file at the head is not served. */
   readonly errors: readonly FileFinding[];
 }
@@ -166,12 +169,20 @@ export class Loader {
     const included = await readIncluded(this.#store, octets.value, (name) => tree.files.get(name));
     if (!included.ok) return included;
     const includes = new Map([...included.value.keys()].map((name) => [name, tree.files.get(name)]));
-    const { zone, findings, hasSoa } = readZoneFile(octets.value, origin, (name) => included.value.get(name));
+    const { zone, soa, findings, hasSoa } = readZoneFile(octets.value, origin, (name) => included.value.get(name));
     if (previous === undefined && !hasSoa) return ok({ kind: 'other', oid, includes, reason: 'no SOA in it' });
     const errors = findings.filter(({ severity }) => severity === 'error');
     return ok({
       kind: 'zone',
-      file: { fileName, oid, includes, origin, zone: errors.length === 0 ? zone : previous?.zone, errors },
+      file: {
+        fileName,
+        oid,
+        includes,
+        origin,
+        zone: errors.length === 0 ? zone : previous?.zone,
+        ...(soa === undefined ? {} : { soa }),
+        errors,
+      },
     });
   }
 

@@ -7,7 +7,7 @@
  * version served; a branch is never forced: when the remote has moved, the update runs again on the new head.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
+import { at, type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
 import type { KeyTable } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { runUpdate, type Update, withRaisedSerial } from '@zonewright/common/authority/update';
@@ -231,12 +231,12 @@ export class Primary {
         ? 'raise the serial and sign the zone again'
         : 'raise the serial, or run the primary with --serial auto';
       const what = `SOA must increase (served: ${served.serial} file: ${next.serial})`;
-      this.#repository.note({
-        ...file,
-        zone: served,
-        errors: [{ severity: 'error', rule: 'serial', what, hint }],
-      });
-      this.#options.log.error('zone.rejected', { zone: file.origin.toString(), file: file.fileName }, what);
+      const { fileName, soa } = file;
+      const error: FileFinding =
+        soa === undefined ? { severity: 'error', rule: 'serial', what, hint } : at(soa, 'error', 'serial', what, hint);
+      this.#repository.note({ ...file, zone: served, errors: [error] });
+      const fields = { zone: file.origin.toString(), file: fileName, errors: [describe(fileName, error)] };
+      this.#options.log.error('zone.rejected', fields, what);
       return;
     }
     if (isContentSame) return;

@@ -178,6 +178,11 @@ test('check --old: the serial must be newer when the content differs, and the di
   t.regex(stale.stdout, /^\+ mail\.mirage\. 300 IN A 192\.0\.2\.9$/m);
   t.false(stale.stdout.includes('successfully'));
 
+  const signature = '@ RRSIG SOA 13 1 300 20400101000000 20200101000000 1 @ c2lnbmVk\n';
+  const signed = await zonewright('check', '--old', old, file(t, 'mirage', zoneText(7, signature)));
+  t.is(signed.code, 1);
+  t.regex(signed.stdout, /mirage:2:1: error: SOA must increase .* \(raise the serial and sign the zone again\)/);
+
   const newer = await zonewright(
     'check',
     `--old=${old}`,
