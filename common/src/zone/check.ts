@@ -11,6 +11,7 @@ import type { Name } from '../name.ts';
 import { aliasRules } from './rules/alias.ts';
 import { apexRules } from './rules/apex.ts';
 import { cutRules } from './rules/cut.ts';
+import { digestRules } from './rules/digest.ts';
 import { type Breach, NONE, type Rule } from './rules/rule.ts';
 import { signedRules } from './rules/signed.ts';
 import { sizeRules } from './rules/size.ts';
@@ -36,6 +37,7 @@ export const zoneRules: readonly Rule[] = [
   ...aliasRules,
   ...cutRules,
   ...targetRules,
+  ...digestRules,
   ...wildcardRules,
   ...signedRules,
 ];

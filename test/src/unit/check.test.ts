@@ -40,11 +40,27 @@ const nsec3param = (hash = 1, flags = 0, iterations = 0): string =>
   generic(51, [hash, flags, 0, iterations, 0].map((octet) => octet.toString(16).padStart(2, '0')).join(''));
 const NSEC3 = generic(50, `010000000014${'5a'.repeat(20)}000140`);
 const HASH = '0p9mhaveqvm6t7vbl5lop2u3t2rp3tom';
-const DS = 'DS 1 8 2 00';
+const DS = `DS 1 8 2 ${'00'.repeat(32)}`;
 const DNSKEY = 'DNSKEY 257 3 13 AQID';
 const soa = (timers: string, rest = 'ns hostmaster'): string => `@ 3600 SOA ${rest} 1 ${timers}`;
 const lines = (count: number, line: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => line(index)).join('\n');
+
+const ab = (octets: number): string => 'ab'.repeat(octets);
+/** Records with digests, by the octets that each kind has. */
+const digestLines = (
+  [sha1, sha256, sha384]: readonly [number, number, number],
+  [ssh1, ssh2]: readonly [number, number],
+  [tls1, tls2]: readonly [number, number],
+  [zone1, zone2]: readonly [number, number],
+): string =>
+  [
+    `ds1 60 DS 1 8 1 ${ab(sha1)}\nds2 60 DS 1 8 2 ${ab(sha256)}\nds4 60 CDS 1 8 4 ${ab(sha384)}`,
+    `ssh1 60 SSHFP 4 1 ${ab(ssh1)}\nssh2 60 SSHFP 4 2 ${ab(ssh2)}`,
+    `tls1 60 TLSA 3 1 1 ${ab(tls1)}\ntls2 60 SMIMEA 3 1 2 ${ab(tls2)}`,
+    `@ 60 ZONEMD 1 1 1 ${ab(zone1)}\n@ 60 ZONEMD 1 1 2 ${ab(zone2)}`,
+  ].join('\n');
+const DIGEST_OWNERS = ['ds1', 'ds2', 'ds4', 'ssh1', 'ssh2', 'tls1', 'tls2', '@', '@'];
 
 interface Case {
   /** `rule: what it says`. */
@@ -255,6 +271,23 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    title: 'alias-parameters: an alias in SVCB form with parameters is a warning',
+    keeps: ['h 60 HTTPS 0 a.other.\nv 60 SVCB 0 .\nw 60 HTTPS 1 . alpn=h2\nx 60 SVCB 256 . port=1'],
+    breaks: [['h 60 HTTPS 0 a.other. alpn=h2\nv 60 SVCB 0 . port=1\nv 60 SVCB 1 . port=1', 'h', 'v']],
+  },
+  {
+    title: 'digest-length: a digest that is not as long as its kind says is a warning',
+    keeps: [
+      digestLines([20, 32, 48], [20, 32], [32, 64], [48, 64]),
+      'a 60 CDS 0 0 0 00\na 60 DS 1 8 200 00\na 60 SSHFP 4 9 00\na 60 TLSA 3 255 0 00\na 60 TLSA 3 1 255 00',
+      `@ 60 ZONEMD 1 1 240 ${'00'.repeat(12)}`,
+    ],
+    breaks: [
+      [digestLines([21, 31, 64], [32, 20], [64, 32], [64, 48]), ...DIGEST_OWNERS],
+      [`a 60 ${generic(52, '030101')}`, 'a'],
+    ],
+  },
+  {
     title: 'target-is-address: a name server or mail host that looks like an address is a warning',
     keeps: ['m 60 MX 1 mail4.', 'm 60 MX 1 192.0.2.1.in-addr.arpa.'],
     breaks: [
@@ -396,7 +429,7 @@ wild 60 MX 1 any.hosts
 sub 60 NS ns.sub
 sub 60 NS ns
 sub 60 NS elsewhere.
-sub 60 DS 1 8 2 00
+sub 60 ${DS}
 ns.sub 60 A 192.0.2.2
 sub2 60 NS ns.sub
 mx2 60 MX 1 host.sub

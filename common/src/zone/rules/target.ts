@@ -55,6 +55,20 @@ export const targetRules: readonly Rule[] = [
     },
   },
   {
+    rule: 'alias-parameters',
+    severity: 'warning',
+    source: 'RFC 9460 2.4.2',
+    types: [TYPE.SVCB, TYPE.HTTPS],
+    *findIn(_zone, { type, rdatas }) {
+      for (const rdata of rdatas) {
+        const isAlias = rdata[0] === 0 && rdata[1] === 0;
+        if (!isAlias || rdata.length <= 2 + targetOf(type, rdata).wire.length) continue;
+        const what = `${printType(type)} with priority 0 is an alias: its parameters are passed over`;
+        yield { type, rdata, what, hint: 'write priority 1, or remove them' };
+      }
+    },
+  },
+  {
     rule: 'target-is-address',
     severity: 'warning',
     source: 'RFC 1035 3.3.9, RFC 1035 3.3.11',
