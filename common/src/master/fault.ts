@@ -1,4 +1,5 @@
 /** What is wrong with the text of a file, and where: all of it in one list, which has an end. */
+import { hintAgainst } from './hint.ts';
 
 export interface FileFault {
   readonly kind: 'syntax' | 'rdata' | 'owner' | 'ttl' | 'directive' | 'limit';
@@ -33,7 +34,7 @@ export class FaultList {
   add(kind: FileFault['kind'], where: Where, what: string, hint?: string): void {
     this.count++;
     if (this.count > this.#limit) this.#first ??= { file: where.file, line: where.line, column: where.column };
-    else this.#push(kind, where, printable(what, MAX_WHAT), hint);
+    else this.#push(kind, where, printable(what, MAX_WHAT), hint ?? hintAgainst(what));
   }
 
   /** In the order of reading. When there are more than the limit, the last one says how many. */

@@ -16,6 +16,7 @@ import { FaultList, type FileFault, printable } from './fault.ts';
 import { Frame, isOrderMark } from './frame.ts';
 import { generateRecord, parseRange, Template, unquoted } from './generate.ts';
 import { type Header, isIn, locateHeader } from './header.ts';
+import { hintAgainst } from './hint.ts';
 import { includeFault } from './include.ts';
 import type { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
@@ -319,7 +320,8 @@ class Scanner implements Place {
     const token = first + parsed.fault.token;
     const at = token < lexer.count ? lexer.starts[token]! : lexer.ends[lexer.count - 1]!;
     const isHidden = this.#isSecret || KEY_TYPES.has(type);
-    return this.#fault('rdata', at, isHidden ? `not valid ${printType(type)} data` : parsed.fault.what);
+    if (isHidden) return this.#fault('rdata', at, `not valid ${printType(type)} data`);
+    return this.#fault('rdata', at, parsed.fault.what, hintAgainst(parsed.fault.what, type));
   }
 
   #readOwner(frame: Frame): Name | undefined {

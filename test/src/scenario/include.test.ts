@@ -28,7 +28,8 @@ test('check: included files are read beside the zone file, and their faults say 
   writeFileSync(join(path, 'more'), 'b A 192.0.2.2\nc A 300.0.0.1\n');
   const bad = await check(join(path, 'mirage'));
   t.is(bad.code, 1);
-  t.deepEqual(lines(bad, path), ["more:2:5: error: '300.0.0.1' is no IPv4 address"]);
+  t.is(lines(bad, path).length, 1);
+  t.regex(lines(bad, path)[0] ?? '', /^more:2:5: error: '300\.0\.0\.1' is no IPv4 address \(/);
   const old = folder(t, { mirage: `${HEAD}$INCLUDE hosts\n` });
   const json = await check('--json', join(path, 'mirage'), join(old, 'mirage'));
   t.regex(json.stdout, /"file":"more","line":2,"column":5/);

@@ -1,6 +1,7 @@
 /** Zone files: reading (RFC 1035 5, RFC 2308 4, RFC 3597 5), changing in place, printing. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { editZoneFile } from '@zonewright/common/master/edit';
+import { EXAMPLES } from '@zonewright/common/master/hint';
 import { type FileFault, type ParsedFile, type ParseOptions, parseZoneFile } from '@zonewright/common/master/parse';
 import { printZoneFile } from '@zonewright/common/master/print';
 import { Name } from '@zonewright/common/name';
@@ -338,6 +339,37 @@ test('backslashes stand before a character or three digits up to 255', (t) => {
     t.regex(places(`a CNAME ${bad}\n`).join(), /^1:9 rdata: .*backslash/, bad);
   }
   t.regex(places('a TXT x\\').join(), /^1:8 syntax: a backslash at the end of a line$/);
+});
+
+test('the commonest faults come with a hint, be it an example of the type', (t) => {
+  const hint = (text: string, options: Partial<ParseOptions> = {}): string | undefined =>
+    faultsOf(`${text}\n`, options)[0]?.hint;
+  for (const [text, expected] of [
+    ['a A 10.0.0.256', /as 192\.0\.2\.1$/],
+    ['$GENERATE 255-256 a$ A 10.0.0.$', /as 192\.0\.2\.1$/],
+    ['a A', /^as `A 192\.0\.2\.1`$/],
+    ['a AAAA [::1]', /without brackets/],
+    ['a A 192.0.2.1 the server', /behind a semicolon$/],
+    ['a MX mail', /^as `MX 10 mail`$/],
+    ['a MX 10', /^as `MX 10 mail`$/],
+    ['a SRV 0 443 host', /^as `SRV 0 0 443 host`$/],
+    ['a DS 1 8 2 ABC', /two of the digits/],
+    ['a OPENPGPKEY AB=C', /a multiple of four$/],
+    ['a..b A 192.0.2.1', /no two in a row$/],
+    ['a CNAME b..c', /no two in a row$/],
+    ['$ORIGIN a..b', /no two in a row$/],
+    [`a NS ${'x'.repeat(64)}`, /between two dots$/],
+    [`a NS ${'x.'.repeat(126)}x`, /the origin behind it$/],
+    ['a CNAME ""', /^@ is the origin/],
+    ['a TXT \\400', /is written \\\\$/],
+  ] as const)
+    t.regex(hint(text) ?? '', expected, text);
+  t.is(hint('a DNSKEY 257 3 13 ='), undefined);
+  t.is(hint('a MX 10', { isSecret: true }), undefined);
+});
+
+test('every example of a hint can be read', (t) => {
+  for (const example of EXAMPLES) t.deepEqual(places(`a 1 ${example.replace('HEX', 'abcd')}\n`), [], example);
 });
 
 test('strings are 0 to 255 octets, and data at most 65535', (t) => {
