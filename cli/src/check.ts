@@ -20,12 +20,20 @@ import { plainName } from './words.ts';
 
 const STANDARD_INPUT = '-';
 
+/** Why a file cannot be read, by the code of the system, and what helps. */
+const REASONS: Readonly<Record<string, Readonly<{ reason: string; hint?: string }>>> = {
+  EISDIR: { reason: 'it is a folder', hint: 'name the files in it, as FOLDER/*' },
+  ENOENT: { reason: 'there is no such file' },
+  EACCES: { reason: 'not permitted' },
+};
+
 async function readOctets(file: string, context: CommandContext): Promise<Uint8Array | undefined> {
   try {
     return file === STANDARD_INPUT ? await readStandardInput() : await readFile(file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    context.fail({ kind: 'usage', what: `cannot read ${file}: ${code ?? 'unknown'}` });
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const { reason, ...hint } = REASONS[code] ?? { reason: code };
+    context.fail({ kind: 'usage', what: `cannot read ${file}: ${reason}`, ...hint });
     return undefined;
   }
 }

@@ -380,6 +380,11 @@ test('check: a file that cannot be read and a wrong command line end with 2', as
     t.is(ran.code, 2, args.join(' '));
     t.regex(ran.stderr, /^zonewright check: /);
   }
+  const asFolder = await zonewright('check', join(folder, 'sub'));
+  t.regex(
+    asFolder.stderr,
+    /^zonewright check: cannot read \S+: it is a folder \(name the files in it, as FOLDER\/\*\)$/m,
+  );
   const stdin = await tool('zonewright', ['check', '--zone-name', 'mirage', '-'], { input: zoneText(1) });
   t.is(stdin.code, 0, stdin.stdout);
 });
