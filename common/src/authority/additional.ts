@@ -1,7 +1,9 @@
 /**
  * The additional section: addresses, as far as the zone has them, of the names that records point to (RFC 1034 4.3.2 step 6, RFC
- * 2782, RFC 9460 4.1), and glue (RFC 9471).
+ * 2782), with SVCB and HTTPS also the records of their kind (RFC 9460 4.1), and glue (RFC 9471).
  *
+ * Left out: TLSA for MX and SRV, which nothing asks for (RFC 7672, RFC 7673), names that only a wildcard has, and proofs that
+ * something does not exist.
  * Sets that do not fit are left out, but for glue that a referral cannot do without. Nothing is allocated.
  */
 import { shapeOf } from '../rr/shape.ts';
@@ -20,7 +22,11 @@ const SLOTS = 2048;
 
 /** Instead of the node of a zone cut. */
 const NO_CUT = 0;
+/** Instead of a place in the reply: the owner is the name of the node, and stands nowhere yet. */
+const NOWHERE = 0;
 const ADDRESSES: readonly number[] = [TYPE.A, TYPE.AAAA];
+
+const isService = (type: number): boolean => type === TYPE.SVCB || type === TYPE.HTTPS;
 
 export class Additional {
   readonly #target = new LookupName();
@@ -30,6 +36,7 @@ export class Additional {
   #isSigned = false;
   readonly #wantingNodes = new Int32Array(MAX_WANTING);
   readonly #wantingSets = new Int32Array(MAX_WANTING);
+  readonly #wantingOwners = new Int32Array(MAX_WANTING);
   #wanting = 0;
   #targets = 0;
   // Sets that are in the reply already; those with another stamp belong to an earlier one.
@@ -63,19 +70,30 @@ export class Additional {
     return true;
   }
 
-  /** Notes a set that is in the reply, and that its names may want addresses. `false` when it has been noted before. */
-  want(node: number, set: number): boolean {
-    const isNew = this.isNew(set);
-    if (this.#wanting < MAX_WANTING && shapeOf(this.#image.setType(set))?.wantsAddress === true) {
-      this.#wantingNodes[this.#wanting] = node;
-      this.#wantingSets[this.#wanting++] = set;
-    }
-    return isNew;
+  /**
+   * Notes a set that is in the reply, and that its names may want addresses. `false` when it has been noted before.
+   *
+   * @param owner where its owner stands in the reply, which is not the name of the node when a wildcard made it
+   */
+  want(node: number, set: number, owner: number): boolean {
+    if (shapeOf(this.#image.setType(set))?.wantsAddress === true) this.#note(node, set, owner);
+    return this.isNew(set);
   }
 
-  /** Puts the addresses that the noted sets want, as long as they fit. */
+  #note(node: number, set: number, owner: number): void {
+    if (this.#wanting === MAX_WANTING) return;
+    this.#wantingNodes[this.#wanting] = node;
+    this.#wantingOwners[this.#wanting] = owner;
+    this.#wantingSets[this.#wanting++] = set;
+  }
+
+  /** Puts what the noted sets want, as long as it fits; SVCB sets that an alias leads to are noted meanwhile. */
   put(): void {
-    for (let i = 0; i < this.#wanting; i++) this.#eachTarget(this.#wantingNodes[i]!, this.#wantingSets[i]!, NO_CUT, 0);
+    for (let i = 0; i < this.#wanting; i++) {
+      const set = this.#wantingSets[i]!;
+      if (isService(this.#image.setType(set))) this.#eachService(this.#wantingNodes[i]!, set, this.#wantingOwners[i]!);
+      else this.#eachTarget(set, NO_CUT, 0);
+    }
   }
 
   /**
@@ -83,11 +101,11 @@ export class Additional {
    * fit, else `false` (RFC 9471 3.1); addresses elsewhere in the zone are put if they fit (3.2).
    */
   putGlue(cut: number, set: number, labels: number): boolean {
-    return this.#eachTarget(cut, set, cut, labels) && this.#eachTarget(cut, set, NO_CUT, 0);
+    return this.#eachTarget(set, cut, labels) && this.#eachTarget(set, NO_CUT, 0);
   }
 
   /** Walks the names of a set; with a `cut` those at or below it. `false` when what has to fit does not. */
-  #eachTarget(node: number, set: number, cut: number, labels: number): boolean {
+  #eachTarget(set: number, cut: number, labels: number): boolean {
     const image = this.#image;
     const { bytes } = image;
     const shape = shapeOf(image.setType(set))!;
@@ -95,18 +113,40 @@ export class Additional {
     for (let i = image.setSize(set); i > 0; i--) {
       let name = at + 2 + shape.fixed;
       for (let j = shape.strings; j > 0; j--) name += 1 + bytes[name]!;
-      const found = this.#find(image.setType(set), node, name, cut, labels);
-      if (found !== 0 && !this.#putAddresses(found) && cut !== NO_CUT) return false;
+      const found = this.#find(image.setType(set), name, cut, labels);
+      if (found !== 0 && !this.#putAddresses(found, NOWHERE) && cut !== NO_CUT) return false;
       at += 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
     }
     return true;
   }
 
-  /** The node of the name at an offset in the image; 0 when it is of no use. */
-  #find(type: number, owner: number, at: number, cut: number, labels: number): number {
+  /** Walks the TargetNames of an SVCB or HTTPS set: addresses, and the set of the same type (RFC 9460 4.1). */
+  #eachService(node: number, set: number, owner: number): void {
     const image = this.#image;
-    // The root as a target means "none" (RFC 7505, RFC 2782), with SVCB the owner itself (RFC 9460 2.5.2).
-    if (image.bytes[at] === 0) return type === TYPE.SVCB || type === TYPE.HTTPS ? owner : 0;
+    const { bytes } = image;
+    const type = image.setType(set);
+    let at = image.setData(set);
+    for (let i = image.setSize(set); i > 0; i--) {
+      // SvcPriority, behind the length (RFC 9460 2.2).
+      const isAlias = bytes[at + 2] === 0 && bytes[at + 3] === 0;
+      const name = at + 4;
+      const found = this.#find(type, name, NO_CUT, 0);
+      if (found !== 0) {
+        this.#putAddresses(found, NOWHERE);
+        const next = image.set(found, type);
+        // What a service leads to is of no use beyond that.
+        if (next !== 0 && this.isNew(next) && this.#put(found, next, NOWHERE) && isAlias)
+          this.#note(found, next, NOWHERE);
+      } else if (bytes[name] === 0 && !isAlias) this.#putAddresses(node, owner);
+      at += 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+    }
+  }
+
+  /** The node of the name at an offset in the image; 0 when it is of no use. */
+  #find(type: number, at: number, cut: number, labels: number): number {
+    const image = this.#image;
+    // The root as a target means "none" (RFC 7505, RFC 2782, RFC 9460 2.5.1), or the owner of a service (2.5.2).
+    if (image.bytes[at] === 0) return 0;
     if (cut === NO_CUT && ++this.#targets > MAX_TARGETS) return 0;
     const target = this.#target;
     target.read(image.bytes, at);
@@ -130,18 +170,25 @@ export class Additional {
   }
 
   /** Do the addresses of a node, as far as they are not in the reply, all fit? */
-  #putAddresses(node: number): boolean {
+  #putAddresses(node: number, owner: number): boolean {
     const image = this.#image;
-    const reply = this.#reply;
     let isAll = true;
     for (let i = 0; i < ADDRESSES.length; i++) {
       const set = image.set(node, ADDRESSES[i]!);
-      if (set === 0 || !this.isNew(set)) continue;
-      reply.ownerNode(image, node, this.#zone.origin.wire);
-      if (!reply.putSet(SECTION.additional, image, set)) isAll = false;
-      else if (this.#isSigned) this.#putSignatures(node, ADDRESSES[i]!);
+      if (set !== 0 && this.isNew(set) && !this.#put(node, set, owner)) isAll = false;
     }
     return isAll;
+  }
+
+  /** Puts a set of a node, whose owner is to be that at a place in the reply. Does it fit? */
+  #put(node: number, set: number, owner: number): boolean {
+    const image = this.#image;
+    const reply = this.#reply;
+    if (owner === NOWHERE) reply.ownerNode(image, node, this.#zone.origin.wire);
+    else reply.ownerAt(owner);
+    if (!reply.putSet(SECTION.additional, image, set)) return false;
+    if (this.#isSigned) this.#putSignatures(node, image.setType(set));
+    return true;
   }
 
   /** Those that do not fit are left out (RFC 4035 3.1.1); glue has none. */

@@ -189,7 +189,7 @@ export class Answering {
 
   /** Notes a set of the answer, and what it wants. Does it stand there already: a DNAME that led to its own owner? */
   #isThere(node: number, set: number): boolean {
-    return !this.#additional.want(node, set) && this.#image.setType(set) === TYPE.DNAME;
+    return !this.#additional.want(node, set, this.#nameAt) && this.#image.setType(set) === TYPE.DNAME;
   }
 
   /** Puts a set and its signatures (RFC 4035 3.1.1). Do they fit? */

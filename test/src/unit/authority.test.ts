@@ -463,6 +463,44 @@ test('addresses of the names that MX, SRV, NS, SVCB and NAPTR point to are added
   t.is(ask(zone, 'none MX')[3], undefined);
 });
 
+test('RFC 9460 4.1: SVCB and HTTPS bring the records of their kind at their targets, along aliases, and addresses', (t) => {
+  const zone = zoneOf(`
+    @ 60 HTTPS 0 one
+    one 60 HTTPS 0 two
+    two 60 HTTPS 1 host
+    two 60 SVCB 1 host
+    two 60 A 192.0.2.1
+    host 60 HTTPS 1 beyond
+    host 60 A 192.0.2.2
+    beyond 60 A 192.0.2.3
+    ring 60 SVCB 0 ring2
+    ring2 60 SVCB 0 ring
+    none 60 HTTPS 0 .
+    none 60 A 192.0.2.4
+    own 60 HTTPS 1 .
+    own 60 A 192.0.2.5
+    cut 60 NS ns.cut
+    www.cut 60 HTTPS 1 .
+    below 60 HTTPS 0 www.cut
+    out 60 HTTPS 0 out.side.
+  `);
+  const end = ['two 60 A 192.0.2.1', 'two 60 HTTPS 1 host', 'host 60 A 192.0.2.2', 'host 60 HTTPS 1 beyond'];
+  t.deepEqual(ask(zone, '@ HTTPS')[3], ['one 60 HTTPS 0 two', ...end], 'and not what the service leads to leads to');
+  t.deepEqual(ask(zone, 'ring SVCB')[3], ['ring2 60 SVCB 0 ring']);
+  t.deepEqual(ask(zone, 'own HTTPS')[3], ['own 60 A 192.0.2.5']);
+  for (const name of ['none', 'below', 'out']) t.is(ask(zone, `${name} HTTPS`)[3], undefined, name);
+});
+
+test('RFC 9460 2.5.2: the addresses of a service that is its own target have its name, also when a wildcard made it', (t) => {
+  const zone = zoneOf(`
+    * 60 HTTPS 1 .
+    * 60 A 192.0.2.1
+    to 60 CNAME x.wild
+  `);
+  t.deepEqual(ask(zone, 'Any HTTPS'), ['NOERROR AA', ['Any 60 HTTPS 1 .'], [], ['Any 60 A 192.0.2.1']]);
+  t.deepEqual(ask(zone, 'to HTTPS')[3], ['x.wild 60 A 192.0.2.1']);
+});
+
 test('the root zone is a zone like any other', (t) => {
   const root = Zone.fromRecords(
     Name.root,
