@@ -20,12 +20,15 @@ export interface AnswerDifference {
 
 /** RRSIG, NSEC, NSEC3, NSEC3PARAM */
 const PROOFS: ReadonlySet<number> = new Set([46, 47, 50, 51]);
+/** SVCB, HTTPS */
+const isService = ({ type }: Asked): boolean => type === TYPE.SVCB || type === TYPE.HTTPS;
 const isAny = ({ type }: Asked): boolean => type === TYPE.ANY;
 const isSmall = ({ manner }: Asked): boolean => manner.transport === 'udp' && (manner.size ?? 512) <= 512;
 
 /** They have addresses that we have not; we have some that they have not. */
 const THEIR_ADDRESSES = /^(?:additional|glue) -A(?: -AAAA)?$/;
-const OUR_ADDRESSES = /^additional \+A{1,4}(?: \+AAAA)?$/;
+/** Addresses, and the SVCB and HTTPS records that stand beside them. */
+const OUR_ADDRESSES = /^additional(?: \+(?:A|AAAA|HTTPS|SVCB))+$/;
 /** What another way through the zone leads to. */
 const OTHERWISE = /^(?:rcode|aa|tc|answer|authority|additional|glue) /;
 /** What a server that follows more or fewer aliases than we do answers otherwise. */
@@ -67,8 +70,23 @@ export const ANSWER_DIFFERENCES: readonly AnswerDifference[] = [
   {
     id: 'address-by-wildcard',
     peers: ['bind', 'knot', 'nsd'],
-    kinds: THEIR_ADDRESSES,
+    kinds: /^(?:additional|glue) -A(?: -AAAA)?(?: -HTTPS)?$/,
     themes: /apex-ns|glue-sibling|4592-mx/,
+  },
+  { id: 'tlsa-of-target', peers: ['bind'], kinds: /^additional -TLSA$/, themes: /1035-additional/ },
+  {
+    id: 'service-targets',
+    peers: ['bind', 'knot'],
+    kinds: OUR_ADDRESSES,
+    themes: /1035-additional|4592-mx/,
+    when: isService,
+  },
+  {
+    id: 'service-behind-cname',
+    peers: ['bind'],
+    kinds: /^additional -A -AAAA -CNAME -HTTPS$/,
+    themes: /1035-additional/,
+    when: isService,
   },
   {
     id: 'address-below-cut',
@@ -76,7 +94,12 @@ export const ANSWER_DIFFERENCES: readonly AnswerDifference[] = [
     kinds: THEIR_ADDRESSES,
     themes: /1034-(?:case|occluded)|1035-additional/,
   },
-  { id: 'address-of-later-types', peers: ['knot', 'nsd'], kinds: OUR_ADDRESSES, themes: /1035-(?:additional|types)/ },
+  {
+    id: 'address-of-later-types',
+    peers: ['knot', 'nsd'],
+    kinds: OUR_ADDRESSES,
+    themes: /1035-(?:additional|types)|4592-mx/,
+  },
   {
     id: 'naptr-flags',
     peers: ['bind'],
