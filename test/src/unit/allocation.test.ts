@@ -23,10 +23,28 @@ const ROUNDS = 60_000;
 /** The smallest object has 16 octets; what the measurement itself costs is spread over all rounds. */
 const LESS_THAN_AN_OBJECT = 4;
 
-/** Octets of heap that one round of `work` uses, and how often garbage was collected in all rounds. */
-async function heapOf(work: (round: number) => void): Promise<{ octets: number; collections: number }> {
+interface Used {
+  readonly octets: number;
+  readonly collections: number;
+}
+
+/**
+ * Octets of heap that one round of `work` uses, and how often garbage was collected in all rounds: the least of three measurements,
+ * since code is compiled, and compiled again, beside the work, and what allocates does so each time.
+ */
+async function heapOf(work: (round: number) => void): Promise<Used> {
   // So that it is compiled, and its tables have their size.
   for (let round = 0; round < 2 * ROUNDS; round++) work(round);
+  let least = await measured(work);
+  for (let i = 1; i < 3; i++) {
+    const used = await measured(work);
+    if (used.collections < least.collections || (used.collections === least.collections && used.octets < least.octets))
+      least = used;
+  }
+  return least;
+}
+
+async function measured(work: (round: number) => void): Promise<Used> {
   let collections = 0;
   let [start, end] = [0, 0];
   let isLastSeen = false;
@@ -72,7 +90,7 @@ test.serial('a name is found without an allocation', async (t) => {
     lookup.read(names[round % names.length]!.wire, 0);
     if (image.findSuffix(root, lookup, 0, 2) !== 0) found++;
   });
-  t.is(found, 3 * ROUNDS);
+  t.is(found, 5 * ROUNDS);
   t.is(collections, 0);
   t.true(octets < LESS_THAN_AN_OBJECT, `${octets} octets`);
 });
@@ -138,7 +156,7 @@ for (const [kind, prepare] of [
       responder.from(round % 2 === 0 ? '192.0.2.200' : '2001:db8::200', round);
       if (responder.respond(packets[round % packets.length]!, 'udp', NOW) > 0) answered++;
     });
-    t.is(answered, 3 * ROUNDS);
+    t.is(answered, 5 * ROUNDS);
     t.is(collections, 0);
     t.true(octets < LESS_THAN_AN_OBJECT, `${octets} octets`);
   });
