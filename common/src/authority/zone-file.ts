@@ -46,6 +46,8 @@ const ABSENCE: ReadonlySet<string> = new Set([
   'nsec3-without-param',
 ]);
 const SOA_WORD = /[ \t(]SOA[ \t(]/i;
+/** `. . 1 1 1 2 1`: no rule has anything to say about it. */
+const BLAMELESS_SOA = Uint8Array.of(0, 0, ...[1, 1, 1, 2, 1].flatMap((number) => [0, 0, 0, number]));
 /** How many records outside the zone are listed one by one. */
 const OUTSIDE_LISTED = 20;
 
@@ -78,9 +80,10 @@ export function readZoneFile(
     addLocated(scan, findingsOf(zone, isReadable), findings);
   }
   const [soa] = intake.soas;
+  const isOne = intake.soas.length === 1;
   return {
-    ...(zone === undefined || findings.hasError ? {} : { zone }),
-    ...(zone === undefined || intake.soas.length > 1 ? {} : { readable: zone }),
+    ...(zone === undefined || !isOne || findings.hasError ? {} : { zone }),
+    ...(zone === undefined || !isOne ? {} : { readable: zone }),
     ...(soa === undefined ? {} : { soa }),
     findings: findings.finish(),
     hasSoa,
@@ -113,6 +116,11 @@ class Intake implements ScanSink {
 
   onRecord(owner: Name, type: number, ttl: number, rdata: Uint8Array, place: Place): void {
     if (type === TYPE.SOA && !this.#takesSoa(owner, rdata, place)) return;
+    this.#take(owner, type, ttl, rdata);
+    if (type === TYPE.NS && owner.equals(this.#origin)) this.servers.add(targetOf(type, rdata).key);
+  }
+
+  #take(owner: Name, type: number, ttl: number, rdata: Uint8Array): void {
     const isInside = this.#builder.add(owner, type, ttl, rdata);
     if (isInside) this.inside++;
     else this.outside++;
@@ -121,7 +129,6 @@ class Intake implements ScanSink {
       if (ttl < this.#least) this.#least = ttl;
       if (ttl > this.#most) this.#most = ttl;
     }
-    if (type === TYPE.NS && owner.equals(this.#origin)) this.servers.add(targetOf(type, rdata).key);
   }
 
   /** Notes an SOA. Of those at the apex the zone gets the first, so that all else in it can be checked. */
@@ -141,9 +148,13 @@ class Intake implements ScanSink {
     return key === this.#firstSoa;
   }
 
-  /** The zone to check; with more than one SOA it is none to be used. */
+  /** The zone to check, which is none to be used where the file has not one SOA. One that is missing hides no other fault. */
   finish(): Zone | undefined {
-    return this.soas.length > 0 ? this.#builder.finish() : undefined;
+    if (this.soas.length === 0) {
+      if (this.misplaced.length > 0 || this.inside === 0) return undefined;
+      this.#take(this.#origin, TYPE.SOA, 0, BLAMELESS_SOA);
+    }
+    return this.#builder.finish();
   }
 
   /** Are there records that stand twice, or sets with more than one TTL? */

@@ -79,6 +79,23 @@ test('a second SOA record hides no other fault, and the file is no zone', (t) =>
   ]);
 });
 
+test('an SOA record that is missing or cannot be read hides no other fault either', (t) => {
+  const rest = '@ NS gone\ncn CNAME www.other.\ncn TXT "x"\nT 7 TXT "x"\nt TXT "x"\n';
+  t.deepEqual(findings(`$TTL 60\n${rest}`), [
+    'example:1:1 soa-missing no SOA record for example.',
+    'example:2:1 missing-glue name server gone.example. has no address in this zone',
+    'example:3:1 cname-and-other-data cn.example.: CNAME beside TXT',
+    'example:6:1 duplicate t.example. TXT stands here again, see line 5',
+    'example:6:1 ttl-differs TTL 60, where other TXT records of t.example. have 7',
+  ]);
+  const unreadable = `$TTL 60\n@ SOA ns h x 16384 2048 1048576 300\n${rest}`;
+  t.deepEqual(findings(unreadable).slice(0, 2), [
+    "example:2:12 rdata 'x' is no number of 0..4294967295",
+    'example:4:1 cname-and-other-data cn.example.: CNAME beside TXT',
+  ]);
+  for (const text of [rest, unreadable]) t.is(read(text).zone ?? read(text).readable, undefined);
+});
+
 test('a finding about one record of a set stands at that record', (t) => {
   const more = 'cn CNAME ns\n@ NS gone\n@ NS CN\nm MX 1 ns\nm MX 2 cn\nm MX 3 No\nsub NS ns\nsub NS x.sub\n';
   t.deepEqual(findings(`${HEAD}${more}two CNAME ns\ntwo CNAME cn\n`), [
