@@ -3,7 +3,8 @@
  *
  * Keys for a host (`_update.host.zone`) work with either name in the zone section: the zone's, or, as the original suite has it,
  * the host's own. All names touched must be below both the zone section's name (else NOTZONE) and the key's (else REFUSED), and
- * within the limits of the key (`key-limits.ts`).
+ * within the limits of the key (`key-limits.ts`). Where the host is, or is below, a zone of its own - one that is served here, or
+ * one that is delegated - its key has nothing to do with the zone above, which says by NS and DS records whose it is.
  * Always holds: the SOA and the last NS of the apex stay (3.4.2.3, 3.4.2.4); the serial only rises; a change that would make
  * the zone wrong (see `zone/check.ts`) is refused as a whole, and so is one of a zone whose signatures are made elsewhere.
  * Left out: forwarding (6).
@@ -51,8 +52,8 @@ function fault(rcode: number, what: string): Result<never, UpdateFault> {
 }
 
 /**
- * Judges all of a request that does not depend on the zone's content: the zone section (3.1), whether the key may (3.3), and the
- * form of the operations (3.4.1), in this order. That permission comes before the prerequisites (3.2) is ours, as it is BIND's:
+ * Judges all of a request that does not depend on the zone's content, but for its delegations: the zone section (3.1), whether the
+ * key may (3.3), and the form of the operations (3.4.1), in this order. That permission comes before the prerequisites (3.2) is ours, as it is BIND's:
  * their RCODEs would tell the content of a zone to anybody.
  */
 export function readUpdate(message: Message, key: Key | undefined, zones: ZoneTable): Result<Update, UpdateFault> {
@@ -70,6 +71,8 @@ export function readUpdate(message: Message, key: Key | undefined, zones: ZoneTa
   if (key === undefined) return fault(RCODE.REFUSED, 'the update is not signed');
   const isWithin = scope.isSubdomainOf(key.zone) || key.zone.isSubdomainOf(scope);
   if (key.operation !== 'update' || !isWithin) return fault(RCODE.REFUSED, `key ${key.name} may not update ${scope}`);
+  const apart = zoneBetween(key.zone, zone, zones.apexOf(key.zone));
+  if (apart !== undefined) return fault(RCODE.REFUSED, apart);
   for (const operation of message.authorities) {
     if (!operation.name.isSubdomainOf(scope)) return fault(RCODE.NOTZONE, `${operation.name} is not in ${scope}`);
     const wrong = formFault(operation);
@@ -78,6 +81,17 @@ export function readUpdate(message: Message, key: Key | undefined, zones: ZoneTa
     if (forbidden !== undefined) return fault(RCODE.REFUSED, forbidden);
   }
   return ok({ origin: zone.origin, scope, key, prerequisites: message.answers, operations: message.authorities });
+}
+
+/**
+ * Why the name that a key is for belongs to another zone than `zone`, if it does. `apex`: the nearest of ours at or above that name.
+ * A name at or above the apex of `zone` covers all of it.
+ */
+function zoneBetween(name: Name, zone: Zone, apex?: Name): string | undefined {
+  const { origin } = zone;
+  if (origin.isSubdomainOf(name)) return undefined;
+  const between = apex === undefined || apex.equals(origin) ? zone.cutAt(name)?.name : apex;
+  return between === undefined ? undefined : `${between} is a zone of its own`;
 }
 
 /** What is wrong with the form of one record of the update section (2.5, 3.4.1.2), if anything. */
@@ -110,6 +124,9 @@ const MADE_BY_SIGNING: ReadonlySet<number> = new Set([TYPE.RRSIG, TYPE.NSEC, TYP
 
 /** Runs an update against a version of its zone (3.2, 3.4.2). The serial of the outcome is raised. */
 export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, UpdateFault> {
+  // Judged anew: the version may be newer than the one that the request was read with.
+  const apart = zoneBetween(update.key.zone, zone);
+  if (apart !== undefined) return fault(RCODE.REFUSED, apart);
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
   if (update.operations.length === 0) return ok(undefined);

@@ -92,6 +92,12 @@ export class ZoneTable {
     return this.#entry(this.#lookup, 0) !== undefined;
   }
 
+  /** The nearest apex of ours at or above `name`, be its zone one without data. */
+  apexOf(name: Name): Name | undefined {
+    const i = this.#nearestTo(name);
+    return i < 0 ? undefined : this.#entry(this.#lookup, i)?.origin;
+  }
+
   /** The zone with exactly this apex. */
   get(origin: Name): Zone | undefined {
     this.#lookup.read(origin.wire, 0);

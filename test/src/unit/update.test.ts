@@ -336,6 +336,77 @@ test('a key changes what it covers: its zone, its host, with either name in the 
   t.is(updated(BASE, add, { key: 'k._update', scope: '.' }), 'NOTAUTH');
 });
 
+test('a key of a zone has no say in the zone above it, be it hosted here, awaited, or delegated elsewhere', (t) => {
+  const root = Zone.fromRecords(
+    Name.root,
+    recordsFrom(
+      `@ 60 SOA ns.other. h.other. 1 2 3 4 5
+       @ 60 NS ns.other.
+       ex 60 NS ns.ex
+       ex 60 DS 1 8 2 ${'00'.repeat(32)}
+       ns.ex 60 A 192.0.2.1
+       away 60 NS ns.other.
+       host 60 A 192.0.2.1`,
+      Name.root,
+    ),
+  )!;
+  const child = (name: string): Zone =>
+    Zone.fromRecords(
+      nameOf(name),
+      recordsFrom('@ 60 SOA ns.other. h.other. 1 2 3 4 5\n@ 60 NS ns.other.', nameOf(name)),
+    )!;
+  const zones = new ZoneTable();
+  zones.set(root);
+  zones.set(child('ex.'));
+  // Without a delegation, and the second without data.
+  zones.set(child('bare.'));
+  zones.await(nameOf('late.'));
+  const outcomeOf = (key: string, scope: string, lines: readonly string[]): string => {
+    const all = lines.map((line) => updateRecordOf(line, Name.root));
+    const message = {
+      ...updateMessage(nameOf(scope)),
+      answers: all.filter((_, i) => isPrerequisite(lines[i]!)),
+      authorities: all.filter((_, i) => !isPrerequisite(lines[i]!)),
+    };
+    const read = readUpdate(message, keyNamed(key), zones);
+    if (!read.ok) return `${printRcode(read.fault.rcode)} ${read.fault.what}`;
+    const ran = runUpdate(read.value, zones.get(read.value.origin)!);
+    return ran.ok ? 'NOERROR' : `${printRcode(ran.fault.rcode)} ${ran.fault.what}`;
+  };
+  for (const [key, apex, ...lines] of [
+    ['u._update.ex', 'ex.', 'add ex 60 NS ns.evil.'],
+    ['u._update.ex', 'ex.', 'delete ex NS'],
+    ['u._update.ex', 'ex.', 'delete ex DS'],
+    ['u._update.ex', 'ex.', 'add ns.ex 60 A 192.0.2.66'],
+    ['u._update.ex', 'ex.', 'add below.ex 60 A 192.0.2.66'],
+    ['u._update.below.ex', 'ex.', 'add below.ex 60 A 192.0.2.66'],
+    ['u._update.ex', 'ex.', 'yx nothing'],
+    ['u._update.bare', 'bare.', 'add bare 60 NS ns.evil.'],
+    ['u._update.late', 'late.', 'add late 60 NS ns.evil.'],
+    ['u._update.below.late', 'late.', 'add below.late 60 A 192.0.2.66'],
+    ['u._update.away', 'away.', 'delete away NS'],
+    ['u._update.below.away', 'away.', 'add below.away 60 A 192.0.2.66'],
+    ['u._update.away', 'away.', 'yx nothing'],
+  ] as const)
+    t.is(outcomeOf(key, '.', lines), `REFUSED ${apex} is a zone of its own`, `${key}: ${lines}`);
+  t.is(outcomeOf('u._update.away', 'away.', ['delete away NS']), 'REFUSED away. is a zone of its own');
+  t.is(outcomeOf('u._update.host', '.', ['add host 60 A 192.0.2.9']), 'NOERROR', 'the key of a host');
+  t.is(outcomeOf('u._update.host', 'host.', ['add x.host 60 A 192.0.2.9']), 'NOERROR');
+  t.is(outcomeOf('u._update.ex', 'ex.', ['add x.ex 60 A 192.0.2.9']), 'NOERROR', 'in its own zone');
+  t.is(outcomeOf('u._update', '.', ['delete ex DS', 'add below.ex 60 A 192.0.2.9']), 'NOERROR', 'the zone above may');
+  t.is(outcomeOf('u._update', 'ex.', ['add x.ex 60 A 192.0.2.9']), 'NOERROR');
+});
+
+test('a delegation that comes while the update of a host waits is kept from it', (t) => {
+  const message = { ...updateMessage(origin), authorities: [recordFrom('delete www')] };
+  const zones = new ZoneTable();
+  zones.set(BASE);
+  const update = given(readUpdate(message, keyNamed('k._update.www.example'), zones));
+  t.true(runUpdate(update, BASE).ok);
+  const ran = runUpdate(update, zoneOf('@ 60 NS ns.other.\nwww 60 NS ns.other.'));
+  t.like(ran, { ok: false, fault: { what: 'www.example. is a zone of its own' } });
+});
+
 test('the zone section is judged first, then the permission, then each operation, then the prerequisites', (t) => {
   const zones = new ZoneTable();
   zones.set(BASE);
