@@ -7,28 +7,39 @@
  * but its ID, which a forwarder may change (5.3). That is so for outcomes of every kind: what has failed once is not carried out
  * later by a repetition, when its sender believes it failed; it signs a new one.
  * Left out: requests that were refused without being carried out, which are judged anew; memory over a restart.
- * Always holds: bounded in number, and so in time under way; an entry goes when its signature is too old to be accepted.
+ * Always holds: bounded in number for each key, and so in time under way. An outcome goes when its signature is too old to be
+ * accepted and never before: a key that has reached its bound is refused, since whatever made room could be sent once more, and
+ * nobody makes room at the cost of another key.
  */
 import { leastMac } from '../wire/tsig.ts';
 import type { Tsig } from '../wire/tsig-record.ts';
 import type { Key } from './key.ts';
 import type { Request } from './request.ts';
 
-/** Outcomes remembered; beyond it the oldest are forgotten. A signature is good for ten minutes, unless its sender says otherwise. */
+/** Outcomes remembered for one key. A signature is good for ten minutes at most, unless its sender says otherwise. */
 const MAX_REMEMBERED = 10_000;
 /** Requests under way; beyond it nothing more is begun. */
 const MAX_UNDER_WAY = 1000;
 
+/** Why a request is not carried out now: too many of all keys are under way, or too many of its key are remembered. */
+export type Refusal = 'under-way' | 'remembered';
+
 interface Entry<T> {
   /** Seconds since 1970: the last at which the signature is accepted. */
   readonly until: number;
+  /** The key's name. */
+  readonly owner: string;
   readonly outcome: Promise<T>;
-  isUnderWay: boolean;
 }
 
 export class ReplayTable<T> {
-  /** In the order in which they came. */
   readonly #entries = new Map<string, Entry<T>>();
+  /** The identities of the entries by their `until`, which is not the order in which they come: senders choose it. */
+  readonly #ends = new Map<number, Set<string>>();
+  /** How many entries a key has, by its name. */
+  readonly #counts = new Map<string, number>();
+  /** The second in which was last looked for what is too old. */
+  #cleared = -1;
   #underWay = 0;
 
   /** How many outcomes are remembered or awaited. */
@@ -37,38 +48,58 @@ export class ReplayTable<T> {
   }
 
   /**
-   * The outcome of `run`, or that of the same request before. `undefined` when too many others are under way. An unsigned request is
-   * like no other, and one that throws is forgotten. `now`: seconds since 1970, as the signature was verified with.
+   * The outcome of `run`, or that of the same request before; or why there is none. An unsigned request is like no other, and one
+   * that throws is forgotten. `now`: seconds since 1970, as the signature was verified with.
    */
-  once(request: Request, now: number, run: () => Promise<T>): Promise<T> | undefined {
+  once(request: Request, now: number, run: () => Promise<T>): Promise<T> | Refusal {
     const { key, message } = request;
     if (key === undefined || message.tsig === undefined) return run();
     const id = idOf(key, message.tsig);
     const known = this.#entries.get(id);
     if (known !== undefined) return known.outcome;
-    if (this.#underWay >= MAX_UNDER_WAY) return undefined;
-    this.#forget(now);
+    if (this.#underWay >= MAX_UNDER_WAY) return 'under-way';
+    this.#clear(now);
+    const owner = key.name.key;
+    if ((this.#counts.get(owner) ?? 0) >= MAX_REMEMBERED) return 'remembered';
     this.#underWay++;
     const outcome = (async () => run())();
-    const entry = { until: message.tsig.timeSigned + message.tsig.fudge, outcome, isUnderWay: true };
-    this.#entries.set(id, entry);
+    const entry = { until: message.tsig.timeSigned + message.tsig.fudge, owner, outcome };
+    this.#remember(id, entry);
     const end = (): void => {
       this.#underWay--;
-      entry.isUnderWay = false;
     };
     outcome.then(end, () => {
       end();
-      this.#entries.delete(id);
+      if (this.#entries.get(id) === entry) this.#forget(id, entry);
     });
     return outcome;
   }
 
-  /** Makes room for one more: what is too old goes, and the oldest. What is under way stays. */
-  #forget(now: number): void {
-    for (const [id, { until, isUnderWay }] of this.#entries) {
-      if (this.#entries.size < MAX_REMEMBERED && until >= now) return;
-      if (!isUnderWay) this.#entries.delete(id);
-    }
+  #remember(id: string, entry: Entry<T>): void {
+    const { until, owner } = entry;
+    this.#entries.set(id, entry);
+    this.#counts.set(owner, (this.#counts.get(owner) ?? 0) + 1);
+    const ids = this.#ends.get(until);
+    if (ids === undefined) this.#ends.set(until, new Set([id]));
+    else ids.add(id);
+  }
+
+  #forget(id: string, { until, owner }: Entry<T>): void {
+    this.#entries.delete(id);
+    const left = this.#counts.get(owner)! - 1;
+    if (left > 0) this.#counts.set(owner, left);
+    else this.#counts.delete(owner);
+    const ids = this.#ends.get(until)!;
+    ids.delete(id);
+    if (ids.size === 0) this.#ends.delete(until);
+  }
+
+  /** Forgets what is too old, once a second at most: what is not costs a look at its second, however many share it. */
+  #clear(now: number): void {
+    if (now === this.#cleared) return;
+    this.#cleared = now;
+    for (const [until, ids] of this.#ends)
+      if (until < now) for (const id of ids) this.#forget(id, this.#entries.get(id)!);
   }
 }
 

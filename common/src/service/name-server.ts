@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Key } from '../authority/key.ts';
 import type { RateLimiter } from '../authority/rate-limit.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
-import { ReplayTable } from '../authority/replay.ts';
+import { type Refusal, ReplayTable } from '../authority/replay.ts';
 import type { Request } from '../authority/request.ts';
 import { Responder, type ResponderSettings } from '../authority/responder.ts';
 import type { Update } from '../authority/update.ts';
@@ -33,7 +33,10 @@ export function serverFailure(code: number, text: string): Verdict {
   return { rcode: RCODE.SERVFAIL, ede: { code, text } };
 }
 
-const BUSY = serverFailure(EDE.NOT_READY, 'too many requests are under way; try again');
+const BUSY = {
+  'under-way': serverFailure(EDE.NOT_READY, 'too many requests are under way; try again'),
+  remembered: serverFailure(EDE.NOT_READY, 'too many requests in a short time by this key; try again'),
+} as const satisfies Record<Refusal, Verdict>;
 
 /** What a service does beyond answering. */
 export interface NameServerHooks {
@@ -81,7 +84,8 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
         ? hooks.update(outcome.update, from)
         : hooks.notify(outcome.request, outcome.zone, outcome.serial, from);
     try {
-      verdict = (await replays.once(outcome.request, seconds(), run)) ?? BUSY;
+      const answer = replays.once(outcome.request, seconds(), run);
+      verdict = typeof answer === 'string' ? BUSY[answer] : await answer;
     } catch (error) {
       log.error('process.fault', { during: outcome.kind, error });
     }

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
-import { ReplayTable } from '@zonewright/common/authority/replay';
+import { type Refusal, ReplayTable } from '@zonewright/common/authority/replay';
 import type { Request } from '@zonewright/common/authority/request';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -46,7 +46,7 @@ const requestOf = ({ id = 1, address, time = NOW, fudge = 300, signer = key }: S
 /** A table, what was run, and the ends of what is under way. */
 const tableOf = (): {
   table: ReplayTable<string>;
-  ask: (request: Request, now?: number) => Promise<string> | undefined;
+  ask: (request: Request, now?: number) => Promise<string> | Refusal;
   begun: () => number;
   end: (outcome: string) => Promise<void>;
 } => {
@@ -126,42 +126,69 @@ test('what throws is carried out again', async (t) => {
   t.is(await table.once(requestOf(), NOW, () => Promise.resolve('done')), 'done');
 });
 
-test('outcomes go with their signatures, and the oldest when there are too many; what is under way stays', async (t) => {
-  const { table, ask, begun, end } = tableOf();
-  const slow = ask(requestOf({ id: 65_535 }));
-  const { message } = requestOf();
-  const instant = (time: number, id: number): Promise<string> | undefined => {
-    const mac = new Uint8Array(32);
-    new DataView(mac.buffer).setFloat64(0, time * 65_536 + id);
-    const request: Request = {
-      message: { ...message, tsig: { ...message.tsig!, mac, timeSigned: time } },
-      key,
-      transport: 'udp',
-    };
-    return table.once(request, time, () => Promise.resolve('done'));
+const SIGNED = requestOf();
+
+/** A request with a MAC made of a number, which nobody verifies: signing tens of thousands takes long. */
+const numbered = (number: number, { time = NOW, fudge = 300, signer = key }: Sending = {}): Request => {
+  const { message } = SIGNED;
+  const mac = new Uint8Array(32);
+  new DataView(mac.buffer).setFloat64(0, number);
+  return {
+    message: { ...message, tsig: { ...message.tsig!, mac, timeSigned: time, fudge } },
+    key: signer,
+    transport: 'udp',
   };
-  for (let id = 0; id < 50; id++) await instant(NOW, id);
-  t.is(table.size, 51);
-  await instant(NOW + 301, 1);
-  t.is(table.size, 2, 'those of that time are too old');
-  for (let id = 0; id < 12_000; id++) await instant(NOW + 301, id + 10);
-  t.is(table.size, 10_000);
-  void ask(requestOf({ id: 65_535 }));
-  t.is(begun(), 1, 'it is waited for');
-  await end('at last');
-  t.is(await slow, 'at last');
+};
+
+test('outcomes go when their signatures are too old, whatever came before them', async (t) => {
+  const { table, ask, end } = tableOf();
+  const all = [
+    ask(numbered(0, { fudge: 9000 })),
+    ...Array.from({ length: 50 }, (_, i) => ask(numbered(1 + i))),
+    ask(numbered(99, { time: NOW + 200 })),
+  ];
+  for (const _ of all) await end('done');
+  await Promise.all(all);
+  void ask(numbered(100), NOW + 300);
+  t.is(table.size, 53, 'they are good to the last second');
+  void ask(numbered(101, { time: NOW + 301 }), NOW + 301);
+  t.is(table.size, 3, 'the long one, the late one, the new one');
+  void ask(numbered(102, { time: NOW + 9001 }), NOW + 9001);
+  t.is(table.size, 1);
+});
+
+test('no key has what another did, or what itself did, forgotten: one that has done too much is refused', async (t) => {
+  const { table, ask, begun, end } = tableOf();
+  const other = keyNamed('other._update.example');
+  const run = async (request: Request, now = NOW): Promise<unknown> => {
+    const before = begun();
+    const outcome = ask(request, now);
+    if (begun() > before) await end(`outcome ${begun()}`);
+    return outcome;
+  };
+  t.is(await run(numbered(0, { signer: other })), 'outcome 1');
+  t.is(await run(numbered(0)), 'outcome 2');
+  for (let i = 1; i < 10_000; i++) await run(numbered(i));
+  for (let i = 10_000; i < 10_100; i++) t.is(await run(numbered(i)), 'remembered');
+  t.is(begun(), 10_001);
+  t.is(await run(numbered(0, { signer: other })), 'outcome 1', 'what the other did');
+  t.is(await run(numbered(0)), 'outcome 2', 'and what it did first itself');
+  t.is(await run(numbered(1, { signer: other })), 'outcome 10002', 'the other is not held up');
+  t.is(table.size, 10_002);
+  t.is(await run(numbered(10_000, { time: NOW + 301 }), NOW + 301), 'outcome 10003', 'when they are too old');
+  t.is(table.size, 1);
 });
 
 test('no more than a thousand are under way, and those that wait for one of them cost nothing', async (t) => {
   const { ask, begun, end } = tableOf();
   const all = Array.from({ length: 1000 }, (_, id) => ask(requestOf({ id })));
-  t.true(all.every((each) => each !== undefined));
-  t.is(ask(requestOf({ id: 1000 })), undefined);
-  t.not(ask(requestOf({ id: 7 })), undefined);
+  t.true(all.every((each) => typeof each !== 'string'));
+  t.is(ask(requestOf({ id: 1000 })), 'under-way');
+  t.is(ask(requestOf({ id: 7 })), all[7]!);
   t.is(begun(), 1000);
   await end('done');
   await all[0];
-  t.not(ask(requestOf({ id: 1000 })), undefined);
+  t.true(ask(requestOf({ id: 1000 })) instanceof Promise);
 });
 
 test('an update over UDP that is sent again while the first waits is run once, and each gets its answer, freshly signed', async (t) => {
