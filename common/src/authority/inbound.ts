@@ -2,16 +2,20 @@
  * Zone transfers in: the records of the messages of one AXFR or IXFR (RFC 5936 2.2, RFC 1995 4), in any number of messages and
  * any of the forms allowed, become a value only when the stream has ended as it must. Anything odd is a fault; what was served
  * stays untouched.
+ *
+ * A whole zone is built while it arrives and takes no more than it will when it is served: no object a record is kept. Differences
+ * are, until they are applied, and so they may be fewer.
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
 import { compareRdata, type ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
+import { ZoneBuilder } from '../zone/builder.ts';
 import { checkLimits } from '../zone/check.ts';
 import { type Delta, diffNames } from '../zone/delta.ts';
 import { isNewer } from '../zone/serial.ts';
-import { type RecordChange, Zone } from '../zone/zone.ts';
+import type { RecordChange, Zone } from '../zone/zone.ts';
 import { ZoneEdit } from '../zone/zone-edit.ts';
 
 export interface InboundFault {
@@ -22,13 +26,17 @@ export interface InboundFault {
 export type Inbound =
   /** The primary has nothing newer. */
   | { readonly kind: 'current' }
-  | { readonly kind: 'whole'; readonly records: readonly ResourceRecord[] }
+  | { readonly kind: 'whole'; readonly zone: Zone }
   /** Differences to be applied in order; each removes the old and adds the new SOA. */
   | { readonly kind: 'differences'; readonly changes: readonly RecordChange[] };
 
 /** Records that one transfer may bring, and octets of their names and data: what a process can hold. */
 const MAX_RECORDS = 5_000_000;
 const MAX_OCTETS = 512 * 2 ** 20;
+/** Octets of the zone that a transfer builds: names of many labels take more than what they came in. */
+const MAX_ZONE_OCTETS = 2 ** 30;
+/** Records of differences, each an object on the heap; beyond it the whole zone does better. */
+const MAX_DIFFERENCES = 200_000;
 /** Octets of one record: more could be neither answered nor transferred on. */
 const MAX_RECORD_OCTETS = 64_000;
 
@@ -41,7 +49,8 @@ export class InboundTransfer {
   #state: State = 'first';
   #fault: InboundFault | undefined;
   #newest: ResourceRecord | undefined;
-  #records: ResourceRecord[] = [];
+  /** Of a whole zone, from its second record on. */
+  #builder: ZoneBuilder | undefined;
   #count = 0;
   #octets = 0;
   #changes: { removed: ResourceRecord[]; added: ResourceRecord[] }[] = [];
@@ -64,13 +73,13 @@ export class InboundTransfer {
       this.#state === 'second' && this.#serial !== undefined && !isNewer(serialOf(this.#newest!), this.#serial);
     if (isNothingNewer) return { kind: 'current' };
     if (this.#state !== 'done') return undefined;
-    return this.#changes.length > 0
-      ? { kind: 'differences', changes: this.#changes }
-      : { kind: 'whole', records: this.#records };
+    if (this.#builder === undefined) return { kind: 'differences', changes: this.#changes };
+    const zone = this.#builder.finish();
+    return zone === undefined ? fault('not exactly one SOA in the zone') : { kind: 'whole', zone };
   }
 
   #fail(what: string): void {
-    this.#fault ??= { kind: 'inbound', what };
+    this.#fault ??= fault(what);
   }
 
   /** Why the record can be in no transfer of this zone, if it can not. */
@@ -78,6 +87,8 @@ export class InboundTransfer {
     const octets = record.name.wire.length + record.rdata.length;
     this.#octets += octets;
     if (++this.#count > MAX_RECORDS) return `more than ${MAX_RECORDS} records`;
+    if (this.#changes.length > 0 && this.#count > MAX_DIFFERENCES)
+      return `more than ${MAX_DIFFERENCES} records of differences`;
     if (this.#octets > MAX_OCTETS) return `more than ${MAX_OCTETS} octets`;
     if (octets > MAX_RECORD_OCTETS) return `a record of ${octets} octets`;
     if (record.class !== CLASS.IN || isMetaType(record.type)) return 'a record that can be in no zone';
@@ -92,7 +103,6 @@ export class InboundTransfer {
       case 'first':
         if (!isSoa) return 'the first record is not the SOA';
         this.#newest = record;
-        this.#records.push(record);
         this.#state = 'second';
         return undefined;
       case 'second':
@@ -102,6 +112,8 @@ export class InboundTransfer {
           return undefined;
         }
         this.#state = 'whole';
+        this.#builder = new ZoneBuilder(this.#zone);
+        this.#build(this.#newest!);
         return this.#placeWhole(record, isSoa);
       case 'whole':
         return this.#placeWhole(record, isSoa);
@@ -115,11 +127,15 @@ export class InboundTransfer {
   }
 
   #placeWhole(record: ResourceRecord, isSoa: boolean): string | undefined {
-    if (!isSoa) this.#records.push(record);
-    else if (serialOf(record) !== serialOf(this.#newest!))
-      return 'an SOA with another serial in the middle of the zone';
-    else return this.#end(record);
-    return undefined;
+    if (!isSoa) return this.#build(record);
+    if (serialOf(record) !== serialOf(this.#newest!)) return 'an SOA with another serial in the middle of the zone';
+    return this.#end(record);
+  }
+
+  #build({ name, type, ttl, rdata }: ResourceRecord): string | undefined {
+    const builder = this.#builder!;
+    builder.add(name, type, ttl, rdata);
+    return builder.octets > MAX_ZONE_OCTETS ? `a zone of more than ${MAX_ZONE_OCTETS} octets` : undefined;
   }
 
   #placeRemoved(record: ResourceRecord, isSoa: boolean): string | undefined {
@@ -173,8 +189,8 @@ type Finished = Exclude<Inbound, { kind: 'current' }>;
  * The zone that a finished transfer leads to; a fault when differences do not fit the version they are for, or when more stands at
  * a name than can be answered. A zone that is bad in other ways is the primary's to judge: a copy is what it serves.
  */
-export function applyInbound(origin: Name, current: Zone | undefined, inbound: Finished): Applied | InboundFault {
-  const applied = apply(origin, current, inbound);
+export function applyInbound(current: Zone | undefined, inbound: Finished): Applied | InboundFault {
+  const applied = apply(current, inbound);
   if ('kind' in applied) return applied;
   const names =
     inbound.kind === 'whole' ? undefined : inbound.changes.flatMap(({ added }) => added.map(({ name }) => name));
@@ -182,11 +198,8 @@ export function applyInbound(origin: Name, current: Zone | undefined, inbound: F
   return wrong === undefined ? applied : fault(`${wrong.name}: ${wrong.what}`);
 }
 
-function apply(origin: Name, current: Zone | undefined, inbound: Finished): Applied | InboundFault {
-  if (inbound.kind === 'whole') {
-    const zone = Zone.fromRecords(origin, inbound.records);
-    return zone === undefined ? fault('not exactly one SOA in the zone') : { zone, deltas: undefined };
-  }
+function apply(current: Zone | undefined, inbound: Finished): Applied | InboundFault {
+  if (inbound.kind === 'whole') return { zone: inbound.zone, deltas: undefined };
   if (current === undefined) return fault('differences where there is nothing that they are for');
   const deltas: Delta[] = [];
   let zone = current;

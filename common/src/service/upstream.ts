@@ -86,7 +86,7 @@ async function transfer(
   if (!inbound.ok) return inbound;
   if (inbound.value.kind === 'current')
     return current === undefined ? fail({ kind: 'inbound', what: 'a transfer of one SOA' }) : ok(undefined);
-  const applied = applyInbound(origin, current, inbound.value);
+  const applied = applyInbound(current, inbound.value);
   if ('kind' in applied) return fail(applied);
   const { zone } = applied;
   if (held !== undefined && !isNewer(zone.serial, held)) {

@@ -1,77 +1,24 @@
 /**
- * From records, in any order, to the image of a zone. No object a record is kept. The records of a name are gathered as long as
+ * From records, in any order, to the image of a zone. No object a record or a name is kept. The records of a name are gathered as long as
  * they follow each other, and written when the next name comes; what comes for a name that has been written already waits, and is
  * put beside what it has at the end, so that the order of the records costs nothing but memory.
  *
  * Records that are the same are one; of the records of a set that differ in TTL the smallest TTL counts (RFC 2181 5.2).
  */
 import type { Name } from '../name.ts';
-import { meantTtl, rdataKey } from '../rr/record.ts';
+import { rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { Image } from './image.ts';
 import { ImageChange } from './image-change.ts';
 import { setKey, signedBy } from './image-layout.ts';
 import { LookupName } from './lookup-name.ts';
+import { inOrder, LateNames, NONE, Waiting } from './waiting.ts';
 import { Zone } from './zone.ts';
-
-/** Words of a record that waits: the one before it of the same name, type, TTL, octets; its RDATA follows. */
-const RECORD = { before: 0, type: 1, ttl: 2, octets: 3, data: 4 } as const;
-const NONE = -1;
 
 /** Octets of an image for each octet of a zone file, so that most need not grow. */
 const IMAGE_RATIO = 3;
 /** Names for each octet of a zone file. */
 const NAME_RATIO = 1 / 32;
-
-/** Records in an array of words that grows. */
-class Waiting {
-  #words = new Int32Array(64);
-  #bytes = new Uint8Array(this.#words.buffer);
-  #length = 0;
-
-  clear(): void {
-    this.#length = 0;
-  }
-
-  /** Puts a record behind another of its name, or behind none; gives where it is. */
-  add(before: number, type: number, ttl: number, octets: Uint8Array, start: number, end: number): number {
-    const at = this.#length;
-    this.#length += RECORD.data + ((end - start + 3) >> 2);
-    if (this.#length > this.#words.length) this.#grow();
-    this.#words[at + RECORD.before] = before;
-    this.#words[at + RECORD.type] = type;
-    this.#words[at + RECORD.ttl] = meantTtl(ttl);
-    this.#words[at + RECORD.octets] = end - start;
-    const data = (at + RECORD.data) << 2;
-    for (let i = start; i < end; i++) this.#bytes[data + i - start] = octets[i]!;
-    return at;
-  }
-
-  #grow(): void {
-    const larger = new Int32Array(Math.max(this.#length, this.#words.length + (this.#words.length >> 1)));
-    larger.set(this.#words);
-    this.#words = larger;
-    this.#bytes = new Uint8Array(larger.buffer);
-  }
-
-  before(record: number): number {
-    return this.#words[record + RECORD.before]!;
-  }
-
-  type(record: number): number {
-    return this.#words[record + RECORD.type]!;
-  }
-
-  ttl(record: number): number {
-    return this.#words[record + RECORD.ttl]!;
-  }
-
-  /** A view, good until the next record is added. */
-  rdata(record: number): Uint8Array {
-    const at = (record + RECORD.data) << 2;
-    return this.#bytes.subarray(at, at + this.#words[record + RECORD.octets]!);
-  }
-}
 
 export class ZoneBuilder {
   readonly #origin: Name;
@@ -87,9 +34,8 @@ export class ZoneBuilder {
   #owner: Name | undefined;
   #last = NONE;
   readonly #gathered = new Waiting();
-  /** Of names that are written already, the last of the records that came later. */
-  readonly #late = new Map<string, { readonly owner: Name; last: number }>();
-  readonly #waiting = new Waiting();
+  /** What came later for names that are written already. */
+  readonly #late = new LateNames();
 
   /** `octets`: of the zone as a file, as far as that is known. */
   constructor(origin: Name, octets = 0) {
@@ -123,21 +69,17 @@ export class ZoneBuilder {
     const node = this.#image.findSuffix(this.#change.root, this.#lookup, 0, this.#apex);
     if (node === 0 || this.#image.setCount(node) === 0) {
       if (this.#change.isCrowded) this.#change.widen();
-      this.#write(this.#owner, this.#gathered, this.#last);
+      this.#write(this.#owner.wire, this.#gathered, this.#last);
     } else {
-      const { key } = this.#owner;
-      const late = this.#late.get(key) ?? { owner: this.#owner, last: NONE };
-      this.#late.set(key, late);
-      for (const record of inOrder(this.#gathered, this.#last)) late.last = this.#wait(late.last, record);
+      this.#late.take(this.#lookup, this.#gathered, this.#last);
     }
     this.#gathered.clear();
     this.#last = NONE;
   }
 
-  #wait(before: number, record: number): number {
-    const from = this.#gathered;
-    const rdata = from.rdata(record);
-    return this.#waiting.add(before, from.type(record), from.ttl(record), rdata, 0, rdata.length);
+  /** Octets of the image so far. */
+  get octets(): number {
+    return 4 * this.#image.end;
   }
 
   /** The label of the name at hand at which the apex begins. */
@@ -145,15 +87,15 @@ export class ZoneBuilder {
     return this.#lookup.labels - this.#apexLabels;
   }
 
-  #write(owner: Name, records: Waiting, last: number): void {
+  #write(wire: Uint8Array, records: Waiting, last: number): void {
     const count = pack(this.#change, records, last, this.#sets);
-    this.#change.put(this.#lookup, this.#apex, owner.wire, this.#sets, count);
+    this.#change.put(this.#lookup, this.#apex, wire, this.#sets, count);
   }
 
   /** The zone; `undefined` when there is not exactly one SOA at its apex. The builder must not be used after this. */
   finish(): Zone | undefined {
     this.#flush();
-    for (const { owner, last } of this.#late.values()) this.#join(owner, last);
+    for (let i = 0; i < this.#late.count; i++) this.#join(this.#late.owner(i), this.#late.last(i));
     const image = this.#image;
     const root = this.#change.finish();
     const apex = image.apexOf(root);
@@ -163,9 +105,9 @@ export class ZoneBuilder {
   }
 
   /** Writes a name once more, with what came later behind what it has. */
-  #join(owner: Name, last: number): void {
+  #join(wire: Uint8Array, last: number): void {
     const image = this.#image;
-    this.#lookup.read(owner.wire, 0);
+    this.#lookup.read(wire, 0);
     const node = image.findSuffix(this.#change.root, this.#lookup, 0, this.#apex);
     const all = this.#gathered;
     let end = NONE;
@@ -178,11 +120,9 @@ export class ZoneBuilder {
         at = next;
       }
     }
-    for (const record of inOrder(this.#waiting, last)) {
-      const rdata = this.#waiting.rdata(record);
-      end = all.add(end, this.#waiting.type(record), this.#waiting.ttl(record), rdata, 0, rdata.length);
-    }
-    this.#write(owner, all, end);
+    const late = this.#late.records;
+    for (const record of inOrder(late, last)) end = all.copy(end, late, record);
+    this.#write(wire, all, end);
     all.clear();
   }
 }
@@ -191,13 +131,6 @@ function isSameWire(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
-}
-
-/** Offsets of the records that end with `last`, the first one first. */
-function inOrder(records: Waiting, last: number): number[] {
-  const order: number[] = [];
-  for (let at = last; at !== NONE; at = records.before(at)) order.push(at);
-  return order.reverse();
 }
 
 /** Writes the sets of the records that end with `last` into an image, and their offsets into `sets`; gives how many. */
