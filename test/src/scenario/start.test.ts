@@ -22,7 +22,8 @@ async function startAll(t: ExecutionContext, folder: string, path: string): Prom
   const port = await freePort('127.0.0.1', '127.0.0.2');
   const args = [join(root, 'bin', 'zonewright'), 'start', '--dir', folder, '--port', String(port)];
   const start = await startProgram(t, process.execPath, args, { cwd: root, env: { PATH: path } });
-  await start.waitForLine(/^# .*[Cc]ertificate/);
+  // It starts four services, one after the other: on a busy machine that takes its time.
+  await start.waitForLine(/^# .*[Cc]ertificate/, { timeout: 60_000 });
   const printed = (): readonly string[] => start.lines.filter(({ from }) => from === 'stdout').map(({ text }) => text);
   // The last paragraph ends with an empty line.
   await until(() => printed().at(-1) === '', { what: 'all commands are printed' });
