@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { at, type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
 import type { KeyTable } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
-import { runUpdate, type Update, withRaisedSerial } from '@zonewright/common/authority/update';
+import { edeCodeOf, runUpdate, type Update, withRaisedSerial } from '@zonewright/common/authority/update';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { GitFault, GitStore } from '@zonewright/common/git/store';
 import { Name } from '@zonewright/common/name';
@@ -317,7 +317,7 @@ export class Primary {
       const outcome = runUpdate(update, served);
       if (!outcome.ok) {
         log.info('update.refused', { ...fields, rcode: outcome.fault.rcode }, outcome.fault.what);
-        return { rcode: outcome.fault.rcode, ede: { code: EDE.OTHER, text: outcome.fault.what } };
+        return { rcode: outcome.fault.rcode, ede: { code: edeCodeOf(outcome.fault), text: outcome.fault.what } };
       }
       if (outcome.value === undefined) return { rcode: RCODE.NOERROR };
       if (file.errors.length > 0) {

@@ -31,7 +31,7 @@ import {
 } from './request.ts';
 import { type Responder, WITHHELD } from './responder.ts';
 import { transfer } from './transfer-request.ts';
-import { readUpdate, type Update } from './update.ts';
+import { edeCodeOf, readUpdate, type Update } from './update.ts';
 import type { ZoneTable } from './zones.ts';
 
 export interface Authority {
@@ -228,12 +228,7 @@ class Call {
     if (!this.#authority.isPrimary)
       return this.refuse(RCODE.REFUSED, 'a secondary takes no updates', EDE.NOT_AUTHORITATIVE);
     const update = readUpdate(this.#message, this.#request.key, this.#authority.zones);
-    if (!update.ok)
-      return this.refuse(
-        update.fault.rcode,
-        update.fault.what,
-        update.fault.rcode === RCODE.REFUSED ? EDE.PROHIBITED : EDE.OTHER,
-      );
+    if (!update.ok) return this.refuse(update.fault.rcode, update.fault.what, edeCodeOf(update.fault));
     return { kind: 'update', request: this.#request, update: update.value };
   }
 }

@@ -16,6 +16,7 @@ import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa, withSerial } from '../rr/soa.ts';
 import { isMetaType, printType, TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
+import { EDE } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import { checkNames, type Finding } from '../zone/check.ts';
 import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '../zone/delta.ts';
@@ -31,6 +32,11 @@ export interface UpdateFault {
   readonly kind: 'update';
   readonly rcode: number;
   readonly what: string;
+}
+
+/** The INFO-CODE (RFC 8914) that says why, beside the RCODE. */
+export function edeCodeOf({ rcode }: UpdateFault): number {
+  return rcode === RCODE.REFUSED ? EDE.PROHIBITED : EDE.OTHER;
 }
 
 /** An UPDATE that has been found well formed and permitted; what it does depends on the version of the zone it meets. */

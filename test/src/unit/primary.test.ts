@@ -98,6 +98,16 @@ test('an update is in the remote and visible when it is acknowledged, and the re
   t.is(store.pushes, 1);
 });
 
+test('what an update is refused for is said with the same code (EDE 18) however late it is found; of a prerequisite it is 0', async (t) => {
+  const { primary } = await start({ example: fileText(1) });
+  t.like(await primary.update(update('@ 60 NS nothing'), PEER), { rcode: 5, ede: { code: 18 } });
+  const inUse = { ...unused('new'), class: CLASS.ANY };
+  t.like(await primary.update(update('new 60 A 192.0.2.9', [inUse]), PEER), {
+    rcode: 3,
+    ede: { code: 0 },
+  });
+});
+
 test('a push of unknown outcome that has landed is acknowledged once, and not done twice', async (t) => {
   const { store, primary, changes, events, serial, has } = await start({ example: fileText(1) });
   store.pushEnds = ['landed'];
