@@ -17,7 +17,7 @@ import type { Key } from './key.ts';
 import type { Request } from './request.ts';
 
 /** Outcomes remembered for one key. A signature is good for ten minutes at most, unless its sender says otherwise. */
-const MAX_REMEMBERED = 10_000;
+const MAX_REMEMBERED = 200_000;
 /** Requests under way; beyond it nothing more is begun. */
 const MAX_UNDER_WAY = 1000;
 
@@ -33,6 +33,7 @@ interface Entry<T> {
 }
 
 export class ReplayTable<T> {
+  readonly #most: number;
   readonly #entries = new Map<string, Entry<T>>();
   /** The identities of the entries by their `until`, which is not the order in which they come: senders choose it. */
   readonly #ends = new Map<number, Set<string>>();
@@ -41,6 +42,11 @@ export class ReplayTable<T> {
   /** The second in which was last looked for what is too old. */
   #cleared = -1;
   #underWay = 0;
+
+  /** `most`: outcomes remembered for one key. */
+  constructor(most: number = MAX_REMEMBERED) {
+    this.#most = most;
+  }
 
   /** How many outcomes are remembered or awaited. */
   get size(): number {
@@ -60,7 +66,7 @@ export class ReplayTable<T> {
     if (this.#underWay >= MAX_UNDER_WAY) return 'under-way';
     this.#clear(now);
     const owner = key.name.key;
-    if ((this.#counts.get(owner) ?? 0) >= MAX_REMEMBERED) return 'remembered';
+    if ((this.#counts.get(owner) ?? 0) >= this.#most) return 'remembered';
     this.#underWay++;
     const outcome = (async () => run())();
     const entry = { until: message.tsig.timeSigned + message.tsig.fudge, owner, outcome };

@@ -27,6 +27,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { dig } from '../support/dig.ts';
 import { testUnless, testWith } from '../support/needs.ts';
+import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
 const hasSix = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
@@ -391,9 +392,10 @@ testSix('a machine without IPv6 is no fault by default, and is one where IPv6 is
 test('either all addresses are bound or none', async (t) => {
   const taken = createSocket('udp4');
   t.teardown(() => taken.close());
-  taken.bind(0, '127.0.0.1');
+  // Not one that the kernel may give to others meanwhile.
+  const port = await freePort('127.0.0.1', '127.0.0.2');
+  taken.bind(port, '127.0.0.1');
   await once(taken, 'listening');
-  const { port } = taken.address();
   const options = { receiveUdp: () => undefined, receiveTcp: () => undefined, onFault: () => undefined, port };
   const fault = faultOf(await listen({ ...options, addresses: ['127.0.0.2', '127.0.0.1'] }));
   t.deepEqual([fault.code, fault.transport, fault.address], ['EADDRINUSE', 'udp', '127.0.0.1']);
