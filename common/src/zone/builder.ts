@@ -15,6 +15,8 @@ import { LookupName } from './lookup-name.ts';
 import { inOrder, LateNames, NONE, Waiting } from './waiting.ts';
 import { Zone } from './zone.ts';
 
+/** Records of a set among which the same ones are looked for: the rules refuse a set that is so large (`rules/size.ts`). */
+const MAX_DISTINCT = 100_000;
 /** Octets of an image for each octet of a zone file, so that most need not grow. */
 const IMAGE_RATIO = 3;
 /** Names for each octet of a zone file. */
@@ -163,7 +165,7 @@ function leastTtl(records: Waiting, all: readonly number[]): number {
 }
 
 function distinct(records: Waiting, all: readonly number[]): readonly number[] {
-  if (all.length === 1) return all;
+  if (all.length === 1 || all.length > MAX_DISTINCT) return all;
   const type = records.type(all[0]!);
   const byKey = new Map<string, number>();
   for (const record of all) {

@@ -328,9 +328,15 @@ export class ImageChange {
     return this.image.end > 2 * this.image.firstEnd + SPARE_WORDS || this.isCrowded;
   }
 
-  /** An image that holds a version and nothing else, in the order of the log, and its root. */
-  static copy(image: Image, root: number): { readonly image: Image; readonly root: number } {
-    const names = image.namesOf(root);
+  /** Would so many more names make the chains of an index many times as long as they are to be? */
+  static isTooSmall(image: Image, root: number, more: number): boolean {
+    const bits = image.words[root + ROOT.bits]!;
+    return bits < MAX_BITS && image.namesOf(root) + more > 8 << bits;
+  }
+
+  /** An image that holds a version and nothing else, in the order of the log, and its root; with an index for `more` names. */
+  static copy(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
+    const names = image.namesOf(root) + more;
     let size = ROOT.size + indexWords(bitsFor(names));
     for (const node of eachNode(image, root)) {
       size += nodeWords(image.nameOctets(node), image.setCount(node));

@@ -266,8 +266,10 @@ export class Zone {
   }
 
   /** The zone with other sets at some names; a name without sets goes. For {@link ZoneEdit}. */
-  withNodes(nodes: Iterable<ZoneNode>): Zone | undefined {
+  withNodes(nodes: readonly ZoneNode[]): Zone | undefined {
     const { image } = this;
+    if (ImageChange.isTooSmall(image, this.root, nodes.length))
+      return this.#copy(image, this.root, this.#chain, nodes.length).withNodes(nodes);
     const change = ImageChange.after(image, this.root);
     const { root } = change;
     const sets: number[] = [];
@@ -287,14 +289,20 @@ export class Zone {
     }
     const nextChain = chain?.finish(root);
     if (change.isWasteful) {
-      const copy = ImageChange.copy(image, root);
-      const zone = new Zone(this.origin, copy.image, copy.root);
-      zone.#chain = nextChain?.moveTo(copy.image, copy.root);
+      const zone = this.#copy(image, root, nextChain);
       image.takeBack(root);
       return zone;
     }
     const zone = new Zone(this.origin, image, root);
     zone.#chain = nextChain;
+    return zone;
+  }
+
+  /** A version in an image of its own, with an index for `more` names. */
+  #copy(image: Image, root: number, chain: Chain | null | undefined, more = 0): Zone {
+    const copy = ImageChange.copy(image, root, more);
+    const zone = new Zone(this.origin, copy.image, copy.root);
+    zone.#chain = chain?.moveTo(copy.image, copy.root);
     return zone;
   }
 

@@ -18,3 +18,10 @@ test('one million A records load into less than 150 MB of resident memory, the f
   );
   t.true(used < 150e6, `${used} octets`);
 });
+
+test('a zone that is transferred does not fill the heap, also where every name comes a second time', async (t) => {
+  const program = fileURLToPath(new URL('../support/whole-transfer.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=32', program]);
+  const last = [99_999, 199_999].map((i) => [10, i >> 16, (i >> 8) & 255, i & 255]);
+  t.deepEqual(JSON.parse(stdout), { records: 200_001, last });
+});

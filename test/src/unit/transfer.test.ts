@@ -554,6 +554,36 @@ test('differences come in, in as many messages as they like', (t) => {
   for (let end = 1; end < records.length; end++) t.is(taken(1, records.slice(0, end)), 'more');
 });
 
+test('differences of more records than a heap can hold are a fault, for the whole zone to be asked for', (t) => {
+  const inbound = new InboundTransfer(origin, 1);
+  t.is(inbound.take(recordsFrom(`${soa(2)}\n${soa(1)}\n${soa(2)}`, origin)), undefined);
+  const records = Array.from({ length: 1000 }, () => recordOf(A1, origin));
+  let result: Inbound | InboundFault | undefined;
+  let messages = 0;
+  while (result === undefined && messages < 1000) {
+    messages++;
+    result = inbound.take(records);
+  }
+  t.like(result, { kind: 'inbound', what: 'more than 200000 records of differences' });
+  t.is(messages, 200);
+});
+
+test('a difference of many names for a small zone costs in proportion to them', (t) => {
+  const count = 50_000;
+  const apply = (from: number): number => {
+    const added = Array.from({ length: from }, (_, i) => recordOf(`h${i} 60 A 192.0.2.1`, origin));
+    const started = performance.now();
+    const changes = [{ removed: [V1.soaRecord()], added: [soaOf(2), ...added] }];
+    const applied = applyInbound(V1, { kind: 'differences', changes });
+    const took = performance.now() - started;
+    t.is('zone' in applied && applied.zone.serial, 2);
+    return took;
+  };
+  apply(1000);
+  const [few, many] = [apply(count / 10), apply(count)];
+  t.true(many < 40 * few, `${few} ms for a tenth, ${many} ms for all`);
+});
+
 test('one SOA that is not newer says that there is nothing newer', (t) => {
   t.is(taken(2, soa(2)), 'current');
   t.is(taken(2, soa(1)), 'current');
