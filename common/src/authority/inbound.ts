@@ -35,6 +35,8 @@ const MAX_RECORDS = 5_000_000;
 const MAX_OCTETS = 512 * 2 ** 20;
 /** Octets of the zone that a transfer builds: names of many labels take more than what they came in. */
 const MAX_ZONE_OCTETS = 2 ** 30;
+/** Records of one name of a whole zone: those of a name become objects when it is read, also to be checked. */
+const MAX_NAME_RECORDS = 100_000;
 /** Records of differences, each an object on the heap; beyond it the whole zone does better. */
 const MAX_DIFFERENCES = 200_000;
 /** Octets of one record: more could be neither answered nor transferred on. */
@@ -75,7 +77,9 @@ export class InboundTransfer {
     if (this.#state !== 'done') return undefined;
     if (this.#builder === undefined) return { kind: 'differences', changes: this.#changes };
     const zone = this.#builder.finish();
-    return zone === undefined ? fault('not exactly one SOA in the zone') : { kind: 'whole', zone };
+    if (zone === undefined) return fault('not exactly one SOA in the zone');
+    const { mostRecords } = this.#builder;
+    return mostRecords > MAX_NAME_RECORDS ? fault(`a name of ${mostRecords} records`) : { kind: 'whole', zone };
   }
 
   #fail(what: string): void {

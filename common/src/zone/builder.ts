@@ -36,6 +36,8 @@ export class ZoneBuilder {
   #owner: Name | undefined;
   #last = NONE;
   readonly #gathered = new Waiting();
+  /** Records of the name that has most, once the zone is finished. */
+  mostRecords = 0;
   /** What came later for names that are written already. */
   readonly #late = new LateNames();
 
@@ -91,6 +93,9 @@ export class ZoneBuilder {
 
   #write(wire: Uint8Array, records: Waiting, last: number): void {
     const count = pack(this.#change, records, last, this.#sets);
+    let size = 0;
+    for (let i = 0; i < count; i++) size += this.#image.setSize(this.#sets[i]!);
+    this.mostRecords = Math.max(this.mostRecords, size);
     this.#change.put(this.#lookup, this.#apex, wire, this.#sets, count);
   }
 

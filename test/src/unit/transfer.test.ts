@@ -568,6 +568,15 @@ test('differences of more records than a heap can hold are a fault, for the whol
   t.is(messages, 200);
 });
 
+test('a name of more records than are to become objects is a fault', (t) => {
+  const address = recordOf(A1, origin);
+  const records = Array.from({ length: 100_001 }, (_, i) => ({
+    ...address,
+    rdata: Uint8Array.of(10, i >> 16, i >> 8, i),
+  }));
+  t.is(taken(undefined, [soaOf(2), ...records, soaOf(2)]), 'a name of 100001 records');
+});
+
 test('a difference of many names for a small zone costs in proportion to them', (t) => {
   const count = 50_000;
   const apply = (from: number): number => {
