@@ -15,7 +15,7 @@ import { LookupName } from './lookup-name.ts';
 import { inOrder, LateNames, NONE, Waiting } from './waiting.ts';
 import { Zone } from './zone.ts';
 
-/** Records of a set among which the same ones are looked for: the rules refuse a set that is so large (`rules/size.ts`). */
+/** Different records of a set among which the same ones are looked for: the rules refuse a set that is so large (`rules/size.ts`). */
 const MAX_DISTINCT = 100_000;
 /** Octets of an image for each octet of a zone file, so that most need not grow. */
 const IMAGE_RATIO = 3;
@@ -170,12 +170,13 @@ function leastTtl(records: Waiting, all: readonly number[]): number {
 }
 
 function distinct(records: Waiting, all: readonly number[]): readonly number[] {
-  if (all.length === 1 || all.length > MAX_DISTINCT) return all;
+  if (all.length === 1) return all;
   const type = records.type(all[0]!);
   const byKey = new Map<string, number>();
   for (const record of all) {
     const key = rdataKey(type, records.rdata(record));
     if (!byKey.has(key)) byKey.set(key, record);
+    if (byKey.size > MAX_DISTINCT) return all;
   }
   return [...byKey.values()];
 }
