@@ -3,9 +3,9 @@
  * A record whose TTL alone changed is removed with the old and added with the new one.
  */
 import type { Name } from '../name.ts';
-import { eachRecord, type ResourceRecord, type RRset, rdataKey } from '../rr/record.ts';
+import { type ResourceRecord, rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
-import type { RecordChange, Zone, ZoneNode } from './zone.ts';
+import { type RecordChange, recordsAt, type Zone, type ZoneNode } from './zone.ts';
 
 export interface Delta extends RecordChange {
   readonly origin: Name;
@@ -16,29 +16,17 @@ export interface Delta extends RecordChange {
   readonly added: readonly ResourceRecord[];
 }
 
-function diffSets(
-  old: RRset | undefined,
-  next: RRset | undefined,
-  removed: ResourceRecord[],
-  added: ResourceRecord[],
-): void {
-  const keysOf = (rrset: RRset | undefined): Set<string> =>
-    new Set(rrset?.rdatas.map((rdata) => rdataKey(rrset.type, rdata)));
-  const isSameTtl = old?.ttl === next?.ttl;
-  const oldKeys = keysOf(old);
-  const nextKeys = keysOf(next);
-  const missingIn = (keys: Set<string>) => (record: ResourceRecord) =>
-    !isSameTtl || !keys.has(rdataKey(record.type, record.rdata));
+/** Puts the records of `from` into `into` that `other` has not, or with another TTL. */
+function keepMissing(from: readonly ResourceRecord[], other: readonly ResourceRecord[], into: ResourceRecord[]): void {
+  const keyOf = ({ type, ttl, rdata }: ResourceRecord): string => `${ttl} ${rdataKey(type, rdata)}`;
+  const keys = new Set(other.map(keyOf));
   // Not spread into `push`: a set may hold more records than a call may have arguments.
-  const keep = (
-    rrset: RRset | undefined,
-    isMissing: (record: ResourceRecord) => boolean,
-    into: ResourceRecord[],
-  ): void => {
-    if (rrset !== undefined) for (const record of eachRecord(rrset)) if (isMissing(record)) into.push(record);
-  };
-  keep(old, missingIn(nextKeys), removed);
-  keep(next, missingIn(oldKeys), added);
+  for (const record of from) if (!keys.has(keyOf(record))) into.push(record);
+}
+
+function recordsOfType(node: ZoneNode | undefined, type: number): readonly ResourceRecord[] {
+  const rrset = node?.rrsets.get(type);
+  return node === undefined || rrset === undefined ? [] : [...recordsAt(node, rrset)];
 }
 
 function diffNodes(
@@ -49,7 +37,11 @@ function diffNodes(
 ): void {
   if (old === next) return;
   for (const type of new Set([...(old?.rrsets.keys() ?? []), ...(next?.rrsets.keys() ?? [])])) {
-    if (type !== TYPE.SOA) diffSets(old?.rrsets.get(type), next?.rrsets.get(type), removed, added);
+    if (type === TYPE.SOA) continue;
+    const before = recordsOfType(old, type);
+    const after = recordsOfType(next, type);
+    keepMissing(before, after, removed);
+    keepMissing(after, before, added);
   }
 }
 

@@ -235,6 +235,17 @@ test('a TTL alone is a difference, of all records of the set', (t) => {
   t.false(isEmptyDelta(delta));
 });
 
+test('a signature that changed has the TTL of what it signs, and other signatures of its name are no difference', (t) => {
+  const signature = (type: string, ttl: number, octets: string): string =>
+    `www ${ttl} RRSIG ${type} 13 2 ${ttl} 20300101000000 20200101000000 1 example. ${octets}`;
+  const text = 'www 300 A 192.0.2.1\nwww 60 TXT x\n';
+  const old = zoneOf(`${text}${signature('A', 300, 'AAAA')}\n${signature('TXT', 60, 'BBBB')}`);
+  const next = zoneOf(`${text}${signature('A', 300, 'CCCC')}\n${signature('TXT', 60, 'BBBB')}`);
+  const { removed, added } = contentOf(diffZones(old, next));
+  const shown = (records: readonly ResourceRecord[]): unknown => records.map(({ type, ttl }) => [type, ttl]);
+  t.deepEqual([shown(removed), shown(added)], [[[TYPE.RRSIG, 300]], [[TYPE.RRSIG, 300]]]);
+});
+
 test('the same data in another order, case and version is no difference', (t) => {
   const old = zoneOf('a 60 NS x.y\na 60 NS b');
   const next = zoneOf('A 60 NS B\na 60 NS X.Y', `${SOA} 5 3600 600 86400 300`);
