@@ -6,6 +6,7 @@
  * something does not exist.
  * Sets that do not fit are left out, but for glue that a referral cannot do without. Nothing is allocated.
  */
+import { read16 } from '../octets.ts';
 import { shapeOf } from '../rr/shape.ts';
 import { TYPE } from '../rr/type.ts';
 import type { Image } from '../zone/image.ts';
@@ -115,7 +116,7 @@ export class Additional {
       for (let j = shape.strings; j > 0; j--) name += 1 + bytes[name]!;
       const found = this.#find(image.setType(set), name, cut, labels);
       if (found !== 0 && !this.#putAddresses(found, NOWHERE) && cut !== NO_CUT) return false;
-      at += 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+      at += 2 + read16(bytes, at);
     }
     return true;
   }
@@ -138,7 +139,7 @@ export class Additional {
         if (next !== 0 && this.isNew(next) && this.#put(found, next, NOWHERE) && isAlias)
           this.#note(found, next, NOWHERE);
       } else if (bytes[name] === 0 && !isAlias) this.#putAddresses(node, owner);
-      at += 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+      at += 2 + read16(bytes, at);
     }
   }
 

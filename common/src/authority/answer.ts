@@ -8,6 +8,7 @@
  * not fit is empty and has TC set.
  */
 import { MAX_NAME_OCTETS } from '../name.ts';
+import { read16 } from '../octets.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Chain } from '../zone/chain.ts';
@@ -243,7 +244,7 @@ export class Answering {
     if (this.#additional.isNew(set) && !this.#putSigned(SECTION.answer, node, set))
       return this.#truncated(RCODE.NOERROR);
     const target = image.setData(set) + 2;
-    const targetOctets = (image.bytes[target - 2]! << 8) | image.bytes[target - 1]!;
+    const targetOctets = read16(image.bytes, target - 2);
     const own = this.#name.starts[i]!;
     if (own + targetOctets > MAX_NAME_OCTETS) return this.#positive(RCODE.YXDOMAIN);
     const made = this.#octets === this.#made[0] ? this.#made[1] : this.#made[0];

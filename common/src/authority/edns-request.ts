@@ -5,6 +5,7 @@
  * read; the meaning of options that are not in the list below, which are passed over (RFC 6891 6.1.2).
  * Always holds: reading allocates nothing; of an option that stands there twice the first counts (RFC 7873 5.2).
  */
+import { read16 } from '../octets.ts';
 import { type Edns, isCookieLength, LARGEST_COOKIE, OPTION } from '../wire/edns.ts';
 
 /** What every client takes without EDNS (RFC 1035 4.2.1), and with it at least (RFC 6891 6.2.3). Octets. */
@@ -61,8 +62,8 @@ export class EdnsRequest {
     let at = start;
     while (at < end) {
       if (at + 4 > end) return false;
-      const code = (octets[at]! << 8) | octets[at + 1]!;
-      const size = (octets[at + 2]! << 8) | octets[at + 3]!;
+      const code = read16(octets, at);
+      const size = read16(octets, at + 2);
       at += 4;
       if (at + size > end) return false;
       this.#take(code, octets, at, size);

@@ -6,6 +6,7 @@
  * Records that are the same are one; of the records of a set that differ in TTL the smallest TTL counts (RFC 2181 5.2).
  */
 import type { Name } from '../name.ts';
+import { read16 } from '../octets.ts';
 import { rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { Image } from './image.ts';
@@ -122,7 +123,7 @@ export class ZoneBuilder {
       const set = image.setAt(node, i);
       let at = image.setData(set);
       for (let left = image.setSize(set); left > 0; left--) {
-        const next = at + 2 + ((image.bytes[at]! << 8) | image.bytes[at + 1]!);
+        const next = at + 2 + read16(image.bytes, at);
         end = all.add(end, image.setType(set), image.setTtl(set), image.bytes, at + 2, next);
         at = next;
       }
@@ -143,7 +144,8 @@ function isSameWire(a: Uint8Array, b: Uint8Array): boolean {
 /** Writes the sets of the records that end with `last` into an image, and their offsets into `sets`; gives how many. */
 function pack(change: ImageChange, records: Waiting, last: number, sets: number[]): number {
   if (records.before(last) === NONE) {
-    sets[0] = writeSet(change, records, setKey(records.type(last), records.rdata(last)), records.ttl(last), [last]);
+    const rdata = records.rdata(last);
+    sets[0] = change.addSet(setKey(records.type(last), rdata), records.ttl(last), [rdata]);
     return 1;
   }
   const byKey = new Map<number, number[]>();
@@ -157,7 +159,11 @@ function pack(change: ImageChange, records: Waiting, last: number, sets: number[
   for (const [key, same] of byKey) {
     // A signature has the TTL of what it signs (RFC 4034 3).
     const ttl = leastTtl(records, byKey.get(signedBy(key)) ?? same);
-    sets[count++] = writeSet(change, records, key, ttl, distinct(records, same));
+    sets[count++] = change.addSet(
+      key,
+      ttl,
+      distinct(records, same).map((record) => records.rdata(record)),
+    );
   }
   return count;
 }
@@ -179,13 +185,4 @@ function distinct(records: Waiting, all: readonly number[]): readonly number[] {
     if (byKey.size > MAX_DISTINCT) return all;
   }
   return [...byKey.values()];
-}
-
-function writeSet(change: ImageChange, records: Waiting, key: number, ttl: number, all: readonly number[]): number {
-  let octets = 0;
-  for (const record of all) octets += 2 + records.rdata(record).length;
-  const set = change.addSet(key, ttl, all.length, octets);
-  let at = change.image.setData(set);
-  for (const record of all) at = change.writeRdata(at, records.rdata(record));
-  return set;
 }

@@ -7,6 +7,7 @@
  *
  * Always holds: looking up allocates nothing; the chain of a next version costs no more than the names that changed.
  */
+import { read16 } from '../octets.ts';
 import { TYPE } from '../rr/type.ts';
 import type { Image } from './image.ts';
 import { LOWER, type LookupName } from './lookup-name.ts';
@@ -62,10 +63,7 @@ export class Chain {
     const [parameters] = chainsOf(image, apex);
     if (parameters === undefined && image.set(apex, TYPE.NSEC) === 0) return undefined;
     const nodes: number[] = [];
-    for (let i = 0; i < image.logOf(root); i++) {
-      const node = image.loggedAt(root, i);
-      if (node !== 0 && isLink(image, node, parameters)) nodes.push(node);
-    }
+    for (const node of image.eachNode(root)) if (isLink(image, node, parameters)) nodes.push(node);
     nodes.sort((a, b) => compareNodes(image, a, b));
     return new Chain(image, root, parameters, Order.fromSorted(nodes));
   }
@@ -232,7 +230,7 @@ function* rdatasOf(image: Image, set: number): Generator<Uint8Array, void, undef
   const { bytes } = image;
   let at = image.setData(set);
   for (let i = image.setSize(set); i > 0; i--) {
-    const end = at + 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
+    const end = at + 2 + read16(bytes, at);
     yield bytes.subarray(at + 2, end);
     at = end;
   }

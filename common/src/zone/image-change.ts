@@ -4,6 +4,7 @@
  *
  * One change of an image is under way at a time. Always holds: empty non-terminals come and go with the names below them.
  */
+import { put16 } from '../octets.ts';
 import { Image } from './image.ts';
 import {
   bitsFor,
@@ -86,23 +87,23 @@ export class ImageChange {
 
   // --- sets ----------------------------------------------------------------------------------------------------------------
 
-  /** Makes a set of records; `octets` of them with two for the length of each. They are to be written by {@link writeRdata}. */
-  addSet(key: number, ttl: number, count: number, octets: number): number {
+  /** Writes a set; gives its offset. The octets of its records are copied. */
+  addSet(key: number, ttl: number, rdatas: readonly Uint8Array[]): number {
+    let octets = 0;
+    for (const rdata of rdatas) octets += 2 + rdata.length;
     const set = this.image.allocate(setWords(octets));
     this.#set(set + SET.key, key);
     this.#set(set + SET.ttl, ttl);
-    this.#set(set + SET.count, count);
+    this.#set(set + SET.count, rdatas.length);
     this.#set(set + SET.octets, octets);
-    return set;
-  }
-
-  /** Writes one record of a set at an offset in the octets of the image; gives where the next one begins. */
-  writeRdata(at: number, rdata: Uint8Array): number {
     const { bytes } = this.image;
-    bytes[at] = rdata.length >> 8;
-    bytes[at + 1] = rdata.length;
-    bytes.set(rdata, at + 2);
-    return at + 2 + rdata.length;
+    let at = this.image.setData(set);
+    for (const rdata of rdatas) {
+      put16(bytes, at, rdata.length);
+      bytes.set(rdata, at + 2);
+      at += 2 + rdata.length;
+    }
+    return set;
   }
 
   // --- names ---------------------------------------------------------------------------------------------------------------
@@ -338,12 +339,12 @@ export class ImageChange {
   static copy(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
     const names = image.namesOf(root) + more;
     let size = ROOT.size + indexWords(bitsFor(names));
-    for (const node of eachNode(image, root)) {
+    for (const node of image.eachNode(root)) {
       size += nodeWords(image.nameOctets(node), image.setCount(node));
       for (let i = image.setCount(node) - 1; i >= 0; i--) size += setWords(image.setOctets(image.setAt(node, i)));
     }
     const change = ImageChange.first(new Image(size, names), names);
-    for (const node of eachNode(image, root)) change.#take(image, node, node === image.apexOf(root));
+    for (const node of image.eachNode(root)) change.#take(image, node, node === image.apexOf(root));
     for (const sum of [ROOT.names, ROOT.cuts, ROOT.dnames, ROOT.records, ROOT.octets])
       change.#set(change.root + sum, image.words[root + sum]!);
     return { image: change.image, root: change.finish() };
@@ -365,14 +366,6 @@ export class ImageChange {
     const copy = this.image.allocate(size);
     this.image.words.set(from.words.subarray(at, at + size), copy);
     return copy;
-  }
-}
-
-/** The nodes of a version, in the order of the log. */
-function* eachNode(image: Image, root: number): Generator<number, void, undefined> {
-  for (let i = 0; i < image.logOf(root); i++) {
-    const node = image.loggedAt(root, i);
-    if (node !== 0) yield node;
   }
 }
 

@@ -295,4 +295,12 @@ export class Image {
     while (node !== 0 && node !== wanted) node = words[node + NODE.next]!;
     return node;
   }
+
+  /** The nodes of a version, empty non-terminals among them, in the order in which they were written. */
+  *eachNode(root: number): Generator<number, void, undefined> {
+    for (let i = 0; i < this.logOf(root); i++) {
+      const node = this.loggedAt(root, i);
+      if (node !== 0) yield node;
+    }
+  }
 }

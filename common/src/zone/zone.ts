@@ -222,10 +222,7 @@ export class Zone {
   /** The offsets of all nodes that have data, in the order in which they were written. */
   *#offsets(): Generator<number, void, undefined> {
     const { image, root } = this;
-    for (let i = 0; i < image.logOf(root); i++) {
-      const node = image.loggedAt(root, i);
-      if (node !== 0 && image.setCount(node) > 0) yield node;
-    }
+    for (const node of image.eachNode(root)) if (image.setCount(node) > 0) yield node;
   }
 
   #sort(): readonly ZoneName[] {
@@ -401,7 +398,7 @@ function writeSets(
   into: number[],
 ): void {
   if (type !== TYPE.RRSIG) {
-    into.push(writeSet(change, type, ttl, rdatas));
+    into.push(change.addSet(type, ttl, rdatas));
     return;
   }
   const byKey = new Map<number, Uint8Array[]>();
@@ -411,13 +408,5 @@ function writeSets(
     if (same === undefined) byKey.set(key, [rdata]);
     else same.push(rdata);
   }
-  for (const [key, same] of byKey) into.push(writeSet(change, key, rrsets.get(signedBy(key))?.ttl ?? ttl, same));
-}
-
-function writeSet(change: ImageChange, key: number, ttl: number, rdatas: readonly Uint8Array[]): number {
-  const octets = rdatas.reduce((sum, rdata) => sum + 2 + rdata.length, 0);
-  const set = change.addSet(key, ttl, rdatas.length, octets);
-  let at = change.image.setData(set);
-  for (const rdata of rdatas) at = change.writeRdata(at, rdata);
-  return set;
+  for (const [key, same] of byKey) into.push(change.addSet(key, rrsets.get(signedBy(key))?.ttl ?? ttl, same));
 }
