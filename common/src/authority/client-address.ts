@@ -18,6 +18,13 @@ export class ClientAddress {
   /** 4 or 16; 0 while no address is known. */
   length = 0;
 
+  /** The address that a text says; none if it is none. */
+  static of(text: string): ClientAddress {
+    const client = new ClientAddress();
+    client.read(text);
+    return client;
+  }
+
   /** Forgets the address. */
   clear(): void {
     this.length = 0;

@@ -29,30 +29,30 @@ export class Query {
   class = 0;
   readonly edns: EdnsRequest = new EdnsRequest();
 
-  /** Reads a message; `false` when it is none of the plain form, and then the content is undefined. */
-  read(octets: Uint8Array): boolean {
-    if (octets.length < HEADER_OCTETS) return false;
+  /** Reads a message of `length` octets; `false` when it is none of the plain form, and then the content is undefined. */
+  read(octets: Uint8Array, length: number): boolean {
+    if (length < HEADER_OCTETS) return false;
     this.id = read16(octets, 0);
     this.flags = read16(octets, 2);
     if ((this.flags & (FLAG.qr | OPCODE_BITS)) !== 0) return false;
     if (read16(octets, 4) !== 1 || read16(octets, 6) !== 0 || read16(octets, 8) !== 0) return false;
     const end = this.name.read(octets, HEADER_OCTETS);
-    if (end < 0 || end + 4 > octets.length) return false;
+    if (end < 0 || end + 4 > length) return false;
     this.octets = octets;
     this.nameAt = HEADER_OCTETS;
     this.type = read16(octets, end);
     this.class = read16(octets, end + 2);
     const additionals = read16(octets, 10);
     if (additionals > 1) return false;
-    if (additionals === 1) return this.#readOpt(octets, end + 4);
+    if (additionals === 1) return this.#readOpt(octets, end + 4, length);
     this.edns.clear();
-    return end + 4 === octets.length;
+    return end + 4 === length;
   }
 
-  #readOpt(octets: Uint8Array, at: number): boolean {
-    if (at + OPT_OCTETS > octets.length || octets[at] !== 0 || read16(octets, at + 1) !== TYPE.OPT) return false;
+  #readOpt(octets: Uint8Array, at: number, total: number): boolean {
+    if (at + OPT_OCTETS > total || octets[at] !== 0 || read16(octets, at + 1) !== TYPE.OPT) return false;
     const length = read16(octets, at + 9);
-    if (at + OPT_OCTETS + length !== octets.length) return false;
+    if (at + OPT_OCTETS + length !== total) return false;
     const ttl = (read16(octets, at + 5) << 16) | read16(octets, at + 7);
     return this.edns.read(octets, at + OPT_OCTETS, length, read16(octets, at + 3), ttl);
   }

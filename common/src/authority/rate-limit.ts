@@ -5,6 +5,7 @@
  * was used longest ago makes room. Of what is too much every n-th is answered truncated, so that who asks honestly comes again
  * over TCP, and the rest is dropped.
  * Left out: who is exempt (TCP, good cookies: the caller does not ask then).
+ * Threads that share a table may count a response twice or not at all when they meet at one bucket, and nothing worse.
  * Always holds: a judgement allocates nothing and looks at four buckets at most.
  */
 import type { ClientAddress } from './client-address.ts';
@@ -30,10 +31,14 @@ export interface RateLimit {
   readonly slip: number;
   /** Any 32 bits that nobody guesses, so that nobody can choose who shares a bucket. */
   readonly seed: number;
+  /** The table, {@link RATE_MEMORY} octets, where several threads count together; one of its own unless given. */
+  readonly memory?: SharedArrayBuffer;
 }
 
 /** Buckets in the table: one MiB. A power of two. */
 export const RATE_BUCKETS = 65_536;
+/** Octets of the table: two counters and four words a bucket. */
+export const RATE_MEMORY: number = 4 * (2 + 4 * RATE_BUCKETS);
 /** Buckets that one prefix and kind may be in. */
 const WAYS = 4;
 /** Octets of an IPv4 prefix (/24) and of an IPv6 prefix (/56). */
@@ -49,25 +54,42 @@ function mix(hash: number, value: number): number {
 }
 
 export class RateLimiter {
-  /** Responses that were sent truncated, and that were not sent, so far. */
-  slipped = 0;
-  dropped = 0;
   readonly #rate: number;
   readonly #slip: number;
   readonly #seed: number;
+  /** Responses that were sent truncated, and that were not sent, so far. */
+  readonly #counts: Int32Array;
   /** What the bucket is for, as 32 bits other than 0; 0: for nothing. */
-  readonly #marks = new Int32Array(RATE_BUCKETS);
+  readonly #marks: Int32Array;
   /** Thousandths of a response that may still be sent. */
-  readonly #tokens = new Int32Array(RATE_BUCKETS);
+  readonly #tokens: Int32Array;
   /** When it was used last: milliseconds, lower 32 bits. */
-  readonly #times = new Int32Array(RATE_BUCKETS);
+  readonly #times: Int32Array;
   /** Responses too many since the bucket was full. */
-  readonly #excess = new Int32Array(RATE_BUCKETS);
+  readonly #excess: Int32Array;
 
-  constructor({ rate, slip, seed }: RateLimit) {
+  constructor({ rate, slip, seed, memory = new SharedArrayBuffer(RATE_MEMORY) }: RateLimit) {
     this.#rate = rate;
     this.#slip = slip;
     this.#seed = seed;
+    const words = new Int32Array(memory);
+    const column = (number: number): Int32Array =>
+      words.subarray(2 + number * RATE_BUCKETS, 2 + (number + 1) * RATE_BUCKETS);
+    this.#counts = words.subarray(0, 2);
+    this.#marks = column(0);
+    this.#tokens = column(1);
+    this.#times = column(2);
+    this.#excess = column(3);
+  }
+
+  /** Responses that were sent truncated so far. */
+  get slipped(): number {
+    return this.#counts[0]! >>> 0;
+  }
+
+  /** Responses that were not sent so far. */
+  get dropped(): number {
+    return this.#counts[1]! >>> 0;
   }
 
   /** One of {@link RATE}. `kind` of {@link RESPONSE_KIND}; `now` milliseconds, from whatever moment on. */
@@ -81,10 +103,10 @@ export class RateLimiter {
     const excess = (this.#excess[bucket]! + 1) & 0x7fffffff;
     this.#excess[bucket] = excess;
     if (this.#slip > 0 && excess % this.#slip === 0) {
-      this.slipped++;
+      this.#counts[0]!++;
       return RATE.SLIP;
     }
-    this.dropped++;
+    this.#counts[1]!++;
     return RATE.DROP;
   }
 

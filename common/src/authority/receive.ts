@@ -9,7 +9,7 @@ import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { OPCODE, RCODE } from '../wire/code.ts';
-import { EDE } from '../wire/edns.ts';
+import { EDE, OPTION } from '../wire/edns.ts';
 import { decodeMessage, encodeMessage, type Message, type Question, responseTo } from '../wire/message.ts';
 import { tsigSize } from '../wire/tsig.ts';
 import type { StreamSigner } from '../wire/tsig-stream.ts';
@@ -43,8 +43,8 @@ export interface Authority {
   /** Does this server take changes? A secondary does not. */
   readonly isPrimary: boolean;
   historyOf(origin: Name): History | undefined;
-  /** Seconds until this version of the zone may not be served any more (RFC 7314). */
-  expiryOf(zone: Zone): number;
+  /** Seconds until this version of the zone may not be served any more (RFC 7314); `undefined` where another thread knows it. */
+  expiryOf(zone: Zone): number | undefined;
 }
 
 export type Outcome =
@@ -80,22 +80,54 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   const length = responder.respond(octets, transport, now);
   if (length === WITHHELD) return SILENCE;
   if (length > 0) return replyOf(responder.octets.slice(0, length), responder.what);
-  const { authority } = responder;
-  const decoded = decodeMessage(octets);
-  if (!decoded.ok) {
-    const { request, what } = decoded.fault;
-    if (request === undefined || request.qr || responder.withholds(transport)) return SILENCE;
-    // What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4).
-    const rcode = SERVED_OPCODES.has(request.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
-    const reply = { ...responseTo(request, rcode), ...ednsFor(request, []) };
-    return { kind: 'reply', octets: encodeMessage(reply, LEAST_UDP_SIZE), what };
-  }
-  const message = decoded.value;
-  if (message.qr) return SILENCE;
-  const authenticated = authenticate(octets, message, transport, authority.keys, now);
+  const read = decode(responder, octets, transport);
+  if ('kind' in read) return read;
+  const authenticated = authenticate(octets, read, transport, responder.authority.keys, now);
   if (!authenticated.ok && responder.withholds(transport)) return SILENCE;
   if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
-  const request = { ...authenticated.value, ...responder.courtesies(message, transport, now) };
+  return judge(responder, authenticated.value, now);
+}
+
+/**
+ * Handles what {@link Responder.respond} has left, in a thread that has zones and neither keys nor histories. `undefined`: the message is
+ * for the thread that has.
+ */
+export function receiveOpen(
+  responder: Responder,
+  octets: Uint8Array,
+  transport: Transport,
+  now: number,
+): Outcome | undefined {
+  const read = decode(responder, octets, transport);
+  if ('kind' in read) return read;
+  return isOpen(read) ? judge(responder, { message: read, transport }, now) : undefined;
+}
+
+const CLOSED_OPCODES: ReadonlySet<number> = new Set([OPCODE.NOTIFY, OPCODE.UPDATE]);
+const CLOSED_TYPES: ReadonlySet<number> = new Set([TYPE.AXFR, TYPE.IXFR]);
+
+/** Can the message be answered with zones alone? */
+function isOpen({ opcode, questions, tsig, edns }: Message): boolean {
+  if (tsig !== undefined || CLOSED_OPCODES.has(opcode)) return false;
+  if (questions.some(({ type }) => CLOSED_TYPES.has(type))) return false;
+  return edns?.options.every(({ code }) => code !== OPTION.EXPIRE) ?? true;
+}
+
+function decode(responder: Responder, octets: Uint8Array, transport: Transport): Message | Outcome {
+  const decoded = decodeMessage(octets);
+  if (decoded.ok) return decoded.value.qr ? SILENCE : decoded.value;
+  const { request, what } = decoded.fault;
+  if (request === undefined || request.qr || responder.withholds(transport)) return SILENCE;
+  // What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4).
+  const rcode = SERVED_OPCODES.has(request.opcode) ? RCODE.FORMERR : RCODE.NOTIMP;
+  const reply = { ...responseTo(request, rcode), ...ednsFor(request, []) };
+  return { kind: 'reply', octets: encodeMessage(reply, LEAST_UDP_SIZE), what };
+}
+
+/** Handles a request from a known sender, or from anybody. */
+function judge(responder: Responder, authenticated: Request, now: number): Outcome {
+  const { message, transport } = authenticated;
+  const request = { ...authenticated, ...responder.courtesies(message, transport, now) };
   const call = new Call(responder, request, now);
   if ((message.edns?.version ?? 0) > 0) return call.refuse(RCODE.BADVERS, 'an EDNS version other than 0');
   if (!SERVED_OPCODES.has(message.opcode)) return call.refuse(RCODE.NOTIMP, `opcode ${message.opcode}`);
@@ -206,7 +238,10 @@ class Call {
   }
 
   #transfer(question: Question): Outcome {
-    const about = (zone: Zone): Extra => ({ zone, expire: this.#authority.expiryOf(zone) });
+    const about = (zone: Zone): Extra => {
+      const expire = this.#authority.expiryOf(zone);
+      return expire === undefined ? { zone } : { zone, expire };
+    };
     return transfer(question, {
       authority: this.#authority,
       request: this.#request,

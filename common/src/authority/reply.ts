@@ -18,7 +18,6 @@ export const SECTION = { answer: 0, authority: 1, additional: 2 } as const;
 /** Where the question's name begins in every reply. */
 export const QUESTION_AT: number = HEADER_OCTETS;
 
-const MAX_MESSAGE_OCTETS = 65_535;
 const MAX_POINTER = 0x3fff;
 const CLASS_IN = 1;
 /** Type, class, TTL and length of a record. */
@@ -32,7 +31,8 @@ const PRIME = 0x01000193;
 const ROOT_HASH = 0x811c9dc5 | 0;
 
 export class Reply {
-  readonly octets: Uint8Array = new Uint8Array(MAX_MESSAGE_OCTETS);
+  /** Room for the reply: what `limit` of {@link begin} says has to fit. */
+  octets: Uint8Array;
   length = 0;
   isTruncated = false;
   isAuthoritative = false;
@@ -56,6 +56,10 @@ export class Reply {
   #placeCount = 0;
   readonly #starts = new Uint8Array(128);
   readonly #suffixHashes = new Int32Array(128);
+
+  constructor(octets: Uint8Array) {
+    this.octets = octets;
+  }
 
   /** Octets of a reply that says nothing but what was asked. */
   least(query: Query): number {

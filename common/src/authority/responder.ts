@@ -60,12 +60,12 @@ export class Responder {
   what: string | undefined;
   readonly #settings: ResponderSettings;
   readonly #cookies: CookieJar | undefined;
-  readonly #client = new ClientAddress();
+  #client = new ClientAddress();
   /** Milliseconds, the lower 32 bits. */
   #time = 0;
   readonly #query = new Query();
   readonly #answering = new Answering();
-  readonly #reply = new Reply();
+  readonly #reply = new Reply(new Uint8Array(MAX_MESSAGE_OCTETS));
   readonly #edns: EdnsReply;
   #turn = 0;
 
@@ -83,9 +83,14 @@ export class Responder {
     return this.#reply.octets;
   }
 
-  /** Says where the next request comes from, an IP text, and when: milliseconds of any clock. */
-  from(address: string, time: number): void {
-    this.#client.read(address);
+  /** Where replies are written to from now on: room for the longest that is asked for, {@link UDP_SIZE} by UDP. */
+  set octets(octets: Uint8Array) {
+    this.#reply.octets = octets;
+  }
+
+  /** Says where the next request comes from, and when: milliseconds of any clock. */
+  from(client: ClientAddress, time: number): void {
+    this.#client = client;
     this.#time = time | 0;
   }
 
@@ -94,10 +99,11 @@ export class Responder {
    * {@link WITHHELD}.
    *
    * @param now seconds since 1970
+   * @param length octets of the message, if more stands behind it
    */
-  respond(octets: Uint8Array, transport: Transport, now: number): number {
+  respond(octets: Uint8Array, transport: Transport, now: number, length: number = octets.length): number {
     const query = this.#query;
-    if (!query.read(octets) || query.class !== CLASS.IN || query.edns.version !== 0) return 0;
+    if (!query.read(octets, length) || query.class !== CLASS.IN || query.edns.version !== 0) return 0;
     if (query.edns.isCookieMalformed || (isMetaType(query.type) && query.type !== TYPE.ANY)) return 0;
     return this.#respond(transport, now, 0);
   }
@@ -155,8 +161,11 @@ export class Responder {
         rcode = why.rcode;
       } else {
         if (query.edns.hasZoneVersion) edns.zoneVersion(query.edns, zone.labels, zone.serial);
-        if (query.edns.hasExpire && query.type === TYPE.SOA && apex === 0)
-          edns.expire(query.edns, this.authority.expiryOf(zone));
+        if (query.edns.hasExpire && query.type === TYPE.SOA && apex === 0) {
+          const expiry = this.authority.expiryOf(zone);
+          if (expiry === undefined) return 0;
+          edns.expire(query.edns, expiry);
+        }
       }
     } else if (demand === DEMAND.REFUSE) rcode = RCODE.BADCOOKIE;
     edns.fit(limit - reply.least(query));

@@ -3,6 +3,7 @@
  * streamed, and what changes something is given to the service. A fault in a hook becomes SERVFAIL and a log line.
  */
 import { randomBytes } from 'node:crypto';
+import { ClientAddress } from '../authority/client-address.ts';
 import type { Key } from '../authority/key.ts';
 import type { RateLimiter } from '../authority/rate-limit.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
@@ -100,7 +101,7 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   };
 
   const onDatagram = (octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void => {
-    responder.from(from.address, Date.now());
+    responder.from(ClientAddress.of(from.address), Date.now());
     const outcome = receive(responder, octets, 'udp', seconds());
     explain(outcome, from);
     if (outcome.kind === 'reply') reply(outcome.octets);
@@ -108,7 +109,7 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   };
 
   const onMessage = async (octets: Uint8Array, connection: Connection): Promise<void> => {
-    responder.from(connection.peer.address, Date.now());
+    responder.from(ClientAddress.of(connection.peer.address), Date.now());
     const outcome = receive(responder, octets, 'tcp', seconds());
     explain(outcome, connection.peer);
     switch (outcome.kind) {

@@ -20,7 +20,7 @@ import {
   readNsec3Parameters,
   writeBase32hex,
 } from './nsec3.ts';
-import { compareNames, Order, type OrderDraft } from './order.ts';
+import { type Chunk, compareNames, Order, type OrderDraft } from './order.ts';
 import { SHA1_OCTETS } from './sha1.ts';
 
 /**
@@ -66,6 +66,17 @@ export class Chain {
     for (const node of image.eachNode(root)) if (isLink(image, node, parameters)) nodes.push(node);
     nodes.sort((a, b) => compareNodes(image, a, b));
     return new Chain(image, root, parameters, Order.fromSorted(nodes));
+  }
+
+  /** The chain of another thread for the same version. */
+  static ofEntries(image: Image, root: number, entries: readonly Chunk[]): Chain {
+    const [parameters] = chainsOf(image, image.apexOf(root));
+    return new Chain(image, root, parameters, Order.ofChunks(entries));
+  }
+
+  /** For another thread. */
+  get entries(): readonly Chunk[] {
+    return this.#order.chunks;
   }
 
   /** Begins the chain of a version that follows on this one in the same image. */

@@ -18,16 +18,26 @@ import { HAS, middleBits, NODE, PAGE, PAGE_BITS, ROOT, SET, setWords, signatures
 import { ASTERISK, LOWER, type LookupName, spread } from './lookup-name.ts';
 
 const scratch = new Uint8Array(256);
+const NO_MEMORY = new SharedArrayBuffer(0);
+
+/** What another thread needs to go on with an image; all memory is shared. One thread at a time changes it. */
+export interface ImageHandle {
+  readonly words: SharedArrayBuffer;
+  readonly log: SharedArrayBuffer;
+  readonly end: number;
+  readonly firstEnd: number;
+  readonly logged: number;
+}
 
 export class Image {
   /** The arena, as words and as octets. Replaced when it grows; offsets stay. */
-  words: Int32Array;
-  bytes: Uint8Array;
+  words: Int32Array<SharedArrayBuffer>;
+  bytes: Uint8Array<SharedArrayBuffer>;
   /** Words in use, now and when its first version was complete. */
   end = 1;
   firstEnd = 0;
   /** Offsets of all nodes ever written, in this order: what a walk over a version goes by. */
-  #log: Int32Array;
+  #log: Int32Array<SharedArrayBuffer>;
   /** How many nodes the log holds. */
   logged = 0;
   /** The version that was begun last, 0 when it was taken back, and what the log held before. */
@@ -36,17 +46,37 @@ export class Image {
 
   /** Room for so many words and names; it grows when there are more. What is not used takes no memory. */
   constructor(words: number, names: number) {
-    this.words = new Int32Array(0);
-    this.bytes = new Uint8Array(0);
-    this.#log = new Int32Array(names);
+    this.words = new Int32Array(NO_MEMORY);
+    this.bytes = new Uint8Array(NO_MEMORY);
+    this.#log = new Int32Array(new SharedArrayBuffer(4 * names));
     this.#resize(words + 1);
+  }
+
+  /** The image of another thread. */
+  static ofHandle({ words, log, end, firstEnd, logged }: ImageHandle): Image {
+    const image = new Image(0, 0);
+    image.#use(words);
+    image.#log = new Int32Array(log);
+    image.end = end;
+    image.firstEnd = firstEnd;
+    image.logged = logged;
+    return image;
+  }
+
+  /** For another thread: to read any version that is complete, or to take over the image and change it. */
+  get handle(): ImageHandle {
+    const { end, firstEnd, logged } = this;
+    return { words: this.words.buffer, log: this.#log.buffer, end, firstEnd, logged };
   }
 
   #resize(words: number): void {
     const buffer = new SharedArrayBuffer(4 * words);
-    const larger = new Int32Array(buffer);
-    larger.set(this.words.subarray(0, this.end));
-    this.words = larger;
+    new Int32Array(buffer).set(this.words.subarray(0, this.end));
+    this.#use(buffer);
+  }
+
+  #use(buffer: SharedArrayBuffer): void {
+    this.words = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
   }
 
@@ -272,7 +302,8 @@ export class Image {
   /** Notes a node that has been written. */
   enter(node: number): void {
     if (this.logged === this.#log.length) {
-      const longer = new Int32Array(this.#log.length + Math.max(64, this.#log.length >> 1));
+      const names = this.#log.length + Math.max(64, this.#log.length >> 1);
+      const longer = new Int32Array(new SharedArrayBuffer(4 * names));
       longer.set(this.#log);
       this.#log = longer;
     }

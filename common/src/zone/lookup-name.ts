@@ -34,6 +34,15 @@ export function seedHashes(random: Uint8Array): boolean {
   return true;
 }
 
+/** What this thread hashes by, for {@link seedHashes} of a thread that is to share its images. */
+export function hashSeed(): Uint8Array {
+  const seed = new DataView(new ArrayBuffer(SEED_OCTETS));
+  NUMBERS.forEach((number, octet) => {
+    seed.setInt32(4 * octet, number);
+  });
+  return new Uint8Array(seed.buffer);
+}
+
 /** Goes on with a hash by the octets `from` to `to`, exclusive. */
 export function extendHash(start: number, octets: Uint8Array, from: number, to: number): number {
   let hash = start;

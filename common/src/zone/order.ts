@@ -18,7 +18,7 @@ export const CHUNK_ENTRIES = 512;
 /** What a chunk is filled with at first, so that there is room. */
 const FILLED = CHUNK_ENTRIES - (CHUNK_ENTRIES >> 2);
 
-type Chunk = Uint32Array<ArrayBuffer>;
+export type Chunk = Uint32Array;
 
 export class Order {
   static readonly empty: Order = new Order([], 0);
@@ -34,12 +34,23 @@ export class Order {
   /** Takes entries (0..2^32-1) that are sorted already. */
   static fromSorted(entries: ArrayLike<number>): Order {
     const chunks: Chunk[] = [];
-    for (let at = 0; at < entries.length; at += FILLED) {
-      const chunk = new Uint32Array(Math.min(FILLED, entries.length - at));
-      for (let i = 0; i < chunk.length; i++) chunk[i] = entries[at + i]!;
-      chunks.push(chunk);
-    }
+    const all = new Uint32Array(new SharedArrayBuffer(4 * entries.length));
+    for (let i = 0; i < entries.length; i++) all[i] = entries[i]!;
+    for (let at = 0; at < all.length; at += FILLED) chunks.push(all.subarray(at, at + FILLED));
     return new Order(chunks, entries.length);
+  }
+
+  /** The order of another thread. */
+  static ofChunks(chunks: readonly Chunk[]): Order {
+    return new Order(
+      chunks,
+      chunks.reduce((size, { length }) => size + length, 0),
+    );
+  }
+
+  /** For another thread. Most of what it holds is in shared memory. */
+  get chunks(): readonly Chunk[] {
+    return this.#chunks;
   }
 
   /**

@@ -15,10 +15,11 @@ import { readSoa, type Soa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { ZoneBuilder } from './builder.ts';
 import { Chain } from './chain.ts';
-import type { Image } from './image.ts';
+import { Image, type ImageHandle } from './image.ts';
 import { ImageChange } from './image-change.ts';
 import { HAS, setKey, signedBy } from './image-layout.ts';
 import { LookupName } from './lookup-name.ts';
+import type { Chunk } from './order.ts';
 import { ZoneEdit } from './zone-edit.ts';
 
 /** All sets of one name. */
@@ -31,6 +32,16 @@ export interface ZoneNode {
 export interface RecordChange {
   readonly removed: readonly ResourceRecord[];
   readonly added: readonly ResourceRecord[];
+}
+
+/** What another thread needs of a version of a zone. */
+export interface ZoneHandle {
+  /** Wire form. */
+  readonly origin: Uint8Array;
+  readonly image: ImageHandle;
+  readonly root: number;
+  /** The entries of its chain; `undefined` when it has none. */
+  readonly chain: readonly Chunk[] | undefined;
 }
 
 /** Filled again by each lookup: none of them calls another while it is in use. */
@@ -65,6 +76,20 @@ export class Zone {
   /** A version of an image. Trusts its arguments: there is one SOA at the apex. */
   static ofImage(origin: Name, image: Image, root: number): Zone {
     return new Zone(origin, image, root);
+  }
+
+  /** A version of another thread; `image` if it is at hand already. */
+  static ofHandle(handle: ZoneHandle, image: Image = Image.ofHandle(handle.image)): Zone {
+    const origin = Name.fromWire(handle.origin);
+    if (!origin.ok) throw new Error(`a zone with ${origin.fault.what}`);
+    const zone = new Zone(origin.value, image, handle.root);
+    zone.#chain = handle.chain === undefined ? null : Chain.ofEntries(image, handle.root, handle.chain);
+    return zone;
+  }
+
+  /** For another thread. Makes the chain, if it is not made yet. */
+  get handle(): ZoneHandle {
+    return { origin: this.origin.wire, image: this.image.handle, root: this.root, chain: this.chain?.entries };
   }
 
   /**

@@ -4,6 +4,7 @@
  *
  * 40 000 packets with each run of all tests, a million with `npm run test:fuzz`. The seed is printed; `SEED=n` repeats a run.
  */
+import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
 import type { Transport } from '@zonewright/common/authority/request';
 import type { Responder } from '@zonewright/common/authority/responder';
@@ -70,7 +71,7 @@ class Target {
   take(octets: Uint8Array, transport: Transport, responder: Responder, from: string, time: number): string | undefined {
     const before = Uint8Array.from(octets);
     const { ms, result: outcome } = timed(() => {
-      responder.from(from, time);
+      responder.from(ClientAddress.of(from), time);
       return receive(responder, octets, transport, NOW);
     });
     this.longest = Math.max(this.longest, ms);

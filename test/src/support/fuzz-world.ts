@@ -2,6 +2,7 @@
  * What packets are fuzzed at: servers with the nasty zones of `test/files/nasty` as they are, with NSEC and with NSEC3, in the ways
  * that a server can be set up; and good messages of every kind, to be spoiled.
  */
+import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, receive } from '@zonewright/common/authority/receive';
 import { Responder, type ResponderSettings } from '@zonewright/common/authority/responder';
@@ -117,7 +118,7 @@ export function goodMessages({ responders, originals }: World, chance: Chance): 
     { code: OPTION.COOKIE, data: new Uint8Array(8) },
   ]);
   const [, withCookies] = responders;
-  withCookies!.from(CLIENT, 0);
+  withCookies!.from(ClientAddress.of(CLIENT), 0);
   const outcome = receive(withCookies!, first, 'udp', NOW);
   if (outcome.kind !== 'reply') throw new Error('no cookie');
   const cookie = given(decodeMessage(outcome.octets)).edns!.options.find(({ code }) => code === OPTION.COOKIE)!.data;

@@ -2,9 +2,11 @@
  * The way of a query allocates nothing, seen from the heap: while many queries are answered, none of it is used up and no garbage is
  * collected.
  */
+
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { Responder } from '@zonewright/common/authority/responder';
 import { Name } from '@zonewright/common/name';
 import { ZoneBuilder } from '@zonewright/common/zone/builder';
@@ -152,8 +154,9 @@ for (const [kind, prepare] of [
       }),
     ]);
     let answered = 0;
+    const clients = [ClientAddress.of('192.0.2.200'), ClientAddress.of('2001:db8::200')];
     const { octets, collections } = await heapOf((round) => {
-      responder.from(round % 2 === 0 ? '192.0.2.200' : '2001:db8::200', round);
+      responder.from(clients[round % 2]!, round);
       if (responder.respond(packets[round % packets.length]!, 'udp', NOW) > 0) answered++;
     });
     t.is(answered, 5 * ROUNDS);

@@ -284,7 +284,7 @@ const authority = authorityOf(zoneOf('@ 60 NS ns.other.\nwww 60 A 192.0.2.1'));
 const cookies: CookieSettings = { secrets: [new Uint8Array(16)], isRequired: false };
 const responderWith = (settings: ResponderSettings = {}): Responder => {
   const responder = new Responder(authority, settings);
-  responder.from('192.0.2.1', 0);
+  responder.from(ClientAddress.of('192.0.2.1'), 0);
   return responder;
 };
 
@@ -491,7 +491,7 @@ test('responses too many are truncated or dropped, but not over TCP, and not wit
   t.is(many('', { transport: 'tcp' }), 'whole whole whole whole whole whole');
   const whole = exchanged(responder, option(OPTION.COOKIE, CLIENT), { transport: 'tcp' })!;
   t.is(many(option(OPTION.COOKIE, dataOf(whole, OPTION.COOKIE))), 'whole whole whole whole whole whole');
-  responder.from('192.0.2.1', 1000);
+  responder.from(ClientAddress.of('192.0.2.1'), 1000);
   t.is(many(''), 'whole whole dropped cut dropped cut');
 });
 

@@ -2,6 +2,7 @@
  * The probes by which RFC 8906 8 tells whether a server answers what it does not know: each with the section that asks for it, the
  * `dig` options that send it, and what it expects. They go over UDP; 8.1.5 is the first of them over TCP.
  */
+import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { type Authority, receive } from '@zonewright/common/authority/receive';
 import type { Transport } from '@zonewright/common/authority/request';
 import { Responder } from '@zonewright/common/authority/responder';
@@ -93,7 +94,7 @@ function octetsOf({ type = 'SOA', message, edns, flags = 0, bits = 0 }: Probe): 
 
 function answerTo(octets: Uint8Array, transport: Transport): Message & { readonly z: boolean } {
   const responder = new Responder(authority, { cookies: { secrets: [new Uint8Array(16)], isRequired: false } });
-  responder.from('192.0.2.1', 0);
+  responder.from(ClientAddress.of('192.0.2.1'), 0);
   const outcome = receive(responder, octets, transport, NOW);
   if (outcome.kind !== 'reply') throw new Error(outcome.kind);
   return { ...given(decodeMessage(outcome.octets)), z: (outcome.octets[3]! & Z) !== 0 };
