@@ -9,6 +9,7 @@ import { parseSshKey } from '@zonewright/common/git/ssh-key';
 import { type GitFault, type GitStore, openStore, type StoreOptions } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
+import { measureAnswering } from '@zonewright/common/service/answering-metrics';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
@@ -159,12 +160,11 @@ class PrimaryService {
     this.#closing.unshift(() => notifier?.close());
     for (const zone of primary.zones) notifier.announce(zone);
 
+    measureAnswering(metrics, server.value);
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(primary.zones.size);
       metrics.gauge('zonewright_zones_refused').set(primary.refusedFiles.length);
       metrics.gauge('zonewright_keys').set(primary.authority.keys.size);
-      metrics.counter('zonewright_responses_dropped_total').total(server.value.limited.dropped);
-      metrics.counter('zonewright_responses_truncated_total').total(server.value.limited.slipped);
     });
     const pages = await startPages({
       service: 'primary',

@@ -1,4 +1,5 @@
 /** What the primary measures. */
+import { ANSWERING_METRICS } from '@zonewright/common/service/answering-metrics';
 import type { MetricTable } from '@zonewright/common/service/metrics';
 
 export const METRICS = {
@@ -6,9 +7,5 @@ export const METRICS = {
   zonewright_zones_refused: { type: 'gauge', help: 'Zone files whose latest version has errors and is not served' },
   zonewright_keys: { type: 'gauge', help: 'Keys in force' },
   zonewright_zone_changes_total: { type: 'counter', help: 'Versions of zones published or withdrawn' },
-  zonewright_responses_dropped_total: { type: 'counter', help: 'Responses above --rate-limit that were not sent' },
-  zonewright_responses_truncated_total: {
-    type: 'counter',
-    help: 'Responses above --rate-limit that were sent truncated',
-  },
+  ...ANSWERING_METRICS,
 } as const satisfies MetricTable;

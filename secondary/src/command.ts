@@ -5,6 +5,7 @@ import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
+import { measureAnswering } from '@zonewright/common/service/answering-metrics';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
@@ -135,11 +136,10 @@ class SecondaryService {
     });
     if (!server.ok) return server;
     this.#closing.push(() => server.value.close());
+    measureAnswering(metrics, server.value);
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(zones.size);
       metrics.gauge('zonewright_zones_missing').set(replica.missing().length);
-      metrics.counter('zonewright_responses_dropped_total').total(server.value.limited.dropped);
-      metrics.counter('zonewright_responses_truncated_total').total(server.value.limited.slipped);
     });
     const pages = await startPages({
       service: 'secondary',

@@ -41,6 +41,13 @@ export class ClientAddress {
     return this.length > 0;
   }
 
+  /** Takes an address out of `from`, 4 or 16 octets at `at`, as the system keeps it. */
+  take(from: Uint8Array, at: number, length: 4 | 16): void {
+    for (let i = 0; i < length; i++) this.octets[i] = from[at + i]!;
+    this.length = length;
+    if (length === 16) this.#unmap();
+  }
+
   #isFour(text: string): boolean {
     return text.length >= 7 && text.charCodeAt(text.length - 1) !== COLON && this.#readFour(text, 0, text.length, 0);
   }

@@ -109,7 +109,8 @@ const CLOSED_TYPES: ReadonlySet<number> = new Set([TYPE.AXFR, TYPE.IXFR]);
 /** Can the message be answered with zones alone? */
 function isOpen({ opcode, questions, tsig, edns }: Message): boolean {
   if (tsig !== undefined || CLOSED_OPCODES.has(opcode)) return false;
-  if (questions.some(({ type }) => CLOSED_TYPES.has(type))) return false;
+  // What is asked in class CH may be of the commit that is served.
+  if (questions.some((question) => question.class === CLASS.CH || CLOSED_TYPES.has(question.type))) return false;
   return edns?.options.every(({ code }) => code !== OPTION.EXPIRE) ?? true;
 }
 

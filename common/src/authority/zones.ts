@@ -15,7 +15,17 @@ interface Entry {
   next: Entry | undefined;
 }
 
+/** Is told what is in a table of zones, and each change of it, before anybody can act on it. */
+export interface ZoneFollower {
+  /** A version is published. */
+  set(zone: Zone): void;
+  /** A zone is ours and has no data. */
+  await(origin: Name): void;
+  delete(origin: Name): void;
+}
+
 export class ZoneTable {
+  readonly #followers = new Set<ZoneFollower>();
   readonly #byHash = new Map<number, Entry>();
   readonly #lookup = new LookupName();
   #size = 0;
@@ -25,15 +35,27 @@ export class ZoneTable {
     // Made now, so that no query waits for it.
     void zone.chain;
     this.#put(zone.origin, zone);
+    for (const follower of this.#followers) follower.set(zone);
   }
 
   /** Declares a zone ours although there is no data for it: not transferred yet, or expired. It is answered with SERVFAIL. */
   await(origin: Name): void {
     this.#put(origin, undefined);
+    for (const follower of this.#followers) follower.await(origin);
+  }
+
+  /** Tells all that is there, and from now on each change. Gives how to end that. */
+  follow(follower: ZoneFollower): () => void {
+    for (const { origin, zone } of this.#entries()) {
+      if (zone === undefined) follower.await(origin);
+      else follower.set(zone);
+    }
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
   }
 
   #put(origin: Name, zone: Zone | undefined): void {
-    this.delete(origin);
+    this.#remove(origin);
     this.#lookup.read(origin.wire, 0);
     const hash = this.#lookup.hashes[0]!;
     const next = this.#byHash.get(hash);
@@ -43,6 +65,11 @@ export class ZoneTable {
 
   /** Withdraws a zone. */
   delete(origin: Name): void {
+    this.#remove(origin);
+    for (const follower of this.#followers) follower.delete(origin);
+  }
+
+  #remove(origin: Name): void {
     this.#lookup.read(origin.wire, 0);
     const hash = this.#lookup.hashes[0]!;
     const kept: Entry[] = [];
@@ -128,7 +155,11 @@ export class ZoneTable {
   }
 
   *[Symbol.iterator](): Generator<Zone, void, undefined> {
+    for (const { zone } of this.#entries()) if (zone !== undefined) yield zone;
+  }
+
+  *#entries(): Generator<Entry, void, undefined> {
     for (const first of this.#byHash.values())
-      for (let at: Entry | undefined = first; at !== undefined; at = at.next) if (at.zone !== undefined) yield at.zone;
+      for (let at: Entry | undefined = first; at !== undefined; at = at.next) yield at;
   }
 }

@@ -5,6 +5,7 @@
  * Always holds: a datagram that can be answered at once costs no allocation; nothing that comes in ends the thread.
  */
 import type { ClientAddress } from '../authority/client-address.ts';
+import type { ServeFault } from './fault.ts';
 
 /** Octets of the longest request. */
 export const REQUEST_OCTETS = 65_535;
@@ -32,4 +33,6 @@ export interface DatagramHandler {
   /** Called when datagrams have come in, before the first of them is answered. */
   prepare(): void;
   readonly answer: AnswerDatagram;
+  /** A reply could not be sent, or `answer` has thrown. Replies that get lost with one that is told of are counted only. */
+  onFault?(fault: ServeFault): void;
 }

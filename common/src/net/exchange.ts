@@ -15,7 +15,7 @@ import { isSamePeer, type Peer, peerOf, printPeer } from './address.ts';
 import { aborted, type ExchangeFault, unreachable } from './fault.ts';
 import { Request, randomId } from './request.ts';
 import { openStream, TCP_TIMEOUT_MS } from './stream.ts';
-import { udpSocket } from './udp.ts';
+import { udpSocket } from './udp-socket.ts';
 
 export const UDP_TIMEOUT_MS = 2_000;
 const UDP_TRIES = 3;

@@ -7,10 +7,18 @@ import type { Connection } from './connection.ts';
 import type { ListenFault, ServeFault } from './fault.ts';
 import { type Limits, limitsWith } from './limits.ts';
 import { Admission, listenTcp, type TcpServer } from './tcp.ts';
-import { type ListenUdp, listenUdp, type UdpServer } from './udp.ts';
 
 /** All addresses of both families. */
 export const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::'];
+
+/** A UDP port that is bound. */
+export interface UdpBinding {
+  readonly peer: Peer;
+  close(): Promise<void>;
+}
+
+/** Binds UDP on one address; `receiveBuffer` in octets. */
+export type BindUdp = (at: Peer & { readonly receiveBuffer: number }) => Promise<Result<UdpBinding, ListenFault>>;
 
 export interface ListenOptions {
   /** IP texts; {@link ANY_ADDRESS} unless given, and then a machine without one of the families is no fault. */
@@ -18,20 +26,17 @@ export interface ListenOptions {
   /** 0 for one that is free for both, on every address. */
   readonly port: number;
   readonly limits?: Partial<Limits>;
-  /** See `UdpOptions.receive`. */
-  receiveUdp(octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void;
   /** See `ConnectionOptions.receive`. */
   receiveTcp(octets: Uint8Array, connection: Connection): void | Promise<void>;
   onFault(fault: ServeFault): void;
-  /** What binds UDP; the portable one unless given. */
-  readonly listenUdp?: ListenUdp;
+  readonly bindUdp: BindUdp;
 }
 
 export interface Listening {
   readonly port: number;
   /** One a bound address. */
   readonly peers: readonly Peer[];
-  readonly udp: readonly UdpServer[];
+  readonly udp: readonly UdpBinding[];
   readonly tcp: readonly TcpServer[];
   /** TCP connections open now. */
   readonly connectionCount: number;
@@ -44,7 +49,7 @@ const PORT_TRIES = 20;
 const isFamilyMissing = ({ code }: ListenFault): boolean => code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
 
 interface Bound {
-  readonly udp: UdpServer;
+  readonly udp: UdpBinding;
   readonly tcp: TcpServer;
 }
 
@@ -55,12 +60,10 @@ async function bindOne(
   limits: Limits,
   admission: Admission,
 ): Promise<Result<Bound, ListenFault>> {
-  const { receiveUdp, receiveTcp, onFault, listenUdp: bindUdp = listenUdp } = options;
+  const { receiveTcp, onFault, bindUdp } = options;
   const tcp = await listenTcp({ address, port, limits, admission, receive: receiveTcp, onFault });
   if (!tcp.ok) return tcp;
-  const receiveBuffer = limits.udpReceiveBuffer;
-  const samePort = tcp.value.peer.port;
-  const udp = await bindUdp({ address, port: samePort, receive: receiveUdp, onFault, receiveBuffer });
+  const udp = await bindUdp({ address, port: tcp.value.peer.port, receiveBuffer: limits.udpReceiveBuffer });
   if (udp.ok) return ok({ udp: udp.value, tcp: tcp.value });
   await tcp.value.close();
   return udp;

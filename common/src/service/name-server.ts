@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { ClientAddress } from '../authority/client-address.ts';
 import type { Key } from '../authority/key.ts';
-import type { RateLimiter } from '../authority/rate-limit.ts';
+import { RATE_MEMORY, type RateLimiter } from '../authority/rate-limit.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
 import { type Refusal, ReplayTable } from '../authority/replay.ts';
 import type { Request } from '../authority/request.ts';
@@ -22,6 +22,9 @@ import { EDE } from '../wire/edns.ts';
 import { SIPHASH_KEY_OCTETS } from '../wire/siphash.ts';
 import type { Log } from './log.ts';
 import { TransferQueue } from './transfer-queue.ts';
+import type { Counts } from './udp-board.ts';
+import type { UdpWay } from './udp-message.ts';
+import { UdpWorkers, udpWay } from './udp-workers.ts';
 
 /** What a hook answers: an RCODE and, for clients that speak EDNS, why (RFC 8914). */
 export interface Verdict {
@@ -56,6 +59,10 @@ export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | '
   readonly authority: Authority;
   readonly hooks: NameServerHooks;
   readonly log: Log;
+  /** Threads that answer UDP, 1 or more; 1 unless given. */
+  readonly udpWorkers?: number;
+  /** `portable`: by `node:dgram` also where there is a faster way. */
+  readonly udp?: 'auto' | 'portable';
 }
 
 export interface NameServer {
@@ -63,7 +70,15 @@ export interface NameServer {
   readonly bound: readonly Peer[];
   /** Responses above the rate limit so far: sent truncated, not sent. */
   readonly limited: Pick<RateLimiter, 'slipped' | 'dropped'>;
+  /** What the threads that answer UDP have counted so far. */
+  readonly udp: UdpStatus;
   close(): Promise<void>;
+}
+
+export interface UdpStatus {
+  readonly way: UdpWay;
+  readonly threads: number;
+  readonly counts: Counts;
 }
 
 const NOTHING_LIMITED = { slipped: 0, dropped: 0 } as const;
@@ -74,8 +89,14 @@ const SECRET_AGE = 86_400_000;
 const seconds = (): number => Math.floor(Date.now() / 1000);
 
 export async function startNameServer(options: NameServerOptions): Promise<Result<NameServer, Fault>> {
-  const { authority, hooks, log } = options;
-  const responder = new Responder(authority, { ...options, idleTime: LIMITS.tcpIdle.default });
+  const { authority, hooks, log, cookies, rateLimit, isRotating = false } = options;
+  const settings: ResponderSettings = {
+    ...(cookies === undefined ? {} : { cookies }),
+    // All threads count in one table.
+    ...(rateLimit === undefined ? {} : { rateLimit: { ...rateLimit, memory: new SharedArrayBuffer(RATE_MEMORY) } }),
+    isRotating,
+  };
+  const responder = new Responder(authority, { ...settings, idleTime: LIMITS.tcpIdle.default });
   const replays = new ReplayTable<Verdict>();
 
   const decide = async (outcome: Extract<Outcome, { kind: 'update' | 'notify' }>, from: Peer): Promise<Uint8Array> => {
@@ -142,23 +163,50 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
     });
   };
 
+  const started = await UdpWorkers.start({
+    count: options.udpWorkers ?? 1,
+    way: udpWay(options.udp ?? 'auto'),
+    zones: authority.zones,
+    id: authority.identity.id,
+    settings,
+    log,
+    receive: onDatagram,
+  });
+  if (!started.ok) return started;
+  const workers = started.value;
   const listening = await listen({
     ...(options.addresses.length === 0 ? {} : { addresses: options.addresses }),
     port: options.port,
-    receiveUdp: onDatagram,
+    bindUdp: workers.bind,
     receiveTcp: onMessage,
     onFault: (fault) => log.debug('net.fault', { what: fault.what }),
   });
-  if (!listening.ok) return listening;
+  if (!listening.ok) {
+    await workers.stop();
+    return listening;
+  }
+  workers.serve();
   const servers = listening.value;
-  const renew = (): void => responder.renewCookies(randomBytes(SIPHASH_KEY_OCTETS));
+  const renew = (): void => {
+    const secret = randomBytes(SIPHASH_KEY_OCTETS);
+    responder.renewCookies(secret);
+    workers.renewCookies(secret);
+  };
   const renewal = options.isSecretRenewed === true ? setInterval(renew, SECRET_AGE).unref() : undefined;
   return ok({
     bound: servers.peers,
     limited: responder.limiter ?? NOTHING_LIMITED,
-    close: () => {
+    udp: {
+      way: workers.way,
+      threads: workers.count,
+      get counts() {
+        return workers.counts;
+      },
+    },
+    close: async () => {
       clearInterval(renewal);
-      return servers.close();
+      await workers.stop();
+      await servers.close();
     },
   });
 }

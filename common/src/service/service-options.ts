@@ -114,8 +114,33 @@ export const ROUND_ROBIN = {
   description: 'turn the records of a set by one from answer to answer',
 } as const satisfies OptionRow;
 
+/** A thread costs memory, and answers some hundred thousand queries a second. */
+const MAX_UDP_WORKERS = 256;
+
+export const UDP_WORKERS = {
+  flag: '--udp-workers <N>',
+  description: 'threads that answer UDP; one less than the machine has cores, and at least one, unless given',
+  parse: wholeNumber(1, MAX_UDP_WORKERS),
+} as const satisfies OptionRow;
+
+export const UDP = {
+  flag: '--udp <WAY>',
+  description:
+    'how datagrams are received: `auto`, many with one call of the kernel where the system is Linux; `portable`, one by one',
+  default: 'auto',
+  parse: oneOf(['auto', 'portable']),
+} as const satisfies OptionRow;
+
 /** How name servers answer, and guard themselves. */
-export const ANSWERING_OPTIONS = [COOKIE_SECRET, REQUIRE_COOKIES, RATE_LIMIT, RATE_LIMIT_SLIP, ROUND_ROBIN] as const;
+export const ANSWERING_OPTIONS = [
+  UDP_WORKERS,
+  UDP,
+  COOKIE_SECRET,
+  REQUIRE_COOKIES,
+  RATE_LIMIT,
+  RATE_LIMIT_SLIP,
+  ROUND_ROBIN,
+] as const;
 
 /** Those that all services have, in the order of the documentation. */
 export const SERVICE_OPTIONS = [PORT, LISTEN, DATA, LOG_LEVEL, SYSLOG, MONITOR, HTTP] as const;

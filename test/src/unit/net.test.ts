@@ -14,10 +14,10 @@ import { exchange } from '@zonewright/common/net/exchange';
 import { listenFault, type ServeFault } from '@zonewright/common/net/fault';
 import { Framer, frame } from '@zonewright/common/net/framing';
 import { LIMITS, type Limits, limitsWith } from '@zonewright/common/net/limits';
-import { type Listening, type ListenOptions, listen } from '@zonewright/common/net/listen';
+import { type BindUdp, type Listening, type ListenOptions, listen } from '@zonewright/common/net/listen';
+import { isReflector } from '@zonewright/common/net/reflector';
 import { openStream, type Stream, type StreamOptions } from '@zonewright/common/net/stream';
 import { listenTcp } from '@zonewright/common/net/tcp';
-import { isReflector, type ListenUdp, listenUdp } from '@zonewright/common/net/udp';
 import { fail, type Result } from '@zonewright/common/result';
 import { OPCODE, RCODE, TSIG_ERROR } from '@zonewright/common/wire/code';
 import { decodeMessage, emptyMessage, encodeMessage, type Message, responseTo } from '@zonewright/common/wire/message';
@@ -27,6 +27,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { dig } from '../support/dig.ts';
 import { testUnless, testWith } from '../support/needs.ts';
+import { plainUdp, type ReceiveUdp } from '../support/plain-udp.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
@@ -65,14 +66,19 @@ const reply = (octets: Uint8Array, size = 0, rcode: number = RCODE.NOERROR): Uin
 
 type Test = ExecutionContext<unknown>;
 
+type Listens = Omit<ListenOptions, 'bindUdp'> & { readonly receiveUdp?: ReceiveUdp; readonly bindUdp?: BindUdp };
+
+const listenTo = ({ receiveUdp = () => undefined, ...options }: Listens): ReturnType<typeof listen> =>
+  listen({ bindUdp: plainUdp(receiveUdp), ...options });
+
 /** A server on 127.0.0.1 that echoes unless told otherwise. */
 const start = async (
   t: Test,
-  options: Partial<ListenOptions> = {},
+  options: Partial<Listens> = {},
 ): Promise<Listening & { readonly peer: Peer; readonly faults: ServeFault[] }> => {
   const faults: ServeFault[] = [];
   const server = good(
-    await listen({
+    await listenTo({
       addresses: ['127.0.0.1'],
       port: 0,
       receiveUdp: (octets, _from, respond) => respond(reply(octets)),
@@ -218,118 +224,6 @@ test('messages come out of a stream as they went in, however it is cut', (t) => 
   );
 });
 
-// UDP: one suite for every implementation of the interface
-
-const implementations: Readonly<Record<string, ListenUdp>> = { portable: listenUdp };
-
-for (const [kind, listenOn] of Object.entries(implementations)) {
-  test(`UDP (${kind}): a datagram is answered to where it came from, also when it is empty`, async (t) => {
-    const seen: { length: number; from: Peer }[] = [];
-    const server = good(
-      await listenOn({
-        address: '127.0.0.1',
-        port: 0,
-        receive: (octets, from, respond) => {
-          seen.push({ length: octets.length, from });
-          respond(Uint8Array.of(octets.length));
-        },
-        onFault: (fault) => t.fail(fault.what),
-      }),
-    );
-    t.teardown(() => server.close());
-    const socket = createSocket('udp4');
-    t.teardown(() => socket.close());
-    const got: Buffer[] = [];
-    socket.on('message', (octets) => void got.push(octets));
-    for (const length of [0, 1, 11, 512, 4096]) socket.send(Buffer.alloc(length), server.peer.port, '127.0.0.1');
-    await until(() => got.length === 5, { what: 'five replies came' });
-    t.deepEqual(
-      seen.map(({ length }) => length),
-      [0, 1, 11, 512, 4096],
-    );
-    t.deepEqual(seen[0]!.from, peerOf('127.0.0.1', socket.address().port));
-    server.send(Uint8Array.of(9, 9), seen[0]!.from);
-    await until(() => got.length === 6, { what: 'what the server sent by itself came' });
-    t.deepEqual([...got[5]!], [9, 9]);
-  });
-
-  test(`UDP (${kind}): what comes from a port of echo or chargen is met with silence`, async (t) => {
-    const seen: number[] = [];
-    const server = good(
-      await listenOn({
-        address: '127.0.0.1',
-        port: 0,
-        receive: (octets, _from, respond) => {
-          seen.push(octets.length);
-          respond(octets);
-        },
-        onFault: (fault) => t.fail(fault.what),
-      }),
-    );
-    t.teardown(() => server.close());
-    const socketAt = (port: number): Promise<DatagramSocket | undefined> =>
-      new Promise((resolve) => {
-        const socket = createSocket('udp4');
-        socket.once('error', () => resolve(undefined));
-        socket.bind(port, '127.0.0.1', () => resolve(socket));
-      });
-    const sent = (socket: DatagramSocket, length: number): Promise<void> =>
-      new Promise((resolve) => socket.send(Buffer.alloc(length), server.peer.port, '127.0.0.1', () => resolve()));
-    // Where such ports are not ours to bind, the table alone is looked at.
-    const sockets = (await Promise.all([7, 19].map(socketAt))).filter((socket) => socket !== undefined);
-    for (const socket of sockets) {
-      t.teardown(() => socket.close());
-      socket.on('message', () => t.fail('a reply to a reflector'));
-      await sent(socket, 1);
-    }
-    const honest = (await socketAt(0))!;
-    t.teardown(() => honest.close());
-    await sent(honest, 12);
-    await once(honest, 'message');
-    t.deepEqual(seen, [12]);
-  });
-
-  test(`UDP (${kind}): what cannot be sent and a receiver that throws are faults, and serving goes on`, async (t) => {
-    const faults: ServeFault[] = [];
-    const server = good(
-      await listenOn({
-        address: '127.0.0.1',
-        port: 0,
-        receive: (octets, _from, respond) => {
-          if (octets.length === 1) throw new Error('a bug');
-          respond(octets.length === 2 ? new Uint8Array(65_530) : octets);
-        },
-        onFault: (fault) => void faults.push(fault),
-      }),
-    );
-    t.teardown(() => server.close());
-    server.send(Uint8Array.of(1), { address: '127.0.0.1', port: 0 });
-    server.send(Uint8Array.of(1), { address: '::1', port: 53 });
-    const socket = createSocket('udp4');
-    t.teardown(() => socket.close());
-    for (const length of [1, 2, 3]) socket.send(Buffer.alloc(length), server.peer.port, '127.0.0.1');
-    const [octets] = (await once(socket, 'message')) as [Buffer];
-    t.is(octets.length, 3);
-    await until(() => faults.length === 4, { what: 'four faults came' });
-    t.deepEqual(faults.map((fault) => fault.kind).sort(), ['receiver', 'send', 'send', 'send']);
-  });
-
-  test(`UDP (${kind}): a port in use, an address of another machine and a host name are faults`, async (t) => {
-    const options = { address: '127.0.0.1', port: 0, receive: () => undefined, onFault: () => undefined };
-    const server = good(await listenOn(options));
-    t.teardown(() => server.close());
-    const taken = faultOf(await listenOn({ ...options, port: server.peer.port }));
-    t.is(taken.code, 'EADDRINUSE');
-    t.is(taken.what, `cannot listen on 127.0.0.1:${server.peer.port} (UDP): the port is in use`);
-    t.regex(taken.hint ?? '', /--listen/);
-    t.is(faultOf(await listenOn({ ...options, address: '192.0.2.1' })).code, 'EADDRNOTAVAIL');
-    t.is(faultOf(await listenOn({ ...options, address: 'localhost' })).code, 'EINVAL');
-    await server.close();
-    await server.close();
-    server.send(Uint8Array.of(1), server.peer);
-  });
-}
-
 // Listening
 
 test('UDP and TCP are bound on the same free port', async (t) => {
@@ -365,27 +259,27 @@ testSix('both wildcards are bound side by side, and serve both families', async 
 
 test('by default all addresses are bound, and a second server is told who is in the way', async (t) => {
   const options = { receiveUdp: () => undefined, receiveTcp: () => undefined, onFault: () => undefined };
-  const server = good(await listen({ ...options, port: 0 }));
+  const server = good(await listenTo({ ...options, port: 0 }));
   t.teardown(() => server.close());
   t.true(server.peers.length >= 1);
-  const fault = faultOf(await listen({ ...options, port: server.port }));
+  const fault = faultOf(await listenTo({ ...options, port: server.port }));
   t.is(fault.code, 'EADDRINUSE');
   t.is(fault.port, server.port);
 });
 
 testSix('a machine without IPv6 is no fault by default, and is one where IPv6 is asked for', async (t) => {
-  const without: ListenUdp = (options) =>
-    options.address === '::'
-      ? Promise.resolve(fail(listenFault('EAFNOSUPPORT', { address: '::', port: options.port }, 'udp')))
-      : listenUdp(options);
+  const without: BindUdp = (at) =>
+    at.address === '::'
+      ? Promise.resolve(fail(listenFault('EAFNOSUPPORT', { address: '::', port: at.port }, 'udp')))
+      : plainUdp(() => undefined)(at);
   const options = { receiveUdp: () => undefined, receiveTcp: () => undefined, onFault: () => undefined, port: 0 };
-  const server = good(await listen({ ...options, listenUdp: without }));
+  const server = good(await listenTo({ ...options, bindUdp: without }));
   t.deepEqual(
     server.peers.map(({ address }) => address),
     ['0.0.0.0'],
   );
   await server.close();
-  const fault = faultOf(await listen({ ...options, listenUdp: without, addresses: ['0.0.0.0', '::'] }));
+  const fault = faultOf(await listenTo({ ...options, bindUdp: without, addresses: ['0.0.0.0', '::'] }));
   t.deepEqual([fault.code, fault.address], ['EAFNOSUPPORT', '::']);
 });
 
@@ -397,11 +291,11 @@ test('either all addresses are bound or none', async (t) => {
   taken.bind(port, '127.0.0.1');
   await once(taken, 'listening');
   const options = { receiveUdp: () => undefined, receiveTcp: () => undefined, onFault: () => undefined, port };
-  const fault = faultOf(await listen({ ...options, addresses: ['127.0.0.2', '127.0.0.1'] }));
+  const fault = faultOf(await listenTo({ ...options, addresses: ['127.0.0.2', '127.0.0.1'] }));
   t.deepEqual([fault.code, fault.transport, fault.address], ['EADDRINUSE', 'udp', '127.0.0.1']);
-  const server = good(await listen({ ...options, addresses: ['127.0.0.2'] }));
+  const server = good(await listenTo({ ...options, addresses: ['127.0.0.2'] }));
   await server.close();
-  t.is(faultOf(await listen({ ...options, addresses: ['192.0.2.1'] })).code, 'EADDRNOTAVAIL');
+  t.is(faultOf(await listenTo({ ...options, addresses: ['192.0.2.1'] })).code, 'EADDRNOTAVAIL');
 });
 
 // Connections
@@ -869,7 +763,7 @@ test('silence, a closed port, a closed connection and an abort are told apart', 
   t.is(silence.kind, 'timeout');
 
   const gone = good(
-    await listen({
+    await listenTo({
       addresses: ['127.0.0.1'],
       port: 0,
       receiveUdp: () => undefined,

@@ -1,0 +1,33 @@
+/** What every name server measures of its answering. */
+import type { Metrics, MetricTable } from './metrics.ts';
+import type { NameServer } from './name-server.ts';
+
+export const ANSWERING_METRICS = {
+  zonewright_responses_dropped_total: { type: 'counter', help: 'Responses above --rate-limit that were not sent' },
+  zonewright_responses_truncated_total: {
+    type: 'counter',
+    help: 'Responses above --rate-limit that were sent truncated',
+  },
+  zonewright_udp_threads: { type: 'gauge', help: 'Threads that answer UDP' },
+  zonewright_udp_received_total: { type: 'counter', help: 'Datagrams that came in' },
+  zonewright_udp_answered_total: { type: 'counter', help: 'Datagrams that were answered by the thread that took them' },
+  zonewright_udp_handed_over_total: {
+    type: 'counter',
+    help: 'Datagrams that need more than zones: UPDATE, NOTIFY, IXFR, what is signed',
+  },
+  zonewright_udp_dropped_total: { type: 'counter', help: 'Datagrams for which there was no place among those' },
+} as const satisfies MetricTable;
+
+/** Reads them off the name server whenever somebody looks. */
+export function measureAnswering(metrics: Metrics<typeof ANSWERING_METRICS>, { limited, udp }: NameServer): void {
+  metrics.onRead(() => {
+    metrics.counter('zonewright_responses_dropped_total').total(limited.dropped);
+    metrics.counter('zonewright_responses_truncated_total').total(limited.slipped);
+    const { received, answered, handedOver, dropped } = udp.counts;
+    metrics.gauge('zonewright_udp_threads').set(udp.threads);
+    metrics.counter('zonewright_udp_received_total').total(received);
+    metrics.counter('zonewright_udp_answered_total').total(answered);
+    metrics.counter('zonewright_udp_handed_over_total').total(handedOver);
+    metrics.counter('zonewright_udp_dropped_total').total(dropped);
+  });
+}

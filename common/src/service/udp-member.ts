@@ -1,0 +1,202 @@
+/**
+ * One of the threads that answer UDP, seen from control, over all of its lives: it is started, told of the zones, and replaced when it
+ * dies. Its sockets outlive it where they are opened here, so that what comes in meanwhile waits in the kernel.
+ */
+import { once } from 'node:events';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { ResponderSettings } from '../authority/responder.ts';
+import type { ZoneFollower, ZoneTable } from '../authority/zones.ts';
+import type { Name } from '../name.ts';
+import type { Peer } from '../net/address.ts';
+import type { ListenFault } from '../net/fault.ts';
+import { sendAlong, wakeLinuxSocket } from '../net/linux-socket.ts';
+import { peerOfRoute } from '../net/route.ts';
+import { type Fault, fail, ok, type Result } from '../result.ts';
+import { hashSeed } from '../zone/lookup-name.ts';
+import type { Zone } from '../zone/zone.ts';
+import { nextDelay } from './backoff.ts';
+import type { Log } from './log.ts';
+import { UdpBoard } from './udp-board.ts';
+import type { FromThread, ToThread, UdpStart, UdpWay } from './udp-message.ts';
+
+export interface UdpMemberOptions {
+  readonly way: UdpWay;
+  readonly zones: ZoneTable;
+  /** What the server calls itself (NSID). */
+  readonly id: string;
+  readonly settings: ResponderSettings;
+  readonly log: Log;
+  /** Takes a request that was handed over; `reply` may be called later, or never. */
+  receive(octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void;
+}
+
+/** Back-off before a thread that died is replaced, milliseconds. */
+const REPLACEMENT = { base: 10, max: 1000 } as const;
+/** A thread that lived so long, milliseconds, did not die of its start. */
+const LIFETIME = 10_000;
+
+type Binding = Extract<ToThread, { kind: 'bind' }>;
+
+/** Tells a thread of zones. */
+class Feed implements ZoneFollower {
+  readonly #post: (message: ToThread) => void;
+  /** The memory of the image of each zone that the thread has. */
+  readonly #images = new Map<string, SharedArrayBuffer>();
+
+  constructor(post: (message: ToThread) => void) {
+    this.#post = post;
+  }
+
+  set(zone: Zone): void {
+    const { origin, root, chain, image } = zone.handle;
+    const { key } = zone.origin;
+    const isKnown = this.#images.get(key) === image.words;
+    this.#images.set(key, image.words);
+    this.#post({ kind: 'zone', origin, root, chain, ...(isKnown ? {} : { image }) });
+  }
+
+  await({ key, wire }: Name): void {
+    this.#images.delete(key);
+    this.#post({ kind: 'await', origin: wire });
+  }
+
+  delete({ key, wire }: Name): void {
+    this.#images.delete(key);
+    this.#post({ kind: 'delete', origin: wire });
+  }
+}
+
+export class UdpMember {
+  readonly board: UdpBoard = new UdpBoard();
+  /** Those of this thread, opened here (`linux`). */
+  readonly sockets: Set<number> = new Set();
+  readonly #options: UdpMemberOptions;
+  /** What the thread has opened (`portable`), and who waits to hear of the next. */
+  readonly #bindings: Binding[] = [];
+  readonly #asked: ((fault: ListenFault | undefined) => void)[] = [];
+  #isServing = false;
+  #worker: Worker | undefined;
+  #port: MessagePort | undefined;
+  #deaths = 0;
+  #replacement: NodeJS.Timeout | undefined;
+
+  constructor(options: UdpMemberOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the thread; resolves when it takes messages. */
+  start(): Promise<Result<void, Fault>> {
+    const { id, settings, way, zones } = this.#options;
+    const { port1: port, port2 } = new MessageChannel();
+    const start: UdpStart = { board: this.board.memory, hashSeed: hashSeed(), id, settings, way };
+    const worker = new Worker(new URL('./udp-thread.js', import.meta.url), {
+      workerData: { start, port: port2 },
+      transferList: [port2],
+    });
+    const ready = new Promise<Result<void, Fault>>((resolve) => {
+      port.on('message', (message: FromThread) => {
+        if (message.kind === 'ready') resolve(ok(undefined));
+        else this.#take(message);
+      });
+    });
+    this.#worker = worker;
+    this.#port = port;
+    const unfollow = zones.follow(new Feed((message) => this.post(message)));
+    for (const binding of this.#bindings) this.post(binding);
+    if (this.#isServing) this.serve();
+    const ended = this.#endOf(worker).then((reason) => {
+      unfollow();
+      port.close();
+      this.#worker = undefined;
+      this.#port = undefined;
+      return fail<Fault>({ kind: 'thread', what: `a thread that answers UDP has ended: ${reason}` });
+    });
+    return Promise.race([ready, ended]);
+  }
+
+  /** Waits until the thread has ended, sees to its replacement unless it was told to, and gives the reason. */
+  async #endOf(worker: Worker): Promise<string> {
+    const born = performance.now();
+    let reason: unknown = 'it was told to';
+    worker.on('error', (error) => {
+      reason = error;
+    });
+    await once(worker, 'exit').catch(() => once(worker, 'exit'));
+    if (!this.board.isStopped) {
+      this.#deaths = performance.now() - born > LIFETIME ? 0 : this.#deaths + 1;
+      this.#options.log.error('udp.thread-lost', { error: reason }, 'another thread takes its place');
+      this.#replacement = setTimeout(() => void this.start(), nextDelay(this.#deaths, REPLACEMENT, Math.random));
+    }
+    return String(reason);
+  }
+
+  /** Posts a message; one that is for a thread that has died is not needed: its successor is told all. */
+  post(message: ToThread): void {
+    this.#port?.postMessage(message);
+    this.board.notePosted();
+  }
+
+  /** Has the thread answer on its sockets. */
+  serve(): void {
+    this.#isServing = true;
+    this.post({ kind: 'serve', sockets: [...this.sockets] });
+  }
+
+  /** Has the thread open a socket; gives why it could not. */
+  bind(binding: Omit<Binding, 'kind'>): Promise<ListenFault | undefined> {
+    const message = { kind: 'bind', ...binding } as const;
+    this.post(message);
+    return new Promise((resolve) => {
+      this.#asked.push((fault) => {
+        if (fault === undefined) this.#bindings.push(message);
+        resolve(fault);
+      });
+    });
+  }
+
+  /** Has the thread close what it has opened. */
+  unbind(): void {
+    this.#bindings.length = 0;
+    this.post({ kind: 'unbind' });
+  }
+
+  #take(message: FromThread): void {
+    switch (message.kind) {
+      case 'request': {
+        this.board.leavePlace();
+        const { route, octets } = message;
+        this.#options.receive(octets, peerOfRoute(route), (reply) => this.#reply(route, reply));
+        return;
+      }
+      case 'bound':
+        this.#asked.shift()?.(message.fault);
+        return;
+      case 'fault':
+        if (message.fault.kind === 'receiver')
+          this.#options.log.error('process.fault', { during: 'udp', ...message.fault });
+        else this.#options.log.debug('net.fault', { what: message.fault.what });
+        return;
+      default:
+        return;
+    }
+  }
+
+  #reply(route: Uint8Array, octets: Uint8Array): void {
+    if (this.board.isStopped) return;
+    if (this.#options.way === 'portable') {
+      this.post({ kind: 'reply', route, octets });
+      return;
+    }
+    const fault = sendAlong(route, octets);
+    if (fault !== undefined) this.#options.log.debug('net.fault', { what: `a reply cannot be sent: ${fault}` });
+  }
+
+  /** Ends the thread; resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.board.stop();
+    clearTimeout(this.#replacement);
+    this.post({ kind: 'close' });
+    for (const socket of this.sockets) wakeLinuxSocket(socket);
+    if (this.#worker !== undefined) await once(this.#worker, 'exit');
+  }
+}
