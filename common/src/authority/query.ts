@@ -2,8 +2,9 @@
  * A question as it came in, read in place: header, name, type, class and what EDNS asks for. One value serves for query after
  * query, so that reading one allocates nothing.
  *
- * Only the plain form is read here - opcode QUERY, one question, nothing behind it but an OPT record - which is what resolvers
- * send. All else, also all that is malformed, is for the codec of messages (`wire/message.ts`), whose values can be taken over.
+ * Only the plain form is read here - one question, nothing behind it but an OPT record - which is what resolvers send, and what
+ * is cut short before the end of its question is told. All else is for the codec of messages (`wire/message.ts`), whose
+ * values can be taken over.
  */
 import { read16 } from '../octets.ts';
 import { TYPE } from '../rr/type.ts';
@@ -13,7 +14,19 @@ import { EdnsRequest } from './edns-request.ts';
 
 /** Bits of the header's flags (RFC 1035 4.1.1, RFC 4035 3.2.2). */
 export const FLAG = { qr: 0x8000, aa: 0x0400, tc: 0x0200, rd: 0x0100, cd: 0x0010 } as const;
-const OPCODE_BITS = 0x7800;
+export const OPCODE_BITS = 0x7800;
+const OPCODE_SHIFT = 11;
+
+const MAX_LABEL_OCTETS = 63;
+
+/** What a message is found to be. */
+export const FORM = {
+  /** A question and maybe OPT. */
+  PLAIN: 0,
+  /** A request whose one question is not all there. */
+  CUT: 1,
+  OTHER: 2,
+} as const;
 /** An OPT record without options: root, type, class, TTL, length. */
 const OPT_OCTETS = 11;
 
@@ -29,24 +42,27 @@ export class Query {
   class = 0;
   readonly edns: EdnsRequest = new EdnsRequest();
 
-  /** Reads a message of `length` octets; `false` when it is none of the plain form, and then the content is undefined. */
-  read(octets: Uint8Array, length: number): boolean {
-    if (length < HEADER_OCTETS) return false;
+  /** Reads a message of `length` octets; one of {@link FORM}. Of a message that is cut only header and length are known. */
+  read(octets: Uint8Array, length: number): number {
+    if (length < HEADER_OCTETS) return FORM.OTHER;
     this.id = read16(octets, 0);
     this.flags = read16(octets, 2);
-    if ((this.flags & (FLAG.qr | OPCODE_BITS)) !== 0) return false;
-    if (read16(octets, 4) !== 1 || read16(octets, 6) !== 0 || read16(octets, 8) !== 0) return false;
+    if ((this.flags & FLAG.qr) !== 0) return FORM.OTHER;
+    if (read16(octets, 4) !== 1 || read16(octets, 6) !== 0 || read16(octets, 8) !== 0) return FORM.OTHER;
     const end = this.name.read(octets, HEADER_OCTETS);
-    if (end < 0 || end + 4 > length) return false;
+    if (end < 0 || end + 4 > length) return isCut(octets, length) ? FORM.CUT : FORM.OTHER;
     this.octets = octets;
     this.nameAt = HEADER_OCTETS;
     this.type = read16(octets, end);
     this.class = read16(octets, end + 2);
     const additionals = read16(octets, 10);
-    if (additionals > 1) return false;
-    if (additionals === 1) return this.#readOpt(octets, end + 4, length);
+    if (additionals === 1) return this.#readOpt(octets, end + 4, length) ? FORM.PLAIN : FORM.OTHER;
     this.edns.clear();
-    return end + 4 === length;
+    return additionals === 0 && end + 4 === length ? FORM.PLAIN : FORM.OTHER;
+  }
+
+  get opcode(): number {
+    return (this.flags & OPCODE_BITS) >> OPCODE_SHIFT;
   }
 
   #readOpt(octets: Uint8Array, at: number, total: number): boolean {
@@ -61,7 +77,7 @@ export class Query {
   take(message: Message): void {
     const question = message.questions[0]!;
     this.id = message.id;
-    this.flags = (message.rd ? FLAG.rd : 0) | (message.cd ? FLAG.cd : 0);
+    this.flags = (message.opcode << OPCODE_SHIFT) | (message.rd ? FLAG.rd : 0) | (message.cd ? FLAG.cd : 0);
     this.octets = question.name.wire;
     this.nameAt = 0;
     this.name.read(question.name.wire, 0);
@@ -69,4 +85,11 @@ export class Query {
     this.class = question.class;
     this.edns.readValue(message.edns);
   }
+}
+
+/** Does a message end before its first question does? One whose name has a pointer, or is too long, is wrong in other ways. */
+function isCut(octets: Uint8Array, length: number): boolean {
+  let at = HEADER_OCTETS;
+  while (at < length && octets[at]! > 0 && octets[at]! <= MAX_LABEL_OCTETS) at += 1 + octets[at]!;
+  return at >= length || (octets[at] === 0 && at + 5 > length);
 }

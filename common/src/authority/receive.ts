@@ -7,7 +7,7 @@
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
-import { isMetaType, TYPE } from '../rr/type.ts';
+import { TYPE } from '../rr/type.ts';
 import { OPCODE, RCODE } from '../wire/code.ts';
 import { EDE, OPTION } from '../wire/edns.ts';
 import { decodeMessage, encodeMessage, type Message, type Question, responseTo } from '../wire/message.ts';
@@ -205,12 +205,8 @@ class Call {
 
   query(question: Question): Outcome {
     if (question.class === CLASS.CH) return this.#identity(question);
-    if (question.class !== CLASS.IN) return this.refuse(RCODE.REFUSED, 'only class IN is served', EDE.NOT_SUPPORTED);
-    if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return this.#transfer(question);
-    if (question.type === TYPE.OPT || question.type === TYPE.TSIG)
-      return this.refuse(RCODE.FORMERR, 'a question for a meta type');
-    if (isMetaType(question.type) && question.type !== TYPE.ANY)
-      return this.refuse(RCODE.NOTIMP, 'a question for a meta type', EDE.NOT_SUPPORTED);
+    const isTransfer = question.type === TYPE.AXFR || question.type === TYPE.IXFR;
+    if (question.class === CLASS.IN && isTransfer) return this.#transfer(question);
     const { key, message, transport } = this.#request;
     const reserved = key === undefined ? 0 : tsigSize(key);
     const octets = this.#responder.respondTo(message, transport, this.#now, reserved);

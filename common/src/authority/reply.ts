@@ -11,7 +11,7 @@ import { shapeOf } from '../rr/shape.ts';
 import { HEADER_OCTETS } from '../wire/message.ts';
 import type { Image } from '../zone/image.ts';
 import type { EdnsReply } from './edns-reply.ts';
-import { FLAG, type Query } from './query.ts';
+import { FLAG, OPCODE_BITS, type Query } from './query.ts';
 
 export const SECTION = { answer: 0, authority: 1, additional: 2 } as const;
 
@@ -71,10 +71,7 @@ export class Reply {
     const { octets } = this;
     const nameOctets = query.name.length;
     this.#limit = limit;
-    octets[0] = query.id >> 8;
-    octets[1] = query.id;
-    put16(octets, 2, FLAG.qr | (query.flags & (FLAG.rd | FLAG.cd)));
-    put16(octets, 4, 1);
+    this.#header(query, 0, 1);
     for (let i = 0; i < nameOctets; i++) octets[QUESTION_AT + i] = query.octets[query.nameAt + i]!;
     put16(octets, QUESTION_AT + nameOctets, query.type);
     put16(octets, QUESTION_AT + nameOctets + 2, query.class);
@@ -84,6 +81,20 @@ export class Reply {
     this.clear();
     this.isAuthoritative = false;
     this.rotation = 0;
+  }
+
+  #header(query: Query, rcode: number, questions: number): void {
+    const { octets } = this;
+    put16(octets, 0, query.id);
+    put16(octets, 2, FLAG.qr | (query.flags & (OPCODE_BITS | FLAG.rd | FLAG.cd)) | rcode);
+    put16(octets, 4, questions);
+  }
+
+  /** A reply that is a header and nothing else; gives its length. */
+  bare(query: Query, rcode: number): number {
+    this.#header(query, rcode, 0);
+    this.octets.fill(0, 6, HEADER_OCTETS);
+    return HEADER_OCTETS;
   }
 
   /** Takes back all but header and question. */

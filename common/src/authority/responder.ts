@@ -7,7 +7,7 @@
 
 import { CLASS } from '../rr/class.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
-import { RCODE } from '../wire/code.ts';
+import { OPCODE, RCODE } from '../wire/code.ts';
 import { EDE, extendedError, UDP_SIZE } from '../wire/edns.ts';
 import type { Message } from '../wire/message.ts';
 import type { Zone } from '../zone/zone.ts';
@@ -15,7 +15,7 @@ import { Answering } from './answer.ts';
 import { ClientAddress } from './client-address.ts';
 import { COOKIE, CookieJar, type CookieSettings, DEMAND } from './cookie.ts';
 import { EdnsReply } from './edns-reply.ts';
-import { Query } from './query.ts';
+import { FORM, Query } from './query.ts';
 import { RATE, type RateLimit, RateLimiter, RESPONSE_KIND } from './rate-limit.ts';
 import type { Authority } from './receive.ts';
 import { Reply } from './reply.ts';
@@ -28,15 +28,41 @@ const KEEPALIVE_UNIT_MS = 100;
 interface Reason {
   readonly what: string;
   readonly rcode: number;
-  readonly error: Uint8Array;
+  readonly error: Uint8Array | undefined;
 }
 
 function reason(rcode: number, code: number, what: string): Reason {
   return { what, rcode, error: extendedError(code, what).data };
 }
 
+/** What is refused whatever zones there are. */
+const NO_OPCODE = Array.from({ length: 16 }, (_, opcode) => reason(RCODE.NOTIMP, EDE.OTHER, `opcode ${opcode}`));
+const NO_VERSION: Reason = { what: 'an EDNS version other than 0', rcode: RCODE.BADVERS, error: undefined };
+const NO_CLASS = reason(RCODE.REFUSED, EDE.NOT_SUPPORTED, 'only class IN is served');
+const NO_QUESTION = reason(RCODE.FORMERR, EDE.OTHER, 'a question for a meta type');
+const NO_META = reason(RCODE.NOTIMP, EDE.NOT_SUPPORTED, 'a question for a meta type');
+const CUT = 'a question that is cut short';
+
 const NO_DATA = reason(RCODE.SERVFAIL, EDE.NOT_READY, 'this zone has no data now');
 const NO_ZONE = reason(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE, 'no zone of this server');
+
+/** NOTIFY and UPDATE: whoever has keys takes them. */
+function isForOthers(opcode: number): boolean {
+  return opcode === OPCODE.NOTIFY || opcode === OPCODE.UPDATE;
+}
+
+function isTransfer(type: number): boolean {
+  return type === TYPE.AXFR || type === TYPE.IXFR;
+}
+
+/** Why a request gets no answer, whatever zones there are. */
+function refusalOf({ opcode, class: of, type, edns }: Query): Reason | undefined {
+  if (edns.version !== 0) return NO_VERSION;
+  if (opcode !== OPCODE.QUERY) return NO_OPCODE[opcode];
+  if (of !== CLASS.IN) return NO_CLASS;
+  if (type === TYPE.OPT || type === TYPE.TSIG) return NO_QUESTION;
+  return isMetaType(type) && type !== TYPE.ANY ? NO_META : undefined;
+}
 
 /** Instead of the length of a reply: its client is sent nothing, for it is sent too much. */
 export const WITHHELD = -1;
@@ -103,9 +129,19 @@ export class Responder {
    */
   respond(octets: Uint8Array, transport: Transport, now: number, length: number = octets.length): number {
     const query = this.#query;
-    if (!query.read(octets, length) || query.class !== CLASS.IN || query.edns.version !== 0) return 0;
-    if (query.edns.isCookieMalformed || (isMetaType(query.type) && query.type !== TYPE.ANY)) return 0;
+    const form = query.read(octets, length);
+    if (form === FORM.OTHER || isForOthers(query.opcode)) return 0;
+    if (form === FORM.CUT) return this.#cut(transport);
+    if (query.edns.isCookieMalformed || query.class === CLASS.CH || isTransfer(query.type)) return 0;
     return this.#respond(transport, now, 0);
+  }
+
+  /** What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4). */
+  #cut(transport: Transport): number {
+    const { opcode } = this.#query;
+    this.what = opcode === OPCODE.QUERY ? CUT : NO_OPCODE[opcode]!.what;
+    if (this.withholds(transport)) return WITHHELD;
+    return this.#reply.bare(this.#query, opcode === OPCODE.QUERY ? RCODE.FORMERR : RCODE.NOTIMP);
   }
 
   /** Answers a query that was decoded, and is of the kind that `respond` answers; `reserved` octets are kept free behind the reply. */
@@ -151,12 +187,17 @@ export class Responder {
     const demand = transport === 'udp' && this.#cookies !== undefined ? this.#cookies.demand(verdict) : DEMAND.ANSWER;
     let rcode: number = RCODE.NOERROR;
     let zone: Zone | undefined;
-    if (demand === DEMAND.ANSWER) {
+    const refusal = refusalOf(query);
+    if (refusal !== undefined) {
+      if (refusal.error !== undefined) edns.error(refusal.error);
+      this.what = refusal.what;
+      rcode = refusal.rcode;
+    } else if (demand === DEMAND.ANSWER) {
       const apex = this.#place();
       zone = apex < 0 ? undefined : this.authority.zones.zoneAt(query.name, apex);
       if (zone === undefined) {
         const why = apex < 0 ? NO_ZONE : NO_DATA;
-        edns.error(why.error);
+        edns.error(why.error!);
         this.what = why.what;
         rcode = why.rcode;
       } else {
@@ -170,7 +211,7 @@ export class Responder {
     } else if (demand === DEMAND.REFUSE) rcode = RCODE.BADCOOKIE;
     edns.fit(limit - reply.least(query));
     reply.begin(query, limit - edns.size());
-    if (demand === DEMAND.TRUNCATE) reply.truncate();
+    if (demand === DEMAND.TRUNCATE && refusal === undefined) reply.truncate();
     if (zone !== undefined) {
       if (this.#settings.isRotating === true) reply.rotation = this.#turn = (this.#turn + 1) & 0xffff;
       rcode = answering.answer(zone, query, reply, transport === 'udp');

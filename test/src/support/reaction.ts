@@ -1,6 +1,7 @@
 /**
- * What a server does with a datagram: a reply, or silence. Silence is told without waiting for a time to pass: a plain question
- * is sent behind the datagram, twice, and a server answers in the order of what it gets.
+ * What a server does with a datagram: a reply, or silence. Silence is told without waiting for a time to pass: two questions are
+ * sent behind the datagram, and a server answers in the order of what it gets. One of them is plain, the other, in class CH, takes
+ * the longer way that what is no plain question takes in ours.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -8,13 +9,23 @@ import type { Peer } from '@zonewright/common/net/address';
 import { CLASS } from '@zonewright/common/rr/class';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode } from '@zonewright/common/wire/code';
-import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
+import {
+  decodeMessage,
+  emptyMessage,
+  encodeMessage,
+  type Message,
+  type Question,
+} from '@zonewright/common/wire/message';
 import { nameOf } from './records.ts';
 
 const TIMEOUT_MS = 2_000;
 const TRIES = 5;
-/** IDs of the plain questions; the datagrams have others. */
+/** IDs of the questions behind; the datagrams have others. */
 const FIRST = 0xfff0;
+const QUESTIONS: readonly Question[] = [
+  { name: nameOf('steps.test.'), type: TYPE.SOA, class: CLASS.IN },
+  { name: nameOf('version.bind.'), type: TYPE.TXT, class: CLASS.CH },
+];
 
 export class Reactions {
   readonly #socket: Socket;
@@ -41,7 +52,7 @@ export class Reactions {
   async to(datagram: Uint8Array): Promise<Uint8Array | undefined> {
     this.#received = [];
     this.#socket.send(datagram);
-    for (const id of [FIRST, FIRST + 1]) await this.#plain(id);
+    for (const [i, question] of QUESTIONS.entries()) await this.#answered(FIRST + i, question);
     return this.#received.find((octets) => idOf(octets) < FIRST);
   }
 
@@ -49,14 +60,13 @@ export class Reactions {
     this.#socket.close();
   }
 
-  async #plain(id: number): Promise<void> {
-    const question = { name: nameOf('steps.test.'), type: TYPE.SOA, class: CLASS.IN };
+  async #answered(id: number, question: Question): Promise<void> {
     const request = encodeMessage({ ...emptyMessage(id, OPCODE.QUERY), questions: [question] });
     for (let left = TRIES; left > 0; left--) {
       this.#socket.send(request);
       if (await this.#came(id)) return;
     }
-    throw new Error('a plain question is not answered any more');
+    throw new Error('a question is not answered any more');
   }
 
   #came(id: number): Promise<boolean> {
