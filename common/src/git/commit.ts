@@ -33,8 +33,8 @@ export interface CommitHead {
 }
 
 /** The tree and the parents that a commit names. */
-export async function readCommit(objects: ObjectStore, oid: string): Promise<CommitHead> {
-  const text = Buffer.from(await objects.readTyped(oid, 'commit')).toString('latin1');
+export function readCommit(objects: ObjectStore, oid: string): CommitHead {
+  const text = Buffer.from(objects.readTyped(oid, 'commit')).toString('latin1');
   const header = text.split('\n\n', 1)[0]!.split('\n');
   const tree = /^tree ([0-9a-f]{40})$/.exec(header[0] ?? '')?.[1];
   if (tree === undefined) throw new Failure('corrupt', `the commit ${oid} is damaged`);
@@ -48,13 +48,13 @@ export async function readCommit(objects: ObjectStore, oid: string): Promise<Com
 }
 
 /** The root entries of a commit. */
-export async function readRoot(objects: ObjectStore, commit: string): Promise<TreeEntry[]> {
-  return parseTree(await objects.readTyped((await readCommit(objects, commit)).tree, 'tree'));
+export function readRoot(objects: ObjectStore, commit: string): TreeEntry[] {
+  return parseTree(objects.readTyped(readCommit(objects, commit).tree, 'tree'));
 }
 
 /** The state of the root at a commit. */
-export async function readTreeOf(objects: ObjectStore, commit: string): Promise<Tree> {
-  return { commit, ...filesOf(await readRoot(objects, commit)) };
+export function readTreeOf(objects: ObjectStore, commit: string): Tree {
+  return { commit, ...filesOf(readRoot(objects, commit)) };
 }
 
 /** Writes the objects of a commit on top of `parent`. Moves no branch. */
@@ -65,7 +65,7 @@ export async function writeCommit(
 ): Promise<Tree> {
   if (!Number.isSafeInteger(request.time) || request.time < 0)
     throw new Failure('usage', 'the time of a commit is a number of seconds since 1970');
-  const entries = parent === undefined ? [] : await readRoot(objects, parent);
+  const entries = parent === undefined ? [] : readRoot(objects, parent);
   const changed = await applyFiles(objects, entries, request.files);
   const tree = await objects.write('tree', formatTree(changed));
   const person = `${identity(request.author.name, 'zonewright')} <${identity(request.author.email, 'zonewright')}> ${request.time} +0000`;

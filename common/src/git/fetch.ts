@@ -10,6 +10,7 @@ import { writeDurably } from './durable.ts';
 import { Failure, quoteRemote } from './fault.ts';
 import type { ObjectStore } from './objects.ts';
 import { FLUSH, PktReader, pktLine, SideBand } from './pkt-line.ts';
+import type { ReceivedPack } from './received-pack.ts';
 import { requestLines, type Session, type Transport } from './session.ts';
 import type { Watch } from './watch.ts';
 
@@ -28,28 +29,33 @@ export async function fetchTip(
   have: string | undefined,
 ): Promise<string | undefined> {
   const session = await transport.open('git-upload-pack', watch);
-  let pack: Buffer;
+  let pack: ReceivedPack;
   let tip: string | undefined;
   try {
     const { refs, capabilities } = await session.advertisement();
     tip = refs.get(`refs/heads/${branch}`);
     if (tip === undefined || tip === have) return tip;
-    pack = await requestPack(session, gitdir, tip, have, capabilities);
+    pack = await requestPack(session, gitdir, objects, tip, have, capabilities);
     watch.rest();
   } finally {
     await session.close();
   }
-  if (pack.length > 0) await objects.addPack(pack);
+  try {
+    await pack.accept();
+  } finally {
+    await pack.close();
+  }
   return tip;
 }
 
 async function requestPack(
   session: Session,
   gitdir: string,
+  objects: ObjectStore,
   tip: string,
   have: string | undefined,
   offered: ReadonlySet<string>,
-): Promise<Buffer> {
+): Promise<ReceivedPack> {
   const capabilities = [...CAPABILITIES.filter((name) => offered.has(name)), 'agent=git/zonewright'].filter(
     (name) => !name.startsWith('agent=') || [...offered].some((other) => other.startsWith('agent=')),
   );
@@ -81,11 +87,10 @@ async function requestPack(
     // Without a side band the pack follows the answer without framing.
     if (isAnswered && !capabilities.includes('side-band-64k')) break;
   }
-  const chunks: Uint8Array[] = [];
   const data = capabilities.includes('side-band-64k') ? new SideBand(reader).data(first) : reader.rest();
-  for await (const chunk of data) chunks.push(Buffer.from(chunk));
+  const pack = await objects.receive(data);
   await writeShallow(gitdir, shallow);
-  return Buffer.concat(chunks);
+  return pack;
 }
 
 /** The commits whose parents are missing on purpose. */

@@ -19,14 +19,14 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
   const head = () =>
     settle(async (): Promise<Tree | undefined> => {
       const tip = await readBranch(path, branch);
-      return tip === undefined ? undefined : await readTreeOf(objects, tip);
+      return tip === undefined ? undefined : readTreeOf(objects, tip);
     });
   return {
     head,
     fetch: head,
-    read: (oid, limit) => settle(() => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
+    read: (oid, limit) => settle(async () => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
     commit: (parent, request) => settle(() => writeCommit(objects, parent?.commit, request)),
     push: (parent, next) => settle(() => moveBranch(path, branch, parent?.commit, next.commit)),
-    close: () => objects.close(),
+    close: async () => objects.close(),
   };
 }

@@ -9,8 +9,8 @@ import { deflateSync } from 'node:zlib';
 import { readCommit } from './commit.ts';
 import { makeDelta } from './delta.ts';
 import { Failure, quoteRemote } from './fault.ts';
+import type { ObjectType } from './object.ts';
 import { MAX_STRUCTURE, type ObjectStore } from './objects.ts';
-import type { ObjectType } from './pack.ts';
 import { FLUSH, PktReader, SideBand } from './pkt-line.ts';
 import { requestLines, type Session, type Transport } from './session.ts';
 import { parseTree } from './tree.ts';
@@ -45,7 +45,7 @@ export async function pushCommits(
     if (now === next) return; // an earlier push, whose outcome was not known, has arrived
     if (now !== parent) throw new Failure('moved', `the branch ${branch} of the remote has moved`);
     watch.rest();
-    const pack = await packCommits(objects, parent, next, !capabilities.has('no-thin'));
+    const pack = packCommits(objects, parent, next, !capabilities.has('no-thin'));
     watch.progress();
     const asked = ['report-status', 'side-band-64k', 'quiet'].filter((name) => capabilities.has(name));
     const command = requestLines([`${parent ?? NO_COMMIT} ${next} ${ref}`], '\0 ', asked);
@@ -111,48 +111,43 @@ async function readReport(reply: AsyncIterable<Uint8Array>, hasSideBand: boolean
 }
 
 /** A pack of what `next` has and `parent` has not, following first parents. Only root blobs differ between the two. */
-async function packCommits(
-  objects: ObjectStore,
-  parent: string | undefined,
-  next: string,
-  isThin: boolean,
-): Promise<Uint8Array[]> {
+function packCommits(objects: ObjectStore, parent: string | undefined, next: string, isThin: boolean): Uint8Array[] {
   const commits: string[] = [];
-  for (let at: string | undefined = next; at !== parent; at = (await readCommit(objects, at)).parents[0]) {
+  for (let at: string | undefined = next; at !== parent; at = readCommit(objects, at).parents[0]) {
     if (at === undefined || commits.length >= MAX_COMMITS)
       throw new Failure('usage', 'what is to be pushed does not follow from its parent');
     commits.push(at);
   }
   const entries: Uint8Array[] = [];
   const sent = new Set<string>();
-  const add = async (oid: string, type: ObjectType, base: string | undefined): Promise<void> => {
+  const add = (oid: string, type: ObjectType, base: string | undefined): void => {
     if (sent.has(oid)) return;
     sent.add(oid);
-    const content = await objects.readTyped(oid, type, type === 'blob' ? MAX_SENT_BLOB : MAX_STRUCTURE);
+    const content = objects.readTyped(oid, type, type === 'blob' ? MAX_SENT_BLOB : MAX_STRUCTURE);
     const old =
       base === undefined || base === oid
         ? undefined
-        : await objects.readTyped(base, type, type === 'blob' ? MAX_SENT_BLOB : MAX_STRUCTURE);
+        : objects.readTyped(base, type, type === 'blob' ? MAX_SENT_BLOB : MAX_STRUCTURE);
     entries.push(...packEntry(type, content, base, old));
   };
 
   let before = parent;
   for (const commit of commits.reverse()) {
-    const oldTree = before === undefined ? undefined : (await readCommit(objects, before)).tree;
+    const oldTree = before === undefined ? undefined : readCommit(objects, before).tree;
     const old = new Map<string, string>();
     const known = new Set<string>();
     if (oldTree !== undefined) {
-      for (const entry of parseTree(await objects.readTyped(oldTree, 'tree'))) {
+      for (const entry of parseTree(objects.readTyped(oldTree, 'tree'))) {
         old.set(`${entry.mode} ${entry.name.toString('latin1')}`, entry.oid);
         known.add(entry.oid);
       }
     }
-    const { tree } = await readCommit(objects, commit);
-    await add(commit, 'commit', undefined);
-    if (tree !== oldTree) await add(tree, 'tree', isThin ? oldTree : undefined);
-    for (const entry of parseTree(await objects.readTyped(tree, 'tree'))) {
+    const { tree } = readCommit(objects, commit);
+    add(commit, 'commit', undefined);
+    if (tree !== oldTree) add(tree, 'tree', isThin ? oldTree : undefined);
+    for (const entry of parseTree(objects.readTyped(tree, 'tree'))) {
       if (known.has(entry.oid)) continue;
-      await add(entry.oid, 'blob', isThin ? old.get(`${entry.mode} ${entry.name.toString('latin1')}`) : undefined);
+      add(entry.oid, 'blob', isThin ? old.get(`${entry.mode} ${entry.name.toString('latin1')}`) : undefined);
     }
     before = commit;
   }

@@ -73,10 +73,10 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   };
 
   /** The tree of a commit, once everything its root names is known to be there. */
-  const verify = async (tip: string): Promise<Tree> => {
-    const tree = await readTreeOf(objects, tip);
+  const verify = (tip: string): Tree => {
+    const tree = readTreeOf(objects, tip);
     for (const oid of tree.files.values()) {
-      if (verified.has(oid) || (await objects.has(oid))) continue;
+      if (verified.has(oid) || objects.has(oid)) continue;
       throw new Failure('corrupt', `the repository lacks the object ${oid}`);
     }
     verified = new Set(tree.files.values());
@@ -84,7 +84,7 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   };
 
   const emptyCache = async (): Promise<void> => {
-    await objects.close();
+    objects.close();
     await setBranch(gitdir, branch, undefined);
     for (const part of ['shallow', 'objects']) await rm(join(gitdir, part), { recursive: true, force: true });
     await makeFolder(join(gitdir, 'objects', 'pack'));
@@ -96,7 +96,7 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     const have = await readBranch(gitdir, branch);
     const tip = await fetchTip(transport, watch, gitdir, objects, branch, have);
     watch.rest();
-    const tree = tip === undefined ? undefined : await verify(tip);
+    const tree = tip === undefined ? undefined : verify(tip);
     // An operation that was given up must not move the branch under the next one.
     if (watch.signal.aborted) throw watch.signal.reason;
     await setBranch(gitdir, branch, tip);
@@ -104,7 +104,7 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   };
 
   const fetchAndHeal = async (watch: Watch): Promise<Tree | undefined> => {
-    if (isFirst && (await objects.countPacks()) > MAX_PACKS) await emptyCache();
+    if (isFirst && objects.countPacks() > MAX_PACKS) await emptyCache();
     isFirst = false;
     try {
       return await fetchOnce(watch);
@@ -119,15 +119,15 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     head: () =>
       settle(async () => {
         const tip = await readBranch(gitdir, branch);
-        return tip === undefined ? undefined : await verify(tip);
+        return tip === undefined ? undefined : verify(tip);
       }),
     fetch: () => settle(() => inTurn(() => watched(fetchAndHeal))),
-    read: (oid, limit) => settle(() => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
+    read: (oid, limit) => settle(async () => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
     commit: (parent, request) => settle(() => inTurn(() => writeCommit(objects, parent?.commit, request))),
     push: (parent, next) =>
       settle(() =>
         inTurn(async () => {
-          await readCommit(objects, next.commit);
+          readCommit(objects, next.commit);
           await watched((watch) => pushCommits(transport, watch, objects, branch, parent?.commit, next.commit));
           await setBranch(gitdir, branch, next.commit);
         }),
@@ -136,7 +136,7 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
       closed.abort();
       await last;
       await Promise.race([Promise.allSettled(underWay), delay(GRACE, undefined, { ref: false })]);
-      await objects.close();
+      objects.close();
       if (options.isTemporary) await rm(gitdir, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,81 @@
+/**
+ * A pack that a remote sends: written to the disk as it comes, then looked through and taken into the repository.
+ *
+ * No more of it is held in memory than its largest object needs. A small one is taken apart, so that years of small fetches do
+ * not leave years of packs.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder, syncFolder, writeDurably } from './durable.ts';
+import { Failure } from './fault.ts';
+import { indexPack } from './index-pack.ts';
+import { writeLoose } from './loose.ts';
+import { OID_OCTETS } from './object.ts';
+import { formatIndex } from './pack-index.ts';
+
+/** A pack of no more objects than this is taken apart into loose objects, as git does (`fetch.unpackLimit`). */
+const UNPACK_LIMIT = 32;
+/** A pack of more octets than this stays a pack. */
+const UNPACK_OCTETS = 1024 * 1024;
+
+/** A pack that has arrived and is not part of the repository yet. */
+export interface ReceivedPack {
+  /** Takes its objects into the repository, durably. The pack must not lean on objects outside of it. */
+  accept(): Promise<void>;
+  /** Forgets it, also after `accept`. Never fails. */
+  close(): Promise<void>;
+}
+
+/** Receives a pack for a folder of objects. Nothing at all is an empty pack. */
+export async function receivePack(folder: string, chunks: AsyncIterable<Uint8Array>): Promise<ReceivedPack> {
+  // As git names what is not there yet: `git gc` removes what stays behind.
+  const path = join(folder, 'pack', `tmp_pack_${randomBytes(8).toString('hex')}`);
+  await makeFolder(join(folder, 'pack'));
+  const handle = await open(path, 'wx+', 0o444);
+  const close = async (): Promise<void> => {
+    await handle.close();
+    await rm(path, { force: true });
+  };
+  try {
+    const { size, sum } = await store(handle, chunks);
+    return { accept: () => (size === 0 ? Promise.resolve() : accept(folder, path, handle, size, sum)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Writes what comes to a file. `sum`: the last octets, which are the hash of those before them. */
+async function store(handle: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<{ size: number; sum: Buffer }> {
+  const hash = createHash('sha1');
+  let size = 0;
+  let sum = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    await handle.writeFile(chunk);
+    size += chunk.length;
+    const all = Buffer.concat([sum, chunk]);
+    const end = Math.max(all.length - OID_OCTETS, 0);
+    hash.update(all.subarray(0, end));
+    sum = all.subarray(end);
+  }
+  if (size > 0 && !hash.digest().equals(sum)) throw new Failure('corrupt', 'the remote sent a damaged pack');
+  return { size, sum };
+}
+
+async function accept(folder: string, path: string, handle: FileHandle, size: number, sum: Buffer): Promise<void> {
+  const { entries, read } = indexPack(handle.fd, size);
+  if (entries.length <= UNPACK_LIMIT && size <= UNPACK_OCTETS) {
+    for (const entry of entries) {
+      const { type, content } = read(entry);
+      await writeLoose(folder, entry.oid, type, content);
+    }
+    return;
+  }
+  await handle.sync();
+  const name = join(folder, 'pack', `pack-${sum.toString('hex')}`);
+  await rename(path, `${name}.pack`);
+  await syncFolder(join(folder, 'pack'));
+  // The index comes last: with it, the pack is part of the repository.
+  await writeDurably(`${name}.idx`, formatIndex(entries, sum), 0o444);
+}
