@@ -6,9 +6,13 @@
  * original, a seed for its own generator, is not supported.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import ssh2 from 'ssh2';
+import { createRequire } from 'node:module';
+import type { default as Ssh2 } from 'ssh2';
 import { fail, ok, type Result } from '../result.ts';
 import type { GitFault } from './fault.ts';
+
+/** Loaded when a key needs it: whoever has no ssh remote is spared its time and memory. */
+const ssh2 = (): typeof Ssh2 => createRequire(import.meta.url)('ssh2');
 
 export type SshKeyType = 'ed25519' | 'rsa' | 'ecdsa';
 
@@ -41,7 +45,7 @@ function parsePem(text: string): Result<SshKey, GitFault> {
   let secret: KeyObject;
   try {
     if (text.startsWith('-----BEGIN OPENSSH ')) {
-      const parsed = ssh2.utils.parseKey(text);
+      const parsed = ssh2().utils.parseKey(text);
       if (parsed instanceof Error) return usage('the ssh key file cannot be read, or has a passphrase');
       secret = createPrivateKey(parsed.getPrivatePEM());
     } else {
@@ -86,7 +90,7 @@ export function publicLine(key: SshKey, comment = ''): string {
   if (key.type === 'ed25519') {
     line = `ssh-ed25519 ${ed25519Blob(key).toString('base64')}`;
   } else {
-    const parsed = ssh2.utils.parseKey(clientKeyText(key));
+    const parsed = ssh2().utils.parseKey(clientKeyText(key));
     if (parsed instanceof Error) throw parsed;
     line = `${parsed.type} ${parsed.getPublicSSH().toString('base64')}`;
   }

@@ -12,14 +12,11 @@ import { checkBare } from './bare.ts';
 import type { CommitRequest, Tree } from './commit.ts';
 import { Failure, type GitFault, settle } from './fault.ts';
 import { type HostKeyPin, PIN_HINT } from './host-key.ts';
-import { httpTransport } from './http.ts';
 import { localStore } from './local-store.ts';
 import { describeRemote, type Remote } from './remote.ts';
 import { remoteStore } from './remote-store.ts';
 import type { Transport } from './session.ts';
-import { sshTransport } from './ssh.ts';
 import type { SshKey } from './ssh-key.ts';
-import { gitTransport } from './tcp.ts';
 
 export type { Author, CommitRequest, Tree } from './commit.ts';
 export type { GitFault } from './fault.ts';
@@ -61,7 +58,7 @@ export function openStore(remote: Remote, options: StoreOptions): Promise<Result
       await checkBare(remote.path);
       return localStore(remote);
     }
-    const transport = transportOf(remote, options);
+    const transport = await transportOf(remote, options);
     return await remoteStore(transport, {
       gitdir: options.directory ?? (await mkdtemp(join(tmpdir(), 'zonewright-git-'))),
       branch: remote.branch,
@@ -72,13 +69,15 @@ export function openStore(remote: Remote, options: StoreOptions): Promise<Result
   });
 }
 
-function transportOf(remote: Exclude<Remote, { kind: 'local' }>, options: StoreOptions): Transport {
+/** The transport of a remote. What the others need, time and memory, is not spent. */
+async function transportOf(remote: Exclude<Remote, { kind: 'local' }>, options: StoreOptions): Promise<Transport> {
   switch (remote.kind) {
     case 'http':
-      return httpTransport(remote, options.tlsCa);
+      return (await import('./http.ts')).httpTransport(remote, options.tlsCa);
     case 'git':
-      return gitTransport(remote);
+      return (await import('./tcp.ts')).gitTransport(remote);
     case 'ssh': {
+      const { sshTransport } = await import('./ssh.ts');
       const { sshKey, sshPassword, authenticator } = options;
       if (sshKey !== undefined && sshPassword !== undefined)
         throw new Failure('usage', 'both an ssh key and an ssh password are given', 'give one of them');
