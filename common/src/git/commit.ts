@@ -5,7 +5,16 @@
  */
 import { Failure } from './fault.ts';
 import type { ObjectStore } from './objects.ts';
-import { FILE_MODE, filesOf, formatTree, isFile, nameFault, parseTree, type TreeEntry } from './tree.ts';
+import {
+  FILE_MODE,
+  filesOf,
+  formatTree,
+  isFile,
+  nameFault,
+  type ParsedTree,
+  parseTree,
+  type TreeEntry,
+} from './tree.ts';
 
 export interface Author {
   readonly name: string;
@@ -47,39 +56,49 @@ export function readCommit(objects: ObjectStore, oid: string): CommitHead {
   return { tree, parents };
 }
 
-/** The root entries of a commit. */
-export function readRoot(objects: ObjectStore, commit: string): TreeEntry[] {
-  return parseTree(objects.readTyped(readCommit(objects, commit).tree, 'tree'));
+/** The objects of trees that somebody still has: what follows from them is not read, and costs what it changes. */
+const parsed = new WeakMap<Tree, ParsedTree>();
+
+function treeOf(commit: string, root: ParsedTree): Tree {
+  const tree = { commit, ...filesOf(root.entries) };
+  parsed.set(tree, root);
+  return tree;
 }
 
-/** The state of the root at a commit. */
-export function readTreeOf(objects: ObjectStore, commit: string): Tree {
-  return { commit, ...filesOf(readRoot(objects, commit)) };
+function readRoot(objects: ObjectStore, commit: string, before?: Tree): ParsedTree {
+  const octets = objects.readTyped(readCommit(objects, commit).tree, 'tree');
+  return parseTree(octets, before && parsed.get(before));
+}
+
+/** The state of the root at a commit. `before`: the last one known, which is mostly much the same. */
+export function readTreeOf(objects: ObjectStore, commit: string, before: Tree | undefined): Tree {
+  return commit === before?.commit ? before : treeOf(commit, readRoot(objects, commit, before));
 }
 
 /** Writes the objects of a commit on top of `parent`. Moves no branch. */
 export async function writeCommit(
   objects: ObjectStore,
-  parent: string | undefined,
+  parent: Tree | undefined,
   request: CommitRequest,
 ): Promise<Tree> {
   if (!Number.isSafeInteger(request.time) || request.time < 0)
     throw new Failure('usage', 'the time of a commit is a number of seconds since 1970');
-  const entries = parent === undefined ? [] : readRoot(objects, parent);
-  const changed = await applyFiles(objects, entries, request.files);
-  const tree = await objects.write('tree', formatTree(changed));
+  const entries = parent === undefined ? [] : (parsed.get(parent) ?? readRoot(objects, parent.commit)).entries;
+  const root = formatTree(await applyFiles(objects, entries, request.files));
+  const tree = await objects.write('tree', root.octets);
   const person = `${identity(request.author.name, 'zonewright')} <${identity(request.author.email, 'zonewright')}> ${request.time} +0000`;
   const lines = [
     `tree ${tree}`,
-    ...(parent === undefined ? [] : [`parent ${parent}`]),
+    ...(parent === undefined ? [] : [`parent ${parent.commit}`]),
     `author ${person}`,
     `committer ${person}`,
   ];
   const message = request.message.replaceAll('\0', '').replace(/\s*$/, '\n');
   const commit = await objects.write('commit', Buffer.from(`${lines.join('\n')}\n\n${message}`));
-  return { commit, ...filesOf(changed) };
+  return treeOf(commit, root);
 }
 
+/** The entries after a change. What is there keeps its place and its mode, what is new stands at the end. */
 async function applyFiles(
   objects: ObjectStore,
   entries: readonly TreeEntry[],
@@ -89,23 +108,25 @@ async function applyFiles(
     const reason = nameFault(name);
     if (reason !== undefined) throw new Failure('usage', `a file cannot be written: ${reason}`);
   }
-  const replaced = new Set([...files.keys()].map((name) => Buffer.from(name).toString('latin1')));
-  const kept: TreeEntry[] = [];
-  const modes = new Map<string, string>();
+  const changes = new Map([...files].map(([name, content]) => [Buffer.from(name).toString('latin1'), content]));
+  const changed: TreeEntry[] = [];
+  const done = new Set<string>();
   for (const entry of entries) {
-    if (!replaced.has(entry.name.toString('latin1'))) kept.push(entry);
-    else if (isFile(entry)) modes.set(entry.name.toString('utf8'), entry.mode);
-    else throw new Failure('usage', `${entry.name.toString('utf8')} is no plain file and is left alone`);
+    if (done.has(entry.name)) continue;
+    const content = changes.get(entry.name);
+    if (content !== undefined && !isFile(entry))
+      throw new Failure('usage', `${Buffer.from(entry.name, 'latin1')} is no plain file and is left alone`);
+    if (content === undefined) {
+      changed.push(entry);
+      continue;
+    }
+    if (content !== null) changed.push({ ...entry, oid: await objects.write('blob', content) });
+    done.add(entry.name);
   }
-  for (const [name, content] of files) {
-    if (content !== null)
-      kept.push({
-        mode: modes.get(name) ?? FILE_MODE,
-        name: Buffer.from(name),
-        oid: await objects.write('blob', content),
-      });
-  }
-  return kept;
+  for (const [name, content] of changes)
+    if (content !== null && !done.has(name))
+      changed.push({ mode: FILE_MODE, name, oid: await objects.write('blob', content) });
+  return changed;
 }
 
 /** A name or an address as git accepts it: no angle brackets, no control characters, not empty. */

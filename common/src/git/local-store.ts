@@ -16,17 +16,23 @@ import type { GitStore } from './store.ts';
 export function localStore(remote: Remote & { kind: 'local' }): GitStore {
   const { path, branch } = remote;
   const objects = new ObjectStore(path);
+  let last: Tree | undefined;
   const head = () =>
     settle(async (): Promise<Tree | undefined> => {
-      const tip = await readBranch(path, branch);
-      return tip === undefined ? undefined : readTreeOf(objects, tip);
+      const tip = readBranch(path, branch);
+      last = tip === undefined ? undefined : readTreeOf(objects, tip, last);
+      return last;
     });
   return {
     head,
     fetch: head,
     read: (oid, limit) => settle(async () => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
-    commit: (parent, request) => settle(() => writeCommit(objects, parent?.commit, request)),
-    push: (parent, next) => settle(() => moveBranch(path, branch, parent?.commit, next.commit)),
+    commit: (parent, request) => settle(() => writeCommit(objects, parent, request)),
+    push: (parent, next) =>
+      settle(async () => {
+        await moveBranch(path, branch, parent?.commit, next.commit);
+        last = next;
+      }),
     close: async () => objects.close(),
   };
 }

@@ -137,17 +137,17 @@ function packCommits(objects: ObjectStore, parent: string | undefined, next: str
     const old = new Map<string, string>();
     const known = new Set<string>();
     if (oldTree !== undefined) {
-      for (const entry of parseTree(objects.readTyped(oldTree, 'tree'))) {
-        old.set(`${entry.mode} ${entry.name.toString('latin1')}`, entry.oid);
+      for (const entry of parseTree(objects.readTyped(oldTree, 'tree')).entries) {
+        old.set(`${entry.mode} ${entry.name}`, entry.oid);
         known.add(entry.oid);
       }
     }
     const { tree } = readCommit(objects, commit);
     add(commit, 'commit', undefined);
     if (tree !== oldTree) add(tree, 'tree', isThin ? oldTree : undefined);
-    for (const entry of parseTree(objects.readTyped(tree, 'tree'))) {
+    for (const entry of parseTree(objects.readTyped(tree, 'tree')).entries) {
       if (known.has(entry.oid)) continue;
-      add(entry.oid, 'blob', isThin ? old.get(`${entry.mode} ${entry.name.toString('latin1')}`) : undefined);
+      add(entry.oid, 'blob', isThin ? old.get(`${entry.mode} ${entry.name}`) : undefined);
     }
     before = commit;
   }

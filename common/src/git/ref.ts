@@ -4,7 +4,8 @@
  *
  * Not supported: reftable, and branches that are symbolic references.
  */
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeFolder, syncFolder } from './durable.ts';
@@ -16,9 +17,9 @@ const LOCK_PATIENCE = 3000;
 const LOCK_INTERVAL = 25;
 
 /** The commit a branch is at, or `undefined` where there is no such branch. */
-export async function readBranch(gitdir: string, branch: string): Promise<string | undefined> {
+export function readBranch(gitdir: string, branch: string): string | undefined {
   const name = `refs/heads/${branch}`;
-  const loose = await readText(join(gitdir, name));
+  const loose = readText(join(gitdir, name));
   if (loose !== undefined) {
     const oid = OID_LINE.exec(loose)?.[1];
     if (oid !== undefined) return oid;
@@ -26,7 +27,7 @@ export async function readBranch(gitdir: string, branch: string): Promise<string
       throw new Failure('usage', `the branch ${branch} is a symbolic reference`, 'name the branch it points to');
     throw new Failure('corrupt', `the branch ${branch} of the repository is damaged`);
   }
-  const packed = (await readText(join(gitdir, 'packed-refs'))) ?? '';
+  const packed = readText(join(gitdir, 'packed-refs')) ?? '';
   for (const line of packed.split('\n')) if (line.slice(41) === name) return OID_LINE.exec(line.slice(0, 40))?.[1];
   return undefined;
 }
@@ -36,7 +37,7 @@ export async function moveBranch(gitdir: string, branch: string, from: string | 
   const path = join(gitdir, 'refs', 'heads', branch);
   const lock = await takeLock(path, branch);
   try {
-    const now = await readBranch(gitdir, branch);
+    const now = readBranch(gitdir, branch);
     if (now !== from) throw new Failure('moved', `the branch ${branch} has moved`);
     await lock.writeFile(`${to}\n`);
     await lock.sync();
@@ -52,7 +53,7 @@ export async function moveBranch(gitdir: string, branch: string, from: string | 
 
 /** Sets a branch of a repository that is this program's own, whatever it was; `undefined` removes it. */
 export async function setBranch(gitdir: string, branch: string, to: string | undefined): Promise<void> {
-  const from = await readBranch(gitdir, branch);
+  const from = readBranch(gitdir, branch);
   if (to === undefined) await rm(join(gitdir, 'refs', 'heads', branch), { force: true });
   else if (from !== to) await moveBranch(gitdir, branch, from, to);
 }
@@ -80,9 +81,9 @@ async function takeLock(path: string, branch: string): Promise<FileHandle> {
   }
 }
 
-async function readText(path: string): Promise<string | undefined> {
+function readText(path: string): string | undefined {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     const code = systemCode(error);
     // A folder of that name: branches with the name as first part, not this branch.

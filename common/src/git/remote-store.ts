@@ -42,9 +42,10 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   await prepareCache(options);
   const closed = new AbortController();
   let objects = new ObjectStore(gitdir);
-  let verified: ReadonlySet<string> = new Set();
+  /** The tree seen last, with all that its root needs. */
+  let last: Tree | undefined;
   let isFirst = true;
-  let last: Promise<unknown> = Promise.resolve();
+  let turn: Promise<unknown> = Promise.resolve();
   /** What still runs, also where its caller has been told of a time-out. */
   const underWay = new Set<Promise<unknown>>();
 
@@ -55,8 +56,8 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
       if (closed.signal.aborted) throw new Failure('unreachable', 'the store has been closed');
       return await work();
     };
-    const mine = last.then(unlessClosed);
-    last = mine.catch(() => {});
+    const mine = turn.then(unlessClosed);
+    turn = mine.catch(() => {});
     return mine;
   };
   const watched = async <T>(work: (watch: Watch) => Promise<T>): Promise<T> => {
@@ -74,13 +75,24 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
 
   /** The tree of a commit, once everything its root names is known to be there. */
   const verify = (tip: string): Tree => {
-    const tree = readTreeOf(objects, tip);
-    for (const oid of tree.files.values()) {
-      if (verified.has(oid) || objects.has(oid)) continue;
+    if (tip === last?.commit) return last;
+    const tree = readTreeOf(objects, tip, last);
+    for (const [name, oid] of tree.files) {
+      if (last?.files.get(name) === oid || objects.has(oid)) continue;
       throw new Failure('corrupt', `the repository lacks the object ${oid}`);
     }
-    verified = new Set(tree.files.values());
+    last = tree;
     return tree;
+  };
+
+  const read = (oid: string, limit: number): Uint8Array => {
+    try {
+      return objects.readTyped(oid, 'blob', limit);
+    } catch (error) {
+      // What was seen is not there any more: the next fetch looks again.
+      if (isCorrupt(error)) last = undefined;
+      throw error;
+    }
   };
 
   const emptyCache = async (): Promise<void> => {
@@ -89,11 +101,11 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     for (const part of ['shallow', 'objects']) await rm(join(gitdir, part), { recursive: true, force: true });
     await makeFolder(join(gitdir, 'objects', 'pack'));
     objects = new ObjectStore(gitdir);
-    verified = new Set();
+    last = undefined;
   };
 
   const fetchOnce = async (watch: Watch): Promise<Tree | undefined> => {
-    const have = await readBranch(gitdir, branch);
+    const have = readBranch(gitdir, branch);
     const tip = await fetchTip(transport, watch, gitdir, objects, branch, have);
     watch.rest();
     const tree = tip === undefined ? undefined : verify(tip);
@@ -109,7 +121,7 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     try {
       return await fetchOnce(watch);
     } catch (error) {
-      if (!(error instanceof Failure) || error.fault.kind !== 'corrupt' || watch.signal.aborted) throw error;
+      if (!isCorrupt(error) || watch.signal.aborted) throw error;
       await emptyCache();
       return await fetchOnce(watch);
     }
@@ -118,29 +130,32 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   return {
     head: () =>
       settle(async () => {
-        const tip = await readBranch(gitdir, branch);
+        const tip = readBranch(gitdir, branch);
         return tip === undefined ? undefined : verify(tip);
       }),
     fetch: () => settle(() => inTurn(() => watched(fetchAndHeal))),
-    read: (oid, limit) => settle(async () => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
-    commit: (parent, request) => settle(() => inTurn(() => writeCommit(objects, parent?.commit, request))),
+    read: (oid, limit) => settle(async () => read(oid, limit ?? MAX_BLOB)),
+    commit: (parent, request) => settle(() => inTurn(() => writeCommit(objects, parent, request))),
     push: (parent, next) =>
       settle(() =>
         inTurn(async () => {
           readCommit(objects, next.commit);
           await watched((watch) => pushCommits(transport, watch, objects, branch, parent?.commit, next.commit));
           await setBranch(gitdir, branch, next.commit);
+          last = next;
         }),
       ),
     close: async () => {
       closed.abort();
-      await last;
+      await turn;
       await Promise.race([Promise.allSettled(underWay), delay(GRACE, undefined, { ref: false })]);
       objects.close();
       if (options.isTemporary) await rm(gitdir, { recursive: true, force: true });
     },
   };
 }
+
+const isCorrupt = (error: unknown): boolean => error instanceof Failure && error.fault.kind === 'corrupt';
 
 /** A bare repository at `gitdir`, for its owner only if it is made now; where it held another remote, its branches are forgotten. */
 async function prepareCache(options: RemoteStoreOptions): Promise<void> {

@@ -5,63 +5,111 @@
  * names are files of the store is decided by `filesOf`.
  */
 import { Failure } from './fault.ts';
+import { OID_OCTETS } from './object.ts';
 
 export interface TreeEntry {
   /** Octal digits as they stand in the object: `100644`, `40000`. */
   readonly mode: string;
-  readonly name: Buffer;
+  /** A character for each octet, so that strings sort as octets do. */
+  readonly name: string;
   readonly oid: string;
+}
+
+/** A tree object and what is in it, in its order. */
+export interface ParsedTree {
+  readonly octets: Buffer;
+  readonly entries: readonly TreeEntry[];
 }
 
 export const FILE_MODE = '100644';
 /** Executable, and with the group's right to write, as old versions of git noted it: what is in a file does not depend on it. */
 const FILE_MODES: ReadonlySet<string> = new Set([FILE_MODE, '100755', '100664']);
-const FOLDER_MODE = '40000';
+const FOLDER_MODES: ReadonlySet<string> = new Set(['40000', '040000', '0040000']);
 /** The most entries that a root may have. */
 export const MAX_ENTRIES = 100_000;
-const OID_OCTETS = 20;
 
-/** The entries of a tree object, in its order. */
-export function parseTree(content: Uint8Array): TreeEntry[] {
+/** The entries of a tree object. Those that `before` has too are taken from there, which costs less time, and no memory. */
+export function parseTree(content: Uint8Array, before?: ParsedTree): ParsedTree {
   const octets = Buffer.from(content.buffer, content.byteOffset, content.length);
   const entries: TreeEntry[] = [];
+  const known = new Known(before);
   for (let at = 0; at < octets.length; ) {
-    const space = octets.indexOf(0x20, at);
-    const end = space < 0 ? -1 : octets.indexOf(0, space);
-    const mode = space < 0 ? '' : octets.toString('latin1', at, space);
-    if (end < 0 || end + 1 + OID_OCTETS > octets.length || !/^[0-7]{1,7}$/.test(mode))
-      throw new Failure('corrupt', 'the root of the repository is damaged');
+    const entry = known.same(octets, at) ?? parseEntry(octets, at);
     if (entries.length >= MAX_ENTRIES)
       throw new Failure('limit', `the root of the repository has more than ${MAX_ENTRIES} entries`);
-    entries.push({
-      mode,
-      name: octets.subarray(space + 1, end),
-      oid: octets.toString('hex', end + 1, end + 1 + OID_OCTETS),
-    });
-    at = end + 1 + OID_OCTETS;
+    entries.push(entry);
+    known.pass(entry);
+    at += lengthOf(entry);
   }
-  return entries;
+  return { octets, entries };
+}
+
+const lengthOf = ({ mode, name }: TreeEntry): number => mode.length + 1 + name.length + 1 + OID_OCTETS;
+
+function parseEntry(octets: Buffer, at: number): TreeEntry {
+  const space = octets.indexOf(0x20, at);
+  const end = space < 0 ? -1 : octets.indexOf(0, space);
+  const mode = space < 0 ? '' : octets.toString('latin1', at, space);
+  if (end < 0 || end + 1 + OID_OCTETS > octets.length || !/^[0-7]{1,7}$/.test(mode))
+    throw new Failure('corrupt', 'the root of the repository is damaged');
+  return {
+    mode,
+    name: octets.toString('latin1', space + 1, end),
+    oid: octets.toString('hex', end + 1, end + 1 + OID_OCTETS),
+  };
+}
+
+/** Goes through an older tree beside a newer one. */
+class Known {
+  readonly #entries: readonly TreeEntry[];
+  readonly #octets: Buffer;
+  #next = 0;
+  #at = 0;
+
+  constructor(tree: ParsedTree | undefined) {
+    this.#entries = tree?.entries ?? [];
+    this.#octets = tree?.octets ?? Buffer.alloc(0);
+  }
+
+  /** The next entry, where the same octets stand at `at`. */
+  same(octets: Buffer, at: number): TreeEntry | undefined {
+    const entry = this.#entries[this.#next];
+    if (entry === undefined) return undefined;
+    const length = lengthOf(entry);
+    for (let i = 0; i < length; i++) if (octets[at + i] !== this.#octets[this.#at + i]) return undefined;
+    return entry;
+  }
+
+  /** Leaves behind what stands up to `entry` in the order of trees. */
+  pass({ name }: TreeEntry): void {
+    for (let entry = this.#entries[this.#next]; entry !== undefined && entry.name <= name; ) {
+      this.#at += lengthOf(entry);
+      entry = this.#entries[++this.#next];
+    }
+  }
 }
 
 /** A tree object out of entries in any order. */
-export function formatTree(entries: readonly TreeEntry[]): Buffer {
-  const key = (entry: TreeEntry): Buffer =>
-    isFolder(entry) ? Buffer.concat([entry.name, Buffer.from('/')]) : entry.name;
-  const sorted = entries.map((entry) => ({ entry, key: key(entry) })).sort((a, b) => Buffer.compare(a.key, b.key));
-  return Buffer.concat(
-    sorted.flatMap(({ entry }) => [
-      Buffer.from(`${entry.mode} `),
-      entry.name,
-      Buffer.of(0),
-      Buffer.from(entry.oid, 'hex'),
-    ]),
-  );
+export function formatTree(unsorted: Iterable<TreeEntry>): ParsedTree {
+  const key = (entry: TreeEntry): string => (isFolder(entry) ? `${entry.name}/` : entry.name);
+  const entries = [...unsorted].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  const octets = Buffer.allocUnsafeSlow(entries.reduce((sum, entry) => sum + lengthOf(entry), 0));
+  let at = 0;
+  for (const { mode, name, oid } of entries) {
+    at += octets.write(`${mode} ${name}\0`, at, 'latin1');
+    at += octets.write(oid, at, 'hex');
+  }
+  return { octets, entries };
 }
 
-const isFolder = (entry: TreeEntry): boolean => entry.mode.replace(/^0+/, '') === FOLDER_MODE;
+const isFolder = ({ mode }: TreeEntry): boolean => FOLDER_MODES.has(mode);
+
+/** Names that need no closer look: printable ASCII, no path, no dot at the start. */
+const PLAIN = /^[!-\-0-~][ -.0-~]*$/;
 
 /** Why a name can be no file of the store, or `undefined` where it can. */
 export function nameFault(name: string): string | undefined {
+  if (PLAIN.test(name)) return undefined;
   if (name === '') return 'empty name';
   if (/\p{Cc}/u.test(name)) return 'control character in the name';
   if (name === '.' || name === '..' || name.includes('/')) return 'name is a path';
@@ -70,15 +118,16 @@ export function nameFault(name: string): string | undefined {
 }
 
 export interface Listing {
-  readonly files: Map<string, string>;
-  readonly ignored: { name: string; reason: string }[];
+  readonly files: ReadonlyMap<string, string>;
+  readonly ignored: readonly { readonly name: string; readonly reason: string }[];
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function decodeName(octets: Buffer): string | undefined {
+function decodeName(octets: string): string | undefined {
+  if (PLAIN.test(octets)) return octets;
   try {
-    return UTF8.decode(octets);
+    return UTF8.decode(Buffer.from(octets, 'latin1'));
   } catch {
     return undefined;
   }
@@ -99,17 +148,18 @@ export function filesOf(entries: readonly TreeEntry[]): Listing {
   const seen = new Set<string>();
   for (const entry of entries) {
     const name = decodeName(entry.name);
-    const shown = (name ?? entry.name.toString('latin1')).replace(/\p{Cc}/gu, '?');
-    const isDouble = seen.has(entry.name.toString('latin1'));
-    seen.add(entry.name.toString('latin1'));
-    if (isDouble) {
+    const ignore = (reason: string): void => {
+      ignored.push({ name: (name ?? entry.name).replace(/\p{Cc}/gu, '?'), reason });
+    };
+    if (seen.has(entry.name)) {
       if (name !== undefined) files.delete(name);
-      ignored.push({ name: shown, reason: 'duplicate name' });
+      ignore('duplicate name');
       continue;
     }
+    seen.add(entry.name);
     if (isFolder(entry)) continue;
     const reason = name === undefined ? 'name is not UTF-8' : (nameFault(name) ?? modeFault(entry.mode));
-    if (reason !== undefined) ignored.push({ name: shown, reason });
+    if (reason !== undefined) ignore(reason);
     else files.set(name!, entry.oid);
   }
   return { files, ignored };
