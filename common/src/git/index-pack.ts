@@ -62,27 +62,31 @@ function scan(file: number, end: number): Found[] {
   let offset = PACK_HEADER;
   while (found.length < count) {
     const rest = octets.subarray(offset - from);
-    const object = rest.length < LONGEST_ENTRY_HEADER && rest.length < end - offset ? undefined : take(rest, offset);
-    if (object !== undefined) {
+    const isAll = rest.length >= end - offset;
+    const object = rest.length < LONGEST_ENTRY_HEADER && !isAll ? STRETCH : take(rest, offset, isAll);
+    if (typeof object === 'number') {
+      if (isAll) throw broken();
+      octets = readAt(file, offset, Math.min(Math.max(STRETCH, object), end - offset));
+      from = offset;
+    } else {
       found.push(object);
       offset += object.length;
-    } else {
-      // Damaged, or it goes on behind what has been read.
-      if (rest.length >= end - offset) throw broken();
-      octets = readAt(file, offset, Math.min(Math.max(STRETCH, 2 * rest.length), end - offset));
-      from = offset;
     }
   }
   if (offset !== end) throw broken();
   return found;
 }
 
-/** The object at the start of `octets`, and how many of them it takes; `undefined` where it does not end in them. */
-function take(octets: Buffer, offset: number): (Found & { readonly length: number }) | undefined {
+/**
+ * The object at the start of `octets`, and how many of them it takes. Where it is damaged, or does not end in them, how many to
+ * try with: zone files shrink to a quarter or less, and nothing grows by more than a few octets.
+ */
+function take(octets: Buffer, offset: number, isAll: boolean): (Found & { readonly length: number }) | number {
   const { data, size, type, base } = parseEntry(octets, offset);
   if (size > MAX_INCOMING) throw tooLarge(MAX_INCOMING);
+  if (octets.length < size / 8 && !isAll) return Math.ceil(size / 4);
   const inflated = inflateCounted(octets.subarray(data - offset), size);
-  if (inflated === undefined) return undefined;
+  if (inflated === undefined) return Math.max(2 * octets.length, size + STRETCH);
   const length = data - offset + inflated.taken;
   const oid = type === undefined ? undefined : objectName(type, inflated.content);
   return { offset, length, crc: crc32(octets.subarray(0, length)), oid, base };

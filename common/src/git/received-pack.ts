@@ -5,7 +5,7 @@
  * not leave years of packs.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, syncFolder, writeDurably } from './durable.ts';
 import { Failure } from './fault.ts';
@@ -19,6 +19,9 @@ const UNPACK_LIMIT = 32;
 /** A pack of more octets than this stays a pack. */
 const UNPACK_OCTETS = 1024 * 1024;
 
+/** As git names what is not whole yet: `git gc` removes what stays behind. */
+const TEMPORARY = 'tmp_pack_';
+
 /** A pack that has arrived and is not part of the repository yet. */
 export interface ReceivedPack {
   /** Takes its objects into the repository, durably. The pack must not lean on objects outside of it. */
@@ -29,8 +32,7 @@ export interface ReceivedPack {
 
 /** Receives a pack for a folder of objects. Nothing at all is an empty pack. */
 export async function receivePack(folder: string, chunks: AsyncIterable<Uint8Array>): Promise<ReceivedPack> {
-  // As git names what is not there yet: `git gc` removes what stays behind.
-  const path = join(folder, 'pack', `tmp_pack_${randomBytes(8).toString('hex')}`);
+  const path = join(folder, 'pack', `${TEMPORARY}${randomBytes(8).toString('hex')}`);
   await makeFolder(join(folder, 'pack'));
   const handle = await open(path, 'wx+', 0o444);
   const close = async (): Promise<void> => {
@@ -44,6 +46,12 @@ export async function receivePack(folder: string, chunks: AsyncIterable<Uint8Arr
     await close();
     throw error;
   }
+}
+
+/** Removes what a run that was ended left behind, where no other process writes to the folder of objects. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(join(folder, 'pack')).catch(() => []))
+    if (name.startsWith(TEMPORARY)) await rm(join(folder, 'pack', name), { force: true });
 }
 
 /** Writes what comes to a file. `sum`: the last octets, which are the hash of those before them. */

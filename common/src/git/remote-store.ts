@@ -14,6 +14,7 @@ import { Failure, settle } from './fault.ts';
 import { fetchTip } from './fetch.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
 import { pushCommits } from './push.ts';
+import { removeLeftovers } from './received-pack.ts';
 import { readBranch, setBranch } from './ref.ts';
 import type { Transport } from './session.ts';
 import type { GitStore } from './store.ts';
@@ -162,6 +163,7 @@ async function prepareCache(options: RemoteStoreOptions): Promise<void> {
   const { gitdir, description } = options;
   const made = await initBare(gitdir, options.branch);
   if (!made.ok) throw new Failure(made.fault.kind, made.fault.what, made.fault.hint);
+  await removeLeftovers(join(gitdir, 'objects'));
   const origin = join(gitdir, 'zonewright-remote');
   const before = await readFile(origin, 'utf8').catch(() => undefined);
   if (before === `${description}\n`) return;

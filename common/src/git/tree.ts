@@ -92,7 +92,7 @@ class Known {
 /** A tree object out of entries in any order. */
 export function formatTree(unsorted: Iterable<TreeEntry>): ParsedTree {
   const key = (entry: TreeEntry): string => (isFolder(entry) ? `${entry.name}/` : entry.name);
-  const entries = [...unsorted].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  const entries = [...unsorted].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
   const octets = Buffer.allocUnsafeSlow(entries.reduce((sum, entry) => sum + lengthOf(entry), 0));
   let at = 0;
   for (const { mode, name, oid } of entries) {

@@ -4,7 +4,7 @@
 
 import { execFile } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { initBare } from '@zonewright/common/git/bare';
@@ -19,7 +19,7 @@ import {
   type StoreOptions,
   type Tree,
 } from '@zonewright/common/git/store';
-import { filesOf, formatTree, parseTree } from '@zonewright/common/git/tree';
+import { filesOf, formatTree, parseTree, type TreeEntry } from '@zonewright/common/git/tree';
 import type { Result } from '@zonewright/common/result';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -240,7 +240,11 @@ for (const [name, reach] of Object.entries(reaches)) {
     t.is(await textOf(store, after, 'mirage'), 'two\n');
     t.is(await textOf(store, after, 'big'), 'x'.repeat(100_000));
     t.is(await textOf(store, before, 'mirage'), 'one\n', 'the old tree can still be read');
-    t.deepEqual(must(await store.fetch()), after);
+    t.is(must(await store.fetch()), after, 'what has not moved is not read again');
+    t.is(must(await store.head()), after);
+    const own = must(await store.commit(after, change({ mirage: 'three\n' })));
+    must(await store.push(after, own));
+    t.is(must(await store.fetch()), own, 'nor what we wrote ourselves');
   });
 
   check(`${name}: several commits are pushed at once`, async (t) => {
@@ -412,6 +416,30 @@ for (const [name, reach] of Object.entries(reaches)) {
     const later = await storeOf(t, reach, path, '', { directory });
     faultOf(t, await later.head(), 'corrupt');
     t.is(await textOf(later, must(await later.fetch()), 'mirage'), 'one\n');
+  });
+
+  check(`${name}: what the cache loses while it is used is fetched anew`, async (t) => {
+    const path = await newRepository();
+    await commitNatively(path, { mirage: 'one\n', other: 'x\n' });
+    const directory = await temporaryFolder();
+    t.teardown(() => rm(directory, { recursive: true, force: true }));
+    const store = await storeOf(t, reach, path, '', { directory });
+    const tree = must(await store.fetch())!;
+    const oid = tree.files.get('mirage')!;
+    await rm(join(directory, 'objects', oid.slice(0, 2), oid.slice(2)));
+    faultOf(t, await store.read(oid), 'corrupt');
+    must(await store.fetch());
+    t.is(await textOf(store, tree, 'mirage'), 'one\n');
+  });
+
+  check(`${name}: what a fetch left behind that was ended is removed by the next run`, async (t) => {
+    const directory = await temporaryFolder();
+    t.teardown(() => rm(directory, { recursive: true, force: true }));
+    const packs = join(directory, 'objects', 'pack');
+    await mkdir(packs, { recursive: true });
+    await writeFile(join(packs, 'tmp_pack_0123'), 'half a pack');
+    await storeOf(t, reach, await newRepository(), '', { directory });
+    t.deepEqual(await readdir(packs), []);
   });
 
   check(`${name}: a port where nobody listens is unreachable`, async (t) => {
@@ -892,5 +920,30 @@ test('a tree is written as it was read, and names that stand twice are no files'
   t.deepEqual(
     twice.ignored.map(({ name }) => name),
     ['a.b', '.GIT'],
+  );
+});
+
+test('a tree that is read beside an older one is the same as without it', (t) => {
+  const entry = fc.record({
+    mode: fc.constantFrom('100644', '100755', '40000', '120000'),
+    name: fc.oneof(fc.constantFrom('a', 'a.b', 'a0', '.git', 'b', '\xe9', 'zone'), fc.stringMatching(/^[a-e]{1,3}$/)),
+    oid: fc.constantFrom('1'.repeat(40), '2'.repeat(40), '0a'.repeat(20)),
+  });
+  const octetsOf = (entries: readonly TreeEntry[]): Buffer =>
+    Buffer.concat(
+      entries.flatMap(({ mode, name, oid }) => [Buffer.from(`${mode} ${name}\0`, 'latin1'), Buffer.from(oid, 'hex')]),
+    );
+  fc.assert(
+    fc.property(fc.array(entry), fc.array(entry), fc.boolean(), fc.nat(), (some, others, isSorted, at) => {
+      const edited = [...some.slice(0, at % (some.length + 1)), ...others, ...some.slice((at % (some.length + 1)) + 1)];
+      const [older, newer] = [some, edited].map((entries) =>
+        isSorted ? formatTree(entries).octets : octetsOf(entries),
+      ) as [Buffer, Buffer];
+      const alone = parseTree(newer);
+      const beside = parseTree(newer, parseTree(older));
+      t.deepEqual(beside, alone);
+      t.deepEqual(filesOf(beside.entries), filesOf(alone.entries));
+      if (!isSorted) t.deepEqual(alone.entries, edited);
+    }),
   );
 });
