@@ -5,6 +5,7 @@
  *
  * Always holds: files that are neither zones nor keys are left alone.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Key, KeyTable } from '@zonewright/common/authority/key';
 import {
   type FileFinding,
@@ -66,6 +67,8 @@ type Reading =
 type OtherFile = Pick<LoadedFile, 'oid' | 'includes'>;
 
 const NONE: ReadonlyMap<string, undefined> = new Map();
+/** Files are read so long, in milliseconds, before the rest of the thread has a turn: reading one waits for nothing. */
+const READ_SLICE = 10;
 
 export class Loader {
   readonly #store: GitStore;
@@ -107,11 +110,15 @@ export class Loader {
   /** Reads what changed. A fault, of the store, leaves all as it was. */
   async load(tree: Tree): Promise<Result<LoadReport, GitFault>> {
     const readings = new Map<string, Reading>();
+    let until = performance.now() + READ_SLICE;
     for (const [fileName, oid] of tree.files) {
       if (this.#oidOf(fileName) === oid && !this.#hasChangedInclude(fileName, tree)) continue;
       const reading = await this.#read(fileName, oid, tree);
       if (!reading.ok) return reading;
       readings.set(fileName, reading.value);
+      if (performance.now() < until) continue;
+      await nextTurn();
+      until = performance.now() + READ_SLICE;
     }
     const changed: LoadedFile[] = [];
     const rejected: LoadedFile[] = [];
