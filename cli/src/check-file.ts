@@ -13,7 +13,7 @@ import {
   readZoneFile,
   type ZoneReading,
 } from '@zonewright/common/authority/zone-file';
-import { scanZoneFile } from '@zonewright/common/master/scan';
+import { type ScannedRecord, scanZoneFile } from '@zonewright/common/master/scan';
 import { Name } from '@zonewright/common/name';
 import { TYPE } from '@zonewright/common/rr/type';
 import { contentOf, type Delta, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
@@ -78,7 +78,7 @@ function roleOf(given: Given, octets: Uint8Array): FileRole {
 
 function holdsSoa(octets: Uint8Array, { include }: Given): boolean {
   let isFound = false;
-  const onRecord = (_owner: Name, type: number): void => {
+  const onRecord = ({ type }: ScannedRecord): void => {
     isFound ||= type === TYPE.SOA;
   };
   scanZoneFile(octets, { origin: Name.root, ...(include && { include }) }, { onRecord });

@@ -5,7 +5,7 @@
  * Otherwise the file is read twice more: once to sort out by hashes what can be meant, once to look at that. So memory is for what
  * is uneven, not for what is not.
  */
-import type { Place, ScanSink } from '../master/scan.ts';
+import type { Place, ScannedRecord, ScanSink } from '../master/scan.ts';
 import { MAX_NAME_OCTETS, type Name } from '../name.ts';
 import { canonicalRdata } from '../rr/rdata.ts';
 import { recordKey } from '../rr/record.ts';
@@ -23,9 +23,9 @@ export function findUneven(scan: Scan, zone: Zone, count: number, findings: Find
   const sets = new Sieve(count);
   const isInside = insideOf(zone.origin);
   scan({
-    onRecord(owner, type, ttl, rdata) {
-      if (!isInside(owner)) return;
-      const set = hashOf(type, owner);
+    onRecord({ name, type, ttl, rdata }) {
+      if (!isInside(name)) return;
+      const set = hashOf(type, name);
       records.add(mix(set, canonicalRdata(type, rdata)), undefined);
       if (type !== TYPE.RRSIG) sets.add(set, ttl);
     },
@@ -52,11 +52,12 @@ class Look implements ScanSink {
     this.#isInside = insideOf(zone.origin);
   }
 
-  onRecord(name: Name, type: number, ttl: number, rdata: Uint8Array, place: Place): void {
+  onRecord(record: ScannedRecord): void {
+    const { name, type, ttl, rdata } = record;
     if (!this.#isInside(name)) return;
     const hash = hashOf(type, name);
-    if (this.#records.has(mix(hash, canonicalRdata(type, rdata)))) this.#repeated(name, type, rdata, place);
-    if (type !== TYPE.RRSIG && this.#sets.has(hash)) this.#differing(name, type, ttl, place);
+    if (this.#records.has(mix(hash, canonicalRdata(type, rdata)))) this.#repeated(name, type, rdata, record);
+    if (type !== TYPE.RRSIG && this.#sets.has(hash)) this.#differing(name, type, ttl, record);
   }
 
   #repeated(name: Name, type: number, rdata: Uint8Array, place: Place): void {

@@ -5,7 +5,7 @@
  * Left out: comparing with an earlier version, which is for whoever has one.
  * Always holds: a zone comes out exactly when no finding is an error.
  */
-import { type Place, type ScanSink, scanZoneFile } from '../master/scan.ts';
+import { type Place, type ScannedRecord, type ScanSink, scanZoneFile } from '../master/scan.ts';
 import type { Name } from '../name.ts';
 import { targetOf } from '../rr/rdata.ts';
 import { rdataKey, recordKey } from '../rr/record.ts';
@@ -114,8 +114,9 @@ class Intake implements ScanSink {
     this.#builder = new ZoneBuilder(origin, octets);
   }
 
-  onRecord(owner: Name, type: number, ttl: number, rdata: Uint8Array, place: Place): void {
-    if (type === TYPE.SOA && !this.#takesSoa(owner, rdata, place)) return;
+  onRecord(record: ScannedRecord): void {
+    const { name: owner, type, ttl, rdata } = record;
+    if (type === TYPE.SOA && !this.#takesSoa(owner, rdata, record)) return;
     this.#take(owner, type, ttl, rdata);
     if (type === TYPE.NS && owner.equals(this.#origin)) this.servers.add(targetOf(type, rdata).key);
   }
@@ -209,16 +210,17 @@ class Outside implements ScanSink {
     this.#findings = findings;
   }
 
-  onRecord(name: Name, type: number, _ttl: number, _rdata: Uint8Array, place: Place): void {
+  onRecord(record: ScannedRecord): void {
+    const { name, type } = record;
     if (name.isSubdomainOf(this.#origin)) return;
     if ((type === TYPE.A || type === TYPE.AAAA) && this.#servers.has(name.key)) {
       const what = `the address of ${name}, outside of ${this.#origin}, is ignored`;
-      this.#findings.add(at(place, 'warning', 'foreign-glue', what));
+      this.#findings.add(at(record, 'warning', 'foreign-glue', what));
     } else if (++this.#listed <= OUTSIDE_LISTED) {
       const hint = type === TYPE.SOA ? 'a zone file is named as its zone' : 'is the $ORIGIN right?';
       const what = `${name} ${printType(type)} is not in ${this.#origin}`;
-      this.#findings.add(at(place, 'error', 'outside', what, hint));
-    } else this.#first ??= { file: place.file, line: place.line, column: place.column };
+      this.#findings.add(at(record, 'error', 'outside', what, hint));
+    } else this.#first ??= { file: record.file, line: record.line, column: record.column };
   }
 
   finish(): void {
@@ -243,8 +245,10 @@ function addLocated(scan: Scan, found: readonly Finding[], findings: FindingList
   const hashes = new Set(kept.map(({ name }) => hashOf(0, name)));
   const places = new Map<string, Place>();
   scan({
-    onRecord(name, type, _ttl, rdata, { file, line, column }) {
+    onRecord(record) {
+      const { name, type } = record;
       if (!hashes.has(hashOf(0, name)) || !wanted.has(name.key)) return;
+      const { rdata, file, line, column } = record;
       for (const key of keysOf({ name, type, rdata }))
         if (wanted.has(key) && !places.has(key)) places.set(key, { file, line, column });
     },

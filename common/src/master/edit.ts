@@ -90,7 +90,7 @@ function isAsExpected(
     octets,
     { ...options, origin },
     {
-      onRecord(name, type, ttl, rdata) {
+      onRecord({ name, type, ttl, rdata }) {
         const other = expected[count++];
         isEqual &&= other !== undefined && isSame({ name, type, class: CLASS.IN, ttl, rdata }, other);
       },

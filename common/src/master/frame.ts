@@ -1,6 +1,7 @@
 /** Where reading is in one of the files that are open, one including the other: the state of RFC 1035 5.1. */
-import type { Name } from '../name.ts';
+import { MAX_NAME_OCTETS, type Name } from '../name.ts';
 import { EntryLexer } from './lexer.ts';
+import type { Place } from './scanned.ts';
 
 /** Where reading is in one file. */
 export class Frame {
@@ -11,10 +12,13 @@ export class Frame {
   at = 0;
   line = 1;
   origin: Name;
-  owner: Name | undefined;
-  /** The octets that gave `owner`, to spare parsing them again; 0 to 0 for none. */
-  ownerStart = 0;
-  ownerEnd = 0;
+  /** The owner's wire form: its first `ownerLength` octets; none when that is 0. */
+  readonly owner: Uint8Array = new Uint8Array(MAX_NAME_OCTETS);
+  ownerLength = 0;
+  ownerNumber = 0;
+  /** The octets that gave `owner`, to spare reading them again; 0 to 0 for none. */
+  #textStart = 0;
+  #textEnd = 0;
   /** An owner that could not be read: lines that refer to it are not faults of their own. */
   isOwnerLost = false;
   /** The owner is the one of the file that includes this one. */
@@ -31,25 +35,53 @@ export class Frame {
   /** Are these the octets that gave the owner, under the origin in force? */
   isSameOwner(start: number, end: number): boolean {
     const { octets } = this.lexer;
-    if (end - start !== this.ownerEnd - this.ownerStart) return false;
-    for (let i = 0; i < end - start; i++) if (octets[start + i] !== octets[this.ownerStart + i]) return false;
+    const before = this.#textStart;
+    if (end - start !== this.#textEnd - before) return false;
+    for (let i = 0; i < end - start; i++) if (octets[start + i] !== octets[before + i]) return false;
     return true;
   }
 
-  /** Takes an owner that stands at these octets. */
-  setOwner(owner: Name, start: number, end: number): void {
-    this.owner = owner;
-    this.ownerStart = start;
-    this.ownerEnd = end;
+  /** Takes what has been written into `owner` as the owner, which stands at these octets. */
+  setOwner(length: number, number: number, start: number, end: number): void {
+    this.ownerLength = length;
+    this.ownerNumber = number;
+    this.#textStart = start;
+    this.#textEnd = end;
     this.isOwnerLost = false;
+  }
+
+  /** Takes over the owner of the file that includes this one. */
+  inheritOwner(from: Frame): void {
+    this.owner.set(from.owner);
+    this.ownerLength = from.ownerLength;
+    this.ownerNumber = from.ownerNumber;
+    this.isOwnerLost = from.isOwnerLost;
+    this.isOwnerInherited = from.file === undefined || from.isOwnerInherited;
   }
 
   /** What stands for the owner now may mean another one. */
   forgetOwnerText(): void {
-    this.ownerEnd = this.ownerStart;
+    this.#textEnd = this.#textStart;
+  }
+
+  /** The place of an offset in the entry at hand. */
+  place(at: number): Place {
+    const { octets, start, firstLineEnd } = this.lexer;
+    let line = this.line;
+    let lineStart = start;
+    if (at >= firstLineEnd) {
+      for (;;) {
+        const next = octets.indexOf(LF, lineStart);
+        if (next < 0 || next >= at) break;
+        line++;
+        lineStart = next + 1;
+      }
+    }
+    return { file: this.file, line, column: at - lineStart + 1 };
   }
 }
 
+const LF = 0x0a;
 const ORDER_MARK_OCTETS = 3;
 
 /** Does an octet order mark (U+FEFF in UTF-8) stand there? */

@@ -8,7 +8,14 @@ import type { ResourceRecord } from '../rr/record.ts';
 import { type Entry, type ExpansionStep, fileText, type ZoneFile } from './document.ts';
 import type { FileFault } from './fault.ts';
 import { DEFAULT_FILE_LIMITS } from './limits.ts';
-import { type EntryKind, type ParseOptions, type Place, type ScanSink, scanZoneFile } from './scan.ts';
+import {
+  type EntryKind,
+  type ParseOptions,
+  type Place,
+  type ScannedRecord,
+  type ScanSink,
+  scanZoneFile,
+} from './scan.ts';
 
 export type { FileFault } from './fault.ts';
 export { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
@@ -54,10 +61,10 @@ class DocumentWriter implements ScanSink {
     this.#octets = octets;
   }
 
-  onRecord(name: Name, type: number, ttl: number, rdata: Uint8Array, place: Place, hasTtl: boolean): void {
+  onRecord({ name, type, ttl, rdata, isTtlStated, file, line, column }: ScannedRecord): void {
     const record = { name, type, class: CLASS.IN, ttl, rdata };
-    this.records.push({ record, file: place.file, line: place.line, column: place.column });
-    this.#steps.push({ kind: 'record', record, hasTtl });
+    this.records.push({ record, file, line, column });
+    this.#steps.push({ kind: 'record', record, hasTtl: isTtlStated });
   }
 
   onTtl(ttl: number): void {

@@ -3,7 +3,7 @@
  * run, with `$INCLUDE` and `$GENERATE` done. After a fault reading goes on at the next entry; behind a parenthesis that is never
  * closed, at the next line.
  *
- * Nothing is kept of a record: it is given to a sink. Left out: whether the records make a zone, which is for the zone's checks.
+ * Nothing is kept of a record: it is given to a sink (`scanned.ts`). Left out: whether the records make a zone, which is for the zone's checks.
  * Always holds: linear time, nothing throws, and no fault text holds RDATA of key types (any content at all with `isSecret`).
  */
 import { Name } from '../name.ts';
@@ -20,7 +20,10 @@ import { hintAgainst } from './hint.ts';
 import { includeFault } from './include.ts';
 import type { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
+import { type EntryKind, RecordAtHand, type ScanSink } from './scanned.ts';
 import { readName, readRdata, readTtl, readType } from './word.ts';
+
+export type { EntryKind, Place, ScannedRecord, ScanSink } from './scanned.ts';
 
 export interface ParseOptions {
   /** Where relative names are rooted until `$ORIGIN`: the zone's name. */
@@ -32,30 +35,6 @@ export interface ParseOptions {
   readonly fileName?: string;
   /** The content of a file that `$INCLUDE` names; `undefined` when there is none. Without this, `$INCLUDE` is a fault. */
   readonly include?: (fileName: string) => Uint8Array | undefined;
-}
-
-/** Where something stands. */
-export interface Place {
-  /** The file that `$INCLUDE` names; `undefined` for the file itself. */
-  readonly file: string | undefined;
-  /** From 1. */
-  readonly line: number;
-  /** In octets, from 1. */
-  readonly column: number;
-}
-
-/** `expansion`: `$INCLUDE` or `$GENERATE`. `blank`: nothing but blanks and comments. `fault`: could not be read. */
-export type EntryKind = 'record' | 'expansion' | 'origin' | 'ttl' | 'blank' | 'fault';
-
-export interface ScanSink {
-  /** A record of class IN, its TTL resolved. `owner` and `rdata` may be kept; `place` holds during the call. */
-  onRecord(owner: Name, type: number, ttl: number, rdata: Uint8Array, place: Place, isTtlStated: boolean): void;
-  /** `$TTL`, also one within an included file. */
-  onTtl?(ttl: number): void;
-  /** An entry of the file itself is done: octets `start` up to `end`. `origin` is the one in force behind it. */
-  onEntry?(kind: EntryKind, start: number, end: number, line: number, origin: Name): void;
-  /** An included file made use of the owner that stands before the directive. */
-  onOwnerInherited?(): void;
 }
 
 /** Reads a whole file and gives back what is wrong with it. Records that could be read are handed out all the same. */
@@ -75,7 +54,7 @@ const BLANK_HINT = 'a line that begins in column one begins with an owner name; 
 const OWNER_HINT = 'write the owner name, or @, in column one';
 const KNOWN = '$ORIGIN, $TTL, $INCLUDE and $GENERATE';
 
-class Scanner implements Place {
+class Scanner {
   readonly #limits: FileLimits;
   readonly #isSecret: boolean;
   readonly #fileName: string | undefined;
@@ -91,9 +70,9 @@ class Scanner implements Place {
   #generatedOctets = 0;
   #inclusions = 0;
   #includedOctets = 0;
-  file: string | undefined;
-  line = 1;
-  column = 1;
+  /** Owners that have been read. */
+  #owners = 0;
+  readonly #atHand: RecordAtHand;
 
   constructor(octets: Uint8Array, options: ParseOptions, limits: FileLimits, sink: ScanSink) {
     this.#limits = limits;
@@ -103,6 +82,7 @@ class Scanner implements Place {
     this.#sink = sink;
     this.#faults = new FaultList(limits.faults);
     this.#frame = new Frame(undefined, octets, limits.words, options.origin, 0);
+    this.#atHand = new RecordAtHand(this.#frame);
   }
 
   run(): readonly FileFault[] {
@@ -171,9 +151,9 @@ class Scanner implements Place {
     const { lexer } = frame;
     if (!lexer.hasOwner || lexer.count === 0 || lexer.octets[lexer.starts[0]!] === DOLLAR) return;
     const parsed = Name.parse(lexer.word(0), frame.origin);
-    frame.forgetOwnerText();
     frame.isOwnerLost = !parsed.ok;
-    if (parsed.ok) frame.owner = parsed.value;
+    if (parsed.ok) this.#setOwner(frame, parsed.value);
+    else frame.forgetOwnerText();
   }
 
   #directive(frame: Frame): EntryKind | undefined {
@@ -248,9 +228,7 @@ class Scanner implements Place {
     const origin = lexer.count === 3 ? this.#readOrigin(frame, 2) : frame.origin;
     if (origin === undefined) return undefined;
     const inner = new Frame(file, octets, this.#limits.words, origin, this.#faults.count);
-    inner.owner = frame.owner;
-    inner.isOwnerLost = frame.isOwnerLost;
-    inner.isOwnerInherited = frame.file === undefined || frame.isOwnerInherited;
+    inner.inheritOwner(frame);
     this.#frames.push(inner);
     this.#frame = inner;
     return undefined;
@@ -291,27 +269,46 @@ class Scanner implements Place {
       this.#generatedOctets += record.octets;
       if (this.#generatedOctets > this.#limits.generatedOctets)
         return this.#fault('limit', lexer.starts[0]!, 'generated records of too much text');
-      this.#emit(frame, record.owner, type, ttl, record.rdata);
+      const { wire } = record.owner;
+      this.#emit(frame, wire, wire.length, ++this.#owners, type, ttl, record.rdata);
     }
     return 'expansion';
   }
 
   #record(frame: Frame): EntryKind | undefined {
     const { lexer } = frame;
-    const owner = this.#readOwner(frame);
+    const hasOwner = this.#readOwner(frame);
     const header = locateHeader(lexer);
     const ttl = header.ttl < 0 ? undefined : this.#readTtl(lexer, header.ttl);
     const type = this.#readType(lexer, header);
     if (type === undefined) return undefined;
     const rdata = this.#readRdata(frame, type, header.type + 1);
-    if (rdata === undefined || owner === undefined || (ttl === undefined && header.ttl >= 0)) return undefined;
-    this.#emit(frame, owner, type, ttl, rdata);
+    if (rdata === undefined || !hasOwner || (ttl === undefined && header.ttl >= 0)) return undefined;
+    this.#emit(frame, frame.owner, frame.ownerLength, frame.ownerNumber, type, ttl, rdata);
     return 'record';
   }
 
-  #emit({ lexer }: Frame, owner: Name, type: number, ttl: number | undefined, rdata: Uint8Array): void {
-    this.#place(lexer.starts[0]!);
-    this.#sink.onRecord(owner, type, this.#ttl.pass(type, rdata, ttl), rdata, this, ttl !== undefined);
+  #emit(
+    frame: Frame,
+    owner: Uint8Array,
+    length: number,
+    number: number,
+    type: number,
+    ttl: number | undefined,
+    rdata: Uint8Array,
+  ): void {
+    const record = this.#atHand;
+    record.owner = owner;
+    record.ownerLength = length;
+    record.ownerNumber = number;
+    record.type = type;
+    record.ttl = this.#ttl.pass(type, rdata, ttl);
+    record.isTtlStated = ttl !== undefined;
+    record.data = rdata;
+    record.dataLength = rdata.length;
+    record.frame = frame;
+    record.start = frame.lexer.starts[0]!;
+    this.#sink.onRecord(record);
   }
 
   #readRdata({ lexer, origin }: Frame, type: number, first: number): Uint8Array | undefined {
@@ -324,28 +321,36 @@ class Scanner implements Place {
     return this.#fault('rdata', at, parsed.fault.what, hintAgainst(parsed.fault.what, type));
   }
 
-  #readOwner(frame: Frame): Name | undefined {
+  /** Is there an owner, one that could be read? */
+  #readOwner(frame: Frame): boolean {
     const { lexer } = frame;
     const start = lexer.starts[0]!;
     if (!lexer.hasOwner) {
       if (frame.isOwnerInherited) this.#sink.onOwnerInherited?.();
-      if (frame.isOwnerLost) return undefined;
-      if (frame.owner !== undefined) return frame.owner;
+      if (frame.isOwnerLost) return false;
+      if (frame.ownerLength > 0) return true;
       frame.isOwnerLost = true;
-      return this.#fault('owner', start, 'a line that begins with a blank before any owner name', OWNER_HINT);
+      this.#fault('owner', start, 'a line that begins with a blank before any owner name', OWNER_HINT);
+      return false;
     }
     const end = lexer.ends[0]!;
-    if (frame.isSameOwner(start, end)) return frame.owner;
+    if (frame.isSameOwner(start, end)) return true;
     frame.isOwnerInherited = false;
     frame.forgetOwnerText();
+    frame.isOwnerLost = true;
     if (lexer.isQuoted(0)) {
-      frame.isOwnerLost = true;
-      return this.#fault('owner', start, 'an owner name in quotes', 'write a blank in a name as \\032');
+      this.#fault('owner', start, 'an owner name in quotes', 'write a blank in a name as \\032');
+      return false;
     }
     const owner = readName(lexer.octets, start, end, frame.origin) ?? this.#parseOwner(frame);
-    if (owner === undefined) frame.isOwnerLost = true;
-    else frame.setOwner(owner, start, end);
-    return owner;
+    if (owner === undefined) return false;
+    this.#setOwner(frame, owner, start, end);
+    return true;
+  }
+
+  #setOwner(frame: Frame, { wire }: Name, start = 0, end = 0): void {
+    frame.owner.set(wire);
+    frame.setOwner(wire.length, ++this.#owners, start, end);
   }
 
   #parseOwner({ lexer, origin }: Frame): Name | undefined {
@@ -394,30 +399,11 @@ class Scanner implements Place {
 
   /** Gives back `undefined`, so that it can be returned. */
   #fault(kind: FileFault['kind'], at: number, what: string, hint?: string): undefined {
-    this.#place(at);
-    this.#faults.add(kind, this, what, hint);
+    this.#faults.add(kind, this.#frame.place(at), what, hint);
     return undefined;
-  }
-
-  /** Makes an offset in the current entry the place that is told. */
-  #place(at: number): void {
-    const { lexer, line, file } = this.#frame;
-    this.file = file;
-    this.line = line;
-    let lineStart = lexer.start;
-    if (at >= lexer.firstLineEnd) {
-      for (;;) {
-        const next = lexer.octets.indexOf(LF, lineStart);
-        if (next < 0 || next >= at) break;
-        this.line++;
-        lineStart = next + 1;
-      }
-    }
-    this.column = at - lineStart + 1;
   }
 }
 
 /** Behind `$GENERATE`, the range and the owner. */
 const FIRST_OF_GENERATE = 3;
-const LF = 0x0a;
 const DOLLAR = 0x24;
