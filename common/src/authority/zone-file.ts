@@ -104,6 +104,9 @@ class Intake implements ScanSink {
   readonly #builder: ZoneBuilder;
   readonly #soaKeys = new Set<string>();
   #firstSoa: string | undefined;
+  /** The number of the owner at hand, and whether it is in the zone. */
+  #owner = -1;
+  #isInside = false;
   /** Of all records but signatures. */
   #ttls = 0;
   #least = Number.POSITIVE_INFINITY;
@@ -115,25 +118,32 @@ class Intake implements ScanSink {
   }
 
   onRecord(record: ScannedRecord): void {
-    const { name: owner, type, ttl, rdata } = record;
-    if (type === TYPE.SOA && !this.#takesSoa(owner, rdata, record)) return;
-    this.#take(owner, type, ttl, rdata);
-    if (type === TYPE.NS && owner.equals(this.#origin)) this.servers.add(targetOf(type, rdata).key);
+    const { type } = record;
+    if (type === TYPE.SOA && !this.#takesSoa(record)) return;
+    if (record.ownerNumber !== this.#owner) {
+      this.#owner = record.ownerNumber;
+      this.#isInside = this.#builder.begin(record.owner);
+    }
+    if (!this.#isInside) {
+      this.outside++;
+      return;
+    }
+    this.#builder.put(type, record.ttl, record.data, record.dataLength);
+    this.#count(type, record.ttl);
+    const isApex = record.ownerLength === this.#origin.wire.length;
+    if (isApex && type === TYPE.NS) this.servers.add(targetOf(type, record.rdata).key);
   }
 
-  #take(owner: Name, type: number, ttl: number, rdata: Uint8Array): void {
-    const isInside = this.#builder.add(owner, type, ttl, rdata);
-    if (isInside) this.inside++;
-    else this.outside++;
-    if (isInside && type !== TYPE.RRSIG) {
-      this.#ttls += ttl;
-      if (ttl < this.#least) this.#least = ttl;
-      if (ttl > this.#most) this.#most = ttl;
-    }
+  #count(type: number, ttl: number): void {
+    this.inside++;
+    if (type === TYPE.RRSIG) return;
+    this.#ttls += ttl;
+    if (ttl < this.#least) this.#least = ttl;
+    if (ttl > this.#most) this.#most = ttl;
   }
 
   /** Notes an SOA. Of those at the apex the zone gets the first, so that all else in it can be checked. */
-  #takesSoa(owner: Name, rdata: Uint8Array, { file, line, column }: Place): boolean {
+  #takesSoa({ name: owner, rdata, file, line, column }: ScannedRecord): boolean {
     this.hasSoa = true;
     const place = { file, line, column };
     if (!owner.equals(this.#origin)) {
@@ -153,7 +163,8 @@ class Intake implements ScanSink {
   finish(): Zone | undefined {
     if (this.soas.length === 0) {
       if (this.misplaced.length > 0 || this.inside === 0) return undefined;
-      this.#take(this.#origin, TYPE.SOA, 0, BLAMELESS_SOA);
+      this.#builder.add(this.#origin, TYPE.SOA, 0, BLAMELESS_SOA);
+      this.#count(TYPE.SOA, 0);
     }
     return this.#builder.finish();
   }
@@ -162,11 +173,20 @@ class Intake implements ScanSink {
   isUneven(zone: Zone): boolean {
     if (zone.size !== this.inside) return true;
     if (this.#least >= this.#most) return false;
-    let ttls = 0;
-    for (const { rrsets } of zone.eachNode())
-      for (const { type, ttl, rdatas } of rrsets.values()) if (type !== TYPE.RRSIG) ttls += ttl * rdatas.length;
-    return ttls !== this.#ttls;
+    return ttlsOf(zone) !== this.#ttls;
   }
+}
+
+/** The sum of the TTLs of all records but signatures. */
+function ttlsOf({ image, root }: Zone): number {
+  let ttls = 0;
+  for (const node of image.eachNode(root)) {
+    for (let i = image.setCount(node) - 1; i >= 0; i--) {
+      const set = image.setAt(node, i);
+      if (image.setType(set) !== TYPE.RRSIG) ttls += image.setTtl(set) * image.setSize(set);
+    }
+  }
+  return ttls;
 }
 
 function findingsOf(zone: Zone, isReadable: boolean): readonly Finding[] {

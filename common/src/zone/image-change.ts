@@ -1,34 +1,27 @@
 /**
- * Versions of a zone image in the making: the first one, and one that follows on another. What belongs to older versions is copied
- * before it is written to; what this change has written itself is written to again.
+ * A version of a zone image in the making that follows on another; the first is made by `image-first.ts`. What belongs to older
+ * versions is copied before it is written to; what this change has written itself is written to again.
  *
  * One change of an image is under way at a time. Always holds: empty non-terminals come and go with the names below them.
  */
-import { put16 } from '../octets.ts';
-import { Image } from './image.ts';
+import type { Image } from './image.ts';
 import {
-  bitsFor,
-  flagOf,
   HAS,
-  indexWords,
   MAX_BITS,
   middleBits,
   NODE,
   nodeWords,
   PAGE,
   PAGE_BITS,
+  pageWords,
   ROOT,
-  SET,
-  setWords,
+  topWords,
 } from './image-layout.ts';
+import { countNode, flag, writeNode } from './image-node.ts';
 import { ASTERISK, type LookupName, spread } from './lookup-name.ts';
 
-/** The octets of a record beside its name and RDATA: type, class, TTL, length. */
-const RECORD_FIXED = 10;
 /** Words of garbage that are not worth being cleared away. */
 const SPARE_WORDS = 4096;
-/** Sets of a name that are kept, signatures by what they cover. The rules refuse a zone that has so many (`rules/size.ts`). */
-const MAX_SETS = 4096;
 const NOTHING = new Int32Array(0);
 
 export class ImageChange {
@@ -44,13 +37,6 @@ export class ImageChange {
     this.#fresh = root;
   }
 
-  /** Begins the first version of an image: an index for so many names, and no apex yet. */
-  static first(image: Image, names: number): ImageChange {
-    const change = new ImageChange(image, image.allocate(ROOT.size));
-    change.#makeIndex(bitsFor(names));
-    return change;
-  }
-
   /** Begins a version that follows on `root`. */
   static after(image: Image, root: number): ImageChange {
     const next = image.begin();
@@ -62,7 +48,6 @@ export class ImageChange {
   finish(): number {
     const { image } = this;
     this.#set(this.root + ROOT.log, image.logged);
-    if (image.firstEnd === 0) image.firstEnd = image.end;
     return this.root;
   }
 
@@ -78,34 +63,6 @@ export class ImageChange {
     this.#set(at, this.#get(at) + value);
   }
 
-  /** Copies words to the end of the arena; gives where they are. */
-  #copy(at: number, size: number): number {
-    const copy = this.image.allocate(size);
-    this.image.words.copyWithin(copy, at, at + size);
-    return copy;
-  }
-
-  // --- sets ----------------------------------------------------------------------------------------------------------------
-
-  /** Writes a set; gives its offset. The octets of its records are copied. */
-  addSet(key: number, ttl: number, rdatas: readonly Uint8Array[]): number {
-    let octets = 0;
-    for (const rdata of rdatas) octets += 2 + rdata.length;
-    const set = this.image.allocate(setWords(octets));
-    this.#set(set + SET.key, key);
-    this.#set(set + SET.ttl, ttl);
-    this.#set(set + SET.count, rdatas.length);
-    this.#set(set + SET.octets, octets);
-    const { bytes } = this.image;
-    let at = this.image.setData(set);
-    for (const rdata of rdatas) {
-      put16(bytes, at, rdata.length);
-      bytes.set(rdata, at + 2);
-      at += 2 + rdata.length;
-    }
-    return set;
-  }
-
   // --- names ---------------------------------------------------------------------------------------------------------------
 
   /**
@@ -119,18 +76,18 @@ export class ImageChange {
       if (count > 0) this.#insert(name, apex, wire, sets, count);
       return;
     }
-    this.#count(old, -1, apex === 0);
+    countNode(image, root, old, -1);
     if (count === 0 && image.children(old) === 0 && apex > 0) {
       this.#remove(name, apex, old);
       return;
     }
     const hash = image.hashOf(old);
-    const node = this.#addNode(hash, image.bytes, image.nameAt(old), image.nameOctets(old), sets, count);
+    const node = writeNode(image, hash, image.bytes, image.nameAt(old), image.nameOctets(old), sets, count);
     this.#set(node + NODE.children, image.children(old));
-    this.#flag(node, image.flags(old) & HAS.wildcard);
+    flag(image, node, image.flags(old) & HAS.wildcard);
     this.#place(hash, old, node);
     if (apex === 0) this.#set(root + ROOT.apex, node);
-    this.#count(node, 1, apex === 0);
+    countNode(image, root, node, 1);
   }
 
   #insert(name: LookupName, apex: number, wire: Uint8Array, sets: ArrayLike<number>, count: number): void {
@@ -140,15 +97,11 @@ export class ImageChange {
       const start = name.starts[i]!;
       const hash = name.hashes[i]!;
       const isOwner = i === 0;
-      const node = this.#addNode(hash, wire, start, end - start, isOwner ? sets : NOTHING, isOwner ? count : 0);
+      const node = writeNode(image, hash, wire, start, end - start, isOwner ? sets : NOTHING, isOwner ? count : 0);
       if (!isOwner) this.#adopt(node, name, i);
       this.#place(hash, 0, node);
       this.#add(root + ROOT.names, 1);
-      if (isOwner) this.#count(node, 1, apex === 0);
-      if (i === apex) {
-        this.#set(root + ROOT.apex, node);
-        return;
-      }
+      if (isOwner) countNode(image, root, node, 1);
       const parent = image.findSuffix(root, name, i + 1, apex);
       if (parent === 0) continue;
       this.#adopt(this.#ownNode(parent), name, i + 1);
@@ -159,7 +112,7 @@ export class ImageChange {
   /** Counts a new child, whose name begins with the label before label `i`. */
   #adopt(node: number, name: LookupName, i: number): void {
     this.#add(node + NODE.children, 1);
-    if (isAsterisk(name, i - 1)) this.#flag(node, HAS.wildcard);
+    if (isAsterisk(name, i - 1)) flag(this.image, node, HAS.wildcard);
   }
 
   /** Takes out a node without children, and the empty non-terminals above it that then have none. */
@@ -176,37 +129,8 @@ export class ImageChange {
     }
   }
 
-  /** Makes a node that is in no index yet. `name` holds its labels as on the wire, without the apex. */
-  #addNode(
-    hash: number,
-    name: Uint8Array,
-    start: number,
-    length: number,
-    sets: ArrayLike<number>,
-    setCount: number,
-  ): number {
-    const { image } = this;
-    const count = Math.min(setCount, MAX_SETS);
-    const node = image.allocate(nodeWords(length, count));
-    this.#set(node + NODE.hash, hash);
-    let flags = 0;
-    for (let i = 0; i < count; i++) {
-      this.#set(node + NODE.sets + i, sets[i]!);
-      flags |= flagOf(image.setType(sets[i]!));
-    }
-    this.#set(node + NODE.meta, (length << 24) | (flags << 16) | count);
-    const at = (node + NODE.sets + count) << 2;
-    for (let i = 0; i < length; i++) image.bytes[at + i] = name[start + i]!;
-    image.enter(node);
-    return node;
-  }
-
-  #flag(node: number, flags: number): void {
-    this.#set(node + NODE.meta, this.#get(node + NODE.meta) | (flags << 16));
-  }
-
   #copyNode(node: number): number {
-    const copy = this.#copy(node, nodeWords(this.image.nameOctets(node), this.image.setCount(node)));
+    const copy = this.image.copy(node, nodeWords(this.image.nameOctets(node), this.image.setCount(node)));
     this.image.enter(copy);
     return copy;
   }
@@ -220,61 +144,12 @@ export class ImageChange {
     return copy;
   }
 
-  /** Adds what a node holds to the sums of the version, or takes it away. */
-  #count(node: number, sign: 1 | -1, isApex: boolean): void {
-    const { image, root } = this;
-    const flags = image.flags(node);
-    if (!isApex && (flags & HAS.ns) !== 0) this.#add(root + ROOT.cuts, sign);
-    if ((flags & HAS.dname) !== 0) this.#add(root + ROOT.dnames, sign);
-    for (let i = image.setCount(node) - 1; i >= 0; i--) {
-      const set = image.setAt(node, i);
-      const count = image.setSize(set);
-      this.#add(root + ROOT.records, sign * count);
-      // Each record: its name and root label, RECORD_FIXED, RDATA, whose length octets stand for none of it.
-      this.#add(
-        root + ROOT.octets,
-        sign * (count * (image.nameOctets(node) + RECORD_FIXED - 1) + image.setOctets(set)),
-      );
-    }
-  }
-
   // --- the index -----------------------------------------------------------------------------------------------------------
 
-  #makeIndex(bits: number): void {
-    const { image, root } = this;
-    const middle = middleBits(bits);
-    const tops = 1 << (bits - PAGE_BITS - middle);
-    const top = image.allocate(tops);
-    this.#set(root + ROOT.bits, bits);
-    this.#set(root + ROOT.top, top);
-    for (let i = 0; i < tops; i++) {
-      const table = image.allocate(1 << middle);
-      this.#set(top + i, table);
-      for (let j = 0; j < 1 << middle; j++) {
-        const page = image.allocate(PAGE);
-        this.#set(table + j, page);
-      }
-    }
-  }
-
   /** Is the index so full that chains get long? */
-  get isCrowded(): boolean {
+  get #isCrowded(): boolean {
     const bits = this.#get(this.root + ROOT.bits);
     return bits < MAX_BITS && this.image.namesOf(this.root) > 2 << bits;
-  }
-
-  /** Gives the first version an index for four times as many names. */
-  widen(): void {
-    const { image, root } = this;
-    const nodes: number[] = [];
-    for (let i = 0; i < image.logged; i++) {
-      const node = image.loggedAt(root, i);
-      // Not those whose place another node has taken.
-      if (node !== 0) nodes.push(node);
-    }
-    this.#makeIndex(Math.min(MAX_BITS, this.#get(root + ROOT.bits) + 2));
-    for (const node of nodes) this.#place(image.hashOf(node), 0, node);
-    image.enterAll(nodes);
   }
 
   /** Puts a node where `old` is in the index, or at the head of its chain when there is none; `node` 0 takes `old` out. */
@@ -307,9 +182,9 @@ export class ImageChange {
     const bits = this.#get(this.root + ROOT.bits);
     const middle = middleBits(bits);
     const slot = spread(hash) >>> (32 - bits);
-    const top = this.#own(this.root + ROOT.top, 1 << (bits - PAGE_BITS - middle));
+    const top = this.#own(this.root + ROOT.top, topWords(bits));
     const table = this.#own(top + (slot >>> (PAGE_BITS + middle)), 1 << middle);
-    const page = this.#own(table + ((slot >>> PAGE_BITS) & ((1 << middle) - 1)), PAGE);
+    const page = this.#own(table + ((slot >>> PAGE_BITS) & ((1 << middle) - 1)), pageWords(bits));
     return page + (slot & (PAGE - 1));
   }
 
@@ -317,55 +192,20 @@ export class ImageChange {
   #own(at: number, size: number): number {
     const old = this.#get(at);
     if (old >= this.#fresh) return old;
-    const copy = this.#copy(old, size);
+    const copy = this.image.copy(old, size);
     this.#set(at, copy);
     return copy;
   }
 
-  // --- copies --------------------------------------------------------------------------------------------------------------
-
   /** Has the image so much garbage, or so full an index, that a copy is worth its cost? */
   get isWasteful(): boolean {
-    return this.image.end > 2 * this.image.firstEnd + SPARE_WORDS || this.isCrowded;
+    return this.image.end > 2 * this.image.firstEnd + SPARE_WORDS || this.#isCrowded;
   }
 
   /** Would so many more names make the chains of an index many times as long as they are to be? */
   static isTooSmall(image: Image, root: number, more: number): boolean {
     const bits = image.words[root + ROOT.bits]!;
     return bits < MAX_BITS && image.namesOf(root) + more > 8 << bits;
-  }
-
-  /** An image that holds a version and nothing else, in the order of the log, and its root; with an index for `more` names. */
-  static copy(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
-    const names = image.namesOf(root) + more;
-    let size = ROOT.size + indexWords(bitsFor(names));
-    for (const node of image.eachNode(root)) {
-      size += nodeWords(image.nameOctets(node), image.setCount(node));
-      for (let i = image.setCount(node) - 1; i >= 0; i--) size += setWords(image.setOctets(image.setAt(node, i)));
-    }
-    const change = ImageChange.first(new Image(size, names), names);
-    for (const node of image.eachNode(root)) change.#take(image, node, node === image.apexOf(root));
-    for (const sum of [ROOT.names, ROOT.cuts, ROOT.dnames, ROOT.records, ROOT.octets])
-      change.#set(change.root + sum, image.words[root + sum]!);
-    return { image: change.image, root: change.finish() };
-  }
-
-  /** Takes over a node of another image with its sets. */
-  #take(from: Image, node: number, isApex: boolean): void {
-    const copy = this.#takeWords(from, node, nodeWords(from.nameOctets(node), from.setCount(node)));
-    for (let i = from.setCount(node) - 1; i >= 0; i--) {
-      const set = from.setAt(node, i);
-      this.#set(copy + NODE.sets + i, this.#takeWords(from, set, setWords(from.setOctets(set))));
-    }
-    this.image.enter(copy);
-    this.#place(from.hashOf(node), 0, copy);
-    if (isApex) this.#set(this.root + ROOT.apex, copy);
-  }
-
-  #takeWords(from: Image, at: number, size: number): number {
-    const copy = this.image.allocate(size);
-    this.image.words.set(from.words.subarray(at, at + size), copy);
-    return copy;
   }
 }
 

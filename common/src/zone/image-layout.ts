@@ -25,6 +25,8 @@ export const HAS = { ns: 1, cname: 2, dname: 4, wildcard: 8, rrsig: 16, nsec3: 3
 
 export const PAGE_BITS = 6;
 export const PAGE: number = 1 << PAGE_BITS;
+/** Slots of the smallest and of the largest index (log2). */
+export const MIN_BITS = 2;
 export const MAX_BITS = 26;
 
 /** The key of the signatures of one type: each is a set of its own, with the TTL of what it signs (RFC 4034 3). */
@@ -45,14 +47,17 @@ const wordsFor = (octets: number): number => (octets + 3) >> 2;
 /** The index size for so many names: chains of about one node. */
 export function bitsFor(names: number): number {
   const wanted = 32 - Math.clz32(Math.max(1, names - 1));
-  return Math.min(MAX_BITS, Math.max(PAGE_BITS, wanted));
+  return Math.min(MAX_BITS, Math.max(MIN_BITS, wanted));
 }
 
-export const middleBits = (bits: number): number => (bits - PAGE_BITS) >> 1;
+/** Of an index with less slots than a page has, the only page is so small; above it stand tables of one word. */
+export const pageWords = (bits: number): number => 1 << Math.min(bits, PAGE_BITS);
+export const middleBits = (bits: number): number => Math.max(0, bits - PAGE_BITS) >> 1;
+export const topWords = (bits: number): number => 1 << (Math.max(0, bits - PAGE_BITS) - middleBits(bits));
 
 /** Words of an index of so many bits, all of its levels. */
 export function indexWords(bits: number): number {
-  return (1 << bits) + (1 << (bits - PAGE_BITS)) + (1 << (bits - PAGE_BITS - middleBits(bits)));
+  return (1 << bits) + (topWords(bits) << middleBits(bits)) + topWords(bits);
 }
 
 export const nodeWords = (nameOctets: number, sets: number): number => NODE.sets + sets + wordsFor(nameOctets);

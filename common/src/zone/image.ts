@@ -83,10 +83,17 @@ export class Image {
   /** Takes so many words at the end of the arena; gives their offset. They are 0. */
   allocate(count: number): number {
     const at = this.end;
-    if (at + count > this.words.length)
-      this.#resize(Math.max(at + count, this.words.length + Math.max(1024, this.words.length >> 2)));
+    const { length } = this.words;
+    if (at + count > length) this.#resize(Math.max(at + count, length + Math.max(length >> 2, Math.min(length, 1024))));
     this.end += count;
     return at;
+  }
+
+  /** Copies words to the end of the arena; gives where they are. */
+  copy(at: number, size: number): number {
+    const copy = this.allocate(size);
+    this.words.copyWithin(copy, at, at + size);
+    return copy;
   }
 
   /** Begins a version at the end of the arena; gives its root. */
@@ -302,7 +309,7 @@ export class Image {
   /** Notes a node that has been written. */
   enter(node: number): void {
     if (this.logged === this.#log.length) {
-      const names = this.#log.length + Math.max(64, this.#log.length >> 1);
+      const names = this.#log.length + Math.max(8, this.#log.length >> 1);
       const longer = new Int32Array(new SharedArrayBuffer(4 * names));
       longer.set(this.#log);
       this.#log = longer;
@@ -311,9 +318,14 @@ export class Image {
   }
 
   /** Begins the log anew with these nodes. */
-  enterAll(nodes: readonly number[]): void {
+  enterAll(nodes: ArrayLike<number>): void {
     this.logged = 0;
-    for (const node of nodes) this.enter(node);
+    for (let i = 0; i < nodes.length; i++) this.enter(nodes[i]!);
+  }
+
+  /** The node that was written as number `i`, whatever versions have it. */
+  writtenAt(i: number): number {
+    return this.#log[i]!;
   }
 
   /** The node that was written as number `i`, if this version has it; else 0. */

@@ -17,7 +17,9 @@ import { ZoneBuilder } from './builder.ts';
 import { Chain } from './chain.ts';
 import { Image, type ImageHandle } from './image.ts';
 import { ImageChange } from './image-change.ts';
+import { copyVersion } from './image-copy.ts';
 import { HAS, setKey, signedBy } from './image-layout.ts';
+import { writeSet } from './image-node.ts';
 import { LookupName } from './lookup-name.ts';
 import type { Chunk } from './order.ts';
 import { ZoneEdit } from './zone-edit.ts';
@@ -298,7 +300,7 @@ export class Zone {
     const chain = this.#chain?.change();
     for (const { name, rrsets } of nodes) {
       sets.length = 0;
-      for (const rrset of rrsets.values()) writeSets(change, rrset, rrsets, sets);
+      for (const rrset of rrsets.values()) writeSets(image, rrset, rrsets, sets);
       lookup.read(name.wire, 0);
       change.put(lookup, lookup.labels - this.labels, name.wire, sets, sets.length);
       chain?.renew(root, lookup, lookup.labels - this.labels);
@@ -322,7 +324,7 @@ export class Zone {
 
   /** A version in an image of its own, with an index for `more` names. */
   #copy(image: Image, root: number, chain: Chain | null | undefined, more = 0): Zone {
-    const copy = ImageChange.copy(image, root, more);
+    const copy = copyVersion(image, root, more);
     const zone = new Zone(this.origin, copy.image, copy.root);
     zone.#chain = chain?.moveTo(copy.image, copy.root);
     return zone;
@@ -417,13 +419,13 @@ export function* recordsAt(
 
 /** Writes a set into an image, signatures as one for each type that they cover; offsets are put into `into`. */
 function writeSets(
-  change: ImageChange,
+  image: Image,
   { type, ttl, rdatas }: RRset,
   rrsets: ReadonlyMap<number, RRset>,
   into: number[],
 ): void {
   if (type !== TYPE.RRSIG) {
-    into.push(change.addSet(type, ttl, rdatas));
+    into.push(writeSet(image, type, ttl, rdatas));
     return;
   }
   const byKey = new Map<number, Uint8Array[]>();
@@ -433,5 +435,5 @@ function writeSets(
     if (same === undefined) byKey.set(key, [rdata]);
     else same.push(rdata);
   }
-  for (const [key, same] of byKey) into.push(change.addSet(key, rrsets.get(signedBy(key))?.ttl ?? ttl, same));
+  for (const [key, same] of byKey) into.push(writeSet(image, key, rrsets.get(signedBy(key))?.ttl ?? ttl, same));
 }

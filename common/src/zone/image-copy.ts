@@ -1,0 +1,45 @@
+/** A version of an image in an image of its own, without the garbage of the others. */
+import { Image } from './image.ts';
+import { bitsFor, indexWords, NODE, nodeWords, ROOT, setWords } from './image-layout.ts';
+import { makeIndex, putNode } from './image-node.ts';
+
+/** An image that holds a version and nothing else, in the order of the log, and its root; with an index for `more` names. */
+export function copyVersion(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
+  const names = image.namesOf(root) + more;
+  let size = ROOT.size + indexWords(bitsFor(names));
+  for (const node of image.eachNode(root)) {
+    size += nodeWords(image.nameOctets(node), image.setCount(node));
+    for (let i = image.setCount(node) - 1; i >= 0; i--) size += setWords(image.setOctets(image.setAt(node, i)));
+  }
+  const copy = new Image(size, names);
+  const next = takeWords(copy, image, root, ROOT.size);
+  makeIndex(copy, next, bitsFor(names));
+  for (const node of image.eachNode(root)) {
+    const taken = takeNode(copy, image, node);
+    putNode(copy, next, taken);
+    if (node === image.apexOf(root)) copy.words[next + ROOT.apex] = taken;
+  }
+  copy.words[next + ROOT.log] = copy.logged;
+  copy.firstEnd = copy.end;
+  return { image: copy, root: next };
+}
+
+/** Takes over a node of another image with its sets, which come first, as in a new zone. */
+function takeNode(to: Image, from: Image, node: number): number {
+  const count = from.setCount(node);
+  const sets = Array.from({ length: count }, (_, i) => {
+    const set = from.setAt(node, i);
+    return takeWords(to, from, set, setWords(from.setOctets(set)));
+  });
+  const taken = takeWords(to, from, node, nodeWords(from.nameOctets(node), count));
+  for (let i = 0; i < count; i++) to.words[taken + NODE.sets + i] = sets[i]!;
+  to.enter(taken);
+  return taken;
+}
+
+function takeWords(to: Image, from: Image, at: number, size: number): number {
+  const taken = to.allocate(size);
+  const { words } = to;
+  for (let i = 0; i < size; i++) words[taken + i] = from.words[at + i]!;
+  return taken;
+}

@@ -1,0 +1,169 @@
+/**
+ * The first version of an image, made in two steps: nodes and their sets are written as they come, one behind the other, and when
+ * their number is known the index over all of them at once, which is quicker by much than to look for each name as it comes. Names
+ * that were written more than once become one then, and empty non-terminals come in.
+ *
+ * Always holds: the log ascends. No object a record or a name is kept, so that neither the number nor the order of the records of a
+ * zone, which may be another's choice, fills the heap.
+ */
+import type { Image } from './image.ts';
+import { bitsFor, HAS, NODE, ROOT } from './image-layout.ts';
+import { countNode, flag, makeIndex, putNode, writeNode } from './image-node.ts';
+import { ASTERISK, LOWER, LookupName } from './lookup-name.ts';
+import { joinSets } from './set-join.ts';
+
+const NO_SETS = new Int32Array(0);
+const lookup = new LookupName();
+const wire = new Uint8Array(256);
+
+export class FirstVersion {
+  readonly image: Image;
+  readonly root: number;
+  /** Wire form, lower case. */
+  readonly #apex: Uint8Array;
+  /** Records of the name that has most. */
+  mostRecords = 0;
+
+  constructor(image: Image, apex: Uint8Array) {
+    this.image = image;
+    this.root = image.allocate(ROOT.size);
+    this.#apex = apex;
+  }
+
+  /** Writes a node. `name` holds its labels as on the wire, without the apex; `hash` is that of the whole name in lower case. */
+  add(hash: number, name: Uint8Array, start: number, length: number, sets: ArrayLike<number>, count: number): number {
+    const { image, root } = this;
+    const node = writeNode(image, hash, name, start, length, sets, count);
+    if (length === 0) image.words[root + ROOT.apex] = node;
+    const before = image.recordsOf(root);
+    countNode(image, root, node, 1);
+    this.mostRecords = Math.max(this.mostRecords, image.recordsOf(root) - before);
+    return node;
+  }
+
+  /** Ends the version: from here on nothing of it is written to. Gives its root; without an apex it has names and no more. */
+  finish(): number {
+    const { image, root } = this;
+    makeIndex(image, root, bitsFor(image.logged));
+    const names = this.#enterAll();
+    if (names < image.logged) this.#joinAll(names);
+    if (image.apexOf(root) !== 0) this.#adoptAll();
+    image.words[root + ROOT.names] = image.logged;
+    image.words[root + ROOT.log] = image.logged;
+    image.firstEnd = image.end;
+    return root;
+  }
+
+  /**
+   * Puts the nodes into the index, of each name the first. Gives how many. Those that come later for a name hang on the first by
+   * what is to be their number of children, the last of them at its head, and each is its own next one.
+   */
+  #enterAll(): number {
+    const { image, root } = this;
+    const { words } = image;
+    let names = 0;
+    for (let i = 0; i < image.logged; i++) {
+      const node = image.writtenAt(i);
+      const hash = words[node + NODE.hash]!;
+      const slot = image.slot(root, hash);
+      const head = words[slot]!;
+      let first = head;
+      while (first !== 0 && (words[first + NODE.hash] !== hash || !isSameName(image, first, node)))
+        first = words[first + NODE.next]!;
+      if (first === 0) {
+        words[node + NODE.next] = head;
+        words[slot] = node;
+        names++;
+      } else {
+        words[node + NODE.next] = node;
+        words[node + NODE.children] = words[first + NODE.children]!;
+        words[first + NODE.children] = node;
+      }
+    }
+    return names;
+  }
+
+  /** Writes the names once more that were written more than once, and begins the log anew. */
+  #joinAll(names: number): void {
+    const { image } = this;
+    const nodes = new Int32Array(names);
+    const { logged } = image;
+    let count = 0;
+    for (let i = 0; i < logged; i++) {
+      const node = image.writtenAt(i);
+      if (image.children(node) === 0 && image.words[node + NODE.next] !== node) nodes[count++] = node;
+    }
+    for (let i = 0; i < logged; i++) {
+      const node = image.writtenAt(i);
+      if (image.children(node) !== 0 && image.words[node + NODE.next] !== node) nodes[count++] = this.#join(node);
+    }
+    image.enterAll(nodes);
+  }
+
+  /** Writes a name with all that came for it, in the order in which that came. */
+  #join(first: number): number {
+    const { image, root } = this;
+    const later: number[] = [];
+    for (let node = image.children(first); node !== 0; node = image.children(node)) later.push(node);
+    const sets: number[] = [];
+    for (const node of [...later, first].reverse()) {
+      countNode(image, root, node, -1);
+      for (let i = 0; i < image.setCount(node); i++) sets.push(image.setAt(node, i));
+    }
+    const joined = joinSets(image, sets);
+    const hash = image.hashOf(first);
+    const node = this.add(hash, image.bytes, image.nameAt(first), image.nameOctets(first), joined, joined.length);
+    const { words } = image;
+    let link = image.slot(root, hash);
+    while (words[link] !== first) link = words[link]! + NODE.next;
+    words[link] = node;
+    words[node + NODE.next] = words[first + NODE.next]!;
+    return node;
+  }
+
+  /** Gives each node to its parent; parents that are not there come in, and are given to theirs in their turn. */
+  #adoptAll(): void {
+    const { image, root } = this;
+    let parent = 0;
+    for (let i = 0; i < image.logged; i++) {
+      const node = image.writtenAt(i);
+      const length = image.nameOctets(node);
+      if (length === 0) continue;
+      const { bytes } = image;
+      const at = image.nameAt(node);
+      const label = 1 + bytes[at]!;
+      if (label === length) parent = image.apexOf(root);
+      // Names that follow each other often have one parent.
+      else if (!isNameAt(image, parent, at + label, length - label)) parent = this.#parent(at + label, length - label);
+      image.words[parent + NODE.children]! += 1;
+      if (label === 2 && bytes[at + 1] === ASTERISK) flag(image, parent, HAS.wildcard);
+    }
+  }
+
+  /** The node of the name of so many octets that stands at `at`, which is made if it is not there. */
+  #parent(at: number, length: number): number {
+    const { image, root } = this;
+    wire.set(image.bytes.subarray(at, at + length));
+    wire.set(this.#apex, length);
+    lookup.read(wire, 0);
+    const hash = lookup.hashes[0]!;
+    const found = image.find(root, lookup.lower, 0, length, hash);
+    if (found !== 0) return found;
+    const node = writeNode(image, hash, image.bytes, at, length, NO_SETS, 0);
+    putNode(image, root, node);
+    return node;
+  }
+}
+
+/** Is it the name of `node` that stands at `at`? */
+function isNameAt(image: Image, node: number, at: number, length: number): boolean {
+  if (node === 0 || image.nameOctets(node) !== length) return false;
+  const { bytes } = image;
+  const own = image.nameAt(node);
+  for (let i = 0; i < length; i++) if (LOWER[bytes[own + i]!] !== LOWER[bytes[at + i]!]) return false;
+  return true;
+}
+
+function isSameName(image: Image, a: number, b: number): boolean {
+  return isNameAt(image, a, image.nameAt(b), image.nameOctets(b));
+}
