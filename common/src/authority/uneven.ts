@@ -6,11 +6,11 @@
  * is uneven, not for what is not.
  */
 import type { Place, ScannedRecord, ScanSink } from '../master/scan.ts';
-import { MAX_NAME_OCTETS, type Name } from '../name.ts';
+import type { Name } from '../name.ts';
 import { canonicalRdata } from '../rr/rdata.ts';
 import { recordKey } from '../rr/record.ts';
 import { printType, TYPE } from '../rr/type.ts';
-import { extendHash, LOWER, spread } from '../zone/lookup-name.ts';
+import { extendHash, extendNameHash, spread } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { at, type FindingList, lineOf } from './file-finding.ts';
 
@@ -114,12 +114,9 @@ function mix(start: number, octets: Uint8Array): number {
   return hash === 0 ? 1 : hash;
 }
 
-const lower = new Uint8Array(MAX_NAME_OCTETS);
-
 /** A number that is equal for equal names of one type, never 0; its key need not be made for it. */
 export function hashOf(type: number, { wire }: Name): number {
-  for (let i = 0; i < wire.length; i++) lower[i] = LOWER[wire[i]!]!;
-  const hash = extendHash(spread(type), lower, 0, wire.length);
+  const hash = extendNameHash(spread(type), wire, 0, wire.length);
   return hash === 0 ? 1 : hash;
 }
 

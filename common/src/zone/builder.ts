@@ -12,7 +12,7 @@ import { TYPE } from '../rr/type.ts';
 import { Image } from './image.ts';
 import { FirstVersion } from './image-first.ts';
 import { SET, setKey, setWords } from './image-layout.ts';
-import { LOWER, LookupName } from './lookup-name.ts';
+import { areSameOctets, extendNameHash, LookupName, MAX_LABELS } from './lookup-name.ts';
 import { areJoined, joinSets, shareTtls } from './set-join.ts';
 import { Zone } from './zone.ts';
 
@@ -27,11 +27,14 @@ const SMALL_NAMES = 4;
 const NO_KEY = -1;
 
 const lookup = new LookupName();
+/** Where the labels of an owner begin. */
+const starts = new Uint8Array(MAX_LABELS);
 
 export class ZoneBuilder {
   readonly #origin: Name;
   readonly #apex: Uint8Array;
   readonly #apexLabels: number;
+  readonly #apexHash: number;
   readonly #image: Image;
   readonly #version: FirstVersion;
   /** The owner at hand without the apex, as it came, and the hash of all of it. */
@@ -49,6 +52,8 @@ export class ZoneBuilder {
     this.#origin = origin;
     this.#apex = origin.toLowerCase().wire;
     this.#apexLabels = origin.labelCount;
+    lookup.read(origin.wire, 0);
+    this.#apexHash = lookup.hashes[0]!;
     this.#image = new Image(SMALL_WORDS + ((IMAGE_RATIO * octets) >> 2), SMALL_NAMES + Math.ceil(octets * NAME_RATIO));
     this.#version = new FirstVersion(this.#image, this.#apex);
   }
@@ -62,24 +67,26 @@ export class ZoneBuilder {
 
   /** Takes the owner, in wire form, of the records that are {@link put} next; false, and nothing happens, when it is outside. */
   begin(owner: Uint8Array): boolean {
-    lookup.read(owner, 0);
-    const apex = lookup.labels - this.#apexLabels;
-    if (apex < 0 || !lookup.endsWith(apex, this.#apex)) return false;
-    const octets = lookup.starts[apex]!;
-    if (this.#isOwner(octets)) return true;
+    let labels = 0;
+    let at = 0;
+    for (; owner[at] !== 0; at += 1 + owner[at]!) starts[labels++] = at;
+    const own = labels - this.#apexLabels;
+    const octets = own < 0 ? -1 : own === labels ? at : starts[own]!;
+    if (at + 1 - octets !== this.#apex.length || !areSameOctets(this.#apex, 0, owner, octets, this.#apex.length))
+      return false;
+    let hash = this.#apexHash;
+    for (let i = own - 1, end = octets; i >= 0; i--) {
+      const start = starts[i]!;
+      hash = extendNameHash(hash, owner, start, end);
+      end = start;
+    }
+    if (hash === this.#hash && octets === this.#ownerOctets && areSameOctets(this.#owner, 0, owner, 0, octets))
+      return true;
     this.#end();
     this.#ownerOctets = octets;
-    this.#hash = lookup.hashes[0]!;
+    this.#hash = hash;
     for (let i = 0; i < octets; i++) this.#owner[i] = owner[i]!;
     return true;
-  }
-
-  /** Is the name that was read, of which so many octets stand before the apex, the owner at hand? */
-  #isOwner(octets: number): boolean {
-    if (octets !== this.#ownerOctets || lookup.hashes[0] !== this.#hash) return false;
-    let i = 0;
-    while (i < octets && LOWER[this.#owner[i]!] === lookup.lower[i]) i++;
-    return i === octets;
   }
 
   /** Takes a record of class IN of the owner at hand: its RDATA are the first `octets` of `data`, which are copied. */

@@ -1,7 +1,7 @@
 /** A version of an image in an image of its own, without the garbage of the others. */
 import { Image } from './image.ts';
 import { bitsFor, indexWords, NODE, nodeWords, ROOT, setWords } from './image-layout.ts';
-import { makeIndex, putNode } from './image-node.ts';
+import { makeIndex, slotOf } from './image-node.ts';
 
 /** An image that holds a version and nothing else, in the order of the log, and its root; with an index for `more` names. */
 export function copyVersion(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
@@ -13,10 +13,13 @@ export function copyVersion(image: Image, root: number, more = 0): { readonly im
   }
   const copy = new Image(size, names);
   const next = takeWords(copy, image, root, ROOT.size);
-  makeIndex(copy, next, bitsFor(names));
+  const bits = bitsFor(names);
+  const pages = makeIndex(copy, next, bits);
   for (const node of image.eachNode(root)) {
     const taken = takeNode(copy, image, node);
-    putNode(copy, next, taken);
+    const slot = slotOf(pages, bits, copy.hashOf(taken));
+    copy.words[taken + NODE.next] = copy.words[slot]!;
+    copy.words[slot] = taken;
     if (node === image.apexOf(root)) copy.words[next + ROOT.apex] = taken;
   }
   copy.words[next + ROOT.log] = copy.logged;

@@ -8,8 +8,8 @@
  */
 import type { Image } from './image.ts';
 import { bitsFor, HAS, NODE, ROOT } from './image-layout.ts';
-import { countNode, flag, makeIndex, putNode, writeNode } from './image-node.ts';
-import { ASTERISK, LOWER, LookupName } from './lookup-name.ts';
+import { countNode, flag, makeIndex, slotOf, writeNode } from './image-node.ts';
+import { ASTERISK, areSameOctets, LookupName } from './lookup-name.ts';
 import { joinSets } from './set-join.ts';
 
 const NO_SETS = new Int32Array(0);
@@ -44,7 +44,6 @@ export class FirstVersion {
   /** Ends the version: from here on nothing of it is written to. Gives its root; without an apex it has names and no more. */
   finish(): number {
     const { image, root } = this;
-    makeIndex(image, root, bitsFor(image.logged));
     const names = this.#enterAll();
     if (names < image.logged) this.#joinAll(names);
     if (image.apexOf(root) !== 0) this.#adoptAll();
@@ -55,17 +54,19 @@ export class FirstVersion {
   }
 
   /**
-   * Puts the nodes into the index, of each name the first. Gives how many. Those that come later for a name hang on the first by
+   * Makes the index and puts the nodes into it, of each name the first. Gives how many. Those that come later for a name hang on the first by
    * what is to be their number of children, the last of them at its head, and each is its own next one.
    */
   #enterAll(): number {
-    const { image, root } = this;
-    const { words } = image;
+    const { image } = this;
+    const bits = bitsFor(image.logged);
+    const pages = makeIndex(image, this.root, bits);
+    const { words, logged } = image;
     let names = 0;
-    for (let i = 0; i < image.logged; i++) {
+    for (let i = 0; i < logged; i++) {
       const node = image.writtenAt(i);
       const hash = words[node + NODE.hash]!;
-      const slot = image.slot(root, hash);
+      const slot = slotOf(pages, bits, hash);
       const head = words[slot]!;
       let first = head;
       while (first !== 0 && (words[first + NODE.hash] !== hash || !isSameName(image, first, node)))
@@ -150,7 +151,9 @@ export class FirstVersion {
     const found = image.find(root, lookup.lower, 0, length, hash);
     if (found !== 0) return found;
     const node = writeNode(image, hash, image.bytes, at, length, NO_SETS, 0);
-    putNode(image, root, node);
+    const slot = image.slot(root, hash);
+    image.words[node + NODE.next] = image.words[slot]!;
+    image.words[slot] = node;
     return node;
   }
 }
@@ -158,10 +161,7 @@ export class FirstVersion {
 /** Is it the name of `node` that stands at `at`? */
 function isNameAt(image: Image, node: number, at: number, length: number): boolean {
   if (node === 0 || image.nameOctets(node) !== length) return false;
-  const { bytes } = image;
-  const own = image.nameAt(node);
-  for (let i = 0; i < length; i++) if (LOWER[bytes[own + i]!] !== LOWER[bytes[at + i]!]) return false;
-  return true;
+  return areSameOctets(image.bytes, image.nameAt(node), image.bytes, at, length);
 }
 
 function isSameName(image: Image, a: number, b: number): boolean {

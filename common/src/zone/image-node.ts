@@ -5,6 +5,7 @@
 import { put16 } from '../octets.ts';
 import type { Image } from './image.ts';
 import { flagOf, HAS, middleBits, NODE, nodeWords, pageWords, ROOT, SET, setWords, topWords } from './image-layout.ts';
+import { spread } from './lookup-name.ts';
 
 /** The octets of a record beside its name and RDATA: type, class, TTL, length. */
 const RECORD_FIXED = 10;
@@ -83,26 +84,26 @@ export function countNode(image: Image, root: number, node: number, sign: 1 | -1
   words[root + ROOT.octets]! += sign * octets;
 }
 
-/** Writes an index of 2^`bits` slots that holds nothing yet. */
-export function makeIndex(image: Image, root: number, bits: number): void {
+/**
+ * Writes an index of 2^`bits` slots that holds nothing yet. Gives where its pages begin, which stand one behind the other: so long as
+ * nobody has changed it, a slot is found without the levels above.
+ */
+export function makeIndex(image: Image, root: number, bits: number): number {
+  const tops = topWords(bits);
   const middle = 1 << middleBits(bits);
-  const top = image.allocate(topWords(bits));
-  image.words[root + ROOT.bits] = bits;
-  image.words[root + ROOT.top] = top;
-  for (let i = 0; i < topWords(bits); i++) {
-    const table = image.allocate(middle);
-    image.words[top + i] = table;
-    for (let j = 0; j < middle; j++) {
-      const page = image.allocate(pageWords(bits));
-      image.words[table + j] = page;
-    }
-  }
+  const page = pageWords(bits);
+  const top = image.allocate(tops + tops * middle + tops * middle * page);
+  const tables = top + tops;
+  const pages = tables + tops * middle;
+  const { words } = image;
+  words[root + ROOT.bits] = bits;
+  words[root + ROOT.top] = top;
+  for (let i = 0; i < tops; i++) words[top + i] = tables + i * middle;
+  for (let i = 0; i < tops * middle; i++) words[tables + i] = pages + i * page;
+  return pages;
 }
 
-/** Puts a node at the head of its chain, in an index that nobody reads yet. */
-export function putNode(image: Image, root: number, node: number): void {
-  const { words } = image;
-  const slot = image.slot(root, words[node + NODE.hash]!);
-  words[node + NODE.next] = words[slot]!;
-  words[slot] = node;
+/** The slot of a hash in an index that was made just now. */
+export function slotOf(pages: number, bits: number, hash: number): number {
+  return pages + (spread(hash) >>> (32 - bits));
 }

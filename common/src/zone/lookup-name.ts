@@ -13,7 +13,7 @@ export const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, octet) =>
 );
 
 const MAX_OCTETS = 255;
-const MAX_LABELS = 127;
+export const MAX_LABELS = 127;
 const ROOT_HASH = 0x811c9dc5 | 0;
 const PRIME = 0x01000193;
 
@@ -48,6 +48,19 @@ export function extendHash(start: number, octets: Uint8Array, from: number, to: 
   let hash = start;
   for (let at = from; at < to; at++) hash = Math.imul(hash ^ NUMBERS[octets[at]!]!, PRIME);
   return hash ^ (hash >>> 15);
+}
+
+/** The same for octets of a name in any case. */
+export function extendNameHash(start: number, octets: Uint8Array, from: number, to: number): number {
+  let hash = start;
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ NUMBERS[LOWER[octets[at]!]!]!, PRIME);
+  return hash ^ (hash >>> 15);
+}
+
+/** Are so many octets of two names the same, whatever their case (RFC 4343)? */
+export function areSameOctets(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (LOWER[a[aStart + i]!] !== LOWER[b[bStart + i]!]) return false;
+  return true;
 }
 
 export class LookupName {

@@ -10,7 +10,7 @@ import { rdataKey } from '../rr/record.ts';
 import type { Image } from './image.ts';
 import { SET, signedBy } from './image-layout.ts';
 import { MAX_SETS, writeSet } from './image-node.ts';
-import { LOWER } from './lookup-name.ts';
+import { areSameOctets } from './lookup-name.ts';
 
 /** Different records of a set among which the same ones are looked for: the rules refuse a set that is so large (`rules/size.ts`). */
 const MAX_DISTINCT = 100_000;
@@ -80,18 +80,12 @@ function hasDoubles(image: Image, set: number): boolean {
     const next = at + 2 + read16(bytes, at);
     let other = next;
     for (let j = i; j < count; j++) {
-      if (isSame(bytes, at, other, next - at)) return true;
+      if (areSameOctets(bytes, at, bytes, other, next - at)) return true;
       other += 2 + read16(bytes, other);
     }
     at = next;
   }
   return false;
-}
-
-function isSame(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  let i = 0;
-  while (i < length && LOWER[bytes[a + i]!] === LOWER[bytes[b + i]!]) i++;
-  return i === length;
 }
 
 function* rdatasOf(image: Image, set: number): Generator<Uint8Array, void, undefined> {
