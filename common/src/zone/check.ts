@@ -10,6 +10,7 @@
 import type { Name } from '../name.ts';
 import { aliasRules } from './rules/alias.ts';
 import { apexRules } from './rules/apex.ts';
+import { Aspects } from './rules/aspect.ts';
 import { cutRules } from './rules/cut.ts';
 import { digestRules } from './rules/digest.ts';
 import { type Breach, NONE, type Rule } from './rules/rule.ts';
@@ -52,24 +53,48 @@ function add(findings: Finding[], { rule, severity, source }: Rule, name: Name, 
   for (const breach of breaches) findings.push({ ...breach, rule, severity, source, name });
 }
 
-/** The rules of a table by what they look at: most names have no type that any rule is about. */
+/** The rules of a table by what they look at: of most names there is nothing that any rule is about. */
 class RuleBook {
   readonly #ofNames: readonly NameRule[];
   readonly #ofSets = new Map<number, SetRule[]>();
+  /** What a node must have one of for any rule to look at it: an aspect, or a type of a rule that asks for no aspect. */
+  readonly #aspects: number;
+  readonly #types: ReadonlySet<number>;
 
   constructor(rules: readonly Rule[]) {
     this.#ofNames = rules.filter((rule) => 'find' in rule);
-    for (const rule of rules) {
-      if ('find' in rule) continue;
+    const ofSets = rules.filter((rule) => 'findIn' in rule);
+    for (const rule of ofSets)
       for (const type of rule.types) this.#ofSets.set(type, [...(this.#ofSets.get(type) ?? []), rule]);
-    }
+    this.#aspects = rules.reduce((all, { aspect = 0 }) => all | aspect, 0);
+    this.#types = new Set(ofSets.filter(({ aspect }) => aspect === undefined).flatMap(({ types }) => types));
   }
 
-  check(zone: Zone, node: ZoneNode, findings: Finding[]): void {
-    for (const rule of this.#ofNames) add(findings, rule, node.name, rule.find(zone, node));
+  /** Checks nodes, which are told by their offsets in the image. */
+  check(zone: Zone, nodes: Iterable<number>): readonly Finding[] {
+    const seen = new Aspects(zone);
+    const findings: Finding[] = [];
+    for (const node of nodes) {
+      const aspects = seen.of(node);
+      if ((aspects & this.#aspects) !== 0 || this.#hasType(zone, node))
+        this.#checkNode(zone, zone.read(node), aspects, findings);
+    }
+    return findings;
+  }
+
+  #hasType({ image }: Zone, node: number): boolean {
+    for (let i = image.setCount(node) - 1; i >= 0; i--)
+      if (this.#types.has(image.setType(image.setAt(node, i)))) return true;
+    return false;
+  }
+
+  #checkNode(zone: Zone, node: ZoneNode, aspects: number, findings: Finding[]): void {
+    for (const rule of this.#ofNames)
+      if ((aspects & rule.aspect) !== 0) add(findings, rule, node.name, rule.find(zone, node));
     for (const rrset of node.rrsets.values())
       for (const rule of this.#ofSets.get(rrset.type) ?? NO_RULES)
-        add(findings, rule, node.name, rule.findIn(zone, rrset, node));
+        if (rule.aspect === undefined || (aspects & rule.aspect) !== 0)
+          add(findings, rule, node.name, rule.findIn(zone, rrset, node));
   }
 }
 
@@ -78,7 +103,7 @@ const limits = new RuleBook(zoneRules.filter(({ isLimit }) => isLimit === true))
 
 /** Checks every name. */
 export function checkZone(zone: Zone): readonly Finding[] {
-  return checkNodes(all, zone, zone.eachNode());
+  return all.check(zone, zone.offsets());
 }
 
 /** Checks the apex, the given names, and their cuts: what a change of those names can have made wrong there. */
@@ -88,7 +113,7 @@ export function checkNames(zone: Zone, names: Iterable<Name>): readonly Finding[
     const cut = zone.cutAt(name);
     if (cut !== undefined) wanted.set(cut.name.key, cut.name);
   }
-  return checkNodes(all, zone, nodesOf(zone, wanted.values()));
+  return all.check(zone, offsetsOf(zone, wanted.values()));
 }
 
 /**
@@ -96,18 +121,12 @@ export function checkNames(zone: Zone, names: Iterable<Name>): readonly Finding[
  * serves, be it good or not.
  */
 export function checkLimits(zone: Zone, names?: Iterable<Name>): readonly Finding[] {
-  return checkNodes(limits, zone, names === undefined ? zone.eachNode() : nodesOf(zone, names));
+  return limits.check(zone, names === undefined ? zone.offsets() : offsetsOf(zone, names));
 }
 
-function* nodesOf(zone: Zone, names: Iterable<Name>): Generator<ZoneNode, void, undefined> {
+function* offsetsOf(zone: Zone, names: Iterable<Name>): Generator<number, void, undefined> {
   for (const name of names) {
-    const node = zone.find(name);
-    if (node !== undefined) yield node;
+    const node = zone.offsetOf(name);
+    if (node !== 0) yield node;
   }
-}
-
-function checkNodes(book: RuleBook, zone: Zone, nodes: Iterable<ZoneNode>): readonly Finding[] {
-  const findings: Finding[] = [];
-  for (const node of nodes) book.check(zone, node, findings);
-  return findings;
 }

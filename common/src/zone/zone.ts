@@ -141,14 +141,20 @@ export class Zone {
 
   /** The node of a name; `undefined` for names that do not exist and for empty non-terminals. */
   find(name: Name): ZoneNode | undefined {
+    const node = this.offsetOf(name);
+    return node === 0 ? undefined : this.read(node);
+  }
+
+  /** Where the node of a name is in the image; 0 for names that do not exist and for empty non-terminals. */
+  offsetOf(name: Name): number {
     const node = this.#locate(name);
-    return node === 0 || this.image.setCount(node) === 0 ? undefined : this.#read(node);
+    return node === 0 || this.image.setCount(node) === 0 ? 0 : node;
   }
 
   get(name: Name, type: number): RRset | undefined {
     const node = this.#locate(name);
     if (node === 0) return undefined;
-    if (type === TYPE.RRSIG) return this.#read(node).rrsets.get(type);
+    if (type === TYPE.RRSIG) return this.read(node).rrsets.get(type);
     const set = this.image.set(node, type);
     return set === 0 ? undefined : this.#readSet(this.#nameOf(node), set);
   }
@@ -223,45 +229,45 @@ export class Zone {
 
   /** All nodes that have data, in the order in which they were written. */
   *eachNode(): Generator<ZoneNode, void, undefined> {
-    for (const node of this.#offsets()) yield this.#read(node);
+    for (const node of this.offsets()) yield this.read(node);
   }
 
   /** All nodes that have data, in canonical order, from `from` on. */
   *nodes(from?: Name): Generator<ZoneNode, void, undefined> {
     this.#order ??= this.#sort();
-    for (const { key, node } of this.#order) if (from === undefined || key >= from.key) yield this.#read(node);
+    for (const { key, node } of this.#order) if (from === undefined || key >= from.key) yield this.read(node);
   }
 
   /** The nodes that are not the same in `next`, as they are here and there. Costs little where both are versions of one image. */
   *differences(next: Zone): Generator<readonly [ZoneNode | undefined, ZoneNode | undefined], void, undefined> {
     const { image, root } = this;
-    for (const node of this.#offsets()) {
+    for (const node of this.offsets()) {
       const other = next.image.findLike(next.root, image, node);
-      if (other === 0 || next.image.setCount(other) === 0) yield [this.#read(node), undefined];
-      else if (!image.isSame(node, next.image, other)) yield [this.#read(node), next.#read(other)];
+      if (other === 0 || next.image.setCount(other) === 0) yield [this.read(node), undefined];
+      else if (!image.isSame(node, next.image, other)) yield [this.read(node), next.read(other)];
     }
-    for (const node of next.#offsets()) {
+    for (const node of next.offsets()) {
       const other = image.findLike(root, next.image, node);
-      if (other === 0 || image.setCount(other) === 0) yield [undefined, next.#read(node)];
+      if (other === 0 || image.setCount(other) === 0) yield [undefined, next.read(node)];
     }
   }
 
   /** The offsets of all nodes that have data, in the order in which they were written. */
-  *#offsets(): Generator<number, void, undefined> {
+  *offsets(): Generator<number, void, undefined> {
     const { image, root } = this;
     for (const node of image.eachNode(root)) if (image.setCount(node) > 0) yield node;
   }
 
   #sort(): readonly ZoneName[] {
     const names: ZoneName[] = [];
-    for (const node of this.#offsets()) names.push({ key: this.#nameOf(node).key, node });
+    for (const node of this.offsets()) names.push({ key: this.#nameOf(node).key, node });
     return names.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   /** All records but the SOA, in the order in which their owners were written. */
   *records(): Generator<ResourceRecord, void, undefined> {
     const { image } = this;
-    for (const node of this.#offsets()) {
+    for (const node of this.offsets()) {
       const name = this.#nameOf(node);
       for (let i = 0; i < image.setCount(node); i++) {
         const set = image.setAt(node, i);
@@ -358,7 +364,8 @@ export class Zone {
     return name.value;
   }
 
-  #read(node: number): ZoneNode {
+  /** The node at an offset of the image. */
+  read(node: number): ZoneNode {
     const { image } = this;
     const name = this.#nameOf(node);
     const rrsets = new Map<number, RRset>();

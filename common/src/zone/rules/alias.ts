@@ -4,7 +4,7 @@ import type { RRset } from '../../rr/record.ts';
 import { printType, TYPE } from '../../rr/type.ts';
 import type { Zone, ZoneNode } from '../zone.ts';
 import { standsAt } from './reach.ts';
-import { type Breach, isApex, NONE, type Rule } from './rule.ts';
+import { ASPECT, type Breach, isApex, NONE, type Rule } from './rule.ts';
 
 /** Types that may stand beside a CNAME: what secures it (RFC 4034 3 and 4, RFC 2181 10.1, RFC 3007 1.5 for KEY). */
 const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC, TYPE.SIG, TYPE.KEY, TYPE.NXT]);
@@ -82,6 +82,7 @@ export const aliasRules: readonly Rule[] = [
     rule: 'below-dname',
     severity: 'warning',
     source: 'RFC 6672 2.4',
+    aspect: ASPECT.dname,
     find(zone, node) {
       const dname = zone.dnameAbove(node.name);
       if (dname === undefined || isProofOnly(node)) return NONE;

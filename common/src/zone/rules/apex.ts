@@ -4,7 +4,7 @@ import { targetOf } from '../../rr/rdata.ts';
 import { readSoa } from '../../rr/soa.ts';
 import { printType, TYPE } from '../../rr/type.ts';
 import { leadsToAddress } from './reach.ts';
-import { isApex, NONE, type Rule } from './rule.ts';
+import { ASPECT, isApex, NONE, type Rule } from './rule.ts';
 
 const DAY = 86_400;
 
@@ -23,6 +23,7 @@ export const apexRules: readonly Rule[] = [
     rule: 'apex-ns',
     severity: 'error',
     source: 'RFC 1034 4.2.1',
+    aspect: ASPECT.apex,
     find(zone, node) {
       if (!isApex(zone, node.name) || node.rrsets.has(TYPE.NS)) return NONE;
       const hint = 'add `@ NS ns` and an address for it';

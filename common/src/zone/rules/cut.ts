@@ -5,7 +5,7 @@ import type { RRset } from '../../rr/record.ts';
 import { printType, TYPE } from '../../rr/type.ts';
 import type { Zone } from '../zone.ts';
 import { hasAddress, leadsToAddress } from './reach.ts';
-import { isApex, NONE, type Rule } from './rule.ts';
+import { ASPECT, isApex, NONE, type Rule } from './rule.ts';
 
 /** Types that belong to the parent's side of a zone cut (RFC 4035 2.2 to 2.5): all else there is the child's. */
 const AT_CUT: ReadonlySet<number> = new Set([TYPE.NS, TYPE.DS, TYPE.RRSIG, TYPE.NSEC]);
@@ -87,6 +87,7 @@ export const cutRules: readonly Rule[] = [
     rule: 'below-cut',
     severity: 'warning',
     source: 'RFC 1034 4.2.1, RFC 2181 6.1',
+    aspect: ASPECT.cut,
     find(zone, { name, rrsets }) {
       const cut = isGlueOnly(rrsets) ? undefined : zone.cutAt(name);
       if (cut === undefined) return NONE;

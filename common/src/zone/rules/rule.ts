@@ -13,6 +13,21 @@ export interface Breach {
   readonly hint?: string;
 }
 
+/** What is to be seen of a node without taking it apart (`aspect.ts`). */
+export const ASPECT = {
+  apex: 1,
+  /** All sets together have more records, or are larger, than one may be without a word. */
+  large: 2,
+  /** At or below a zone cut, with data other than addresses. */
+  cut: 4,
+  /** Below a DNAME. */
+  dname: 8,
+  /** There is an asterisk in a label that is not the first. */
+  asterisk: 16,
+  /** A signature of what is not here. */
+  lostSignature: 32,
+} as const;
+
 interface RuleRow {
   /** Stable name. */
   readonly rule: string;
@@ -22,10 +37,13 @@ interface RuleRow {
   readonly source: string;
   /** It says what a server can hold and answer at all: a copy of another server's zone is held to these rules alone. */
   readonly isLimit?: true;
+  /** What a name must have for the rule to look at it: see {@link ASPECT}. */
+  readonly aspect?: number;
 }
 
 /** A rule looks at one name, with its surroundings where it must. */
 interface NameRule extends RuleRow {
+  readonly aspect: number;
   find(zone: Zone, node: ZoneNode): Iterable<Breach>;
 }
 

@@ -4,7 +4,7 @@
  */
 import { printType, TYPE } from '../../rr/type.ts';
 import { MAX_ITERATIONS } from '../chain.ts';
-import { isApex, NONE, type Rule } from './rule.ts';
+import { ASPECT, isApex, NONE, type Rule } from './rule.ts';
 
 /** DNSKEY algorithms by which the files of keys mark TSIG secrets: HMAC-MD5, HMAC-SHA1 to HMAC-SHA512. */
 const TSIG_ALGORITHMS: ReadonlySet<number> = new Set([157, 161, 162, 163, 164, 165]);
@@ -40,6 +40,7 @@ export const signedRules: readonly Rule[] = [
     severity: 'warning',
     source: 'RFC 4035 2.2',
     types: [TYPE.RRSIG],
+    aspect: ASPECT.lostSignature,
     findIn(_zone, { rdatas }, { rrsets }) {
       /** What is signed, and the first signature of it. */
       const lost = new Map<number, Uint8Array>();

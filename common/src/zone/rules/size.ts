@@ -4,17 +4,17 @@
  */
 import type { RRset } from '../../rr/record.ts';
 import { printType } from '../../rr/type.ts';
-import { type Breach, NONE, type Rule } from './rule.ts';
+import { ASPECT, type Breach, NONE, type Rule } from './rule.ts';
 
 /**
  * Octets of a set in a message: more can be neither answered nor transferred (RFC 1035 4.2.2), with room kept for the header, the
  * question, OPT and TSIG.
  */
-const MAX_SET_OCTETS = 64_000;
+export const MAX_SET_OCTETS = 64_000;
 /** Types of one name. There are about a hundred in the registry. */
 const MAX_TYPES = 256;
 /** Records of a set, and types of a name, that BIND takes unless told otherwise. */
-const USUAL_RECORDS = 100;
+export const USUAL_RECORDS = 100;
 const USUAL_TYPES = 100;
 
 function octetsOf({ name, rdatas }: RRset): number {
@@ -30,6 +30,7 @@ export const sizeRules: readonly Rule[] = [
     severity: 'error',
     source: 'RFC 1035 4.2.2',
     isLimit: true,
+    aspect: ASPECT.large,
     find(_zone, { rrsets }) {
       const found: Breach[] = [];
       for (const rrset of rrsets.values()) {
@@ -46,6 +47,7 @@ export const sizeRules: readonly Rule[] = [
     severity: 'error',
     source: 'CVE-2024-1737',
     isLimit: true,
+    aspect: ASPECT.large,
     find(_zone, { rrsets }) {
       return rrsets.size > MAX_TYPES ? [{ what: `${rrsets.size} types at one name (at most ${MAX_TYPES})` }] : NONE;
     },
@@ -54,6 +56,7 @@ export const sizeRules: readonly Rule[] = [
     rule: 'large-set',
     severity: 'warning',
     source: 'CVE-2024-1737',
+    aspect: ASPECT.large,
     find(_zone, { rrsets }) {
       const found: Breach[] = [];
       for (const { type, rdatas } of rrsets.values()) {
@@ -68,6 +71,7 @@ export const sizeRules: readonly Rule[] = [
     rule: 'large-name',
     severity: 'warning',
     source: 'CVE-2024-1737',
+    aspect: ASPECT.large,
     find(_zone, { rrsets: { size } }) {
       if (size <= USUAL_TYPES || size > MAX_TYPES) return NONE;
       return [{ what: `${size} types at one name: more than ${USUAL_TYPES} are refused by some servers` }];

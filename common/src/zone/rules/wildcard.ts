@@ -1,6 +1,6 @@
 /** Wildcards that do not do what they look like (RFC 4592). */
 import { TYPE } from '../../rr/type.ts';
-import { NONE, type Rule } from './rule.ts';
+import { ASPECT, NONE, type Rule } from './rule.ts';
 
 const DIFFER = 'servers differ in what they make of it';
 const ASTERISK = 0x2a;
@@ -25,8 +25,8 @@ export const wildcardRules: readonly Rule[] = [
     rule: 'wildcard-inside',
     severity: 'warning',
     source: 'RFC 4592 2.1.1',
+    aspect: ASPECT.asterisk,
     find(_zone, { name }) {
-      if (!name.wire.includes(ASTERISK)) return NONE;
       const isInside = name.labels.some((label, index) => index > 0 && label.length === 1 && label[0] === ASTERISK);
       return isInside ? [{ what: 'an asterisk below another label stands for itself only' }] : NONE;
     },
