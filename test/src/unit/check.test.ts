@@ -521,6 +521,63 @@ test('the checks take octets of any kind for any type, and what they find names 
   t.pass();
 });
 
+test('names that the checks pass over are such as no rule finds anything at', (t) => {
+  const record = fc
+    .record({
+      name: fc
+        .constantFrom('@', 'a', 'A', '*', 'b.a', 'B.A', '*.a', 'c.*.a', 'c.b.a', 'd', 'e.d', 'x.e.d', HASH)
+        .map(at),
+      data: fc.oneof(
+        fc.constantFrom(
+          'A 192.0.2.1',
+          'AAAA ::1',
+          'TXT x',
+          'NS a',
+          'DNAME d',
+          'CNAME b.a',
+          'MX 1 d',
+          NSEC,
+          NSEC3,
+          KEY,
+          DS,
+        ),
+        fc.constantFrom(1, 2, 5, 46, 47).map(rrsig),
+      ),
+    })
+    .map(({ name, data }) => ({ ...recordOf(`@ 60 ${data}`, origin), name }));
+  const bulk = fc.constantFrom('a', 'b.a', 'x.d').map((name) =>
+    recordsFrom(
+      lines(101, (i) => `${name} 60 A 10.0.0.${i}`),
+      origin,
+    ),
+  );
+  const soaRecord = recordOf('@ 60 SOA ns host 1 2 3 4 5', origin);
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 30 }), fc.option(bulk, { nil: [] }), (records, many) => {
+      const zone = Zone.fromRecords(origin, [soaRecord, ...records, ...many])!;
+      const found: string[] = [];
+      for (const node of zone.eachNode()) {
+        const tell = (rule: string): number => found.push(`${rule} ${node.name.relativeTo(origin)}`);
+        for (const rule of zoneRules) {
+          if ('find' in rule) for (const _ of rule.find(zone, node)) tell(rule.rule);
+          else
+            for (const type of rule.types) {
+              const rrset = node.rrsets.get(type);
+              if (rrset !== undefined) for (const _ of rule.findIn(zone, rrset, node)) tell(rule.rule);
+            }
+        }
+      }
+      t.deepEqual(
+        checkZone(zone)
+          .map(({ rule, name }) => `${rule} ${name.relativeTo(origin)}`)
+          .sort(),
+        found.sort(),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('the cost of the checks is linear in the size of the zone', (t) => {
   const timeOf = (count: number): number => {
     const zone = zoneOf(good + lines(count, (i) => `a${i}.d 60 CNAME a${i + 1}.d\nb${i}.b${i - 1} 60 NS x.b${i}`));
