@@ -36,7 +36,7 @@ export class Image {
   /** Words in use, now and when its first version was complete. */
   end = 1;
   firstEnd = 0;
-  /** Offsets of all nodes ever written, in this order: what a walk over a version goes by. */
+  /** Offsets of all nodes ever written, in this order, in which they ascend: what a walk over a version goes by. */
   #log: Int32Array<SharedArrayBuffer>;
   /** How many nodes the log holds. */
   logged = 0;
@@ -326,6 +326,18 @@ export class Image {
   /** The node that was written as number `i`, whatever versions have it. */
   writtenAt(i: number): number {
     return this.#log[i]!;
+  }
+
+  /** As what number a node was written. */
+  numberOf(node: number): number {
+    let low = 0;
+    let high = this.logged;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#log[middle]! < node) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The node that was written as number `i`, if this version has it; else 0. */

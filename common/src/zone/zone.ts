@@ -20,6 +20,7 @@ import { ImageChange } from './image-change.ts';
 import { copyVersion } from './image-copy.ts';
 import { HAS, setKey, signedBy } from './image-layout.ts';
 import { writeSet } from './image-node.ts';
+import { ImageWalk } from './image-walk.ts';
 import { LookupName } from './lookup-name.ts';
 import type { Chunk } from './order.ts';
 import { ZoneEdit } from './zone-edit.ts';
@@ -238,18 +239,17 @@ export class Zone {
     for (const { key, node } of this.#order) if (from === undefined || key >= from.key) yield this.read(node);
   }
 
-  /** The nodes that are not the same in `next`, as they are here and there. Costs little where both are versions of one image. */
+  /** The nodes that are not the same in `next`, as they are here and there. */
   *differences(next: Zone): Generator<readonly [ZoneNode | undefined, ZoneNode | undefined], void, undefined> {
     const { image, root } = this;
+    const there = new ImageWalk(next.image, next.root);
     for (const node of this.offsets()) {
-      const other = next.image.findLike(next.root, image, node);
-      if (other === 0 || next.image.setCount(other) === 0) yield [this.read(node), undefined];
+      const other = there.find(image, node);
+      if (other === 0) yield [this.read(node), undefined];
       else if (!image.isSame(node, next.image, other)) yield [this.read(node), next.read(other)];
     }
-    for (const node of next.offsets()) {
-      const other = image.findLike(root, next.image, node);
-      if (other === 0 || image.setCount(other) === 0) yield [undefined, next.read(node)];
-    }
+    const here = new ImageWalk(image, root);
+    for (const node of next.offsets()) if (here.find(next.image, node) === 0) yield [undefined, next.read(node)];
   }
 
   /** The offsets of all nodes that have data, in the order in which they were written. */

@@ -256,6 +256,29 @@ test('the same data in another order, case and version is no difference', (t) =>
   t.false(isSoaEdited(old, zoneOf('', '@ 3600 SOA NS HOSTMASTER 7 3600 600 86400 300')));
 });
 
+test('names that were moved, put in and taken out by the thousand are told apart from those that changed', (t) => {
+  const names = Array.from({ length: 4000 }, (_, i) => `h${i}`);
+  const old = names.map((name) => `${name} 60 A 192.0.2.1`);
+  const orders: Readonly<Record<string, readonly string[]>> = {
+    same: names,
+    'moved as a block': [...names.slice(3000), ...names.slice(0, 3000)],
+    'moved one by one': [...names.filter((_, i) => i % 7 > 0), ...names.filter((_, i) => i % 7 === 0)],
+    backwards: names.toReversed(),
+    'with more of them': names.flatMap((name, i) => [name, ...(i === 100 ? names.map((each) => `x.${each}`) : [])]),
+    'with less of them': names.filter((_, i) => i < 10 || i > 2000),
+  };
+  for (const [what, order] of Object.entries(orders)) {
+    const next = order.map((name) => `${name.toUpperCase()} 60 A 192.0.2.${name === 'h2' || name === 'h3999' ? 2 : 1}`);
+    const { removed, added } = contentOf(diffZones(zoneOf(old.join('\n')), zoneOf(next.join('\n'))));
+    const wanted = (from: readonly string[], other: readonly string[]): string[] => {
+      const lines = new Set(other.map((line) => line.toLowerCase()));
+      return from.filter((line) => !lines.has(line.toLowerCase()));
+    };
+    t.deepEqual(printed(removed), printed(here(wanted(old, next).join('\n'))), what);
+    t.deepEqual(printed(added), printed(here(wanted(next, old).join('\n'))), what);
+  }
+});
+
 const delta = (from: number, to: number, records = 2): Delta => {
   const half = Array<ResourceRecord>(records / 2).fill(soa(from));
   return { origin, from, to, removed: half, added: half };
