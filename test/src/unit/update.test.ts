@@ -24,6 +24,7 @@ import type { Soa } from '@zonewright/common/rr/soa';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode } from '@zonewright/common/wire/code';
 import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
+import { ZoneBuilder } from '@zonewright/common/zone/builder';
 import { checkZone } from '@zonewright/common/zone/check';
 import { contentOf } from '@zonewright/common/zone/delta';
 import { isNewer } from '@zonewright/common/zone/serial';
@@ -128,6 +129,27 @@ test('a zone does not grow by updates that are refused or change nothing', (t) =
   }
   t.is(image.end, end);
   t.is(BASE.image.end, end);
+});
+
+test('an UPDATE of one record writes no more into a large zone than its index is deep', (t) => {
+  const wordsOf = (names: number): number => {
+    const builder = new ZoneBuilder(origin, 24 * names);
+    for (const { name, type, ttl, rdata } of BASE.records()) builder.add(name, type, ttl, rdata);
+    const soa = BASE.soaRecord();
+    builder.add(origin, soa.type, soa.ttl, soa.rdata);
+    for (let i = 0; i < names; i++) builder.add(nameOf(`h${i}.example.`), TYPE.A, 60, Uint8Array.of(10, 1, 1, 1));
+    const zone = builder.finish()!;
+    const { end, logged } = zone.image;
+    const next = updated(zone, 'add h77 60 A 192.0.2.77\ndelete h77 A 10.1.1.1');
+    if (typeof next === 'string') throw new Error(next);
+    t.is(next.image, zone.image);
+    // The name, the apex for its serial, and what else stands in their slots.
+    t.true(next.image.logged - logged < 20, `${next.image.logged - logged} nodes`);
+    return next.image.end - end;
+  };
+  // Two versions, the second for the serial: of each a page of the index and two tables, which have a third of its bits.
+  t.true(wordsOf(1000) < 500);
+  t.true(wordsOf(200_000) < 1000);
 });
 
 test('the five forms of prerequisites, and their RCODEs (RFC 2136 2.4)', (t) => {
