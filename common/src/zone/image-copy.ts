@@ -6,14 +6,11 @@ import { makeIndex, slotOf } from './image-node.ts';
 /** An image that holds a version and nothing else, in the order of the log, and its root; with an index for `more` names. */
 export function copyVersion(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
   const names = image.namesOf(root) + more;
-  let size = ROOT.size + indexWords(bitsFor(names));
-  for (const node of image.eachNode(root)) {
-    size += nodeWords(image.nameOctets(node), image.setCount(node));
-    for (let i = image.setCount(node) - 1; i >= 0; i--) size += setWords(image.setOctets(image.setAt(node, i)));
-  }
+  const bits = bitsFor(names);
+  let size = ROOT.size + indexWords(bits);
+  for (const node of image.eachNode(root)) size += sizeOf(image, node);
   const copy = new Image(size, names);
   const next = takeWords(copy, image, root, ROOT.size);
-  const bits = bitsFor(names);
   const pages = makeIndex(copy, next, bits);
   for (const node of image.eachNode(root)) {
     const taken = takeNode(copy, image, node);
@@ -27,15 +24,22 @@ export function copyVersion(image: Image, root: number, more = 0): { readonly im
   return { image: copy, root: next };
 }
 
-/** Takes over a node of another image with its sets, which come first, as in a new zone. */
+/** Words of a node with its sets. */
+function sizeOf(image: Image, node: number): number {
+  let size = nodeWords(image.nameOctets(node), image.setCount(node));
+  for (let i = image.setCount(node) - 1; i >= 0; i--) size += setWords(image.setOctets(image.setAt(node, i)));
+  return size;
+}
+
+/** Takes over a node of another image, and behind it its sets. */
 function takeNode(to: Image, from: Image, node: number): number {
   const count = from.setCount(node);
-  const sets = Array.from({ length: count }, (_, i) => {
-    const set = from.setAt(node, i);
-    return takeWords(to, from, set, setWords(from.setOctets(set)));
-  });
   const taken = takeWords(to, from, node, nodeWords(from.nameOctets(node), count));
-  for (let i = 0; i < count; i++) to.words[taken + NODE.sets + i] = sets[i]!;
+  for (let i = 0; i < count; i++) {
+    const set = from.setAt(node, i);
+    const copy = takeWords(to, from, set, setWords(from.setOctets(set)));
+    to.words[taken + NODE.sets + i] = copy;
+  }
   to.enter(taken);
   return taken;
 }

@@ -344,9 +344,10 @@ export class Image {
   loggedAt(root: number, i: number): number {
     const { words } = this;
     const wanted = this.#log[i]!;
-    // As long as nothing was changed, all are there.
-    if (words[root + ROOT.names] === words[root + ROOT.log]) return wanted;
-    let node = words[this.slot(root, words[wanted + NODE.hash]!)]!;
+    const slot = this.slot(root, words[wanted + NODE.hash]!);
+    // A page of the first version leads to its nodes and to no other.
+    if (slot < this.firstEnd) return wanted < this.firstEnd ? wanted : 0;
+    let node = words[slot]!;
     while (node !== 0 && node !== wanted) node = words[node + NODE.next]!;
     return node;
   }

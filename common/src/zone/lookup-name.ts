@@ -59,7 +59,11 @@ export function extendNameHash(start: number, octets: Uint8Array, from: number, 
 
 /** Are so many octets of two names the same, whatever their case (RFC 4343)? */
 export function areSameOctets(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, count: number): boolean {
-  for (let i = 0; i < count; i++) if (LOWER[a[aStart + i]!] !== LOWER[b[bStart + i]!]) return false;
+  for (let i = 0; i < count; i++) {
+    const left = a[aStart + i]!;
+    const right = b[bStart + i]!;
+    if (left !== right && LOWER[left] !== LOWER[right]) return false;
+  }
   return true;
 }
 
