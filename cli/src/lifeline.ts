@@ -3,6 +3,8 @@
  * `start`, on which nothing is ever said. When that ends, `start` is gone, however it died, and the process is told to stop like
  * by anybody else, with TERM.
  */
+import { isMainThread } from 'node:worker_threads';
+
 let isTold = false;
 
 function stop(): void {
@@ -11,7 +13,5 @@ function stop(): void {
   process.kill(process.pid, 'SIGTERM');
 }
 
-process.stdin.once('end', stop).once('error', stop).resume();
-
-// A file of statements only is no module to the compiler.
-export {};
+// Threads of the process load this too, and have a standard input of their own, which has ended.
+if (isMainThread) process.stdin.once('end', stop).once('error', stop).resume();

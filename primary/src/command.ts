@@ -4,9 +4,9 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { mayPerform } from '@zonewright/common/authority/key';
 import { parseHostKeyPin } from '@zonewright/common/git/host-key';
-import { describeRemote, parseRemote, type Remote } from '@zonewright/common/git/remote';
+import { describeRemote, parseRemote } from '@zonewright/common/git/remote';
 import { parseSshKey } from '@zonewright/common/git/ssh-key';
-import { type GitFault, type GitStore, openStore, type StoreOptions } from '@zonewright/common/git/store';
+import type { GitFault, StoreOptions } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
@@ -22,8 +22,10 @@ import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/se
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
+import { LoaderClient } from './loader-client.ts';
 import { METRICS } from './metrics.ts';
 import { Primary } from './primary.ts';
+import { Slices } from './slices.ts';
 
 const options = [
   {
@@ -121,14 +123,17 @@ class PrimaryService {
 
   async start(context: ServiceContext): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
     const { remote, port, listen } = this.#values;
-    const store = await this.#openStore(remote);
+    const store = await this.#storeOptions();
     if (!store.ok) return store;
-    this.#closing.push(() => store.value.close());
+    const loader = new LoaderClient({ remote, store: store.value, log: this.#log });
+    this.#closing.push(() => loader.close());
+    const opened = await loader.open();
+    if (!opened.ok) return opened;
     const metrics = createMetrics(METRICS);
     const published = metrics.counter('zonewright_zone_changes_total');
     let notifier: Notifier | undefined;
     const primary = new Primary({
-      store: store.value,
+      repository: loader,
       log: this.#log,
       serialPolicy: this.#values.serial,
       isTransferOpen: this.#values.axfr,
@@ -158,7 +163,11 @@ class PrimaryService {
     if (!server.ok) return server;
     this.#closing.push(() => server.value.close());
     this.#closing.unshift(() => notifier?.close());
-    for (const zone of primary.zones) notifier.announce(zone);
+    const slices = new Slices();
+    for (const zone of [...primary.zones]) {
+      notifier.announce(zone);
+      if (slices.isOver) await slices.pause();
+    }
 
     measureAnswering(metrics, server.value);
     metrics.onRead(() => {
@@ -233,7 +242,7 @@ class PrimaryService {
     this.#retry = setTimeout(() => void this.pull(), nextDelay(this.#attempt++, RETRY, Math.random));
   }
 
-  async #openStore(remote: Remote): Promise<Result<GitStore, Fault>> {
+  async #storeOptions(): Promise<Result<StoreOptions, Fault>> {
     const { sshKey, sshPassword, authenticator, tlsCa, data } = this.#values;
     let pem: string | undefined;
     if (tlsCa !== undefined) {
@@ -243,14 +252,13 @@ class PrimaryService {
         return fail({ kind: 'usage', what: `cannot read the file ${tlsCa} of --tls-ca` });
       }
     }
-    const given: StoreOptions = {
+    return ok({
       ...(sshKey === undefined ? {} : { sshKey }),
       ...(sshPassword === undefined ? {} : { sshPassword }),
       ...(authenticator === undefined ? {} : { authenticator }),
       ...(pem === undefined ? {} : { tlsCa: pem }),
       ...(data === undefined ? {} : { directory: join(data, 'git') }),
-    };
-    return openStore(remote, given);
+    });
   }
 
   #listen(primary: Primary, notifier: () => Notifier | undefined): Promise<Result<NameServer, Fault>> {

@@ -11,7 +11,6 @@ import { TYPE } from '@zonewright/common/rr/type';
 import { VERSION } from '@zonewright/common/service/version';
 import { contentOf, type Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { LoadedFile } from './loader.ts';
 
 /** The address of no person: authors are keys. */
 const EMAIL = 'noreply@zonewright.invalid';
@@ -24,7 +23,7 @@ const MAX_LINES = 100;
  */
 export function editedFile(
   octets: Uint8Array,
-  zone: Zone,
+  zone: Pick<Zone, 'origin' | 'soaRecord'>,
   delta: Delta | undefined,
   include?: (fileName: string) => Uint8Array | undefined,
 ): Result<Uint8Array, Fault> {
@@ -66,12 +65,12 @@ export function updateMessage(fileName: string, delta: Delta, key: Key, from: Pe
 }
 
 export function serialMessage(
-  raised: readonly { readonly file: LoadedFile; readonly from: number; readonly to: number }[],
+  raised: readonly { readonly fileName: string; readonly from: number; readonly to: number }[],
 ): string {
   const [first] = raised;
   const subject =
-    raised.length === 1 ? `${first!.file.fileName}: raise the serial` : `raise the serials of ${raised.length} zones`;
-  const lines = raised.map(({ file, from, to }) => `${file.fileName}: ${from} -> ${to}`);
+    raised.length === 1 ? `${first!.fileName}: raise the serial` : `raise the serials of ${raised.length} zones`;
+  const lines = raised.map(({ fileName, from, to }) => `${fileName}: ${from} -> ${to}`);
   return [
     subject,
     '',

@@ -3,65 +3,61 @@
  *
  *   change -> check -> serial -> commit in the remote (durable) -> published (visible) -> answer and NOTIFY
  *
+ * What is heavy - git, reading, parsing, building, comparing, editing files - is asked of the repository, which may be another
+ * thread; here the decisions are made, in slices where there are many.
+ *
  * Always holds: NOERROR to an UPDATE means that its commit is in the remote; a commit with a broken zone leaves the last good
  * version served; a branch is never forced: when the remote has moved, the update runs again on the new head.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { at, type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
 import type { KeyTable } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
-import { edeCodeOf, runUpdate, type Update, withRaisedSerial } from '@zonewright/common/authority/update';
-import { ZoneTable } from '@zonewright/common/authority/zones';
-import type { GitFault, GitStore } from '@zonewright/common/git/store';
-import { Name } from '@zonewright/common/name';
+import { edeCodeOf, runUpdate, type Update } from '@zonewright/common/authority/update';
+import type { ZoneTable } from '@zonewright/common/authority/zones';
+import type { Author, GitFault } from '@zonewright/common/git/store';
+import type { Name } from '@zonewright/common/name';
 import { type Peer, printPeer } from '@zonewright/common/net/address';
-import { ok, type Result } from '@zonewright/common/result';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import type { Log } from '@zonewright/common/service/log';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
-import { type Delta, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
-import { History } from '@zonewright/common/zone/history';
-import { isNewer } from '@zonewright/common/zone/serial';
-import type { Zone } from '@zonewright/common/zone/zone';
 import { authorOf, SERVER, serialMessage, updateMessage } from './commit.ts';
-import type { LoadedFile, LoadReport } from './loader.ts';
-import { type FileEdit, Repository, type WriteFault } from './repository.ts';
+import { takeIn } from './intake.ts';
+import { plainDelta, plainRecords } from './plain.ts';
+import { describe, Publisher, type PublisherOptions, type RaisedSerial } from './publisher.ts';
+import type { Committed, Edit, Repository } from './repository.ts';
+import { gather, Slices } from './slices.ts';
 
-export interface PrimaryOptions {
-  readonly store: GitStore;
-  readonly log: Log;
-  readonly serialPolicy: 'auto' | 'strict';
+export interface PrimaryOptions extends PublisherOptions {
+  readonly repository: Repository;
   readonly isTransferOpen: boolean;
   readonly version: string;
   /** What `id.server.` says. */
   readonly id: string;
-  /** A version was published, or (`old` alone) a zone withdrawn. */
-  onChange(zone: Zone): void;
 }
 
-/** Faults of a broken zone that one log line lists. */
-const LISTED_ERRORS = 20;
 /** How often an update is run again because somebody else pushed first, and for how long, milliseconds. */
 const MAX_TRIES = 50;
 const MAX_UPDATE_TIME = 20_000;
 /** Pauses between those runs, milliseconds: writers that met come apart. */
 const CONTENTION = { base: 2, max: 50 } as const;
+const BRANCH_GONE: GitFault = {
+  kind: 'refused',
+  what: 'the branch is not there any more',
+  hint: 'what was last read stays served; was it renamed? see --remote URL#BRANCH',
+};
 
-interface RaisedSerial {
-  readonly file: LoadedFile;
-  readonly zone: Zone;
-  readonly from: number;
-  readonly to: number;
-}
+/** Why a change is not in the remote. After `unknown` it may be: as `objects`, the names of what was pushed. */
+type WriteFault = Fault & Partial<Pick<Committed, 'objects'>>;
 
 export class Primary {
-  readonly zones = new ZoneTable();
+  readonly zones: ZoneTable;
   readonly authority: Authority;
-  readonly #options: PrimaryOptions;
+  readonly #log: Log;
   readonly #repository: Repository;
-  readonly #histories = new Map<string, History>();
+  readonly #publisher: Publisher;
   #queue: Promise<unknown> = Promise.resolve();
   #nextPull: Promise<Result<void, GitFault>> | undefined;
   #fault: GitFault | undefined;
@@ -70,23 +66,22 @@ export class Primary {
   #isClosed = false;
 
   constructor(options: PrimaryOptions) {
-    this.#options = options;
-    this.#repository = new Repository(options.store);
-    const repository = this.#repository;
-    const { zones } = this;
-    // Until the first commit is there, nobody knows what is served here: SERVFAIL, not REFUSED.
-    zones.await(Name.root);
+    this.#log = options.log;
+    this.#repository = options.repository;
+    const publisher = new Publisher(options);
+    this.#publisher = publisher;
+    this.zones = publisher.zones;
     this.authority = {
-      zones,
+      zones: this.zones,
       get keys(): KeyTable {
-        return repository.keys;
+        return publisher.files.keys;
       },
       get identity() {
-        return { version: options.version, id: options.id, commit: repository.tree?.commit ?? 'none' };
+        return { version: options.version, id: options.id, commit: publisher.commit ?? 'none' };
       },
       isTransferOpen: options.isTransferOpen,
       isPrimary: true,
-      historyOf: (origin) => this.#histories.get(origin.key),
+      historyOf: (origin) => publisher.historyOf(origin),
       expiryOf: (zone) => zone.soa.expire,
     };
   }
@@ -128,16 +123,16 @@ export class Primary {
 
   /** Is there nothing to serve, and no key by which anybody could tell us to pull? */
   get isEmpty(): boolean {
-    return this.zones.size === 0 && this.#repository.keys.size === 0;
+    return this.zones.size === 0 && this.#publisher.files.keys.size === 0;
   }
 
   status(): Readonly<Record<string, unknown>> {
     return {
-      commit: this.#repository.tree?.commit,
+      commit: this.#publisher.commit,
       ...(this.#fault === undefined ? {} : { remote: this.#fault }),
       updatesWaiting: this.#waiting,
       zones: [...this.zones].map((zone) => ({ zone: zone.origin.toString(), serial: zone.serial })),
-      refused: [...this.#repository.refused()].map(({ fileName, errors }) => ({
+      refused: [...this.#publisher.files.refused()].map(({ fileName, errors }) => ({
         file: fileName,
         errors: errors.map((error) => describe(fileName, error)),
       })),
@@ -146,19 +141,19 @@ export class Primary {
 
   /** Zone and key files that are not in force as they stand at the head. */
   get refusedFiles(): readonly string[] {
-    return [...this.#repository.refused()].map(({ fileName }) => fileName);
+    return [...this.#publisher.files.refused()].map(({ fileName }) => fileName);
   }
 
   /** Why the latest version of this zone is not served, if it is not: `FILE:LINE:COLUMN: what (hint)`. */
   refusal(origin: Name): string | undefined {
-    const file = this.#repository.fileOf(origin);
+    const file = this.#publisher.files.of(origin);
     const [first] = file?.errors ?? [];
     return file === undefined || first === undefined ? undefined : describe(file.fileName, first);
   }
 
   /** Has a commit been read yet? */
   get hasHead(): boolean {
-    return this.#repository.tree !== undefined;
+    return this.#publisher.commit !== undefined;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -174,141 +169,75 @@ export class Primary {
   }
 
   async #take(from: 'known' | 'remote'): Promise<Result<void, GitFault>> {
-    const isFirst = this.#repository.tree === undefined;
-    const taken = await this.#repository.take(from);
-    if (!taken.ok) return taken;
-    if (taken.value !== undefined) {
-      if (isFirst) this.zones.delete(Name.root);
-      this.#publishLoaded(taken.value);
-      this.#report(taken.value);
+    const head = await this.#repository.take(from, this.#publisher.commit);
+    if (!head.ok) return head;
+    if (head.value.commit === undefined && this.#publisher.commit !== undefined) return fail(BRANCH_GONE);
+    if (head.value.extent !== 'none') {
+      const intake = await takeIn(this.#repository, (origin) => this.zones.get(origin));
+      if (!intake.ok) return intake;
+      await this.#publisher.takeOver(head.value, intake.value);
     }
-    const raised = this.#raisedSerials();
-    if (raised.length > 0) await this.#writeSerials(raised);
+    await this.#writeSerials();
     return ok(undefined);
   }
 
-  #publishLoaded(report: LoadReport): void {
-    for (const origin of report.withdrawn) {
-      const old = this.zones.get(origin);
-      this.zones.delete(origin);
-      this.#histories.delete(origin.key);
-      this.#options.log.info('zone.withdrawn', { zone: origin.toString() });
-      if (old !== undefined) this.#options.onChange(old);
-    }
-    for (const file of report.rejected) if (this.zones.get(file.origin) === undefined) this.zones.await(file.origin);
-    for (const file of report.changed) this.#publishFile(file);
-  }
-
-  /** Zones served with a newer serial than their file has, also those whose writing back has failed before. */
-  #raisedSerials(): readonly RaisedSerial[] {
-    const raised: RaisedSerial[] = [];
-    for (const file of this.#repository.files) {
-      const zone = this.zones.get(file.origin);
-      if (zone === undefined || file.zone === undefined || file.errors.length > 0) continue;
-      if (isNewer(zone.serial, file.zone.serial)) raised.push({ file, zone, from: file.zone.serial, to: zone.serial });
-    }
-    return raised;
-  }
-
-  /** Publishes what a file says, with a raised serial where its own is not newer than the one served. */
-  #publishFile(file: LoadedFile): void {
-    const next = file.zone!;
-    const served = this.zones.get(file.origin);
-    if (served === undefined) {
-      this.#publish(next, undefined);
-      return;
-    }
-    const delta = diffZones(served, next);
-    const isContentSame = isEmptyDelta(delta) && !isSoaEdited(served, next);
-    if (isContentSame && next.serial === served.serial) return;
-    if (isNewer(next.serial, served.serial)) {
-      this.#publish(next, delta);
-      return;
-    }
-    // A serial that we raise would break the signature of the SOA.
-    if (this.#options.serialPolicy === 'strict' || next.isSigned) {
-      const hint = next.isSigned
-        ? 'raise the serial and sign the zone again'
-        : 'raise the serial, or run the primary with --serial auto';
-      const what = `SOA must increase (served: ${served.serial} file: ${next.serial})`;
-      const { fileName, soa } = file;
-      const error: FileFinding =
-        soa === undefined ? { severity: 'error', rule: 'serial', what, hint } : at(soa, 'error', 'serial', what, hint);
-      this.#repository.note({ ...file, zone: served, errors: [error] });
-      const fields = { zone: file.origin.toString(), file: fileName, errors: [describe(fileName, error)] };
-      this.#options.log.error('zone.rejected', fields, what);
-      return;
-    }
-    if (isContentSame) return;
-    const zone = withRaisedSerial(next, served.serial);
-    this.#publish(zone, diffZones(served, zone));
-  }
-
-  #publish(zone: Zone, delta: Delta | undefined): void {
-    this.zones.set(zone);
-    const history = this.#histories.get(zone.origin.key) ?? new History();
-    this.#histories.set(zone.origin.key, history);
-    if (delta !== undefined) history.add(delta);
-    this.#options.log.info('zone.loaded', { zone: zone.origin.toString(), serial: zone.serial });
-    this.#options.onChange(zone);
-  }
-
-  #report(report: LoadReport): void {
-    const { log } = this.#options;
-    const commit = this.#repository.tree?.commit;
-    for (const { fileName, origin, zone, errors } of report.rejected) {
-      const served = zone === undefined ? 'no version of it is served' : `serial ${zone.serial} stays served`;
-      log.error(
-        'zone.rejected',
-        {
-          zone: origin.toString(),
-          file: fileName,
-          commit,
-          errors: errors.slice(0, LISTED_ERRORS).map((error) => describe(fileName, error)),
-        },
-        `${errors.length} error(s) in ${fileName}, ${served}`,
-      );
-    }
-    for (const { fileName, finding } of report.keyFindings)
-      log.warn('key.rejected', { file: fileName }, describe(fileName, finding));
-    for (const { fileName, reason } of report.ignored) log.info('file.ignored', { file: fileName, reason });
-    log.info('commit.loaded', {
-      commit,
-      zones: this.zones.size,
-      keys: this.#repository.keys.size,
-      changed: report.changed.length,
-    });
-  }
-
   /** Writes raised serials back. A failure costs nothing but a line in the log: they are served, and tried again with the next pull. */
-  async #writeSerials(raised: readonly RaisedSerial[]): Promise<void> {
-    const { log } = this.#options;
-    const edits: FileEdit[] = [];
-    for (const { file, zone } of raised) {
-      const edited = await this.#repository.edit(file, zone);
-      if (edited.ok) edits.push(edited.value);
-      else log.warn('serial.not-written', { zone: zone.origin.toString() }, edited.fault.what);
-    }
-    if (edits.length === 0) return;
-    const written = await this.#repository.write(edits, SERVER, serialMessage(raised));
+  async #writeSerials(): Promise<void> {
+    const log = this.#log;
+    const slices = new Slices();
+    const raised = await gather(this.#publisher.raised(), slices);
+    if (raised.length === 0) return;
+    const edits = await gather(editsOf(raised), slices);
+    const written = await this.#write(edits, SERVER, serialMessage(raised));
     if (!written.ok) {
-      log.warn('serial.not-written', { commit: this.#repository.tree?.commit }, written.fault.what);
+      log.warn('serial.not-written', { commit: this.#publisher.commit }, written.fault.what);
       return;
     }
-    const commit = this.#repository.tree?.commit;
-    for (const { zone, from, to } of raised) {
-      log.info('serial.raised', { zone: zone.origin.toString(), from, serial: to, commit });
+    const refused = new Map(written.value.map(({ fileName, what }) => [fileName, what]));
+    for (const { fileName, zone, from, to } of raised) {
+      const what = refused.get(fileName);
+      const fields = { zone: zone.origin.toString() };
+      if (what !== undefined) log.warn('serial.not-written', fields, what);
+      else {
+        this.#publisher.wrote(zone);
+        log.info('serial.raised', { ...fields, from, serial: to, commit: this.#publisher.commit });
+      }
+      if (slices.isOver) await slices.pause();
     }
+  }
+
+  /** Commits on top of the head that is in force, and pushes; gives the files that could not be edited. */
+  async #write(
+    edits: readonly Edit[],
+    author: Author,
+    message: string,
+  ): Promise<Result<Committed['refused'], WriteFault>> {
+    const committed = await this.#repository.commit({ parent: this.#publisher.commit, edits, author, message });
+    if (!committed.ok) return committed;
+    const { commit, objects, refused } = committed.value;
+    if (commit === undefined) return fail({ kind: 'faulty', what: refused.map(({ what }) => what).join('; ') });
+    const pushed = await this.#repository.push();
+    if (!pushed.ok) return fail({ ...pushed.fault, objects });
+    this.#publisher.follow(commit);
+    return ok(refused);
+  }
+
+  /** After a push with unknown outcome: is the file at the head the one that was pushed? Others may have pushed on top of it. */
+  async #hasArrived({ kind, objects }: WriteFault, fileName: string): Promise<boolean> {
+    const oid = objects?.get(fileName);
+    if (kind !== 'unknown' || oid === undefined) return false;
+    const now = await this.#repository.objectOf(fileName);
+    return now.ok && now.value === oid;
   }
 
   async #updateNow(update: Update, from: Peer): Promise<Verdict> {
-    const { log } = this.#options;
+    const log = this.#log;
     const fields = { zone: update.origin.toString(), key: update.key.name.toString(), peer: printPeer(from) };
     const until = performance.now() + MAX_UPDATE_TIME;
     for (let tries = 0; tries < MAX_TRIES && performance.now() < until; tries++) {
       if (this.#isClosed) return STOPPING;
       const served = this.zones.get(update.origin);
-      const file = this.#repository.fileOf(update.origin);
+      const file = this.#publisher.files.of(update.origin);
       if (served === undefined || file === undefined)
         return {
           rcode: RCODE.NOTAUTH,
@@ -321,21 +250,23 @@ export class Primary {
       }
       if (outcome.value === undefined) return { rcode: RCODE.NOERROR };
       if (file.errors.length > 0) {
+        outcome.value.zone.discard();
         log.warn('update.failed', fields, `${file.fileName} has errors at the head`);
         return serverFailure(EDE.INVALID_DATA, `the file ${file.fileName} in git has errors; repair it first`);
       }
       const { zone, delta } = outcome.value;
-      const edited = await this.#repository.edit(file, zone, delta);
-      const message = updateMessage(file.fileName, delta, update.key, from);
-      const written: Result<void, WriteFault> = edited.ok
-        ? await this.#repository.write([edited.value], authorOf(update.key), message)
-        : edited;
+      const { fileName } = file;
+      const edit = { fileName, soa: plainRecords([zone.soaRecord()]), delta: plainDelta(delta) };
+      const message = updateMessage(fileName, delta, update.key, from);
+      const written = await this.#write([edit], authorOf(update.key), message);
       if (written.ok) {
-        this.#publish(zone, delta);
-        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#repository.tree?.commit });
+        this.#publisher.publish(zone, delta);
+        this.#publisher.wrote(zone);
+        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#publisher.commit });
         return { rcode: RCODE.NOERROR };
       }
       const { fault } = written;
+      zone.discard();
       if (fault.kind !== 'moved' && fault.kind !== 'unknown') {
         log.error('update.failed', fields, fault.what);
         return serverFailure(EDE.NETWORK_ERROR, `the change could not be written to git: ${fault.what}`);
@@ -347,8 +278,8 @@ export class Primary {
         log.error('update.failed', fields, pulled.fault.what);
         return serverFailure(EDE.NETWORK_ERROR, `the change could not be written to git: ${pulled.fault.what}`);
       }
-      if (this.#repository.hasArrived(fault, file.fileName)) {
-        log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#repository.tree?.commit });
+      if (await this.#hasArrived(fault, fileName)) {
+        log.info('update.accepted', { ...fields, serial: delta.to, commit: this.#publisher.commit });
         return { rcode: RCODE.NOERROR };
       }
     }
@@ -357,10 +288,8 @@ export class Primary {
   }
 }
 
-const STOPPING: Verdict = serverFailure(EDE.NOT_READY, 'this server is being stopped');
-
-/** `FILE:LINE:COLUMN: what (hint)` */
-export function describe(fileName: string, finding: FileFinding): string {
-  const { what, hint } = finding;
-  return `${placeOf(fileName, finding)}: ${what}${hint === undefined ? '' : ` (${hint})`}`;
+function* editsOf(raised: readonly RaisedSerial[]): Generator<Edit, void, undefined> {
+  for (const { fileName, zone } of raised) yield { fileName, soa: plainRecords([zone.soaRecord()]) };
 }
+
+const STOPPING: Verdict = serverFailure(EDE.NOT_READY, 'this server is being stopped');

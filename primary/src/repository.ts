@@ -1,109 +1,110 @@
 /**
- * The repository as the primary sees it: the head that was taken last, what its files say, and changes of zone files on top of
- * it, pushed at once and never by force.
+ * What the primary asks of its repository, as plain data: the side that reads, parses, builds, compares, edits, commits and
+ * pushes may be another thread (`loader-client.ts`) or, for tests and tools, an object beside it (`git-repository.ts`). Zones are
+ * handed over as they lie in shared memory; nothing of a zone is copied.
+ *
+ * One request at a time, but for `close`. Always holds: who asks says which commit it has in force, so that a repository that
+ * knows less - one that began anew - tells of all files again instead of what changed.
  */
-import type { KeyTable } from '@zonewright/common/authority/key';
-import type { FileFinding } from '@zonewright/common/authority/zone-file';
-import type { Author, GitFault, GitStore, Tree } from '@zonewright/common/git/store';
-import type { Name } from '@zonewright/common/name';
-import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
-import type { Delta } from '@zonewright/common/zone/delta';
-import type { Zone } from '@zonewright/common/zone/zone';
-import { editedFile } from './commit.ts';
-import { type LoadedFile, Loader, type LoadReport, readIncluded } from './loader.ts';
+import type { FileFinding } from '@zonewright/common/authority/file-finding';
+import type { Author, GitFault } from '@zonewright/common/git/store';
+import type { Place } from '@zonewright/common/master/scan';
+import type { Result } from '@zonewright/common/result';
+import type { ZoneHandle } from '@zonewright/common/zone/zone';
+import type { PlainDelta, PlainKey } from './plain.ts';
 
-/** The new content of a zone file, and the version of the zone that it stands for. */
-export interface FileEdit {
-  readonly file: LoadedFile;
-  readonly zone: Zone;
-  readonly octets: Uint8Array;
+export interface Repository {
+  /**
+   * Takes what is known without the remote (`known`), or what the remote has. `since`: the commit that is in force where the request
+   * comes from. What its files say is then fetched with {@link next}.
+   */
+  take(from: 'known' | 'remote', since: string | undefined): Promise<Result<Head, GitFault>>;
+  /** The next portion of what was taken. A fault leaves all as it was before `take`. */
+  next(): Promise<Result<Portion, GitFault>>;
+  /** What the files changed of zones that are served. */
+  compare(pairs: readonly Pair[]): Promise<Result<readonly Comparison[], GitFault>>;
+  /** Edits files of the head, and commits; nothing is pushed, and what is wrong with a file does not keep the others from it. */
+  commit(request: EditRequest): Promise<Result<Committed, GitFault>>;
+  /** Pushes what was committed last. Then, and only then, it is the head. */
+  push(): Promise<Result<void, GitFault>>;
+  /** The object name that a file has at the head; `undefined` when it is not there. */
+  objectOf(fileName: string): Promise<Result<string | undefined, GitFault>>;
+  /** Ends what is under way and frees everything. */
+  close(): Promise<Result<void, GitFault>>;
 }
 
-/** Why a change is not in the remote. After `unknown` it may be: `commit` has to be looked for. */
-export type WriteFault = Fault & { readonly commit?: Tree };
+export interface Head {
+  /** `undefined`: there is no commit yet. */
+  readonly commit: string | undefined;
+  /** How much there is to fetch: nothing, what changed since the commit in force, or what all files say. */
+  readonly extent: 'none' | 'changes' | 'all';
+}
 
-export class Repository {
-  readonly #store: GitStore;
-  readonly #loader: Loader;
-  #tree: Tree | undefined;
+/** Some files. A portion is small enough to be taken in within a few milliseconds. */
+export interface Portion {
+  readonly readings: readonly Reading[];
+  /** Files that are there no more; there in the last portion, and in no other. */
+  readonly gone?: readonly string[];
+}
 
-  constructor(store: GitStore) {
-    this.#store = store;
-    this.#loader = new Loader(store);
-  }
-
-  /** The head that was taken or written last. */
-  get tree(): Tree | undefined {
-    return this.#tree;
-  }
-
-  get keys(): KeyTable {
-    return this.#loader.keys;
-  }
-
-  get files(): Iterable<LoadedFile> {
-    return this.#loader.files;
-  }
-
-  /** Files that are not in force as they stand at the head, and why. */
-  refused(): Iterable<{ readonly fileName: string; readonly errors: readonly FileFinding[] }> {
-    return this.#loader.refused();
-  }
-
-  fileOf(origin: Name): LoadedFile | undefined {
-    return this.#loader.fileOf(origin);
-  }
-
-  /** Notes of a file what was decided about it, until it changes. */
-  note(file: LoadedFile): void {
-    this.#loader.wrote(file);
-  }
-
-  /** Takes what is known without the remote (`known`), or what the remote has; gives what changed, `undefined` when nothing did. */
-  async take(from: 'known' | 'remote'): Promise<Result<LoadReport | undefined, GitFault>> {
-    const head = from === 'known' ? await this.#store.head() : await this.#store.fetch();
-    if (!head.ok) return head;
-    const tree = head.value;
-    if (tree === undefined && this.#tree !== undefined) {
-      const what = 'the branch is not there any more';
-      return fail({
-        kind: 'refused',
-        what,
-        hint: 'what was last read stays served; was it renamed? see --remote URL#BRANCH',
-      });
+/** What a file says. */
+export type Reading =
+  | ({ readonly kind: 'zone' } & ZoneReading)
+  | {
+      readonly kind: 'keys';
+      readonly fileName: string;
+      readonly keys: readonly PlainKey[];
+      readonly findings: readonly FileFinding[];
     }
-    if (tree === undefined || tree.commit === this.#tree?.commit) return ok(undefined);
-    const loaded = await this.#loader.load(tree);
-    if (loaded.ok) this.#tree = tree;
-    return loaded;
-  }
+  /** `reason`: why it is neither. */
+  | { readonly kind: 'other'; readonly fileName: string; readonly reason: string };
 
-  /** Edits the file of a zone so that it leads to `zone`; `delta` is what changed besides the serial. */
-  async edit(file: LoadedFile, zone: Zone, delta?: Delta): Promise<Result<FileEdit, Fault>> {
-    const octets = await this.#store.read(file.oid);
-    if (!octets.ok) return octets;
-    const included = await readIncluded(this.#store, octets.value, (name) => file.includes.get(name));
-    if (!included.ok) return included;
-    const edited = editedFile(octets.value, zone, delta, (name) => included.value.get(name));
-    return edited.ok ? ok({ file, zone, octets: edited.value }) : edited;
-  }
+export interface ZoneReading {
+  readonly fileName: string;
+  /** Present when there are no errors. */
+  readonly zone?: ZoneHandle;
+  /** Where the SOA of the apex stands. */
+  readonly soa?: Place;
+  readonly errors: readonly FileFinding[];
+  /** Why it may be no zone at all, if it was none before. */
+  readonly reason?: string;
+}
 
-  /** Commits edits on top of the head that was taken last, and pushes. Then, and only then, they are part of it. */
-  async write(edits: readonly FileEdit[], author: Author, message: string): Promise<Result<void, WriteFault>> {
-    const tree = this.#tree;
-    const files = new Map(edits.map(({ file, octets }) => [file.fileName, octets]));
-    const next = await this.#store.commit(tree, { files, author, time: Math.floor(Date.now() / 1000), message });
-    if (!next.ok) return next;
-    const pushed = await this.#store.push(tree, next.value);
-    if (!pushed.ok) return fail({ ...pushed.fault, commit: next.value });
-    this.#tree = next.value;
-    for (const { file, zone } of edits) this.note({ ...file, oid: next.value.files.get(file.fileName)!, zone });
-    return ok(undefined);
-  }
+/** Two versions of a zone. */
+export interface Pair {
+  readonly served: ZoneHandle;
+  readonly next: ZoneHandle;
+}
 
-  /** After a push with unknown outcome: is the file at the head the one that was pushed? Others may have pushed on top of it. */
-  hasArrived({ kind, commit }: WriteFault, fileName: string): boolean {
-    const oid = commit?.files.get(fileName);
-    return kind === 'unknown' && oid !== undefined && this.#tree?.files.get(fileName) === oid;
-  }
+export interface Comparison {
+  /** Is nothing different but, perhaps, the serial? */
+  readonly isSame: boolean;
+  /** `undefined` when it is larger than what a history keeps. */
+  readonly delta: PlainDelta | undefined;
+}
+
+export interface EditRequest {
+  /** The commit in force where the request comes from: `moved` where the head is another. */
+  readonly parent: string | undefined;
+  readonly edits: readonly Edit[];
+  readonly author: Author;
+  readonly message: string;
+}
+
+/** A version that a zone file is to lead to. */
+export interface Edit {
+  readonly fileName: string;
+  /** The SOA of that version, as {@link PlainDelta} has records. */
+  readonly soa: Uint8Array;
+  /** What changed besides the serial. */
+  readonly delta?: PlainDelta;
+}
+
+export interface Committed {
+  /** `undefined` when no file could be edited. */
+  readonly commit: string | undefined;
+  /** The object names of the files that were edited. */
+  readonly objects: ReadonlyMap<string, string>;
+  /** Files that could not be edited, and why. */
+  readonly refused: readonly { readonly fileName: string; readonly what: string }[];
 }

@@ -50,7 +50,11 @@ function limitFault(what: string, hint = HINT): Result<never, KeyFault> {
 
 /** The key with the limits of its TXT record. */
 export function withLimits(key: Key, rdata: Uint8Array): Result<Key, KeyFault> {
-  const text = textOf(rdata);
+  return limitKey(key, textOf(rdata));
+}
+
+/** The key with limits as {@link KeyLimits.text} has them. */
+export function limitKey(key: Key, text: string): Result<Key, KeyFault> {
   const limits = readLimits(text, key);
   if (!limits.ok) return limitFault(`limits of key ${key.name}: ${limits.fault.what}`, limits.fault.hint);
   const limited = { ...key, limits: limits.value };

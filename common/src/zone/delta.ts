@@ -57,9 +57,17 @@ function deltaOf(old: Zone, next: Zone, removed: readonly ResourceRecord[], adde
 
 /** The difference of two versions of one zone, over all of their names. */
 export function diffZones(old: Zone, next: Zone): Delta {
+  return diffZonesWithin(old, next, Number.POSITIVE_INFINITY)!;
+}
+
+/** The same; `undefined` as soon as it holds more than so many records, the SOAs not counted. */
+export function diffZonesWithin(old: Zone, next: Zone, records: number): Delta | undefined {
   const removed: ResourceRecord[] = [];
   const added: ResourceRecord[] = [];
-  for (const [a, b] of old.differences(next)) diffNodes(a, b, removed, added);
+  for (const [a, b] of old.differences(next)) {
+    diffNodes(a, b, removed, added);
+    if (removed.length + added.length > records) return undefined;
+  }
   return deltaOf(old, next, removed, added);
 }
 

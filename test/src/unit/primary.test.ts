@@ -10,10 +10,12 @@ import { TYPE } from '@zonewright/common/rr/type';
 import type { Log } from '@zonewright/common/service/log';
 import { printRcode } from '@zonewright/common/wire/code';
 import { diffZones } from '@zonewright/common/zone/delta';
-import type { Zone } from '@zonewright/common/zone/zone';
+import { Zone } from '@zonewright/common/zone/zone';
 import { authorOf, editedFile, serialMessage, updateMessage } from '@zonewright/primary/commit';
+import { GitRepository } from '@zonewright/primary/git-repository';
 import { Loader } from '@zonewright/primary/loader';
 import { Primary } from '@zonewright/primary/primary';
+import type { Reading } from '@zonewright/primary/repository';
 import test from 'ava';
 import { FakeStore } from '../support/fake-store.ts';
 import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
@@ -41,7 +43,7 @@ const start = async (files: Readonly<Record<string, string>>, serialPolicy: 'aut
   const { log, events } = recorder();
   const changes: string[] = [];
   const primary = new Primary({
-    store,
+    repository: new GitRepository(store),
     log,
     serialPolicy,
     isTransferOpen: false,
@@ -360,7 +362,7 @@ test('what is known is served while the remote cannot be reached', async (t) => 
   store.isUnreachable = true;
   const { log } = recorder();
   const again = new Primary({
-    store,
+    repository: new GitRepository(store),
     log,
     serialPolicy: 'auto',
     isTransferOpen: false,
@@ -386,7 +388,18 @@ test('pulls that come while one waits share it', async (t) => {
   t.is(fetches, 1);
 });
 
-test('the loader reads only what changed, and forgets what is gone', async (t) => {
+/** What a load gives: the readings, and the files that are gone. */
+const loadAll = async (loader: Loader, store: FakeStore): Promise<{ readings: Reading[]; gone: readonly string[] }> => {
+  const loading = loader.load(given(await store.fetch())!);
+  const readings: Reading[] = [];
+  for (;;) {
+    const step = await loading.next();
+    if (step.done === true) return { readings, gone: given(step.value) };
+    readings.push(step.value);
+  }
+};
+
+test('the loader reads only what changed, and tells what is gone', async (t) => {
   const store = new FakeStore({
     example: fileText(1),
     other: otherText(1),
@@ -395,31 +408,34 @@ test('the loader reads only what changed, and forgets what is gone', async (t) =
     notes: 'no zone\n',
   });
   const loader = new Loader(store);
-  const load = async (): Promise<{ changed: string[]; withdrawn: string[]; ignored: string[]; read: number }> => {
+  const load = async (): Promise<{ zones: string[]; keys: number; others: string[]; gone: string[]; read: number }> => {
     const before = store.reads;
-    const { changed, withdrawn, ignored } = given(await loader.load(given(await store.fetch())!));
+    const { readings, gone } = await loadAll(loader, store);
     return {
-      changed: changed.map(({ fileName }) => fileName).sort(),
-      withdrawn: withdrawn.map(String),
-      ignored: ignored.map(({ fileName }) => fileName).sort(),
+      zones: readings
+        .flatMap((each) => (each.kind === 'zone' && each.zone !== undefined ? [each.fileName] : []))
+        .sort(),
+      keys: readings.filter(({ kind }) => kind === 'keys').length,
+      others: readings.flatMap((each) => (each.kind === 'zone' && each.zone === undefined ? [each.fileName] : [])),
+      gone: [...gone],
       read: store.reads - before,
     };
   };
-  t.like(await load(), { changed: ['example', 'other'], withdrawn: [] });
-  t.is(loader.keys.size, 1);
-  t.like(await load(), { changed: [], withdrawn: [], read: 0 });
+  t.like(await load(), { zones: ['example', 'other'], keys: 1, others: ['notes'], gone: [] });
+  t.like(await load(), { zones: [], keys: 0, others: [], gone: [], read: 0 });
   store.pushElsewhere({ example: fileText(2), other: undefined });
-  t.like(await load(), { changed: ['example'], withdrawn: ['other.'], read: 1 });
+  t.like(await load(), { zones: ['example'], gone: ['other'], read: 1 });
   store.pushElsewhere({ 'example._keys': undefined, notes: otherText(1) });
-  t.like(await load(), { changed: ['notes'], read: 1 });
-  t.is(loader.keys.size, 0);
-  store.pushElsewhere({ notes: 'no zone any more\n' });
-  const { rejected } = given(await loader.load(given(await store.fetch())!));
-  t.deepEqual(
-    rejected.map(({ fileName, zone }) => [fileName, zone?.serial]),
-    [['notes', 1]],
-    'a zone does not vanish by a mistake',
-  );
+  t.like(await load(), { zones: ['notes'], gone: ['example._keys'], read: 1 });
+});
+
+test('a file that is no zone any more is one that has errors: a zone does not vanish by a mistake', async (t) => {
+  const { store, primary } = await start({ example: fileText(1), notes: 'no zone\n' });
+  t.deepEqual(primary.refusedFiles, []);
+  store.pushElsewhere({ example: 'no zone any more\n' });
+  t.true((await primary.pull()).ok);
+  t.deepEqual(primary.refusedFiles, ['example']);
+  t.is(primary.zones.get(origin)?.serial, 1);
 });
 
 test('a zone is read again when a file that it includes changes, comes or goes', async (t) => {
@@ -429,11 +445,12 @@ test('a zone is read again when a file that it includes changes, comes or goes',
   });
   const loader = new Loader(store);
   const load = async (): Promise<string[]> => {
-    const { changed, rejected } = given(await loader.load(given(await store.fetch())!));
-    return [
-      ...changed.map(({ fileName, zone }) => `${fileName} ${[...zone!.records()].map(({ name }) => name).join(' ')}`),
-      ...rejected.map(({ errors }) => errors.map(({ file, what }) => `${file ?? ''}: ${what}`).join()),
-    ];
+    const { readings } = await loadAll(loader, store);
+    return readings.flatMap((each) => {
+      if (each.kind !== 'zone' || each.reason !== undefined) return [];
+      if (each.zone === undefined) return [each.errors.map(({ file, what }) => `${file ?? ''}: ${what}`).join()];
+      return [`${each.fileName} ${[...Zone.ofHandle(each.zone).records()].map(({ name }) => name).join(' ')}`];
+    });
   };
   t.deepEqual(await load(), [": there is no file 'more' to include,hosts: there is no file 'deep' to include"]);
   store.pushElsewhere({ deep: 'b A 192.0.2.2\n', more: '' });
@@ -445,7 +462,6 @@ test('a zone is read again when a file that it includes changes, comes or goes',
   t.deepEqual(await load(), ["deep: 'x' is no IPv4 address"]);
   store.pushElsewhere({ more: undefined, deep: '' });
   t.deepEqual(await load(), [": there is no file 'more' to include"]);
-  t.is([...loader.files][0]?.zone?.find(nameOf('c.example.'))?.rrsets.size, 1, 'the last good version stays');
   store.pushElsewhere({ more: 'd A 192.0.2.3\n' });
   t.deepEqual(await load(), ['example example. a.example. d.example.']);
   const { reads } = store;
@@ -456,23 +472,23 @@ test('a zone is read again when a file that it includes changes, comes or goes',
 
 test('a file of keys is not read for $INCLUDE', async (t) => {
   const store = new FakeStore({ example: fileText(1, '$INCLUDE example._keys'), 'example._keys': KEYS });
-  const { rejected } = given(await new Loader(store).load(given(await store.fetch())!));
+  const { readings } = await loadAll(new Loader(store), store);
   t.is(store.reads, 2);
-  t.like(rejected[0]?.errors[0], { line: 4, what: 'a file of keys is not included' });
-  t.false(JSON.stringify(rejected).includes(SECRET.slice(0, 12)));
+  const zones = readings.filter((each) => each.kind === 'zone');
+  t.like(zones[0]?.errors[0], { line: 4, what: 'a file of keys is not included' });
+  t.false(JSON.stringify(zones).includes(SECRET.slice(0, 12)));
 });
 
 test('an included file that is too large or damaged is a fault of the zone, or of the store', async (t) => {
   const store = new FakeStore({ example: fileText(1, '$INCLUDE hosts'), hosts: 'a A 192.0.2.1\n' });
   const oid = store.remote!.files.get('hosts')!;
   store.oversized.add(oid);
-  const tree = given(await store.fetch())!;
-  const { rejected } = given(await new Loader(store).load(tree));
-  t.like(rejected[0]?.errors[0], { line: 4, what: "there is no file 'hosts' to include" });
+  const { readings } = await loadAll(new Loader(store), store);
+  t.like(readings[0], { errors: [{ line: 4, what: "there is no file 'hosts' to include" }] });
   store.oversized.delete(oid);
   store.damaged.add(oid);
-  const loaded = await new Loader(store).load(tree);
-  t.is(loaded.ok ? '' : loaded.fault.kind, 'corrupt');
+  const loading = new Loader(store).load(given(await store.fetch())!);
+  t.like(await loading.next(), { done: true, value: { ok: false, fault: { kind: 'corrupt' } } });
 });
 
 test('an update of a zone that includes files leaves those alone, and writes out the directive whose records it changes', async (t) => {
@@ -494,13 +510,14 @@ test('an update of a zone that includes files leaves those alone, and writes out
   t.is(serial(), 3, 'it is not included any more');
 });
 
-test('keys are never in what a load reports', async (t) => {
+test('keys are never in what a load finds', async (t) => {
   const store = new FakeStore({
     'example._keys': `${KEYS}x._update.example. DNSKEY 0 3 157 ${SECRET}\nbad line ${SECRET}\n`,
   });
-  const report = given(await new Loader(store).load(given(await store.fetch())!));
-  t.true(report.keyFindings.length > 0);
-  t.false(JSON.stringify(report).includes(SECRET.slice(0, 12)));
+  const { readings } = await loadAll(new Loader(store), store);
+  const [findings] = readings.flatMap((each) => (each.kind === 'keys' ? [each.findings] : []));
+  t.true(findings!.length > 0);
+  t.false(JSON.stringify(findings).includes(SECRET.slice(0, 12)));
 });
 
 test('a commit says who did what, on lines of its own, and not more than can be read', (t) => {
@@ -519,12 +536,12 @@ test('a commit says who did what, on lines of its own, and not more than can be 
   t.regex(message, /\nSerial: 1 -> 2\n$/);
   t.false(message.includes(SECRET));
   t.is(authorOf(KEY).name, 'personal._update.example via zonewright');
-  const file = { fileName: 'example', oid: '', includes: new Map(), origin, zone, errors: [] };
-  t.regex(serialMessage([{ file, from: 1, to: 2 }]), /^example: raise the serial\n/);
+  const fileName = 'example';
+  t.regex(serialMessage([{ fileName, from: 1, to: 2 }]), /^example: raise the serial\n/);
   t.regex(
     serialMessage([
-      { file, from: 1, to: 2 },
-      { file, from: 3, to: 4 },
+      { fileName, from: 1, to: 2 },
+      { fileName, from: 3, to: 4 },
     ]),
     /^raise the serials of 2 zones\n/,
   );

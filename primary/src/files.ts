@@ -1,0 +1,123 @@
+/**
+ * What is known of the files of the repository where zones are served: whether each is in force as it stands at the head, and
+ * what to do about one that is not. A zone file with errors changes nothing: the last good version stays, the others move on, and
+ * what is wrong is kept for the status page.
+ */
+import type { FileFinding } from '@zonewright/common/authority/file-finding';
+import { type Key, KeyTable } from '@zonewright/common/authority/key';
+import { fileZone, zoneFileName } from '@zonewright/common/authority/zone-file';
+import type { Place } from '@zonewright/common/master/scan';
+import type { Name } from '@zonewright/common/name';
+import { keyOfPlain } from './plain.ts';
+import type { Reading, ZoneReading } from './repository.ts';
+
+/** The file of a zone. */
+export interface ZoneFile {
+  readonly fileName: string;
+  readonly origin: Name;
+  /** What the file says, in its last good version; `undefined` when there never was one. */
+  readonly serial: number | undefined;
+  /** Where the SOA of the apex stands. */
+  readonly soa?: Place;
+  /** Why the file at the head is not served. */
+  readonly errors: readonly FileFinding[];
+}
+
+interface KeyFile {
+  /** Of the last version without errors; where there never was one, those that are good. */
+  readonly keys: readonly Key[];
+  readonly errors: readonly FileFinding[];
+}
+
+/** A finding in a file. */
+export interface Located {
+  readonly fileName: string;
+  readonly finding: FileFinding;
+}
+
+export class Files {
+  readonly #zones = new Map<string, ZoneFile>();
+  readonly #keyFiles = new Map<string, KeyFile>();
+  #keys = new KeyTable();
+
+  /** The keys in force. */
+  get keys(): KeyTable {
+    return this.#keys;
+  }
+
+  /** The file of the zone with this apex. */
+  of(origin: Name): ZoneFile | undefined {
+    return this.#zones.get(zoneFileName(origin));
+  }
+
+  /** Files that are not in force as they stand at the head, and why. */
+  *refused(): Generator<{ readonly fileName: string; readonly errors: readonly FileFinding[] }, void, undefined> {
+    for (const { fileName, errors } of this.#zones.values()) if (errors.length > 0) yield { fileName, errors };
+    for (const [fileName, { errors }] of this.#keyFiles) if (errors.length > 0) yield { fileName, errors };
+  }
+
+  /** Takes in what a zone file says; `serial` where it has no errors. Gives why it is no zone, if so. */
+  takeZone({ fileName, soa, errors, reason }: ZoneReading, serial: number | undefined): ZoneFile | string {
+    const before = this.#zones.get(fileName);
+    // A zone does not vanish by a mistake.
+    if (before === undefined && reason !== undefined) return reason;
+    const role = fileZone(fileName);
+    if (role.kind !== 'zone') throw new Error(`a zone in ${fileName}`);
+    const place = soa === undefined ? {} : { soa };
+    return this.note({ fileName, origin: role.origin, serial: serial ?? before?.serial, ...place, errors });
+  }
+
+  /** Notes of a file what was decided about it, until it changes. */
+  note(file: ZoneFile): ZoneFile {
+    this.#zones.set(file.fileName, file);
+    return file;
+  }
+
+  takeKeys({ fileName, keys, findings }: Extract<Reading, { kind: 'keys' }>): void {
+    const before = this.#keyFiles.get(fileName);
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    // As with zones: who repairs the file has to be able to tell us.
+    const isKept = errors.length > 0 && before !== undefined;
+    this.#keyFiles.set(fileName, { keys: isKept ? before.keys : keys.map(keyOfPlain), errors });
+  }
+
+  /** Forgets a file that is gone; gives the zone that it was. */
+  forget(fileName: string): Name | undefined {
+    const origin = this.#zones.get(fileName)?.origin;
+    this.#zones.delete(fileName);
+    this.#keyFiles.delete(fileName);
+    return origin;
+  }
+
+  /** The files of zones and keys that are not among these. */
+  missing(fileNames: ReadonlySet<string>): readonly string[] {
+    return [...this.#zones.keys(), ...this.#keyFiles.keys()].filter((fileName) => !fileNames.has(fileName));
+  }
+
+  /** Puts the keys of all files in force. Of different keys with one name none is; gives where that is so. */
+  gatherKeys(): readonly Located[] {
+    const byName = new Map<string, { readonly fileName: string; readonly key: Key }[]>();
+    for (const [fileName, { keys }] of this.#keyFiles) {
+      for (const key of keys) {
+        const same = byName.get(key.name.key);
+        if (same === undefined) byName.set(key.name.key, [{ fileName, key }]);
+        else same.push({ fileName, key });
+      }
+    }
+    const inForce: Key[] = [];
+    const findings: Located[] = [];
+    for (const [first, ...others] of byName.values()) {
+      const isSame = ({ secret, limits }: Key): boolean =>
+        secret.equals(first!.key.secret) && limits?.text === first!.key.limits?.text;
+      const isOne = others.every(({ key }) => isSame(key));
+      if (isOne) inForce.push(first!.key);
+      else {
+        const what = `key ${first!.key.name} stands also in ${others.map(({ fileName }) => fileName).join(', ')}, with another secret or other limits`;
+        const finding = { severity: 'error', rule: 'key-once', what, hint: 'keep one: neither is used' } as const;
+        findings.push({ fileName: first!.fileName, finding });
+      }
+    }
+    this.#keys = new KeyTable(inForce);
+    return findings;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The repository on a git store: the head that was taken last, what its files say, and changes of zone files on top of it, pushed
+ * at once and never by force. It keeps no zone and no file: only what tells which files have changed.
+ */
+import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
+import { MAX_RECORDS } from '@zonewright/common/zone/history';
+import { Zone } from '@zonewright/common/zone/zone';
+import { editedFile } from './commit.ts';
+import { Loader, readIncluded } from './loader.ts';
+import { deltaOfPlain, plainDelta, recordsOfPlain } from './plain.ts';
+import type {
+  Committed,
+  Comparison,
+  Edit,
+  EditRequest,
+  Head,
+  Pair,
+  Portion,
+  Reading,
+  Repository,
+} from './repository.ts';
+
+/** Files and findings of a portion: what is taken in within a few milliseconds. */
+const PORTION = 200;
+
+export class GitRepository implements Repository {
+  readonly #store: GitStore;
+  #loader: Loader;
+  /** The head that was taken or written last. */
+  #tree: Tree | undefined;
+  /** What is being taken. */
+  #taking: { readonly tree: Tree; readonly loader: Loader; readonly readings: ReturnType<Loader['load']> } | undefined;
+  /** What was committed last, and is not pushed yet. */
+  #committed: { readonly tree: Tree; readonly objects: ReadonlyMap<string, string> } | undefined;
+
+  constructor(store: GitStore) {
+    this.#store = store;
+    this.#loader = new Loader(store);
+  }
+
+  async take(from: 'known' | 'remote', since: string | undefined): Promise<Result<Head, GitFault>> {
+    this.#taking = undefined;
+    const head = from === 'known' ? await this.#store.head() : await this.#store.fetch();
+    if (!head.ok) return head;
+    const tree = head.value;
+    if (tree === undefined) return ok({ commit: undefined, extent: 'none' });
+    const isKnown = since !== undefined && since === this.#tree?.commit;
+    if (isKnown && tree.commit === since) return ok({ commit: since, extent: 'none' });
+    const loader = isKnown ? this.#loader : new Loader(this.#store);
+    this.#taking = { tree, loader, readings: loader.load(tree) };
+    return ok({ commit: tree.commit, extent: isKnown ? 'changes' : 'all' });
+  }
+
+  async next(): Promise<Result<Portion, GitFault>> {
+    const readings: Reading[] = [];
+    const taking = this.#taking;
+    if (taking === undefined) return ok({ readings, gone: [] });
+    for (let weight = 0; weight < PORTION; ) {
+      const step = await taking.readings.next();
+      if (step.done !== true) {
+        readings.push(step.value);
+        weight += weightOf(step.value);
+        continue;
+      }
+      this.#taking = undefined;
+      if (!step.value.ok) return step.value;
+      this.#tree = taking.tree;
+      this.#loader = taking.loader;
+      return ok({ readings, gone: step.value.value });
+    }
+    return ok({ readings });
+  }
+
+  async compare(pairs: readonly Pair[]): Promise<Result<readonly Comparison[], GitFault>> {
+    return ok(pairs.map(({ served, next }) => comparison(Zone.ofHandle(served), Zone.ofHandle(next))));
+  }
+
+  async commit({ parent, edits, author, message }: EditRequest): Promise<Result<Committed, GitFault>> {
+    const tree = this.#tree;
+    if (tree?.commit !== parent) return fail({ kind: 'moved', what: 'the repository has to be read first' });
+    const files = new Map<string, Uint8Array>();
+    const refused: { fileName: string; what: string }[] = [];
+    for (const edit of edits) {
+      const edited = await this.#edit(edit);
+      if (edited.ok) files.set(edit.fileName, edited.value);
+      else refused.push({ fileName: edit.fileName, what: edited.fault.what });
+    }
+    if (files.size === 0) return ok({ commit: undefined, objects: new Map(), refused });
+    const next = await this.#store.commit(tree, { files, author, time: Math.floor(Date.now() / 1000), message });
+    if (!next.ok) return next;
+    const objects = new Map([...files.keys()].map((fileName) => [fileName, next.value.files.get(fileName)!]));
+    this.#committed = { tree: next.value, objects };
+    return ok({ commit: next.value.commit, objects, refused });
+  }
+
+  async push(): Promise<Result<void, GitFault>> {
+    const committed = this.#committed;
+    if (committed === undefined) return fail({ kind: 'moved', what: 'nothing was committed' });
+    this.#committed = undefined;
+    const pushed = await this.#store.push(this.#tree, committed.tree);
+    if (!pushed.ok) return pushed;
+    this.#tree = committed.tree;
+    this.#loader.wrote(committed.objects);
+    return ok(undefined);
+  }
+
+  async objectOf(fileName: string): Promise<Result<string | undefined, GitFault>> {
+    return ok(this.#tree?.files.get(fileName));
+  }
+
+  async close(): Promise<Result<void, GitFault>> {
+    await this.#store.close();
+    return ok(undefined);
+  }
+
+  /** The new content of a zone file. The files that it includes are as they were when it was read. */
+  async #edit({ fileName, soa, delta }: Edit): Promise<Result<Uint8Array, Fault>> {
+    const file = this.#loader.fileOf(fileName);
+    if (file === undefined) return fail({ kind: 'faulty', what: `there is no file ${fileName}` });
+    const octets = await this.#store.read(file.oid);
+    if (!octets.ok) return octets;
+    const included = await readIncluded(this.#store, octets.value, (name) => file.includes.get(name));
+    if (!included.ok) return included;
+    const [record] = recordsOfPlain(soa);
+    const origin = record!.name;
+    const version = { origin, soaRecord: () => record! };
+    const change = delta === undefined ? undefined : deltaOfPlain(origin, delta);
+    return editedFile(octets.value, version, change, (name) => included.value.get(name));
+  }
+}
+
+function weightOf(reading: Reading): number {
+  if (reading.kind === 'zone') return 1 + reading.errors.length;
+  return reading.kind === 'keys' ? 1 + reading.findings.length + reading.keys.length : 1;
+}
+
+function comparison(served: Zone, next: Zone): Comparison {
+  const delta = diffZonesWithin(served, next, MAX_RECORDS);
+  const isSame = delta !== undefined && isEmptyDelta(delta) && !isSoaEdited(served, next);
+  return { isSame, delta: delta === undefined ? undefined : plainDelta(delta) };
+}

@@ -1,0 +1,53 @@
+/**
+ * The loader: a thread that has the repository, and with it all that is heavy. It answers requests (`loader-client.ts`) and starts
+ * nothing by itself.
+ *
+ * A bug ends the thread, and with it whatever state it had: all of that can be had again from the repository.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Remote } from '@zonewright/common/git/remote';
+import { type GitFault, openStore, type StoreOptions } from '@zonewright/common/git/store';
+import { ok, type Result } from '@zonewright/common/result';
+import { seedHashes } from '@zonewright/common/zone/lookup-name';
+import { GitRepository } from './git-repository.ts';
+import type { Repository } from './repository.ts';
+
+/** What the thread starts with. */
+export interface LoaderData {
+  /** What names are hashed by, here as where zones are served. */
+  readonly seed: Uint8Array;
+  readonly remote: Remote;
+  readonly store: StoreOptions;
+}
+
+/** Any of the requests; `open` says whether there is a repository at all. */
+export type Method = keyof Repository | 'open';
+
+export interface LoaderRequest {
+  readonly id: number;
+  readonly method: Method;
+  readonly args: readonly unknown[];
+}
+
+export interface LoaderAnswer {
+  readonly id: number;
+  readonly result: Result<unknown, GitFault>;
+}
+
+const { seed, remote, store } = workerData as LoaderData;
+if (!seedHashes(seed)) throw new Error('names were hashed before the seed was there');
+const opened = openStore(remote, store);
+let repository: Repository | undefined;
+
+async function answer(method: Method, args: readonly unknown[]): Promise<Result<unknown, GitFault>> {
+  const opening = await opened;
+  if (!opening.ok) return opening;
+  repository ??= new GitRepository(opening.value);
+  if (method === 'open') return ok(undefined);
+  const run = repository[method] as (...all: unknown[]) => Promise<Result<unknown, GitFault>>;
+  return run.apply(repository, [...args]);
+}
+
+parentPort!.on('message', ({ id, method, args }: LoaderRequest) => {
+  void answer(method, args).then((result) => parentPort!.postMessage({ id, result } satisfies LoaderAnswer));
+});
