@@ -60,9 +60,18 @@ export interface Announcement {
   readonly number: number;
 }
 
-/** Announcements that wait for their acknowledgement. Times are in milliseconds of any steady clock. */
+interface Waiting {
+  readonly announcement: Announcement;
+  readonly dueAt: number;
+}
+
+/**
+ * Announcements that wait for their acknowledgement. Times are in milliseconds of any steady clock, and never go back. What has been
+ * sent equally often waits equally long, so each of these rounds is in the order in which it is due, and nothing has to be
+ * searched.
+ */
 export class Announcements {
-  readonly #waiting = new Map<string, { announcement: Announcement; dueAt: number }>();
+  readonly #rounds: readonly Map<string, Waiting>[] = Array.from({ length: NOTIFY_WAITS.length + 1 }, () => new Map());
   #count = 0;
 
   #key(zone: Name, target: string): string {
@@ -71,36 +80,35 @@ export class Announcements {
 
   /** Announces, at once; a waiting announcement of the same zone to the same target is replaced. */
   announce(zone: Name, target: string, now: number): void {
-    const announcement = { zone, target, attempt: 0, number: ++this.#count };
-    this.#waiting.set(this.#key(zone, target), { announcement, dueAt: now });
+    const key = this.#key(zone, target);
+    for (const round of this.#rounds) round.delete(key);
+    this.#rounds[0]!.set(key, { announcement: { zone, target, attempt: 0, number: ++this.#count }, dueAt: now });
   }
 
   /** Ends an announcement; not one that has replaced it while it was under way. */
   acknowledged({ zone, target, number }: Announcement): void {
     const key = this.#key(zone, target);
-    if (this.#waiting.get(key)?.announcement.number === number) this.#waiting.delete(key);
+    for (const round of this.#rounds) if (round.get(key)?.announcement.number === number) round.delete(key);
   }
 
   /** Drops all that waits for a target. */
   forget(target: string): void {
-    for (const [key, { announcement }] of this.#waiting) if (announcement.target === target) this.#waiting.delete(key);
+    for (const round of this.#rounds)
+      for (const [key, { announcement }] of round) if (announcement.target === target) round.delete(key);
   }
 
   /** What is to be sent now, at most `limit`. Each is put off by its wait; those sent for the last time are dropped. */
   due(now: number, limit: number): readonly Announcement[] {
     const due: Announcement[] = [];
-    for (const [key, entry] of this.#waiting) {
-      if (due.length >= limit) break;
-      if (entry.dueAt > now) continue;
-      const { announcement } = entry;
-      due.push(announcement);
-      const wait = NOTIFY_WAITS[announcement.attempt];
-      if (wait === undefined) this.#waiting.delete(key);
-      else
-        this.#waiting.set(key, {
-          announcement: { ...announcement, attempt: announcement.attempt + 1 },
-          dueAt: now + wait,
-        });
+    for (const [attempt, round] of this.#rounds.entries()) {
+      for (const [key, { announcement, dueAt }] of round) {
+        if (dueAt > now || due.length >= limit) break;
+        due.push(announcement);
+        round.delete(key);
+        const wait = NOTIFY_WAITS[attempt];
+        const next = { announcement: { ...announcement, attempt: attempt + 1 }, dueAt: now + (wait ?? 0) };
+        if (wait !== undefined) this.#rounds[attempt + 1]!.set(key, next);
+      }
     }
     return due;
   }
@@ -108,7 +116,11 @@ export class Announcements {
   /** When something is due next; `undefined` when nothing waits. */
   get nextAt(): number | undefined {
     let next: number | undefined;
-    for (const { dueAt } of this.#waiting.values()) next = Math.min(next ?? dueAt, dueAt);
+    for (const round of this.#rounds)
+      for (const { dueAt } of round.values()) {
+        next = Math.min(next ?? dueAt, dueAt);
+        break;
+      }
     return next;
   }
 }

@@ -1,6 +1,6 @@
 /** Whom a change is announced to, and when an announcement is done. */
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import { Announcements, notifyTargets } from '@zonewright/common/authority/notify';
+import { Announcements, NOTIFY_WAITS, notifyTargets } from '@zonewright/common/authority/notify';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import test from 'ava';
 import { given, nameOf, zoneOf } from '../support/records.ts';
@@ -33,4 +33,41 @@ test('an acknowledgement ends its own announcement, not the one that has replace
   const [second] = announcements.due(5, 10);
   announcements.acknowledged(second!);
   t.is(announcements.nextAt, undefined);
+});
+
+test('an announcement is sent again after each wait, and given up after the last', (t) => {
+  const announcements = new Announcements();
+  announcements.announce(nameOf('example.'), '192.0.2.2', 0);
+  let now = 0;
+  for (const [attempt, wait] of [...NOTIFY_WAITS, 0].entries()) {
+    t.is(announcements.nextAt, now);
+    t.deepEqual(announcements.due(now - 1, 10), []);
+    t.deepEqual(
+      announcements.due(now, 10).map((each) => each.attempt),
+      [attempt],
+    );
+    t.deepEqual(announcements.due(now, 10), [], 'it waits');
+    now += wait;
+  }
+  t.is(announcements.nextAt, undefined);
+});
+
+test('thirty thousand announcements are told one by one without a search among all of them', (t) => {
+  const announcements = new Announcements();
+  const zones = Array.from({ length: 30_000 }, (_, i) => nameOf(`z${i}.example.`));
+  const started = process.cpuUsage();
+  let wrong = 0;
+  for (const [i, zone] of zones.entries()) {
+    announcements.announce(zone, '192.0.2.2', i);
+    if (announcements.nextAt !== 0) wrong++;
+  }
+  for (const zone of zones) {
+    const [due] = announcements.due(zones.length, 1);
+    if (due?.zone !== zone) wrong++;
+    announcements.acknowledged(due!);
+  }
+  const { user } = process.cpuUsage(started);
+  t.is(wrong, 0);
+  t.is(announcements.nextAt, undefined);
+  t.true(user < 3_000_000, `${user / 1000} ms`);
 });
