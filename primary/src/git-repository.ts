@@ -6,7 +6,7 @@ import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { MAX_RECORDS } from '@zonewright/common/zone/history';
-import { Zone } from '@zonewright/common/zone/zone';
+import { Zone, type ZoneHandle } from '@zonewright/common/zone/zone';
 import { editedFile } from './commit.ts';
 import { Loader, readIncluded } from './loader.ts';
 import { deltaOfPlain, plainDelta, recordsOfPlain } from './plain.ts';
@@ -75,6 +75,10 @@ export class GitRepository implements Repository {
 
   async compare(pairs: readonly Pair[]): Promise<Result<readonly Comparison[], GitFault>> {
     return ok(pairs.map(({ served, next }) => comparison(Zone.ofHandle(served), Zone.ofHandle(next))));
+  }
+
+  async condense(zone: ZoneHandle): Promise<Result<ZoneHandle, GitFault>> {
+    return ok(Zone.ofHandle(zone).condensed().handle);
   }
 
   async commit({ parent, edits, author, message }: EditRequest): Promise<Result<Committed, GitFault>> {

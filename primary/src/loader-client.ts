@@ -53,6 +53,7 @@ export class LoaderClient implements Repository {
   readonly take = this.#method('take');
   readonly next = this.#method('next');
   readonly compare = this.#method('compare');
+  readonly condense = this.#method('condense');
   readonly commit = this.#method('commit');
   readonly push = this.#method('push');
   readonly objectOf = this.#method('objectOf');

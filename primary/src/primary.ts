@@ -23,6 +23,7 @@ import type { Log } from '@zonewright/common/service/log';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
+import { Zone } from '@zonewright/common/zone/zone';
 import { authorOf, SERVER, serialMessage, updateMessage } from './commit.ts';
 import { takeIn } from './intake.ts';
 import { plainDelta, plainRecords } from './plain.ts';
@@ -200,6 +201,7 @@ export class Primary {
       if (what !== undefined) log.warn('serial.not-written', fields, what);
       else {
         this.#publisher.wrote(zone);
+        if (zone.isWasteful) void this.#inTurn(() => this.#condense(zone));
         log.info('serial.raised', { ...fields, from, serial: to, commit: this.#publisher.commit });
       }
       if (slices.isOver) await slices.pause();
@@ -228,6 +230,13 @@ export class Primary {
     if (kind !== 'unknown' || oid === undefined) return false;
     const now = await this.#repository.objectOf(fileName);
     return now.ok && now.value === oid;
+  }
+
+  /** Puts a version that is full of garbage into an image of its own. Where that fails, the next change tries again. */
+  async #condense(zone: Zone): Promise<void> {
+    if (this.#isClosed || this.zones.get(zone.origin) !== zone) return;
+    const condensed = await this.#repository.condense(zone.handle);
+    if (condensed.ok) this.zones.set(Zone.ofHandle(condensed.value));
   }
 
   async #updateNow(update: Update, from: Peer): Promise<Verdict> {
@@ -262,6 +271,7 @@ export class Primary {
       if (written.ok) {
         this.#publisher.publish(zone, delta);
         this.#publisher.wrote(zone);
+        if (zone.isWasteful) void this.#inTurn(() => this.#condense(zone));
         log.info('update.accepted', { ...fields, serial: zone.serial, commit: this.#publisher.commit });
         return { rcode: RCODE.NOERROR };
       }

@@ -23,6 +23,8 @@ export interface Repository {
   next(): Promise<Result<Portion, GitFault>>;
   /** What the files changed of zones that are served. */
   compare(pairs: readonly Pair[]): Promise<Result<readonly Comparison[], GitFault>>;
+  /** The same version of a zone in an image without garbage. */
+  condense(zone: ZoneHandle): Promise<Result<ZoneHandle, GitFault>>;
   /** Edits files of the head, and commits; nothing is pushed, and what is wrong with a file does not keep the others from it. */
   commit(request: EditRequest): Promise<Result<Committed, GitFault>>;
   /** Pushes what was committed last. Then, and only then, it is the head. */

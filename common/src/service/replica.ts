@@ -253,7 +253,7 @@ export class Replica {
     const { authority, log, onChange } = this.#options;
     if (deltas === undefined) entry.history.clear();
     else for (const delta of deltas) entry.history.add(delta);
-    authority.zones.set(zone);
+    authority.zones.set(zone.isWasteful ? zone.condensed() : zone);
     log.info('transfer.in', {
       zone: zone.origin.toString(),
       serial: zone.serial,

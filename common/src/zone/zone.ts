@@ -50,6 +50,11 @@ export interface ZoneHandle {
 /** Filled again by each lookup: none of them calls another while it is in use. */
 const lookup = new LookupName();
 
+/** Words of an image that takes so long to copy that whoever changes it should not have to: 1 MB, some milliseconds. */
+const LARGE_WORDS = 262_144;
+/** How many times as large as its first version a large image gets before it is copied all the same. */
+const MOST_GROWTH = 4;
+
 export class Zone {
   readonly origin: Name;
   /** The image that holds this version. */
@@ -66,6 +71,7 @@ export class Zone {
   #order: readonly ZoneName[] | undefined;
   /** `null` when this version has none. */
   #chain: Chain | null | undefined;
+  #isWasteful = false;
 
   private constructor(origin: Name, image: Image, root: number) {
     this.origin = origin;
@@ -318,14 +324,29 @@ export class Zone {
       return undefined;
     }
     const nextChain = chain?.finish(root);
-    if (change.isWasteful) {
+    const { isWasteful } = change;
+    if (isWasteful && (image.firstEnd < LARGE_WORDS || image.end > MOST_GROWTH * image.firstEnd)) {
       const zone = this.#copy(image, root, nextChain);
       image.takeBack(root);
       return zone;
     }
     const zone = new Zone(this.origin, image, root);
     zone.#chain = nextChain;
+    zone.#isWasteful = isWasteful;
     return zone;
+  }
+
+  /**
+   * Is the image so full of garbage, or its index so full, that {@link condensed} is worth its cost? A small zone sees to that by
+   * itself, a large one only when it is far too large: there is time to have it done elsewhere.
+   */
+  get isWasteful(): boolean {
+    return this.#isWasteful;
+  }
+
+  /** The same version in an image of its own. Takes time in proportion to its size. */
+  condensed(): Zone {
+    return this.#copy(this.image, this.root, this.#chain);
   }
 
   /** A version in an image of its own, with an index for `more` names. */

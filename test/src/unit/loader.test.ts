@@ -201,12 +201,12 @@ test.serial('whoever serves is not held up while a large zone is loaded, changed
 test.serial('whoever serves is not held up while many zones are loaded', async (t) => {
   const { primary, repository } = await start(t, { example: fileText(1) });
   const files = (serial: number): Files =>
-    Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`z${i}.test`, fileText(1, `a A 192.0.2.${serial}`)]));
+    Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`z${i}.test`, fileText(1, `a A 192.0.2.${serial}`)]));
   for (const serial of [1, 2]) {
     await repository.push(files(serial));
     const stall = await longestStall(async () => given(await primary.pull()));
-    t.is(primary.zones.size, 1501);
-    t.is(primary.zones.get(nameOf('z1499.test.'))?.serial, serial);
+    t.is(primary.zones.size, 1001);
+    t.is(primary.zones.get(nameOf('z999.test.'))?.serial, serial);
     t.true(stall < BUSY, `held up for ${Math.round(stall)} ms`);
   }
 });

@@ -639,3 +639,37 @@ test('a primary that is being stopped answers the updates it has taken, and take
   );
   t.is(store.pushes, 2);
 });
+
+test('a large zone that is mostly garbage is copied by the repository, and updates do not notice', async (t) => {
+  const hosts = Array.from({ length: 20_000 }, (_, i) => `host${i} A 192.0.2.1`);
+  const store = new FakeStore({ example: fileText(1, ...hosts) });
+  const repository = new GitRepository(store);
+  let copies = 0;
+  const { condense } = repository;
+  repository.condense = (zone) => {
+    copies++;
+    return condense.call(repository, zone);
+  };
+  const primary = new Primary({
+    repository,
+    log: recorder().log,
+    serialPolicy: 'auto',
+    isTransferOpen: false,
+    version: '1',
+    id: 'test',
+    onChange: () => undefined,
+  });
+  t.true((await primary.pull()).ok);
+  const { end } = primary.zones.get(origin)!.image;
+  const adds = (from: number): string =>
+    Array.from({ length: 2000 }, (_, i) => `new${from + i} 60 A 192.0.2.9`).join('\n');
+  const all = Array.from({ length: 8 }, (_, i) => primary.update(update(adds(2000 * i)), PEER));
+  for (const verdict of await Promise.all(all)) t.deepEqual(verdict, { rcode: 0 });
+  t.true((await primary.pull()).ok);
+  const zone = primary.zones.get(origin)!;
+  t.deepEqual([copies, zone.serial, zone.size], [1, 9, 36_003 - 1]);
+  t.true(zone.find(nameOf('new15999', origin)) !== undefined);
+  t.true(zone.image.end < 2.2 * end, `${zone.image.end} words after ${end}`);
+  t.is(primary.authority.historyOf(origin)!.since(1)!.length, 8);
+  t.true((await primary.update(update('last 60 A 192.0.2.9'), PEER)).rcode === 0);
+});
