@@ -66,32 +66,9 @@ export class Name {
   static parse(text: string, origin: Name = Name.root): Result<Name, NameFault> {
     if (text === '@') return ok(origin);
     if (text === '.') return ok(Name.root);
-    if (text === '') return nameFault('an empty name');
     const octets = textOctets(text);
-    const labels: Uint8Array[] = [];
-    let label: number[] = [];
-    let absolute = false;
-    for (let i = 0; i < octets.length; i++) {
-      const octet = octets[i]!;
-      absolute = false;
-      if (octet === DOT) {
-        if (label.length === 0) return nameFault('an empty label');
-        labels.push(Uint8Array.from(label));
-        label = [];
-        absolute = true;
-      } else if (octet === BACKSLASH) {
-        const escaped = readEscape(octets, i);
-        if (escaped === undefined)
-          return nameFault('a backslash not followed by a character or by three digits up to 255');
-        label.push(escaped.octet);
-        i = escaped.last;
-      } else {
-        label.push(octet);
-      }
-    }
-    if (absolute) return Name.fromLabels(labels);
-    labels.push(Uint8Array.from(label));
-    return Name.fromLabels([...labels, ...origin.labels]);
+    const length = readNameText(octets, 0, octets.length, origin.wire, draft);
+    return length < 0 ? nameFault(nameTextFault(length)) : ok(new Name(draft.slice(0, length)));
   }
 
   /** The comparing form; see the head of this file. The root's is the empty string. */
@@ -204,6 +181,7 @@ export class Name {
 }
 
 const DOT = 0x2e;
+const AT = 0x40;
 const BACKSLASH = 0x5c;
 const ASTERISK = 0x2a;
 
@@ -230,14 +208,93 @@ export function textOctets(text: string): Uint8Array {
   return Buffer.from(text, 'latin1');
 }
 
+/** Where a name is put together. */
+const draft = new Uint8Array(MAX_NAME_OCTETS);
+
+/** What can be wrong with the text of a name. */
+const TEXT_FAULTS = [
+  'an empty name',
+  'an empty label',
+  'a label of more than 63 octets',
+  'a name of more than 255 octets',
+  'a backslash not followed by a character or by three digits up to 255',
+] as const;
+const EMPTY_NAME = -1;
+const EMPTY_LABEL = -2;
+const LONG_LABEL = -3;
+const LONG_NAME = -4;
+const BAD_ESCAPE = -5;
+
+/** What a negative number from {@link readNameText} means. */
+export function nameTextFault(code: number): string {
+  return TEXT_FAULTS[-1 - code]!;
+}
+
+/**
+ * Reads presentation form, as {@link Name.parse}, from octets `start` up to `end`: the wire form is written to the beginning of `wire`,
+ * which has room for 255 octets. Gives its length; below 0 when the text is no name, and then `wire` holds anything.
+ */
+export function readNameText(
+  text: Uint8Array,
+  start: number,
+  end: number,
+  origin: Uint8Array,
+  wire: Uint8Array,
+): number {
+  if (end <= start) return EMPTY_NAME;
+  if (end - start === 1 && text[start] === AT) return append(wire, 0, origin);
+  if (end - start === 1 && text[start] === DOT) return append(wire, 0, Name.root.wire);
+  /** Where the length of the label at hand goes. */
+  let label = 0;
+  let length = 1;
+  let isLabelLong = false;
+  for (let at = start; at < end; at++) {
+    let octet = text[at]!;
+    if (octet === DOT) {
+      const size = length - label - 1;
+      if (size === 0) return EMPTY_LABEL;
+      isLabelLong ||= size > MAX_LABEL_OCTETS;
+      if (label < MAX_NAME_OCTETS) wire[label] = size;
+      label = length++;
+      continue;
+    }
+    if (octet === BACKSLASH) {
+      const escaped = readEscape(text, at, end);
+      if (escaped === undefined) return BAD_ESCAPE;
+      octet = escaped.octet;
+      at = escaped.last;
+    }
+    if (length < MAX_NAME_OCTETS) wire[length] = octet;
+    length++;
+  }
+  const size = length - label - 1;
+  if (isLabelLong || size > MAX_LABEL_OCTETS) return LONG_LABEL;
+  // Behind a final dot there is an empty label, which the root takes.
+  if (size === 0) return append(wire, label, Name.root.wire);
+  if (label < MAX_NAME_OCTETS) wire[label] = size;
+  return append(wire, length, origin);
+}
+
+/** Puts the end of a name behind its first `length` octets. */
+function append(wire: Uint8Array, length: number, name: Uint8Array): number {
+  if (length + name.length > MAX_NAME_OCTETS) return LONG_NAME;
+  for (let i = 0; i < name.length; i++) wire[length + i] = name[i]!;
+  return length + name.length;
+}
+
 /** The octet that the escape at `octets[at]` (a backslash) stands for, and where it ends (RFC 1035 5.1). */
-export function readEscape(octets: Uint8Array, at: number): { octet: number; last: number } | undefined {
-  const next = octets[at + 1];
-  if (next === undefined) return undefined;
+export function readEscape(
+  octets: Uint8Array,
+  at: number,
+  end: number = octets.length,
+): { octet: number; last: number } | undefined {
+  if (at + 1 >= end) return undefined;
+  const next = octets[at + 1]!;
   if (!isDigit(next)) return { octet: next, last: at + 1 };
-  const tens = octets[at + 2];
-  const ones = octets[at + 3];
-  if (tens === undefined || ones === undefined || !isDigit(tens) || !isDigit(ones)) return undefined;
+  if (at + 3 >= end) return undefined;
+  const tens = octets[at + 2]!;
+  const ones = octets[at + 3]!;
+  if (!isDigit(tens) || !isDigit(ones)) return undefined;
   const octet = (next - 0x30) * 100 + (tens - 0x30) * 10 + (ones - 0x30);
   return octet > 255 ? undefined : { octet, last: at + 3 };
 }

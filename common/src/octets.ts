@@ -145,6 +145,8 @@ export class Reader {
   }
 }
 
+/** So many octets are copied one by one. */
+const LOOP_OCTETS = 64;
 /** Where pointers can lead to: they have fourteen bits (RFC 1035 4.1.4). */
 const POINTER_SPACE = 0x4000;
 /** Instead of the place of a name: the root, which is nowhere looked for. */
@@ -229,12 +231,24 @@ export class Writer {
     this.u32(value % 0x100000000);
   }
 
-  bytes(octets: Uint8Array): void {
-    const at = this.#room(octets.length);
+  /** Octets `start` up to `end` of an array. */
+  bytes(octets: Uint8Array, start = 0, end: number = octets.length): void {
+    const count = end - start;
+    const at = this.#room(count);
     if (at < 0) return;
     // For the few octets that most fields have a loop is quicker than a call.
-    if (octets.length > 32) this.#octets.set(octets, at);
-    else for (let i = 0; i < octets.length; i++) this.#octets[at + i] = octets[i]!;
+    if (count > LOOP_OCTETS) this.#octets.set(count === octets.length ? octets : octets.subarray(start, end), at);
+    else for (let i = 0; i < count; i++) this.#octets[at + i] = octets[start + i]!;
+  }
+
+  /** Makes room for so many octets, which the caller writes into {@link octets}; gives where, -1 when they do not fit. */
+  take(count: number): number {
+    return this.#room(count);
+  }
+
+  /** What has been written: the first `length` octets, until more are. */
+  get octets(): Uint8Array {
+    return this.#octets;
   }
 
   /** A name without compression. */

@@ -1,5 +1,6 @@
 /** Where reading is in one of the files that are open, one including the other: the state of RFC 1035 5.1. */
 import { MAX_NAME_OCTETS, type Name } from '../name.ts';
+import { Words } from '../rr/words.ts';
 import { EntryLexer } from './lexer.ts';
 import type { Place } from './scanned.ts';
 
@@ -7,6 +8,8 @@ import type { Place } from './scanned.ts';
 export class Frame {
   readonly file: string | undefined;
   readonly lexer: EntryLexer;
+  /** The words of the entry at hand. */
+  readonly words: Words;
   /** Faults that were known when the file was begun. */
   readonly known: number;
   at = 0;
@@ -27,6 +30,7 @@ export class Frame {
   constructor(file: string | undefined, octets: Uint8Array, maxWords: number, origin: Name, known: number) {
     this.file = file;
     this.lexer = new EntryLexer(octets, maxWords);
+    this.words = new Words(this.lexer);
     this.origin = origin;
     this.known = known;
     if (isOrderMark(octets, 0)) this.at = ORDER_MARK_OCTETS;
@@ -57,6 +61,12 @@ export class Frame {
     this.ownerNumber = from.ownerNumber;
     this.isOwnerLost = from.isOwnerLost;
     this.isOwnerInherited = from.file === undefined || from.isOwnerInherited;
+  }
+
+  /** Takes note that the owner is not known. */
+  loseOwner(): void {
+    this.isOwnerLost = true;
+    this.forgetOwnerText();
   }
 
   /** What stands for the owner now may mean another one. */

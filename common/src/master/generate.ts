@@ -6,12 +6,12 @@
  *
  * Left out: how many there may be, which is for whoever asks for them.
  */
-import { Name, type NameFault } from '../name.ts';
-import { ok, type Result } from '../result.ts';
+import { Name } from '../name.ts';
+import { parseRdataWords } from '../rr/rdata.ts';
+import { Words } from '../rr/words.ts';
 import { fileOctets } from './document.ts';
 import { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS } from './limits.ts';
-import { readName, readRdata } from './word.ts';
 
 export interface Range {
   readonly first: number;
@@ -131,12 +131,6 @@ export interface GenerateFault {
   readonly what: string;
 }
 
-function parseOwner(text: string, origin: Name): Result<Name, NameFault> {
-  const octets = fileOctets(text);
-  const name = octets.length === 0 ? undefined : readName(octets, 0, octets.length, origin);
-  return name === undefined ? Name.parse(text, origin) : ok(name);
-}
-
 /** One record out of the texts for its number. */
 export function generateRecord(
   type: number,
@@ -146,12 +140,12 @@ export function generateRecord(
 ): GeneratedRecord | GenerateFault {
   if (owner === undefined || data === undefined)
     return { part: owner === undefined ? 'owner' : 'data', what: `a number that is not in 0..${MAX_NUMBER}` };
-  const name = parseOwner(owner, origin);
+  const name = Name.parse(owner, origin);
   if (!name.ok) return { part: 'owner', what: `no domain name: ${name.fault.what}` };
   const lexer = new EntryLexer(fileOctets(data), DEFAULT_FILE_LIMITS.words);
   lexer.read(0);
   if (lexer.fault !== undefined) return { part: 'data', what: lexer.fault.what };
-  const rdata = readRdata(type, lexer, 0, origin);
+  const rdata = parseRdataWords(type, new Words(lexer).begin(0, origin));
   if (!rdata.ok) return { part: 'data', what: rdata.fault.what };
   return { owner: name.value, rdata: rdata.value, octets: owner.length + data.length };
 }

@@ -2,9 +2,9 @@
  * The part of a record's entry before its RDATA: `[owner] [class] [TTL] [class] type`, told apart as BIND does. A word at the
  * beginning of the line is the owner whatever it looks like; behind it a class is tried first, then a TTL, then a class again.
  */
-import { CLASS, parseClass } from '../rr/class.ts';
+import { CLASS, readClass } from '../rr/class.ts';
+import { readTtl } from '../rr/word.ts';
 import type { EntryLexer } from './lexer.ts';
-import { readTtl } from './word.ts';
 
 /** Indices of tokens, -1 for what is not written. */
 export interface Header {
@@ -16,8 +16,7 @@ export interface Header {
 
 /** Does the word look like a TTL: digits with or without units? It may still be too large. */
 export function isTtlWord(word: string): boolean {
-  const first = word.charCodeAt(0);
-  return first >= 0x30 && first <= 0x39 && /^(\d+|(\d+[smhdw])+)$/i.test(word);
+  return /^(\d+|(\d+[smhdw])+)$/i.test(word);
 }
 
 /** Reads the header whose first word is `first`: the one behind the owner, or 0 where that is left out. */
@@ -36,7 +35,7 @@ function isTtl(lexer: EntryLexer, at: number): boolean {
   const start = lexer.starts[at]!;
   const octet = lexer.octets[start]!;
   if (octet < 0x30 || octet > 0x39) return false;
-  return readTtl(lexer.octets, start, lexer.ends[at]!) !== undefined || isTtlWord(lexer.word(at));
+  return readTtl(lexer.octets, start, lexer.ends[at]!) >= 0 || isTtlWord(lexer.word(at));
 }
 
 /** The length of each mnemonic by its first letter: types that begin so have others. */
@@ -57,7 +56,7 @@ function isClass(lexer: EntryLexer, at: number): boolean {
   if (isIn(lexer, at)) return true;
   const usual = CLASS_LENGTHS.get(lexer.octets[start]! & 0xdf);
   if (usual === undefined || (length !== usual && length < GENERIC_LENGTH)) return false;
-  return parseClass(lexer.word(at)) !== undefined;
+  return readClass(lexer.octets, start, lexer.ends[at]!) >= 0;
 }
 
 const UNITS = [

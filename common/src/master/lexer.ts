@@ -6,7 +6,7 @@
  * After a fault the entry is still read to its end, so that the caller can go on behind it.
  * Left out: undoing escapes; that is for those who know what the token means (names, character-strings).
  */
-import type { TextToken } from '../rr/field.ts';
+import type { TextToken, WordSource } from '../rr/words.ts';
 
 export interface LexFault {
   readonly kind: 'syntax' | 'limit';
@@ -15,7 +15,7 @@ export interface LexFault {
   readonly hint?: string;
 }
 
-export class EntryLexer {
+export class EntryLexer implements WordSource {
   readonly octets: Uint8Array;
   readonly #view: Buffer;
   readonly #maxTokens: number;
@@ -26,7 +26,10 @@ export class EntryLexer {
   /** Offsets of tokens, quotes included; ends are exclusive. */
   readonly starts: number[] = [];
   readonly ends: number[] = [];
-  readonly #quoted: boolean[] = [];
+  /** {@link QUOTED} and {@link ESCAPED}. */
+  readonly #traits: number[] = [];
+  /** Is there a backslash in the token at hand? */
+  #isEscaped = false;
   /** Offsets of the parentheses; closing ones as their bitwise complement. */
   readonly parentheses: number[] = [];
   start = 0;
@@ -54,7 +57,12 @@ export class EntryLexer {
   }
 
   isQuoted(index: number): boolean {
-    return this.#quoted[index]!;
+    return (this.#traits[index]! & QUOTED) !== 0;
+  }
+
+  /** Is there a backslash in the token? */
+  isEscaped(index: number): boolean {
+    return (this.#traits[index]! & ESCAPED) !== 0;
   }
 
   /** A piece of the file, a character per octet. */
@@ -64,7 +72,7 @@ export class EntryLexer {
 
   /** A token's text without its outer quotes, escapes in place. */
   word(index: number): string {
-    const quote = this.#quoted[index] ? 1 : 0;
+    const quote = this.isQuoted(index) ? 1 : 0;
     return this.slice(this.starts[index]! + quote, this.ends[index]! - quote);
   }
 
@@ -76,7 +84,7 @@ export class EntryLexer {
   /** The tokens from `index` on. */
   tokens(index: number): TextToken[] {
     const tokens: TextToken[] = [];
-    for (let i = index; i < this.count; i++) tokens.push({ text: this.word(i), isQuoted: this.#quoted[i]! });
+    for (let i = index; i < this.count; i++) tokens.push({ text: this.word(i), isQuoted: this.isQuoted(i) });
     return tokens;
   }
 
@@ -146,19 +154,20 @@ export class EntryLexer {
     return end;
   }
 
-  #token(start: number, end: number, isQuoted: boolean): void {
+  #token(start: number, end: number, quoted: typeof QUOTED | 0): void {
     if (this.count >= this.#maxTokens) {
       this.fault ??= { kind: 'limit', at: start, what: `an entry of more than ${this.#maxTokens} words` };
       return;
     }
     this.starts[this.count] = start;
     this.ends[this.count] = end;
-    this.#quoted[this.count++] = isQuoted;
+    this.#traits[this.count++] = this.#isEscaped ? quoted | ESCAPED : quoted;
   }
 
   #word(start: number): number {
     const { octets } = this;
     let at = start;
+    this.#isEscaped = false;
     while (at < octets.length) {
       const octet = octets[at]!;
       if (IS_PLAIN[octet] === 1) at++;
@@ -170,13 +179,14 @@ export class EntryLexer {
         this.#control(at++);
       } else at++;
     }
-    this.#token(start, at, false);
+    this.#token(start, at, 0);
     return at;
   }
 
   #quotedString(start: number): number {
+    this.#isEscaped = false;
     const end = this.#closingQuote(start);
-    this.#token(start, end, true);
+    this.#token(start, end, QUOTED);
     return end;
   }
 
@@ -202,6 +212,7 @@ export class EntryLexer {
   /** Behind the backslash and the character it protects. */
   #escape(at: number): number {
     const { octets } = this;
+    this.#isEscaped = true;
     const next = octets[at + 1];
     if (next === undefined || next === LF || (next === CR && octets[at + 2] === LF)) {
       this.#fail(at, 'a backslash at the end of a line');
@@ -218,6 +229,9 @@ export class EntryLexer {
     this.#fail(at, octet === 0 ? 'a NUL octet' : `a control character (octet ${octet})`, hint);
   }
 }
+
+const QUOTED = 1;
+const ESCAPED = 2;
 
 const TAB = 0x09;
 const LF = 0x0a;

@@ -6,11 +6,13 @@
  * Nothing is kept of a record: it is given to a sink (`scanned.ts`). Left out: whether the records make a zone, which is for the zone's checks.
  * Always holds: linear time, nothing throws, and no fault text holds RDATA of key types (any content at all with `isSecret`).
  */
-import { Name } from '../name.ts';
-import { CLASS, parseClass, printClass } from '../rr/class.ts';
-import { parseTtl } from '../rr/field.ts';
+import { Name, nameTextFault, readNameText } from '../name.ts';
+import { Writer } from '../octets.ts';
+import { CLASS, printClass, readClass } from '../rr/class.ts';
+import { MAX_RDATA_OCTETS, readRdataWords } from '../rr/rdata.ts';
 import { MAX_TTL } from '../rr/record.ts';
-import { isMetaType, parseType, printType, TYPE } from '../rr/type.ts';
+import { isMetaType, parseType, printType, readType, TYPE } from '../rr/type.ts';
+import { readTtl } from '../rr/word.ts';
 import { DefaultTtl } from './default-ttl.ts';
 import { FaultList, type FileFault, printable } from './fault.ts';
 import { Frame, isOrderMark } from './frame.ts';
@@ -21,7 +23,6 @@ import { includeFault } from './include.ts';
 import type { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
 import { type EntryKind, RecordAtHand, type ScanSink } from './scanned.ts';
-import { readName, readRdata, readTtl, readType } from './word.ts';
 
 export type { EntryKind, Place, ScannedRecord, ScanSink } from './scanned.ts';
 
@@ -73,6 +74,8 @@ class Scanner {
   /** Owners that have been read. */
   #owners = 0;
   readonly #atHand: RecordAtHand;
+  /** Where RDATA is put together. */
+  readonly #rdata = new Writer(MAX_RDATA_OCTETS);
 
   constructor(octets: Uint8Array, options: ParseOptions, limits: FileLimits, sink: ScanSink) {
     this.#limits = limits;
@@ -150,10 +153,10 @@ class Scanner {
   #recoverOwner(frame: Frame): void {
     const { lexer } = frame;
     if (!lexer.hasOwner || lexer.count === 0 || lexer.octets[lexer.starts[0]!] === DOLLAR) return;
-    const parsed = Name.parse(lexer.word(0), frame.origin);
-    frame.isOwnerLost = !parsed.ok;
-    if (parsed.ok) this.#setOwner(frame, parsed.value);
-    else frame.forgetOwnerText();
+    const start = lexer.starts[0]!;
+    const quote = lexer.isQuoted(0) ? 1 : 0;
+    this.#takeOwner(frame, start + quote, lexer.ends[0]! - quote);
+    frame.forgetOwnerText();
   }
 
   #directive(frame: Frame): EntryKind | undefined {
@@ -269,8 +272,12 @@ class Scanner {
       this.#generatedOctets += record.octets;
       if (this.#generatedOctets > this.#limits.generatedOctets)
         return this.#fault('limit', lexer.starts[0]!, 'generated records of too much text');
-      const { wire } = record.owner;
-      this.#emit(frame, wire, wire.length, ++this.#owners, type, ttl, record.rdata);
+      this.#atHand.owner = record.owner.wire;
+      this.#atHand.ownerLength = record.owner.wire.length;
+      this.#atHand.ownerNumber = ++this.#owners;
+      this.#atHand.data = record.rdata;
+      this.#atHand.dataLength = record.rdata.length;
+      this.#emit(frame, type, ttl);
     }
     return 'expansion';
   }
@@ -282,43 +289,38 @@ class Scanner {
     const ttl = header.ttl < 0 ? undefined : this.#readTtl(lexer, header.ttl);
     const type = this.#readType(lexer, header);
     if (type === undefined) return undefined;
-    const rdata = this.#readRdata(frame, type, header.type + 1);
-    if (rdata === undefined || !hasOwner || (ttl === undefined && header.ttl >= 0)) return undefined;
-    this.#emit(frame, frame.owner, frame.ownerLength, frame.ownerNumber, type, ttl, rdata);
+    if (!this.#readRdata(frame, type, header.type + 1)) return undefined;
+    if (!hasOwner || (ttl === undefined && header.ttl >= 0)) return undefined;
+    const record = this.#atHand;
+    record.owner = frame.owner;
+    record.ownerLength = frame.ownerLength;
+    record.ownerNumber = frame.ownerNumber;
+    record.data = this.#rdata.octets;
+    record.dataLength = this.#rdata.length;
+    this.#emit(frame, type, ttl);
     return 'record';
   }
 
-  #emit(
-    frame: Frame,
-    owner: Uint8Array,
-    length: number,
-    number: number,
-    type: number,
-    ttl: number | undefined,
-    rdata: Uint8Array,
-  ): void {
+  /** Hands out the record at hand, whose owner and RDATA are filled in. */
+  #emit(frame: Frame, type: number, ttl: number | undefined): void {
     const record = this.#atHand;
-    record.owner = owner;
-    record.ownerLength = length;
-    record.ownerNumber = number;
     record.type = type;
-    record.ttl = this.#ttl.pass(type, rdata, ttl);
+    record.ttl = this.#ttl.pass(type, record.data, ttl);
     record.isTtlStated = ttl !== undefined;
-    record.data = rdata;
-    record.dataLength = rdata.length;
     record.frame = frame;
     record.start = frame.lexer.starts[0]!;
     this.#sink.onRecord(record);
   }
 
-  #readRdata({ lexer, origin }: Frame, type: number, first: number): Uint8Array | undefined {
-    const parsed = readRdata(type, lexer, first, origin);
-    if (parsed.ok) return parsed.value;
-    const token = first + parsed.fault.token;
+  #readRdata({ lexer, words, origin }: Frame, type: number, first: number): boolean {
+    const fault = readRdataWords(type, words.begin(first, origin), this.#rdata);
+    if (fault === undefined) return true;
+    const token = first + fault.token;
     const at = token < lexer.count ? lexer.starts[token]! : lexer.ends[lexer.count - 1]!;
     const isHidden = this.#isSecret || KEY_TYPES.has(type);
-    if (isHidden) return this.#fault('rdata', at, `not valid ${printType(type)} data`);
-    return this.#fault('rdata', at, parsed.fault.what, hintAgainst(parsed.fault.what, type));
+    if (isHidden) this.#fault('rdata', at, `not valid ${printType(type)} data`);
+    else this.#fault('rdata', at, fault.what, hintAgainst(fault.what, type));
+    return false;
   }
 
   /** Is there an owner, one that could be read? */
@@ -329,41 +331,36 @@ class Scanner {
       if (frame.isOwnerInherited) this.#sink.onOwnerInherited?.();
       if (frame.isOwnerLost) return false;
       if (frame.ownerLength > 0) return true;
-      frame.isOwnerLost = true;
+      frame.loseOwner();
       this.#fault('owner', start, 'a line that begins with a blank before any owner name', OWNER_HINT);
       return false;
     }
     const end = lexer.ends[0]!;
     if (frame.isSameOwner(start, end)) return true;
     frame.isOwnerInherited = false;
-    frame.forgetOwnerText();
-    frame.isOwnerLost = true;
     if (lexer.isQuoted(0)) {
+      frame.loseOwner();
       this.#fault('owner', start, 'an owner name in quotes', 'write a blank in a name as \\032');
       return false;
     }
-    const owner = readName(lexer.octets, start, end, frame.origin) ?? this.#parseOwner(frame);
-    if (owner === undefined) return false;
-    this.#setOwner(frame, owner, start, end);
-    return true;
+    const length = this.#takeOwner(frame, start, end);
+    if (length < 0)
+      this.#fault('owner', start, `the owner${this.#quote(0)} is no domain name: ${nameTextFault(length)}`);
+    return length > 0;
   }
 
-  #setOwner(frame: Frame, { wire }: Name, start = 0, end = 0): void {
-    frame.owner.set(wire);
-    frame.setOwner(wire.length, ++this.#owners, start, end);
-  }
-
-  #parseOwner({ lexer, origin }: Frame): Name | undefined {
-    const parsed = Name.parse(lexer.word(0), origin);
-    if (parsed.ok) return parsed.value;
-    const what = `the owner${this.#quote(0)} is no domain name: ${parsed.fault.what}`;
-    return this.#fault('owner', lexer.starts[0]!, what);
+  /** Makes what stands there the owner of the records to come; gives a number below 0 when it is no name. */
+  #takeOwner(frame: Frame, start: number, end: number): number {
+    const length = readNameText(frame.lexer.octets, start, end, frame.origin.wire, frame.owner);
+    if (length < 0) frame.loseOwner();
+    else frame.setOwner(length, ++this.#owners, start, end);
+    return length;
   }
 
   #readTtl(lexer: EntryLexer, index: number): number | undefined {
     const at = lexer.starts[index]!;
-    const ttl = readTtl(lexer.octets, at, lexer.ends[index]!) ?? parseTtl(lexer.word(index));
-    if (ttl !== undefined && ttl <= MAX_TTL) return ttl;
+    const ttl = readTtl(lexer.octets, at, lexer.ends[index]!);
+    if (ttl >= 0 && ttl <= MAX_TTL) return ttl;
     const hint = 'seconds, or numbers with the units w d h m s, as 1h30m';
     return this.#fault('ttl', at, `the TTL${this.#quote(index)} is no number of 0..${MAX_TTL}`, hint);
   }
@@ -371,19 +368,21 @@ class Scanner {
   /** The class is checked on the way. */
   #readType(lexer: EntryLexer, header: Header): number | undefined {
     if (header.class >= 0) {
-      const code = isIn(lexer, header.class) ? CLASS.IN : parseClass(lexer.word(header.class))!;
+      const at = lexer.starts[header.class]!;
+      const code = isIn(lexer, header.class) ? CLASS.IN : readClass(lexer.octets, at, lexer.ends[header.class]!);
       if (code !== CLASS.IN) {
         const name = this.#isSecret ? '' : ` ${printClass(code)}`;
-        return this.#fault('syntax', lexer.starts[header.class]!, `class${name}: zones are of class IN only`);
+        return this.#fault('syntax', at, `class${name}: zones are of class IN only`);
       }
     }
-    const type = header.type < lexer.count && !lexer.isQuoted(header.type) ? readType(lexer, header.type) : undefined;
-    if (type !== undefined && !isMetaType(type)) return type;
+    const hasType = header.type < lexer.count && !lexer.isQuoted(header.type);
+    const type = hasType ? readType(lexer.octets, lexer.starts[header.type]!, lexer.ends[header.type]!) : -1;
+    if (type >= 0 && !isMetaType(type)) return type;
     const ownerHint = lexer.hasOwner && parseType(lexer.word(0)) !== undefined ? BLANK_HINT : undefined;
     if (header.type >= lexer.count)
       return this.#fault('syntax', lexer.ends[lexer.count - 1]!, 'a record without a type', ownerHint);
     const at = lexer.starts[header.type]!;
-    if (type !== undefined) return this.#fault('syntax', at, `${printType(type)} is no type of a record in a zone`);
+    if (type >= 0) return this.#fault('syntax', at, `${printType(type)} is no type of a record in a zone`);
     const isDirective = !lexer.hasOwner && lexer.octets[lexer.starts[0]!] === DOLLAR;
     const hint = isDirective
       ? 'directives begin in column one'

@@ -2,7 +2,7 @@
  * What reading a zone file hands out: records, one after the other, as octets. All records of a file are ONE object that is filled
  * again for each, so that a record costs no memory; who keeps something of it asks for what may be kept, which is made then.
  */
-import { MAX_NAME_OCTETS, Name } from '../name.ts';
+import { Name } from '../name.ts';
 import type { Frame } from './frame.ts';
 
 /** Where something stands. */
@@ -51,7 +51,7 @@ export interface ScanSink {
 
 /** The record at hand. */
 export class RecordAtHand implements ScannedRecord {
-  owner: Uint8Array = new Uint8Array(MAX_NAME_OCTETS);
+  owner: Uint8Array = new Uint8Array(0);
   ownerLength = 0;
   ownerNumber = 0;
   type = 0;

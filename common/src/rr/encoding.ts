@@ -1,11 +1,95 @@
 /**
- * Octets as text: numbers, hexadecimal, base64 and base32hex (RFC 4648, strict: no foreign characters, right padding), addresses
- * (RFC 5952 for IPv6), and character-strings (RFC 1035 5.1). Parsers give `undefined` for what they do not accept.
+ * Octets as text: hexadecimal, base64 and base32hex (RFC 4648, strict: no foreign characters, right padding), addresses (RFC 5952 for
+ * IPv6), and character-strings (RFC 1035 5.1). Parsers of texts give `undefined` for what they do not accept.
  */
 import { readEscape, textOctets } from '../name.ts';
+import { digits, HEX_DIGITS, readIpv4, readIpv6, readNumber } from './word.ts';
+
+/** A way to write octets as digits, read straight from octets `start` up to `end`. */
+export interface Encoding {
+  /** How many octets the digits stand for; below 0 when there is no such number of digits. */
+  size(text: Uint8Array, start: number, end: number): number;
+  /** Writes so many octets to `out` at `to`; false when what stands there are no digits. */
+  read(text: Uint8Array, start: number, end: number, out: Uint8Array, to: number): boolean;
+}
+
+export const HEX: Encoding = {
+  size: (_text, start, end) => ((end - start) % 2 === 0 ? (end - start) / 2 : -1),
+  read(text, start, end, out, to) {
+    let wrong = 0;
+    for (let at = start; at < end; at += 2) {
+      const octet = (HEX_DIGITS[text[at]!]! << 4) | HEX_DIGITS[text[at + 1]!]!;
+      wrong |= octet;
+      out[to++] = octet;
+    }
+    return wrong >= 0;
+  },
+};
+
+/** Bits that are left over may be anything, as in what others write. */
+export const BASE64: Encoding = {
+  size(text, start, end) {
+    if ((end - start) % 4 !== 0) return -1;
+    return ((end - start) / 4) * 3 - padding(text, start, end);
+  },
+  read(text, start, end, out, to) {
+    const pad = padding(text, start, end);
+    const whole = pad === 0 ? end : end - 4;
+    let wrong = 0;
+    for (let at = start; at < whole; at += 4) {
+      const bits =
+        (BASE64_DIGITS[text[at]!]! << 18) |
+        (BASE64_DIGITS[text[at + 1]!]! << 12) |
+        (BASE64_DIGITS[text[at + 2]!]! << 6) |
+        BASE64_DIGITS[text[at + 3]!]!;
+      wrong |= bits;
+      out[to++] = bits >> 16;
+      out[to++] = bits >> 8;
+      out[to++] = bits;
+    }
+    if (pad === 0) return wrong >= 0;
+    const third = pad === 2 ? 0 : BASE64_DIGITS[text[whole + 2]!]!;
+    const bits = (BASE64_DIGITS[text[whole]!]! << 18) | (BASE64_DIGITS[text[whole + 1]!]! << 12) | (third << 6);
+    out[to++] = bits >> 16;
+    if (pad === 1) out[to] = bits >> 8;
+    return (wrong | bits) >= 0;
+  },
+};
+
+/** RFC 4648 7 without padding, as RFC 5155 3.3 wants it, in either case. The bits left over have to be zero. */
+export const BASE32HEX: Encoding = {
+  size: (_text, start, end) => ((end - start) * 5) >> 3,
+  read(text, start, end, out, to) {
+    let bits = 0;
+    let pending = 0;
+    for (let at = start; at < end; at++) {
+      const digit = BASE32HEX_DIGITS[text[at]!]!;
+      if (digit < 0) return false;
+      pending = ((pending << 5) | digit) & 0xfff;
+      bits += 5;
+      if (bits < 8) continue;
+      bits -= 8;
+      out[to++] = pending >> bits;
+    }
+    return bits < 5 && (pending & ((1 << bits) - 1)) === 0;
+  },
+};
+
+function padding(text: Uint8Array, start: number, end: number): number {
+  if (start === end || text[end - 1] !== EQUALS) return 0;
+  return text[end - 2] === EQUALS ? 2 : 1;
+}
+
+function parse(encoding: Encoding, text: string): Uint8Array | undefined {
+  const octets = textOctets(text);
+  const size = encoding.size(octets, 0, octets.length);
+  if (size < 0) return undefined;
+  const out = new Uint8Array(size);
+  return encoding.read(octets, 0, octets.length, out, 0) ? out : undefined;
+}
 
 export function parseHex(text: string): Uint8Array | undefined {
-  return text.length % 2 === 0 && /^[0-9a-f]*$/i.test(text) ? new Uint8Array(Buffer.from(text, 'hex')) : undefined;
+  return parse(HEX, text);
 }
 
 export function printHex(octets: Uint8Array): string {
@@ -13,8 +97,7 @@ export function printHex(octets: Uint8Array): string {
 }
 
 export function parseBase64(text: string): Uint8Array | undefined {
-  if (text.length % 4 !== 0 || !/^[0-9a-z+/]*={0,2}$/i.test(text)) return undefined;
-  return new Uint8Array(Buffer.from(text, 'base64'));
+  return parse(BASE64, text);
 }
 
 export function printBase64(octets: Uint8Array): string {
@@ -23,33 +106,9 @@ export function printBase64(octets: Uint8Array): string {
 
 /** Decimal digits, at most ten, as a number of 0..`max`. */
 export function parseNumber(text: string, max: number): number | undefined {
-  if (text.length === 0 || text.length > 10) return undefined;
-  let value = 0;
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - ZERO;
-    if (!(digit >= 0 && digit <= 9)) return undefined;
-    value = 10 * value + digit;
-  }
-  return value <= max ? value : undefined;
-}
-
-/** RFC 4648 7 without padding, as RFC 5155 3.3 wants it, in either case. The bits left over have to be zero. */
-export function parseBase32Hex(text: string): Uint8Array | undefined {
-  const octets = new Uint8Array((text.length * 5) >> 3);
-  let length = 0;
-  let bits = 0;
-  let pending = 0;
-  for (let i = 0; i < text.length; i++) {
-    const digit = base32Digit(text.charCodeAt(i));
-    if (digit < 0) return undefined;
-    pending = ((pending << 5) | digit) & 0xfff;
-    bits += 5;
-    if (bits >= 8) {
-      bits -= 8;
-      octets[length++] = pending >> bits;
-    }
-  }
-  return bits < 5 && (pending & ((1 << bits) - 1)) === 0 ? octets : undefined;
+  const octets = textOctets(text);
+  const number = readNumber(octets, 0, octets.length, max);
+  return number < 0 ? undefined : number;
 }
 
 export function printBase32Hex(octets: Uint8Array): string {
@@ -58,42 +117,20 @@ export function printBase32Hex(octets: Uint8Array): string {
   let pending = 0;
   for (const octet of octets) {
     pending = ((pending << 8) | octet) & 0xfff;
-    for (bits += 8; bits >= 5; bits -= 5) text += BASE32HEX[(pending >> (bits - 5)) & 31];
+    for (bits += 8; bits >= 5; bits -= 5) text += BASE32HEX_ALPHABET[(pending >> (bits - 5)) & 31];
   }
-  return bits === 0 ? text : text + BASE32HEX[(pending << (5 - bits)) & 31];
+  return bits === 0 ? text : text + BASE32HEX_ALPHABET[(pending << (5 - bits)) & 31];
 }
 
-const BASE32HEX = '0123456789abcdefghijklmnopqrstuv';
+const BASE32HEX_ALPHABET = '0123456789abcdefghijklmnopqrstuv';
 
-function base32Digit(code: number): number {
-  if (code >= ZERO && code <= ZERO + 9) return code - ZERO;
-  const letter = (code | 0x20) - 0x61;
-  return code <= 0x7f && letter >= 0 && letter <= 21 ? letter + 10 : -1;
-}
+const BASE32HEX_DIGITS = digits(BASE32HEX_ALPHABET, BASE32HEX_ALPHABET.toUpperCase());
+const BASE64_DIGITS = digits('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 
-/** Four numbers of 0..255 without leading zeros. Character by character: most records of most zones hold one. */
 export function parseIpv4(text: string): Uint8Array | undefined {
-  const octets = new Uint8Array(4);
-  return readIpv4(text, 0, octets, 0) ? octets : undefined;
-}
-
-/** Reads the text from `start` to its end into `out` at `at`. */
-function readIpv4(text: string, start: number, out: Uint8Array, at: number): boolean {
-  let value = -1;
-  let count = 0;
-  for (let i = start; i <= text.length; i++) {
-    const code = i < text.length ? text.charCodeAt(i) : DOT;
-    const digit = code - ZERO;
-    if (digit >= 0 && digit <= 9) {
-      if (value === 0) return false;
-      value = value < 0 ? digit : 10 * value + digit;
-      if (value > 255) return false;
-    } else if (code === DOT && value >= 0 && count < 4) {
-      out[at + count++] = value;
-      value = -1;
-    } else return false;
-  }
-  return count === 4;
+  const octets = textOctets(text);
+  const address = new Uint8Array(4);
+  return readIpv4(octets, 0, octets.length, address, 0) ? address : undefined;
 }
 
 export function printIpv4(octets: Uint8Array): string {
@@ -102,41 +139,9 @@ export function printIpv4(octets: Uint8Array): string {
 
 /** RFC 4291 2.2, all of its three forms. */
 export function parseIpv6(text: string): Uint8Array | undefined {
-  const octets = new Uint8Array(16);
-  let length = 0;
-  let gap = text.startsWith('::') ? 0 : -1;
-  for (let at = gap < 0 ? 0 : 2; at < text.length; ) {
-    const start = at;
-    let group = 0;
-    for (let digit = hexDigit(text.charCodeAt(at)); digit >= 0; digit = hexDigit(text.charCodeAt(++at)))
-      group = 16 * group + digit;
-    if (text.charCodeAt(at) === DOT) {
-      if (length > 12 || !readIpv4(text, start, octets, length)) return undefined;
-      length += 4;
-      break;
-    }
-    if (at === start || at > start + 4 || length === 16) return undefined;
-    octets[length++] = group >> 8;
-    octets[length++] = group;
-    if (at === text.length) break;
-    if (text.charCodeAt(at++) !== COLON || at === text.length) return undefined;
-    if (text.charCodeAt(at) === COLON) {
-      if (gap >= 0) return undefined;
-      gap = length;
-      at++;
-    }
-  }
-  if (gap < 0) return length === 16 ? octets : undefined;
-  if (length > 14) return undefined;
-  octets.copyWithin(16 - length + gap, gap, length);
-  return octets.fill(0, gap, 16 - length + gap);
-}
-
-/** -1 for what is none, the end of a text (`NaN`) included. */
-function hexDigit(code: number): number {
-  if (code >= ZERO && code <= ZERO + 9) return code - ZERO;
-  const letter = (code | 0x20) - 0x61;
-  return code <= 0x7f && letter >= 0 && letter <= 5 ? letter + 10 : -1;
+  const octets = textOctets(text);
+  const address = new Uint8Array(16);
+  return readIpv6(octets, 0, octets.length, address, 0) ? address : undefined;
 }
 
 export function printIpv6(octets: Uint8Array): string {
@@ -160,25 +165,21 @@ export function printIpv6(octets: Uint8Array): string {
 
 /** Undoes `\X` and `\DDD`. */
 export function unescapeText(text: string): Uint8Array | undefined {
-  const plain = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === BACKSLASH || code > 0xff) return unescapeOctets(textOctets(text));
-    plain[i] = code;
-  }
-  return plain;
+  const octets = textOctets(text);
+  return unescapeOctets(octets, 0, octets.length);
 }
 
-function unescapeOctets(octets: Uint8Array): Uint8Array | undefined {
-  const plain = new Uint8Array(octets.length);
+/** The same for octets `start` up to `end`. */
+export function unescapeOctets(octets: Uint8Array, start: number, end: number): Uint8Array | undefined {
+  const plain = new Uint8Array(end - start);
   let length = 0;
-  for (let i = 0; i < octets.length; i++) {
-    if (octets[i] !== BACKSLASH) plain[length++] = octets[i]!;
+  for (let at = start; at < end; at++) {
+    if (octets[at] !== BACKSLASH) plain[length++] = octets[at]!;
     else {
-      const escaped = readEscape(octets, i);
+      const escaped = readEscape(octets, at, end);
       if (escaped === undefined) return undefined;
       plain[length++] = escaped.octet;
-      i = escaped.last;
+      at = escaped.last;
     }
   }
   return plain.subarray(0, length);
@@ -200,9 +201,7 @@ export function printQuoted(octets: Uint8Array): string {
 }
 
 const QUOTE = 0x22;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const COLON = 0x3a;
+const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 
 function latin1(octets: Uint8Array, from: number, to: number): string {

@@ -6,24 +6,12 @@
  * Always holds: what `skip` accepts, `print` prints, and `parse` of that gives the same octets back; or `print` gives `undefined`,
  * and the record has no form but that of RFC 3597.
  */
-import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name } from '../name.ts';
+import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS, type Name, nameTextFault, readNameText, textOctets } from '../name.ts';
 import type { Reader, Writer } from '../octets.ts';
-import { parseNumber } from './encoding.ts';
+import { readNumber, readTtl } from './word.ts';
+import type { Words } from './words.ts';
 
-/** A word or quoted string of a zone file, escapes not yet undone, quotes taken off. */
-export interface TextToken {
-  readonly text: string;
-  readonly isQuoted: boolean;
-}
-
-/** The tokens of one record's RDATA, consumed from the left. */
-export interface TokenCursor {
-  /** The next token, or `undefined` at the end. */
-  next(): TextToken | undefined;
-  readonly left: number;
-  /** Where relative names are rooted. */
-  readonly origin: Name;
-}
+export type { TextToken } from './words.ts';
 
 export interface NameTraits {
   /** Written with compression (only the types of RFC 1035). */
@@ -45,30 +33,30 @@ export interface Field {
   readonly octets?: number;
   /** Present on names only. */
   readonly nameTraits?: NameTraits;
-  /** The octets of a word, for kinds that are always one: the short way through the RDATA of A and AAAA. */
-  read?(text: string): Uint8Array | undefined;
-  /** Writes the wire form; gives back what is wrong with the text, if anything. */
-  parse(tokens: TokenCursor, out: Writer): string | undefined;
+  /** Writes the wire form; gives back what is wrong with the words, if anything. */
+  parse(words: Words, out: Writer): string | undefined;
   /** `undefined` for octets that are valid and cannot be said in presentation form; the empty text for nothing at all. */
   print(reader: Reader, origin: Name | undefined): string | undefined;
   skip(reader: Reader): void;
 }
 
+/** A number out of a word, octets `start` up to `end`; below 0 when it is none. */
+export type NumberReader = (octets: Uint8Array, start: number, end: number) => number;
+
 /** A word that is a number in network order. Words are decimal digits unless `read` knows more. */
 export function unsigned(
   octets: 1 | 2 | 4,
   label = `number of 0..${2 ** (8 * octets) - 1}`,
-  read: (text: string) => number | undefined = (text) => parseNumber(text, 2 ** (8 * octets) - 1),
+  read: NumberReader = (text, start, end) => readNumber(text, start, end, 2 ** (8 * octets) - 1),
   write: (value: number) => string = String,
 ): Field {
   return {
     label,
     octets,
-    parse(tokens, out) {
-      const text = tokens.next()?.text;
-      if (text === undefined) return `a ${label} is missing`;
-      const value = read(text);
-      if (value === undefined) return `'${text}' is no ${label}`;
+    parse(words, out) {
+      if (!words.next()) return `a ${label} is missing`;
+      const value = read(words.octets, words.start, words.end);
+      if (value < 0) return `'${words.text}' is no ${label}`;
       if (octets === 1) out.u8(value);
       else if (octets === 2) out.u16(value);
       else out.u32(value);
@@ -83,39 +71,36 @@ export const u8: Field = unsigned(1);
 export const u16: Field = unsigned(2);
 export const u32: Field = unsigned(4);
 
-const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
-
 /** Seconds as a number or with units (`1w2d3h4m5s`), 0..2^32-1; `undefined` for anything else. */
 export function parseTtl(text: string): number | undefined {
-  const plain = parseNumber(text, 0xffffffff);
-  if (plain !== undefined || !/^(\d{1,10}[smhdw])+$/i.test(text)) return plain;
-  let seconds = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)([smhdw])/gi))
-    seconds += Number(count) * UNIT_SECONDS[unit!.toLowerCase()]!;
-  return seconds <= 0xffffffff ? seconds : undefined;
+  const octets = textOctets(text);
+  const ttl = readTtl(octets, 0, octets.length);
+  return ttl < 0 ? undefined : ttl;
 }
 
 /** A span of time; BIND's units are common in SOA records. */
-export const seconds: Field = unsigned(4, 'number of 0..4294967295, in seconds or with units', parseTtl);
+export const seconds: Field = unsigned(4, 'number of 0..4294967295, in seconds or with units', readTtl);
 
 export function name(nameTraits: NameTraits): Field {
   const isAbsent = (left: number): boolean => nameTraits.isOptional === true && left === 0;
   return {
     label: 'domain name',
     nameTraits,
-    parse: (tokens, out) => (isAbsent(tokens.left) ? undefined : parseName(tokens, out)),
+    parse: (words, out) => (isAbsent(words.left) ? undefined : parseName(words, out)),
     print: (reader, origin) => (isAbsent(reader.left) ? '' : printName(reader, origin)),
     skip: (reader) => (isAbsent(reader.left) ? undefined : skipName(reader)),
   };
 }
 
+/** Where a name is put together. */
+const draft = new Uint8Array(MAX_NAME_OCTETS);
+
 /** A name as one of several things a kind is made of. */
-export function parseName(tokens: TokenCursor, out: Writer): string | undefined {
-  const token = tokens.next();
-  if (token === undefined) return 'a domain name is missing';
-  const parsed = Name.parse(token.text, tokens.origin);
-  if (!parsed.ok) return `'${token.text}' is no domain name: ${parsed.fault.what}`;
-  out.name(parsed.value);
+export function parseName(words: Words, out: Writer): string | undefined {
+  if (!words.next()) return 'a domain name is missing';
+  const length = readNameText(words.octets, words.start, words.end, words.origin.wire, draft);
+  if (length < 0) return `'${words.text}' is no domain name: ${nameTextFault(length)}`;
+  out.bytes(draft, 0, length);
   return undefined;
 }
 
@@ -147,9 +132,9 @@ export function skipName(reader: Reader): void {
 /** Names up to the end of the RDATA, none included; neither compressed nor lower-cased. */
 export const names: Field = {
   label: 'domain names',
-  parse(tokens, out) {
+  parse(words, out) {
     let fault: string | undefined;
-    while (tokens.left > 0 && fault === undefined) fault = parseName(tokens, out);
+    while (words.left > 0 && fault === undefined) fault = parseName(words, out);
     return fault;
   },
   print(reader, origin) {

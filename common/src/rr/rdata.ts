@@ -5,9 +5,11 @@
 import { Name } from '../name.ts';
 import { Reader, Writer } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { parseHex, printHex } from './encoding.ts';
-import type { Field, NameTraits, TextToken, TokenCursor } from './field.ts';
+import { printHex } from './encoding.ts';
+import type { Field, NameTraits } from './field.ts';
+import { hex } from './fields/binary.ts';
 import { printType, TYPE, typeRow } from './type.ts';
+import { type TextToken, Words } from './words.ts';
 
 export interface RdataFault {
   readonly kind: 'rdata';
@@ -16,81 +18,72 @@ export interface RdataFault {
   readonly token: number;
 }
 
-const MAX_RDATA_OCTETS = 65535;
+export const MAX_RDATA_OCTETS = 65535;
 
-/** The words of one record, from the left. */
-class Tokens implements TokenCursor {
-  readonly #tokens: readonly TextToken[];
-  readonly origin: Name;
-  /** Of the next one. */
-  index = 0;
-
-  constructor(tokens: readonly TextToken[], origin: Name) {
-    this.#tokens = tokens;
-    this.origin = origin;
-  }
-
-  next(): TextToken | undefined {
-    return this.#tokens[this.index++];
-  }
-
-  get left(): number {
-    return Math.max(0, this.#tokens.length - this.index);
-  }
-}
-
-/** Where RDATA is put together; empty between calls. A zone file asks for one a line. */
+/** Where RDATA is put together that is not written anywhere else; empty between calls. */
 const scratch = new Writer(MAX_RDATA_OCTETS);
 
-/**
- * Presentation form to wire form. `\# LENGTH HEX` (RFC 3597 5) is accepted for every type and then checked against its layout.
- */
+/** Presentation form to wire form, as {@link readRdataWords}. */
 export function parseRdata(type: number, tokens: readonly TextToken[], origin: Name): Result<Uint8Array, RdataFault> {
-  const layout = typeRow(type)?.layout;
-  const word = tokens.length === 1 && layout?.length === 1 ? layout[0]!.read?.(tokens[0]!.text) : undefined;
-  if (word !== undefined) return ok(word);
-  const cursor = new Tokens(tokens, origin);
-  const faultAt = (what: string, token = Math.max(0, cursor.index - 1)): Result<never, RdataFault> =>
-    fail({ kind: 'rdata', what, token: Math.min(token, tokens.length) });
-  if (tokens[0]?.text === '\\#' && !tokens[0].isQuoted) return parseGeneric(type, tokens, faultAt);
-  if (layout === undefined)
-    return faultAt(`${printType(type)} has no presentation form of its own; write \\# LENGTH HEX`, 0);
-  scratch.rewind(0);
-  for (const field of layout) {
-    const fault = field.parse(cursor, scratch);
-    if (fault !== undefined) return faultAt(fault);
-  }
-  if (cursor.left > 0) return faultAt(`more than a ${printType(type)} record holds`, cursor.index);
-  if (scratch.isFull) return faultAt('RDATA of more than 65535 octets', 0);
-  const rdata = scratch.finish();
-  const what = rdataFault(type, rdata);
-  return what === undefined ? ok(rdata) : faultAt(what, 0);
+  return parseRdataWords(type, Words.of(tokens, origin));
 }
 
-function parseGeneric(
+export function parseRdataWords(type: number, words: Words): Result<Uint8Array, RdataFault> {
+  const fault = readRdataWords(type, words, scratch);
+  return fault === undefined ? ok(scratch.finish()) : fail(fault);
+}
+
+/**
+ * Reads presentation form, and makes its wire form the content of `out`, which takes at most 65535 octets; gives what is wrong, if
+ * anything, and then `out` holds anything. `\# LENGTH HEX` (RFC 3597 5) is accepted for every type and then checked against its layout.
+ */
+export function readRdataWords(type: number, words: Words, out: Writer): RdataFault | undefined {
+  out.rewind(0);
+  const layout = typeRow(type)?.layout;
+  const fault = words.isGeneric ? readGeneric(words, out) : readLayout(type, layout, words, out);
+  if (fault !== undefined) return fault;
+  if (out.isFull) return faultAt(words, 0, 'RDATA of more than 65535 octets');
+  const what = layout && layoutFault(type, layout, new Reader(out.octets, 0, out.length));
+  return what === undefined ? undefined : faultAt(words, 0, what);
+}
+
+function readLayout(
   type: number,
-  tokens: readonly TextToken[],
-  faultAt: (what: string, token: number) => Result<never, RdataFault>,
-): Result<Uint8Array, RdataFault> {
-  const length = tokens[1]?.text ?? '';
-  if (!/^\d{1,5}$/.test(length)) return faultAt('\\# is followed by the length in octets', 1);
-  const rdata = parseHex(
-    tokens
-      .slice(2)
-      .map((token) => token.text)
-      .join(''),
-  );
-  if (rdata === undefined) return faultAt('not valid hexadecimal', 2);
-  if (rdata.length !== Number(length)) return faultAt(`${rdata.length} octets where ${length} are announced`, 1);
-  const what = rdataFault(type, rdata);
-  return what === undefined ? ok(rdata) : faultAt(what, 0);
+  layout: readonly Field[] | undefined,
+  words: Words,
+  out: Writer,
+): RdataFault | undefined {
+  if (layout === undefined)
+    return faultAt(words, 0, `${printType(type)} has no presentation form of its own; write \\# LENGTH HEX`);
+  for (const field of layout) {
+    const what = field.parse(words, out);
+    if (what !== undefined) return faultAt(words, words.taken - 1, what);
+  }
+  if (words.left === 0) return undefined;
+  return faultAt(words, words.taken, `more than a ${printType(type)} record holds`);
+}
+
+function readGeneric(words: Words, out: Writer): RdataFault | undefined {
+  words.next();
+  const length = words.nextText() ?? '';
+  if (!/^\d{1,5}$/.test(length)) return faultAt(words, 1, '\\# is followed by the length in octets');
+  const what = hex.parse(words, out);
+  if (what !== undefined) return faultAt(words, 2, what);
+  if (out.isFull || out.length === Number(length)) return undefined;
+  return faultAt(words, 1, `${out.length} octets where ${length} are announced`);
+}
+
+function faultAt(words: Words, token: number, what: string): RdataFault {
+  return { kind: 'rdata', what, token: Math.max(0, Math.min(token, words.count)) };
 }
 
 /** What is wrong with wire RDATA (names uncompressed) for its type, if anything. */
 export function rdataFault(type: number, rdata: Uint8Array): string | undefined {
   const layout = typeRow(type)?.layout;
-  if (layout === undefined) return undefined;
-  const reader = new Reader(rdata);
+  return layout === undefined ? undefined : layoutFault(type, layout, new Reader(rdata));
+}
+
+function layoutFault(type: number, layout: readonly Field[], reader: Reader): string | undefined {
   for (const field of layout) field.skip(reader);
   if (reader.left > 0) reader.fail('octets after the last field');
   return reader.fault === undefined ? undefined : `no valid ${printType(type)} data: ${reader.fault.what}`;

@@ -6,7 +6,7 @@
  * Rows without a layout are a mnemonic and a code: meta types (OPT, TSIG, AXFR ...), which have no RDATA that could stand in a
  * zone; NULL, which has no presentation form (RFC 1035 3.3.10); and UINFO, UID, GID and UNSPEC, whose format was never published.
  */
-import { parseNumber } from './encoding.ts';
+import { textOctets } from '../name.ts';
 import { type Field, name, names, seconds, u8, u16, u32, unsigned } from './field.ts';
 import { eui48, eui64, half, ipv4, ipv6, u64 } from './fields/address.ts';
 import { a6Suffix, prefixes } from './fields/address-prefix.ts';
@@ -21,6 +21,8 @@ import { svcParams } from './fields/svc-params.ts';
 import { optionalString, string, strings, tag, text, uri } from './fields/text.ts';
 import { nxtBitmap, typeBitmap } from './fields/type-bitmap.ts';
 import { ports } from './fields/well-known-service.ts';
+import { Mnemonics } from './mnemonics.ts';
+import { readNumber } from './word.ts';
 
 export interface TypeRow {
   readonly code: number;
@@ -42,10 +44,15 @@ const signer = name({ isLowered: true });
 const plainName = name({});
 const serviceHost = name({ wantsAddress: true });
 
-const typeNames = { parse: parseType, print: printType };
-const coveredType = unsigned(2, 'record type', parseType, printType);
+const typeNames = { read: readType, print: printType };
+const coveredType = unsigned(2, 'record type', readType, printType);
 /** Of SIG, which is older than `TYPEnnn` (RFC 2535 7.2). */
-const oldCoveredType = unsigned(2, 'record type', (word) => parseNumber(word, 0xffff) ?? parseType(word), printType);
+const oldCoveredType = unsigned(
+  2,
+  'record type',
+  (octets, start, end) => Math.max(readNumber(octets, start, end, 0xffff), readType(octets, start, end)),
+  printType,
+);
 const types = typeBitmap(typeNames);
 const typesTo127 = nxtBitmap(typeNames);
 
@@ -161,26 +168,26 @@ export const TYPE: Readonly<Record<Mnemonic, number>> = Object.fromEntries(
 ) as Record<Mnemonic, number>;
 
 const byCode = new Map<number, TypeRow>(rows.map((row) => [row.code, row]));
-/** In both cases that people write, since a zone file asks for every record. */
-const codes = new Map<string, number>(
-  rows.flatMap(({ mnemonic, code }) => [
-    [mnemonic, code],
-    [mnemonic.toLowerCase(), code],
-  ]),
+const mnemonics = new Mnemonics(
+  rows.map(({ mnemonic, code }) => [mnemonic, code]),
+  'TYPE',
 );
-const LONGEST_MNEMONIC = 10;
 
 /** The row of a type, `undefined` for an unknown one. */
 export function typeRow(code: number): TypeRow | undefined {
   return byCode.get(code);
 }
 
-/** Reads a mnemonic in any case, or `TYPEnnn` (RFC 3597 5). */
+/** Reads a mnemonic in any case, or `TYPEnnn` (RFC 3597 5), from octets `start` up to `end`; below 0 for anything else. */
+export function readType(octets: Uint8Array, start: number, end: number): number {
+  return mnemonics.read(octets, start, end);
+}
+
+/** The same for a text; `undefined` for anything else. */
 export function parseType(text: string): number | undefined {
-  const code = codes.get(text);
-  if (code !== undefined || text.length > LONGEST_MNEMONIC) return code;
-  const upper = text.toUpperCase();
-  return upper.startsWith('TYPE') ? parseNumber(upper.slice(4), 0xffff) : codes.get(upper);
+  const octets = textOctets(text);
+  const code = readType(octets, 0, octets.length);
+  return code < 0 ? undefined : code;
 }
 
 /** The mnemonic, or `TYPEnnn`. */

@@ -158,7 +158,6 @@ test('every limit stands in docs/limits.md with its value, and is where that say
 /** What a format can hold or a layout looks like: nothing is refused for these. */
 const NO_LIMITS: ReadonlySet<string> = new Set([
   'MAX_COPY',
-  'MAX_DIGITS',
   'MAX_INSERT',
   'MAX_NAME_AND_SALT',
   'MAX_OWNER_COLUMN',

@@ -419,6 +419,14 @@ test('a type that is not known is written as RFC 3597 has it, and everything els
   ]);
 });
 
+test('RDATA of more than 65535 octets is a fault in both of its forms', (t) => {
+  t.is(lines(`a 1 TYPE65280 \\# 65535 ${'00'.repeat(65535)}\n`).length, 1);
+  t.deepEqual(places(`a TYPE65280 \\# 65536 ${'00'.repeat(65536)}\na TXT ${'x '.repeat(32768)}\n`), [
+    '1:13 rdata: RDATA of more than 65535 octets',
+    '2:7 rdata: RDATA of more than 65535 octets',
+  ]);
+});
+
 test('SVCB parameters that stand twice or are out of range are faults', (t) => {
   t.is(faultsOf('a SVCB 1 . port=65536\nb SVCB 1 . port=1 port=2\nc SVCB 65536 .\n').length, 3);
 });

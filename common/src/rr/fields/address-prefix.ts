@@ -47,9 +47,9 @@ function parseItem(text: string): Item | undefined {
 /** `[!]family:address/prefix` up to the end of the RDATA, none included. */
 export const prefixes: Field = {
   label: 'address prefixes',
-  parse(tokens, out) {
-    while (tokens.left > 0) {
-      const { text } = tokens.next()!;
+  parse(words, out) {
+    while (words.left > 0) {
+      const text = words.nextText()!;
       const item = parseItem(text);
       if (item === undefined) return `'${text}' is no address prefix as 1:192.0.2.0/24 or !2:2001:db8::/32`;
       out.u16(item.family);
@@ -87,13 +87,13 @@ export const prefixes: Field = {
  */
 export const a6Suffix: Field = {
   label: 'prefix length and address suffix',
-  parse(tokens, out) {
-    const text = tokens.next()?.text ?? '';
+  parse(words, out) {
+    const text = words.nextText() ?? '';
     const prefix = parseNumber(text, 128);
     if (prefix === undefined) return `'${text}' is no prefix length of 0..128`;
     out.u8(prefix);
     if (prefix === 128) return undefined;
-    const address = parseIpv6(tokens.next()?.text ?? '');
+    const address = parseIpv6(words.nextText() ?? '');
     if (address === undefined) return 'an IPv6 address is missing';
     const suffix = address.subarray(prefix >> 3);
     suffix[0]! &= 0xff >> (prefix & 7);

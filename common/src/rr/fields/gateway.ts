@@ -4,16 +4,17 @@
  */
 import type { Name } from '../../name.ts';
 import type { Reader, Writer } from '../../octets.ts';
-import { parseBase64, parseNumber, printBase64 } from '../encoding.ts';
-import { type Field, parseName, printName, skipName, type TokenCursor } from '../field.ts';
+import { parseNumber, printBase64 } from '../encoding.ts';
+import { type Field, parseName, printName, skipName } from '../field.ts';
+import type { Words } from '../words.ts';
 import { ipv4, ipv6 } from './address.ts';
-import { joined } from './binary.ts';
+import { base64 } from './binary.ts';
 
 /** A form of a gateway: the parts of {@link Field} that count. */
 type Form = Pick<Field, 'parse' | 'print' | 'skip'>;
 
 const none: Form = {
-  parse: (tokens) => (tokens.next()?.text === '.' ? undefined : 'no gateway is written as a dot'),
+  parse: (words) => (words.nextText() === '.' ? undefined : 'no gateway is written as a dot'),
   print: () => '.',
   skip: () => {},
 };
@@ -24,17 +25,17 @@ const anyName: Form = {
 };
 const forms: readonly Form[] = [none, ipv4, ipv6, anyName];
 
-function parseGateway(form: number, tokens: TokenCursor, out: Writer): string | undefined {
+function parseGateway(form: number, words: Words, out: Writer): string | undefined {
   return forms[form] === undefined
     ? `gateways of type ${form} have no presentation form; write \\# LENGTH HEX`
-    : forms[form].parse(tokens, out);
+    : forms[form].parse(words, out);
 }
 
 /** Numbers of 0..max, one for each limit; or what is wrong. */
-function takeNumbers(tokens: TokenCursor, limits: readonly number[]): readonly number[] | string {
+function takeNumbers(words: Words, limits: readonly number[]): readonly number[] | string {
   const values: number[] = [];
   for (const max of limits) {
-    const text = tokens.next()?.text ?? '';
+    const text = words.nextText() ?? '';
     const value = parseNumber(text, max);
     if (value === undefined) return `'${text}' is no number of 0..${max}`;
     values.push(value);
@@ -45,15 +46,12 @@ function takeNumbers(tokens: TokenCursor, limits: readonly number[]): readonly n
 /** Precedence, gateway type, algorithm, gateway, and the key, which is empty where the algorithm is 0. */
 export const ipsecKey: Field = {
   label: 'IPsec gateway and key',
-  parse(tokens, out) {
-    const numbers = takeNumbers(tokens, [255, 255, 255]);
+  parse(words, out) {
+    const numbers = takeNumbers(words, [255, 255, 255]);
     if (typeof numbers === 'string') return numbers;
     for (const number of numbers) out.u8(number);
-    const fault = parseGateway(numbers[1]!, tokens, out);
-    const key = parseBase64(joined(tokens));
-    if (fault !== undefined || key === undefined) return fault ?? 'not valid base64';
-    out.bytes(key);
-    return undefined;
+    const fault = parseGateway(numbers[1]!, words, out);
+    return fault ?? base64.parse(words, out);
   },
   print(reader: Reader, origin: Name | undefined) {
     const numbers = [reader.u8(), reader.u8(), reader.u8()];
@@ -74,13 +72,13 @@ export const ipsecKey: Field = {
 /** Precedence, the discovery bit, relay type, relay. */
 export const amtRelay: Field = {
   label: 'AMT relay',
-  parse(tokens, out) {
-    const numbers = takeNumbers(tokens, [255, 1, 127]);
+  parse(words, out) {
+    const numbers = takeNumbers(words, [255, 1, 127]);
     if (typeof numbers === 'string') return numbers;
     const [precedence, discovery, form] = numbers as [number, number, number];
     out.u8(precedence);
     out.u8((discovery << 7) | form);
-    return parseGateway(form, tokens, out);
+    return parseGateway(form, words, out);
   },
   print(reader: Reader, origin: Name | undefined) {
     const precedence = reader.u8();

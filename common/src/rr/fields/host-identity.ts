@@ -4,13 +4,13 @@ import type { Field } from '../field.ts';
 
 export const hostIdentity: Field = {
   label: 'host identity',
-  parse(tokens, out) {
-    const algorithm = parseNumber(tokens.next()?.text ?? '', 255);
+  parse(words, out) {
+    const algorithm = parseNumber(words.nextText() ?? '', 255);
     if (algorithm === undefined) return 'an algorithm of 0..255 is missing';
-    const tag = parseHex(tokens.next()?.text ?? '');
+    const tag = parseHex(words.nextText() ?? '');
     if (tag === undefined || tag.length === 0 || tag.length > 255)
       return 'a tag of 1..255 octets in hexadecimal is missing';
-    const key = parseBase64(tokens.next()?.text ?? '');
+    const key = parseBase64(words.nextText() ?? '');
     if (key === undefined || key.length === 0) return 'a public key in base64 is missing';
     out.u8(tag.length);
     out.u8(algorithm);

@@ -101,10 +101,10 @@ function printLocation(reader: Reader): string | undefined {
 
 export const location: Field = {
   label: 'location',
-  parse(tokens, out) {
-    const words: string[] = [];
-    while (tokens.left > 0) words.push(tokens.next()!.text);
-    const octets = parseLocation(words);
+  parse(words, out) {
+    const texts: string[] = [];
+    while (words.left > 0) texts.push(words.nextText()!);
+    const octets = parseLocation(texts);
     if (typeof octets === 'string') return octets;
     out.bytes(octets);
     return undefined;

@@ -1,13 +1,18 @@
 /** Numbers that have names in zone files. Read as either, printed as the RFC's examples have it. */
-import { parseNumber } from '../encoding.ts';
-import { type Field, unsigned } from '../field.ts';
+import { type Field, type NumberReader, unsigned } from '../field.ts';
+import { Mnemonics } from '../mnemonics.ts';
+import { readNumber } from '../word.ts';
 
 type Codes = Readonly<Record<string, number>>;
 
 function mnemonic(octets: 1 | 2, label: string, codes: Codes, write?: (value: number) => string): Field {
-  const byName = new Map(Object.entries(codes));
+  const mnemonics = new Mnemonics(Object.entries(codes));
   const max = 2 ** (8 * octets) - 1;
-  return unsigned(octets, label, (text) => parseNumber(text, max) ?? byName.get(text.toUpperCase()), write);
+  const read: NumberReader = (text, start, end) => {
+    const number = readNumber(text, start, end, max);
+    return number < 0 ? mnemonics.read(text, start, end) : number;
+  };
+  return unsigned(octets, label, read, write);
 }
 
 /** DNSSEC algorithm numbers (RFC 4034 A.1 and the registry). */

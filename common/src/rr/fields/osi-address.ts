@@ -13,8 +13,8 @@ function parseDotted(text: string, out: Writer): string | undefined {
 /** `0x` and hexadecimal digits. */
 export const nsap: Field = {
   label: 'NSAP',
-  parse(tokens, out) {
-    const text = tokens.next()?.text ?? '';
+  parse(words, out) {
+    const text = words.nextText() ?? '';
     return /^0x/i.test(text) ? parseDotted(text.slice(2), out) : 'an NSAP begins with 0x';
   },
   print: (reader) => (reader.left === 0 ? undefined : `0x${printHex(reader.rest())}`),
@@ -27,8 +27,8 @@ const E164 = 1;
 /** An ATM end system address in hexadecimal, or `+` and a telephone number. */
 export const atmAddress: Field = {
   label: 'ATM address',
-  parse(tokens, out) {
-    const text = tokens.next()?.text ?? '';
+  parse(words, out) {
+    const text = words.nextText() ?? '';
     if (!text.startsWith('+')) {
       out.u8(AESA);
       return parseDotted(text, out);

@@ -13,7 +13,8 @@ import {
   printQuoted,
   unescapeText,
 } from '../encoding.ts';
-import type { Field, TokenCursor } from '../field.ts';
+import type { Field } from '../field.ts';
+import type { Words } from '../words.ts';
 
 /** A value format. `parse` gets the octets of the value after the quoting of the zone file is undone. */
 interface Value {
@@ -163,10 +164,10 @@ function pairs(wire: Uint8Array): number[] {
   return Array.from({ length: wire.length >> 1 }, (_, i) => (wire[2 * i]! << 8) | wire[2 * i + 1]!);
 }
 
-function parseSvcParams(tokens: TokenCursor, out: Writer): string | undefined {
+function parseSvcParams(words: Words, out: Writer): string | undefined {
   const params = new Map<number, Uint8Array>();
-  while (tokens.left > 0) {
-    const { text } = tokens.next()!;
+  while (words.left > 0) {
+    const text = words.nextText()!;
     const equals = text.indexOf('=');
     const keyText = equals < 0 ? text : text.slice(0, equals);
     const key = parseKey(keyText);

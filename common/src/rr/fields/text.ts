@@ -1,25 +1,25 @@
 /** Text: character-strings (RFC 1035 3.3), text without a length, tags. */
 import type { Writer } from '../../octets.ts';
-import { printQuoted, unescapeText } from '../encoding.ts';
-import { type Field, skipString, type TextToken } from '../field.ts';
+import { printQuoted } from '../encoding.ts';
+import { type Field, skipString } from '../field.ts';
+import type { Words } from '../words.ts';
 
 const BAD_ESCAPE = 'a backslash not followed by a character or by three digits up to 255';
 
-function parseString(token: TextToken | undefined, out: Writer): string | undefined {
-  if (token === undefined) return 'a character-string is missing';
-  const octets = unescapeText(token.text);
-  if (octets === undefined) return BAD_ESCAPE;
-  if (octets.length > 255)
-    return `a character-string of ${octets.length} octets (at most 255; split it into several strings)`;
-  out.u8(octets.length);
-  out.bytes(octets);
+function parseString(words: Words, out: Writer): string | undefined {
+  if (!words.next()) return 'a character-string is missing';
+  if (!words.unescape()) return BAD_ESCAPE;
+  const size = words.end - words.start;
+  if (size > 255) return `a character-string of ${size} octets (at most 255; split it into several strings)`;
+  out.u8(size);
+  out.bytes(words.octets, words.start, words.end);
   return undefined;
 }
 
 /** One character-string. */
 export const string: Field = {
   label: 'character-string',
-  parse: (tokens, out) => parseString(tokens.next(), out),
+  parse: (words, out) => parseString(words, out),
   print: (reader) => printQuoted(reader.string()),
   skip: skipString,
 };
@@ -27,7 +27,7 @@ export const string: Field = {
 /** One character-string at the end of the RDATA, or nothing (the subaddress of ISDN, RFC 1183 3.2). */
 export const optionalString: Field = {
   label: 'optional character-string',
-  parse: (tokens, out) => (tokens.left === 0 ? undefined : parseString(tokens.next(), out)),
+  parse: (words, out) => (words.left === 0 ? undefined : parseString(words, out)),
   print: (reader) => (reader.left === 0 ? '' : printQuoted(reader.string())),
   skip: (reader) => (reader.left === 0 ? undefined : skipString(reader)),
 };
@@ -35,11 +35,11 @@ export const optionalString: Field = {
 /** One or more character-strings up to the end of the RDATA. */
 export const strings: Field = {
   label: 'character-strings',
-  parse(tokens, out) {
+  parse(words, out) {
     do {
-      const fault = parseString(tokens.next(), out);
+      const fault = parseString(words, out);
       if (fault !== undefined) return fault;
-    } while (tokens.left > 0);
+    } while (words.left > 0);
     return undefined;
   },
   print(reader) {
@@ -58,12 +58,10 @@ export const strings: Field = {
 function bare(label: string, least: 0 | 1): Field {
   return {
     label,
-    parse(tokens, out) {
-      const token = tokens.next();
-      if (token === undefined) return `a ${label} is missing`;
-      const octets = unescapeText(token.text);
-      if (octets === undefined) return BAD_ESCAPE;
-      out.bytes(octets);
+    parse(words, out) {
+      if (!words.next()) return `a ${label} is missing`;
+      if (!words.unescape()) return BAD_ESCAPE;
+      out.bytes(words.octets, words.start, words.end);
       return undefined;
     },
     print: (reader) => printQuoted(reader.rest()),
@@ -81,8 +79,8 @@ export const uri: Field = bare('URI', 1);
 /** A property tag (RFC 8659 4.1): 1..255 letters and digits after a length octet. */
 export const tag: Field = {
   label: 'tag',
-  parse(tokens, out) {
-    const value = tokens.next()?.text ?? '';
+  parse(words, out) {
+    const value = words.nextText() ?? '';
     if (!/^[0-9a-z]{1,255}$/i.test(value)) return `'${value}' is no tag of letters and digits`;
     out.u8(value.length);
     out.bytes(Buffer.from(value, 'latin1'));

@@ -3,26 +3,54 @@
  *
  * Always holds: each set has one wire form: windows ascend, none is empty, none ends with a zero octet.
  */
-import { parseNumber } from '../encoding.ts';
-import type { Field, TokenCursor } from '../field.ts';
+import type { Field, NumberReader } from '../field.ts';
+import { readNumber } from '../word.ts';
+import type { Words } from '../words.ts';
 
 /** How types are written; given, since the table of types is made of these fields. */
 export interface TypeNames {
-  parse(text: string): number | undefined;
+  readonly read: NumberReader;
   print(code: number): string;
 }
 
-/** The types up to `max`, ascending, each once; or what is wrong. */
-function takeTypes(tokens: TokenCursor, types: TypeNames, max: number): number[] | string {
-  const codes = new Set<number>();
-  while (tokens.left > 0) {
-    const { text } = tokens.next()!;
-    const code = types.parse(text);
-    if (code === undefined) return `'${text}' is no record type`;
-    if (code > max) return `'${text}' is a type above ${max}, for which there is no room`;
-    codes.add(code);
+const WINDOW_OCTETS = 32;
+
+/** A set of types as bits, an octet for eight of them. */
+class TypeSet {
+  readonly octets: Uint8Array = new Uint8Array(256 * WINDOW_OCTETS);
+  /** Octets of each window up to its last one that is not zero. */
+  readonly lengths: Uint8Array = new Uint8Array(256);
+  /** Behind the last window that is not empty. */
+  windows = 0;
+
+  add(code: number): void {
+    const window = code >> 8;
+    this.octets[code >> 3]! |= 0x80 >> (code & 7);
+    this.lengths[window] = Math.max(this.lengths[window]!, ((code & 0xff) >> 3) + 1);
+    this.windows = Math.max(this.windows, window + 1);
   }
-  return [...codes].sort((a, b) => a - b);
+
+  clear(): void {
+    this.octets.fill(0, 0, this.windows * WINDOW_OCTETS);
+    this.lengths.fill(0, 0, this.windows);
+    this.windows = 0;
+  }
+}
+
+/** The types of the record at hand. */
+const set = new TypeSet();
+
+/** Fills the set with types up to `max`; gives what is wrong, if anything. */
+function takeTypes(words: Words, read: NumberReader, max: number): string | undefined {
+  set.clear();
+  while (words.left > 0) {
+    words.next();
+    const code = read(words.octets, words.start, words.end);
+    if (code < 0) return `'${words.text}' is no record type`;
+    if (code > max) return `'${words.text}' is a type above ${max}, for which there is no room`;
+    set.add(code);
+  }
+  return undefined;
 }
 
 /** The numbers of the bits that are set, the first octet's highest being 0. */
@@ -33,26 +61,18 @@ function bits(octets: Uint8Array): number[] {
   return set;
 }
 
-/** The shortest bitmap with these bits, which ascend. */
-function bitmap(set: readonly number[]): Uint8Array {
-  const octets = new Uint8Array(set.length === 0 ? 0 : (set.at(-1)! >> 3) + 1);
-  for (const bit of set) octets[bit >> 3]! |= 0x80 >> (bit & 7);
-  return octets;
-}
-
 export function typeBitmap(types: TypeNames): Field {
   return {
     label: 'types',
-    parse(tokens, out) {
-      const codes = takeTypes(tokens, types, 0xffff);
-      if (typeof codes === 'string') return codes;
-      for (let from = 0, to = 0; from < codes.length; from = to) {
-        const window = codes[from]! >> 8;
-        while (to < codes.length && codes[to]! >> 8 === window) to++;
-        const octets = bitmap(codes.slice(from, to).map((code) => code & 0xff));
+    parse(words, out) {
+      const fault = takeTypes(words, types.read, 0xffff);
+      if (fault !== undefined) return fault;
+      for (let window = 0; window < set.windows; window++) {
+        const length = set.lengths[window]!;
+        if (length === 0) continue;
         out.u8(window);
-        out.u8(octets.length);
-        out.bytes(octets);
+        out.u8(length);
+        out.bytes(set.octets, window * WINDOW_OCTETS, window * WINDOW_OCTETS + length);
       }
       return undefined;
     },
@@ -79,13 +99,17 @@ export function typeBitmap(types: TypeNames): Field {
 
 /** Types 0..127 in one bitmap; numbers are read too (RFC 2535 5.3). Where its first bit is set, the rest is of a form that was never defined. */
 export function nxtBitmap(types: TypeNames): Field {
+  const read: NumberReader = (octets, start, end) => {
+    const number = readNumber(octets, start, end, 127);
+    return number < 0 ? types.read(octets, start, end) : number;
+  };
   return {
     label: 'types up to 127',
-    parse(tokens, out) {
-      const codes = takeTypes(tokens, { ...types, parse: (text) => parseNumber(text, 127) ?? types.parse(text) }, 127);
-      if (typeof codes === 'string') return codes;
-      if (codes[0] === 0) return 'type 0 cannot stand in an NXT record';
-      out.bytes(bitmap(codes));
+    parse(words, out) {
+      const fault = takeTypes(words, read, 127);
+      if (fault !== undefined) return fault;
+      if (set.octets[0]! >= 0x80) return 'type 0 cannot stand in an NXT record';
+      out.bytes(set.octets, 0, set.lengths[0]!);
       return undefined;
     },
     print(reader) {

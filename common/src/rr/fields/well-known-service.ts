@@ -42,11 +42,11 @@ const MAX_OCTETS = 65536 / 8;
 
 export const ports: Field = {
   label: 'ports',
-  parse(tokens, out) {
+  parse(words, out) {
     const bitmap = new Uint8Array(MAX_OCTETS);
     let length = 0;
-    while (tokens.left > 0) {
-      const { text } = tokens.next()!;
+    while (words.left > 0) {
+      const text = words.nextText()!;
       const port = parseNumber(text, 0xffff) ?? SERVICES.get(text.toLowerCase());
       if (port === undefined) return `'${text}' is no port; write its number`;
       bitmap[port >> 3]! |= 0x80 >> (port & 7);
