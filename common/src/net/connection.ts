@@ -32,6 +32,11 @@ export interface Connection {
    * another one: with `false` when it is closed. Never rejects.
    */
   send(octets: Uint8Array): Promise<boolean>;
+  /**
+   * The same for a reply to what is being received, which nobody waits to see sent: replies to messages that came together go
+   * together. The octets may change afterwards.
+   */
+  reply(octets: Uint8Array): void;
   /** Sends a request of ours and waits for the response with its ID, at most `timeout` ms. The response is not verified. */
   request(octets: Uint8Array, timeout: number): Promise<Result<Uint8Array, RequestFault>>;
   /** From now on the connection is not closed for being idle; a peer that vanishes is found by TCP keep-alive. */
@@ -64,17 +69,15 @@ const TURN_MESSAGES = 32;
 const isResponse = (octets: Uint8Array): boolean => octets.length >= 3 && (octets[2]! & 0x80) !== 0;
 const idOf = (octets: Uint8Array): number => (octets[0]! << 8) | octets[1]!;
 
-type Wait = 'first' | 'message' | 'idle';
+type Wait = 'tcpFirstMessage' | 'tcpMessage' | 'tcpIdle';
 
 export class FramedConnection implements Connection {
   readonly peer: Peer;
-  readonly local: Peer;
-  readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #framer = new Framer();
   readonly #receivers = new Map<number, Receiver>();
-  readonly #waits: Readonly<Record<Wait, Alarm>>;
+  readonly #alarm = new Alarm(() => this.close());
   readonly #output: Output;
   #waiting: Wait | undefined;
   #inFlight = 0;
@@ -87,28 +90,17 @@ export class FramedConnection implements Connection {
   #handed = 0;
   #turn: NodeJS.Immediate | undefined;
   #isClosing = false;
+  #isGone = false;
+  #closed: Promise<void> | undefined;
 
   /** Takes over a connected socket, opened with `allowHalfOpen`. */
   constructor(socket: Socket, options: ConnectionOptions) {
-    const { limits } = options;
     this.#socket = socket;
     this.#options = options;
     this.peer = peerOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
-    this.local = peerOf(socket.localAddress ?? '', socket.localPort ?? 0);
-    const close = (): void => this.close();
-    this.#waits = {
-      first: new Alarm(limits.tcpFirstMessage, close),
-      message: new Alarm(limits.tcpMessage, close),
-      idle: new Alarm(limits.tcpIdle, close),
-    };
     const drop = (why: string): void => this.#drop(why);
-    this.#output = new Output(socket, limits, () => this.#pump(), drop);
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        this.#end();
-        resolve();
-      });
-    });
+    this.#output = new Output(socket, options.limits, () => this.#pump(), drop);
+    socket.once('close', () => this.#end());
     // What went wrong does not matter to anyone: 'close' follows.
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Uint8Array) => {
@@ -120,6 +112,18 @@ export class FramedConnection implements Connection {
       this.#pump();
     });
     this.#arm(false);
+  }
+
+  get local(): Peer {
+    return peerOf(this.#socket.localAddress ?? '', this.#socket.localPort ?? 0);
+  }
+
+  get closed(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      if (this.#isGone) resolve();
+      else this.#socket.once('close', () => resolve());
+    });
+    return this.#closed;
   }
 
   get isClosed(): boolean {
@@ -141,14 +145,20 @@ export class FramedConnection implements Connection {
   }
 
   async send(octets: Uint8Array): Promise<boolean> {
-    if (this.isClosed) return false;
+    this.reply(octets);
+    return !this.isClosed && this.#output.room();
+  }
+
+  reply(octets: Uint8Array): void {
+    if (this.isClosed) return;
     if (octets.length > MAX_MESSAGE_OCTETS) {
       this.#breakOff(new RangeError(`a message of ${octets.length} octets is too large to be sent`));
-      return false;
+      return;
     }
-    const room = this.#output.send(octets);
+    this.#output.put(octets);
+    if (this.#isPumping) return;
+    this.#output.flush();
     this.#arm(false);
-    return room;
   }
 
   async request(octets: Uint8Array, timeout: number): Promise<Result<Uint8Array, RequestFault>> {
@@ -160,17 +170,17 @@ export class FramedConnection implements Connection {
     }
     return new Promise((resolve) => {
       const settle = (result: Result<Uint8Array, RequestFault>): void => {
-        alarm.stop();
+        alarm.end();
         this.disregard(id);
         resolve(result);
       };
       const silence = `no response from ${peer} within ${timeout} ms`;
-      const alarm = new Alarm(timeout, () => settle(fail({ kind: 'timeout', what: silence })));
+      const alarm = new Alarm(() => settle(fail({ kind: 'timeout', what: silence })));
       this.await(id, {
         take: (response) => settle(ok(response)),
         end: () => settle(fail({ kind: 'closed', what: `${peer} closed the connection before it had replied` })),
       });
-      alarm.start();
+      alarm.set(timeout);
       void this.send(octets);
     });
   }
@@ -205,9 +215,11 @@ export class FramedConnection implements Connection {
 
   close(): void {
     if (this.isClosed) return;
+    this.#output.flush();
     this.#isClosing = true;
-    this.#stopWaiting();
-    this.#socket.destroySoon();
+    // Where the kernel has all, this needs no ceremony: it sends what it has, and then the end.
+    if (this.#output.isEmpty) this.#socket.destroy();
+    else this.#socket.destroySoon();
   }
 
   /** Ends it at once, without what it owes. */
@@ -241,7 +253,6 @@ export class FramedConnection implements Connection {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    this.#socket.cork();
     let count = 0;
     for (; !this.#isBlocked && !this.isClosed; count++) {
       const message = this.#framer.next();
@@ -249,7 +260,7 @@ export class FramedConnection implements Connection {
       this.#deliver(message);
       if (++this.#handed >= TURN_MESSAGES) this.#giveTurn();
     }
-    this.#socket.uncork();
+    this.#output.flush();
     this.#isPumping = false;
     if (this.isClosed) return;
     if (this.#isBlocked) this.#socket.pause();
@@ -299,7 +310,8 @@ export class FramedConnection implements Connection {
 
   #end(): void {
     this.#isClosing = true;
-    this.#stopWaiting();
+    this.#isGone = true;
+    this.#alarm.end();
     this.#output.end();
     for (const receiver of [...this.#receivers.values()]) receiver.end();
     this.#receivers.clear();
@@ -311,25 +323,20 @@ export class FramedConnection implements Connection {
     this.#socket.resetAndDestroy();
   }
 
-  #stopWaiting(): void {
-    if (this.#waiting !== undefined) this.#waits[this.#waiting].stop();
-    this.#waiting = undefined;
-  }
-
   /** Sets the alarm for what is waited for now; `isAnew` when a message came, so that the same wait begins again. */
   #arm(isAnew: boolean): void {
     if (this.isClosed || this.#isPumping) return;
     const wanted = this.#wanted();
     if (wanted === this.#waiting && !isAnew) return;
-    this.#stopWaiting();
     this.#waiting = wanted;
-    if (wanted !== undefined) this.#waits[wanted].start();
+    if (wanted === undefined) this.#alarm.stop();
+    else this.#alarm.set(this.#options.limits[wanted]);
   }
 
   #wanted(): Wait | undefined {
     if (this.#isBusy) return undefined;
-    if (this.#framer.isPartial) return 'message';
-    if (!this.#hasReceived) return 'first';
-    return this.#isKept ? undefined : 'idle';
+    if (this.#framer.isPartial) return 'tcpMessage';
+    if (!this.#hasReceived) return 'tcpFirstMessage';
+    return this.#isKept ? undefined : 'tcpIdle';
   }
 }

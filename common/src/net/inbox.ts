@@ -50,14 +50,14 @@ export class Inbox implements Receiver {
   #wait(timeout: number): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
-        alarm.stop();
+        alarm.end();
         this.#wake = undefined;
         resolve();
       };
       // While another reader of the same connection keeps it from being read, silence is not the peer's.
-      const alarm: Alarm = new Alarm(timeout, () => (this.#connection.isHeld ? alarm.start() : done()));
+      const alarm: Alarm = new Alarm(() => (this.#connection.isHeld ? alarm.set(timeout) : done()));
       this.#wake = done;
-      alarm.start();
+      alarm.set(timeout);
     });
   }
 

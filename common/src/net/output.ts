@@ -1,13 +1,22 @@
 /**
  * What is owed to the peer of a connection: messages on their way out, who waits for room, and how long a peer may leave them.
  *
+ * Small messages are put behind each other and go to the kernel together, when `flush` says so.
  * Always holds: whoever waits for room is answered, by room or by the end; what a peer does not take is kept for the time that
  * the limits give.
  */
 import type { Socket } from 'node:net';
 import { Alarm } from './alarm.ts';
-import { frame } from './framing.ts';
+import { frame, putFrame } from './framing.ts';
 import type { Limits } from './limits.ts';
+
+/** Smaller messages are put behind each other. */
+const LARGE_OCTETS = 4_096;
+
+/** Where that is done: for one connection at a time, and for which. */
+const draft = Buffer.allocUnsafeSlow(65_536);
+let drafted = 0;
+let drafting: Output | undefined;
 
 export class Output {
   readonly #socket: Socket;
@@ -15,46 +24,84 @@ export class Output {
   readonly #onSent: () => void;
   readonly #stalled: Alarm;
   readonly #owing: Alarm;
+  readonly #onWritten = (): void => this.#written();
   #waiting: ((isOpen: boolean) => void)[] = [];
 
-  /** `onSent` is called when a message has gone to the kernel; `drop` when the peer has left too much for too long. */
+  /** `onSent` is called when something that had to wait has gone to the kernel; `drop` when the peer has left too much for too long. */
   constructor(socket: Socket, limits: Limits, onSent: () => void, drop: (why: string) => void) {
     this.#socket = socket;
     this.#limits = limits;
     this.#onSent = onSent;
-    this.#stalled = new Alarm(limits.tcpStalled, () => drop(`took nothing for ${limits.tcpStalled} ms`));
-    this.#owing = new Alarm(limits.tcpOwedTime, () => drop(`left more than ${limits.tcpOwed} octets waiting`));
+    this.#stalled = new Alarm(() => drop(`took nothing for ${limits.tcpStalled} ms`));
+    this.#owing = new Alarm(() => drop(`left more than ${limits.tcpOwed} octets waiting`));
   }
 
+  /** Has the kernel taken all? */
   get isEmpty(): boolean {
-    return this.#socket.writableLength === 0;
+    return this.#owed === 0;
   }
 
   get isTooMuch(): boolean {
-    return this.#socket.writableLength > this.#limits.tcpOwed;
+    return this.#owed > this.#limits.tcpOwed;
   }
 
-  /** Resolves when there is room for another message: with `false` when there never will be. */
-  async send(octets: Uint8Array): Promise<boolean> {
-    if (!this.#socket.writable) return false;
-    const hasRoom = this.#socket.write(frame(octets), () => this.#sent());
-    this.#stalled.start();
-    if (this.isTooMuch) this.#owing.start();
-    return hasRoom || new Promise((resolve) => this.#waiting.push(resolve));
+  get #owed(): number {
+    return this.#socket.writableLength + (drafting === this ? drafted : 0);
+  }
+
+  /** Takes a message, whose octets may change afterwards; it goes with the next `flush` at the latest. */
+  put(message: Uint8Array): void {
+    const isLarge = message.length >= LARGE_OCTETS;
+    if (isLarge || drafting !== this || drafted + 2 + message.length > draft.length) drafting?.flush();
+    if (isLarge) {
+      this.#write(frame(message));
+      return;
+    }
+    drafting = this;
+    drafted = putFrame(message, draft, drafted);
+  }
+
+  /** Sends what was put. */
+  flush(): void {
+    if (drafting !== this) return;
+    const octets = Buffer.from(draft.subarray(0, drafted));
+    this.#forget();
+    this.#write(octets);
+  }
+
+  /** Is there room for another message? Resolves when there is: with `false` when there never will be. */
+  room(): boolean | Promise<boolean> {
+    const { writable, writableNeedDrain } = this.#socket;
+    return writable && (!writableNeedDrain || new Promise((resolve) => this.#waiting.push(resolve)));
   }
 
   /** The socket is gone. */
   end(): void {
-    this.#stalled.stop();
-    this.#owing.stop();
+    if (drafting === this) this.#forget();
+    this.#stalled.end();
+    this.#owing.end();
     this.#giveRoom(false);
   }
 
+  #forget(): void {
+    drafting = undefined;
+    drafted = 0;
+  }
+
+  #write(octets: Uint8Array): void {
+    if (!this.#socket.writable) return;
+    this.#socket.write(octets, this.#onWritten);
+    if (this.isEmpty) return;
+    if (!this.#stalled.isSet) this.#stalled.set(this.#limits.tcpStalled);
+    if (this.isTooMuch && !this.#owing.isSet) this.#owing.set(this.#limits.tcpOwedTime);
+  }
+
   /** One message, or several sent together, went to the kernel, or never will. */
-  #sent(): void {
-    if (this.#socket.destroyed) return;
+  #written(): void {
+    const hadToWait = this.#stalled.isSet || this.#waiting.length > 0;
+    if (!hadToWait || this.#socket.destroyed) return;
     if (this.isEmpty) this.#stalled.stop();
-    else this.#stalled.restart();
+    else this.#stalled.set(this.#limits.tcpStalled);
     if (!this.isTooMuch) this.#owing.stop();
     if (!this.#socket.writableNeedDrain) this.#giveRoom(true);
     this.#onSent();

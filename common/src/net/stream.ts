@@ -173,19 +173,19 @@ export function openStream(options: StreamOptions): Promise<Result<Stream, Excha
       socket.destroy();
       resolve(fail(aborted(server)));
     };
-    const alarm = new Alarm(timeout, () => {
+    const alarm = new Alarm(() => {
       socket.destroy();
       resolve(fail({ kind: 'timeout', what: `cannot connect to ${printPeer(server)} within ${timeout} ms` }));
     });
-    alarm.start();
+    alarm.set(timeout);
     signal?.addEventListener('abort', abort);
     socket.on('close', () => {
-      alarm.stop();
+      alarm.end();
       signal?.removeEventListener('abort', abort);
     });
     socket.once('error', (error) => resolve(fail(unreachable(server, error))));
     socket.once('connect', () => {
-      alarm.stop();
+      alarm.end();
       const connection = new FramedConnection(socket, {
         limits: CLIENT_LIMITS,
         receive: (octets) => receive?.(octets, stream),

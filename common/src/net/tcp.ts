@@ -81,7 +81,7 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
     }
     const connection = new FramedConnection(socket, options);
     connections.add(connection);
-    void connection.closed.then(() => {
+    socket.once('close', () => {
       connections.delete(connection);
       leave();
     });

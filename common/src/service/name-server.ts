@@ -129,22 +129,22 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
     else if (outcome.kind === 'update' || outcome.kind === 'notify') void decide(outcome, from).then(reply);
   };
 
-  const onMessage = async (octets: Uint8Array, connection: Connection): Promise<void> => {
-    responder.from(ClientAddress.of(connection.peer.address), Date.now());
+  const onMessage = (octets: Uint8Array, connection: Connection): void | Promise<void> => {
+    responder.from(connection.client, Date.now());
     const outcome = receive(responder, octets, 'tcp', seconds());
     explain(outcome, connection.peer);
     switch (outcome.kind) {
       case 'silence':
         return;
       case 'reply':
-        await connection.send(outcome.octets);
+        connection.reply(outcome.octets);
         if (outcome.registers !== undefined)
           hooks.register?.(connection, outcome.registers.key, outcome.registers.zone);
         return;
       case 'transfer':
         return stream(outcome, connection);
       default:
-        await connection.send(await decide(outcome, connection.peer));
+        return decide(outcome, connection.peer).then((octets) => connection.reply(octets));
     }
   };
 
