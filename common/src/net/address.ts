@@ -59,7 +59,7 @@ export function canonicalAddress(address: string): string {
  * host is given (RFC 4291 2.5.4).
  */
 export function clientOf(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (!address.includes(':')) return address;
   const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {

@@ -76,9 +76,11 @@ export class FramedConnection implements Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #framer = new Framer();
-  readonly #receivers = new Map<number, Receiver>();
+  /** Most connections are asked nothing, and have none. */
+  #receivers: Map<number, Receiver> | undefined;
   readonly #alarm = new Alarm(() => this.close());
   readonly #output: Output;
+  readonly #onGone: (() => void) | undefined;
   #waiting: Wait | undefined;
   #inFlight = 0;
   #holds = 0;
@@ -93,14 +95,15 @@ export class FramedConnection implements Connection {
   #isGone = false;
   #closed: Promise<void> | undefined;
 
-  /** Takes over a connected socket, opened with `allowHalfOpen`. */
-  constructor(socket: Socket, options: ConnectionOptions) {
+  /** Takes over a socket that is connected to `peer`, opened with `allowHalfOpen`; `onGone` is called when it is gone. */
+  constructor(socket: Socket, peer: Peer, options: ConnectionOptions, onGone?: () => void) {
     this.#socket = socket;
     this.#options = options;
-    this.peer = peerOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+    this.#onGone = onGone;
+    this.peer = peer;
     const drop = (why: string): void => this.#drop(why);
     this.#output = new Output(socket, options.limits, () => this.#pump(), drop);
-    socket.once('close', () => this.#end());
+    socket.on('close', () => this.#end());
     // What went wrong does not matter to anyone: 'close' follows.
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Uint8Array) => {
@@ -137,11 +140,11 @@ export class FramedConnection implements Connection {
 
   /** How many of our requests wait for responses. */
   get awaited(): number {
-    return this.#receivers.size;
+    return this.#receivers?.size ?? 0;
   }
 
   isAwaited(id: number): boolean {
-    return this.#receivers.has(id);
+    return this.#receivers?.has(id) === true;
   }
 
   async send(octets: Uint8Array): Promise<boolean> {
@@ -187,13 +190,14 @@ export class FramedConnection implements Connection {
 
   /** From now on `receiver` gets the responses with this ID. The ID must be free. */
   await(id: number, receiver: Receiver): void {
+    this.#receivers ??= new Map();
     this.#receivers.set(id, receiver);
     this.#arm(false);
   }
 
   /** From now on responses with this ID are dropped. */
   disregard(id: number): void {
-    this.#receivers.delete(id);
+    this.#receivers?.delete(id);
     this.#arm(true);
   }
 
@@ -227,7 +231,7 @@ export class FramedConnection implements Connection {
     this.#socket.destroy();
   }
 
-  get #isBlocked(): boolean {
+  #isBlocked(): boolean {
     return (
       this.#turn !== undefined ||
       this.#holds > 0 ||
@@ -236,8 +240,8 @@ export class FramedConnection implements Connection {
     );
   }
 
-  get #isBusy(): boolean {
-    return this.#isBlocked || this.#inFlight > 0 || !this.#output.isEmpty || this.#receivers.size > 0;
+  #isBusy(): boolean {
+    return this.#isBlocked() || this.#inFlight > 0 || !this.#output.isEmpty || this.awaited > 0;
   }
 
   /** Lets the rest of the process have its turn: one client that asks much does not hold up all others. */
@@ -254,7 +258,7 @@ export class FramedConnection implements Connection {
     if (this.#isPumping) return;
     this.#isPumping = true;
     let count = 0;
-    for (; !this.#isBlocked && !this.isClosed; count++) {
+    for (; !this.#isBlocked() && !this.isClosed; count++) {
       const message = this.#framer.next();
       if (message === undefined) break;
       this.#deliver(message);
@@ -263,7 +267,7 @@ export class FramedConnection implements Connection {
     this.#output.flush();
     this.#isPumping = false;
     if (this.isClosed) return;
-    if (this.#isBlocked) this.#socket.pause();
+    if (this.#isBlocked()) this.#socket.pause();
     else {
       if (this.#socket.isPaused()) this.#socket.resume();
       if (this.#hasEnded) this.#finish();
@@ -275,7 +279,7 @@ export class FramedConnection implements Connection {
     this.#hasReceived = true;
     // Nothing can be answered here: there is not even an ID (RFC 1035 4.1.1).
     if (message.length === 0) this.close();
-    else if (isResponse(message)) this.#receivers.get(idOf(message))?.take(message);
+    else if (isResponse(message)) this.#receivers?.get(idOf(message))?.take(message);
     else this.#handOn(message);
   }
 
@@ -304,7 +308,7 @@ export class FramedConnection implements Connection {
 
   /** The peer sends no more: what it asked is answered, what it was asked never will be. */
   #finish(): void {
-    for (const receiver of [...this.#receivers.values()]) receiver.end();
+    this.#endReceivers();
     if (this.#inFlight === 0 && this.#output.isEmpty) this.close();
   }
 
@@ -313,8 +317,13 @@ export class FramedConnection implements Connection {
     this.#isGone = true;
     this.#alarm.end();
     this.#output.end();
-    for (const receiver of [...this.#receivers.values()]) receiver.end();
-    this.#receivers.clear();
+    this.#endReceivers();
+    this.#receivers = undefined;
+    this.#onGone?.();
+  }
+
+  #endReceivers(): void {
+    if (this.#receivers !== undefined) for (const receiver of [...this.#receivers.values()]) receiver.end();
   }
 
   #drop(why: string): void {
@@ -334,7 +343,7 @@ export class FramedConnection implements Connection {
   }
 
   #wanted(): Wait | undefined {
-    if (this.#isBusy) return undefined;
+    if (this.#isBusy()) return undefined;
     if (this.#framer.isPartial) return 'tcpMessage';
     if (!this.#hasReceived) return 'tcpFirstMessage';
     return this.#isKept ? undefined : 'tcpIdle';

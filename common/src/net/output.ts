@@ -10,6 +10,8 @@ import { Alarm } from './alarm.ts';
 import { frame, putFrame } from './framing.ts';
 import type { Limits } from './limits.ts';
 
+/** What goes in one segment on any path (RFC 9293 3.7.1, RFC 8200 5). */
+const SEGMENT_OCTETS = 1_220;
 /** Smaller messages are put behind each other. */
 const LARGE_OCTETS = 4_096;
 
@@ -22,30 +24,32 @@ export class Output {
   readonly #socket: Socket;
   readonly #limits: Limits;
   readonly #onSent: () => void;
-  readonly #stalled: Alarm;
-  readonly #owing: Alarm;
+  readonly #drop: (why: string) => void;
   readonly #onWritten = (): void => this.#written();
   #waiting: ((isOpen: boolean) => void)[] = [];
+  #hasWritten = false;
+  /** Made when the kernel does not take everything at once, which most connections never see. */
+  #stalled: Alarm | undefined;
+  #owing: Alarm | undefined;
 
   /** `onSent` is called when something that had to wait has gone to the kernel; `drop` when the peer has left too much for too long. */
   constructor(socket: Socket, limits: Limits, onSent: () => void, drop: (why: string) => void) {
     this.#socket = socket;
     this.#limits = limits;
     this.#onSent = onSent;
-    this.#stalled = new Alarm(() => drop(`took nothing for ${limits.tcpStalled} ms`));
-    this.#owing = new Alarm(() => drop(`left more than ${limits.tcpOwed} octets waiting`));
+    this.#drop = drop;
   }
 
   /** Has the kernel taken all? */
   get isEmpty(): boolean {
-    return this.#owed === 0;
+    return this.#owed() === 0;
   }
 
   get isTooMuch(): boolean {
-    return this.#owed > this.#limits.tcpOwed;
+    return this.#owed() > this.#limits.tcpOwed;
   }
 
-  get #owed(): number {
+  #owed(): number {
     return this.#socket.writableLength + (drafting === this ? drafted : 0);
   }
 
@@ -78,8 +82,8 @@ export class Output {
   /** The socket is gone. */
   end(): void {
     if (drafting === this) this.#forget();
-    this.#stalled.end();
-    this.#owing.end();
+    this.#stalled?.end();
+    this.#owing?.end();
     this.#giveRoom(false);
   }
 
@@ -89,20 +93,31 @@ export class Output {
   }
 
   #write(octets: Uint8Array): void {
-    if (!this.#socket.writable) return;
-    this.#socket.write(octets, this.#onWritten);
-    if (this.isEmpty) return;
-    if (!this.#stalled.isSet) this.#stalled.set(this.#limits.tcpStalled);
-    if (this.isTooMuch && !this.#owing.isSet) this.#owing.set(this.#limits.tcpOwedTime);
+    const socket = this.#socket;
+    if (!socket.writable) return;
+    // Only what follows something that may still be on its way has to be told not to wait for it (RFC 9293 3.7.4).
+    if (this.#hasWritten || octets.length > SEGMENT_OCTETS) socket.setNoDelay(true);
+    this.#hasWritten = true;
+    socket.write(octets, this.#onWritten);
+    if (!this.isEmpty) this.#wait();
+  }
+
+  /** Something has to wait until the peer has taken what came before. */
+  #wait(): void {
+    const { tcpStalled, tcpOwed, tcpOwedTime } = this.#limits;
+    this.#stalled ??= new Alarm(() => this.#drop(`took nothing for ${tcpStalled} ms`));
+    this.#owing ??= new Alarm(() => this.#drop(`left more than ${tcpOwed} octets waiting`));
+    if (!this.#stalled.isSet) this.#stalled.set(tcpStalled);
+    if (this.isTooMuch && !this.#owing.isSet) this.#owing.set(tcpOwedTime);
   }
 
   /** One message, or several sent together, went to the kernel, or never will. */
   #written(): void {
-    const hadToWait = this.#stalled.isSet || this.#waiting.length > 0;
+    const hadToWait = this.#stalled?.isSet === true || this.#waiting.length > 0;
     if (!hadToWait || this.#socket.destroyed) return;
-    if (this.isEmpty) this.#stalled.stop();
-    else this.#stalled.set(this.#limits.tcpStalled);
-    if (!this.isTooMuch) this.#owing.stop();
+    if (this.isEmpty) this.#stalled?.stop();
+    else this.#stalled?.set(this.#limits.tcpStalled);
+    if (!this.isTooMuch) this.#owing?.stop();
     if (!this.#socket.writableNeedDrain) this.#giveRoom(true);
     this.#onSent();
   }

@@ -186,7 +186,7 @@ export function openStream(options: StreamOptions): Promise<Result<Stream, Excha
     socket.once('error', (error) => resolve(fail(unreachable(server, error))));
     socket.once('connect', () => {
       alarm.end();
-      const connection = new FramedConnection(socket, {
+      const connection = new FramedConnection(socket, server, {
         limits: CLIENT_LIMITS,
         receive: (octets) => receive?.(octets, stream),
         onFault,

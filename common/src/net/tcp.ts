@@ -79,15 +79,14 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
       }
       return;
     }
-    const connection = new FramedConnection(socket, options);
-    connections.add(connection);
-    socket.once('close', () => {
+    const connection = new FramedConnection(socket, from, options, () => {
       connections.delete(connection);
       leave();
     });
+    connections.add(connection);
   };
 
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+  const server = createServer({ allowHalfOpen: true }, accept);
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {

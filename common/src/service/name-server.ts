@@ -98,6 +98,12 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   };
   const responder = new Responder(authority, { ...settings, idleTime: LIMITS.tcpIdle.default });
   const replays = new ReplayTable<Verdict>();
+  const client = new ClientAddress();
+
+  const comesFrom = ({ address }: Peer): void => {
+    client.read(address);
+    responder.from(client, Date.now());
+  };
 
   const decide = async (outcome: Extract<Outcome, { kind: 'update' | 'notify' }>, from: Peer): Promise<Uint8Array> => {
     let verdict: Verdict = { rcode: RCODE.SERVFAIL };
@@ -122,7 +128,7 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   };
 
   const onDatagram = (octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void => {
-    responder.from(ClientAddress.of(from.address), Date.now());
+    comesFrom(from);
     const outcome = receive(responder, octets, 'udp', seconds());
     explain(outcome, from);
     if (outcome.kind === 'reply') reply(outcome.octets);
@@ -130,7 +136,12 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
   };
 
   const onMessage = (octets: Uint8Array, connection: Connection): void | Promise<void> => {
-    responder.from(connection.client, Date.now());
+    comesFrom(connection.peer);
+    const length = responder.respond(octets, 'tcp', seconds());
+    if (length > 0 && responder.what === undefined) {
+      connection.reply(responder.octets.subarray(0, length));
+      return;
+    }
     const outcome = receive(responder, octets, 'tcp', seconds());
     explain(outcome, connection.peer);
     switch (outcome.kind) {
