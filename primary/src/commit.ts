@@ -3,11 +3,9 @@
 import type { Key } from '@zonewright/common/authority/key';
 import type { Author } from '@zonewright/common/git/store';
 import { editZoneFile } from '@zonewright/common/master/edit';
-import { parseZoneFile } from '@zonewright/common/master/parse';
 import type { Peer } from '@zonewright/common/net/address';
-import { type Fault, fail, type Result } from '@zonewright/common/result';
+import type { Fault, Result } from '@zonewright/common/result';
 import { printRecord } from '@zonewright/common/rr/record';
-import { TYPE } from '@zonewright/common/rr/type';
 import { VERSION } from '@zonewright/common/service/version';
 import { contentOf, type Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
@@ -27,13 +25,9 @@ export function editedFile(
   delta: Delta | undefined,
   include?: (fileName: string) => Uint8Array | undefined,
 ): Result<Uint8Array, Fault> {
-  const options = include === undefined ? {} : { include };
-  const { file, records } = parseZoneFile(octets, { ...options, origin: zone.origin });
-  const soa = records.find(({ record }) => record.type === TYPE.SOA);
-  if (soa === undefined) return fail({ kind: 'faulty', what: 'the zone file has no SOA' });
-  const content = delta === undefined ? { removed: [], added: [] } : contentOf(delta);
-  const change = { removed: [...content.removed, soa.record], added: [...content.added, zone.soaRecord()] };
-  return editZoneFile(file, change, options);
+  const { removed, added } = delta === undefined ? { removed: [], added: [] } : contentOf(delta);
+  const change = { removed, added: [...added, zone.soaRecord()] };
+  return editZoneFile(octets, change, { origin: zone.origin, ...(include && { include }) });
 }
 
 export function authorOf(key: Key): Author {

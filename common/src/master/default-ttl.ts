@@ -23,6 +23,12 @@ export class DefaultTtl {
     return clone;
   }
 
+  /** Will all records get the same TTL from here on, be it from this or from the other? */
+  equals(other: DefaultTtl): boolean {
+    if (this.#default !== undefined || other.#default !== undefined) return this.#default === other.#default;
+    return this.#stated === other.#stated && this.#hasRecord === other.#hasRecord;
+  }
+
   /** `$TTL`. */
   direct(ttl: number): void {
     this.#default = ttl;

@@ -1,9 +1,9 @@
 /**
- * A zone file as a lossless document, made when a file is changed. Entries are spans of one string that holds an octet per
- * character; tokens are lexed again where somebody needs them.
+ * A zone file, or a piece of it, as a lossless document. Entries are spans of the file; tokens are lexed again where somebody needs
+ * them.
  *
- * Always holds: the entries follow each other without gap from offset 0 to the end of `text` (the octet order mark and a rest
- * that could not be read included), so that concatenating them gives the file, octet for octet.
+ * Always holds: the entries follow each other without gap (the octet order mark and a rest that could not be read included), so
+ * that concatenating them gives the file, octet for octet.
  */
 import type { Name } from '../name.ts';
 import type { ResourceRecord } from '../rr/record.ts';
@@ -13,8 +13,6 @@ interface Span {
   readonly start: number;
   /** Behind the line end, or the end of the file. */
   readonly end: number;
-  /** Of `start`, from 1. */
-  readonly line: number;
 }
 
 export interface RecordEntry extends Span {
@@ -53,12 +51,9 @@ export type Entry = RecordEntry | ExpansionEntry | DirectiveEntry | OtherEntry;
 export interface ZoneFile {
   /** The origin at the beginning of the file: the zone's name. */
   readonly origin: Name;
-  readonly octets: Uint8Array;
   /** The file, one character (U+0000..U+00FF) per octet. */
   readonly text: string;
   readonly entries: readonly Entry[];
-  /** Reading found faults; such a file is not edited. */
-  readonly isFaulty: boolean;
 }
 
 /** Octets to one character each. */

@@ -1,26 +1,33 @@
 /**
  * Surgical changes of zone files: the lines a change concerns, and no other octet.
  *
- * The file is walked once with the state its text stands for - owner, `$ORIGIN`, default TTL. Where a kept entry would come to
- * mean something else (its owner or TTL was implied by an entry that is gone or changed) that is written out in it.
- * Always holds: the text given back has been read again, and its records are the old ones less `removed` plus `added`, in the
- * expected order, without a fault. So no octets in the data of an UPDATE can become another record or a directive.
+ * The file is read once, for the places that matter (`survey.ts`). The pages that hold them are walked with the state their text
+ * stands for - owner, `$ORIGIN`, default TTL - and the pages behind them, until the state is the old one again. Where a kept entry
+ * would come to mean something else (its owner or TTL was implied by an entry that is gone or changed) that is written out in it.
+ * Always holds: all text that is new has been read again (`stretch.ts`), and the records of the file are the old ones less `removed`
+ * plus `added`, in the expected order, without a fault. So no octets in the data of an UPDATE can become another record or a directive.
  */
 import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
-import { printRecord, type ResourceRecord, rdataKey, recordKey } from '../rr/record.ts';
+import { printRecord, type ResourceRecord, recordKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
-import { DefaultTtl } from './default-ttl.ts';
-import { type ExpansionEntry, type ExpansionStep, fileOctets, type RecordEntry, type ZoneFile } from './document.ts';
+import type { DefaultTtl } from './default-ttl.ts';
+import { type ExpansionEntry, type ExpansionStep, fileText, type RecordEntry } from './document.ts';
 import { layoutOf, printLine } from './layout.ts';
 import { EntryLexer } from './lexer.ts';
-import { parseZoneFile } from './parse.ts';
-import { type Addition, type EditPlan, planEdit, type RecordChange, touchedExpansions } from './plan.ts';
+import { DEFAULT_FILE_LIMITS } from './limits.ts';
+import type { Pages } from './pages.ts';
+import { type Addition, type EditPlan, planEdit } from './plan.ts';
+import { Revision } from './revision.ts';
 import { rewriteEntry } from './rewrite.ts';
-import { type ParseOptions, scanZoneFile } from './scan.ts';
+import type { ParseOptions } from './scan.ts';
+import { isSameStanding } from './standing.ts';
+import { isStretchGood } from './stretch.ts';
+import { type Survey, surveyZoneFile } from './survey.ts';
+import type { RecordChange } from './touched.ts';
 
-export type { RecordChange } from './plan.ts';
+export type { RecordChange } from './touched.ts';
 
 export interface EditFault {
   /** `faulty`: the file could not be read without faults. `class`: a record of a class other than IN. `unwritable`: no text means these records. */
@@ -29,79 +36,42 @@ export interface EditFault {
   readonly hint?: string;
 }
 
-/** How a changed file is read again: as it was read before. */
-export type EditOptions = Pick<ParseOptions, 'limits' | 'include'>;
+/** How the file is read. */
+export interface EditOptions extends ParseOptions {
+  /** Entries that are looked at together: of no influence on what comes out. */
+  readonly pageEntries?: number;
+}
 
 /**
  * The file after the change. Removed records that are not in the file are passed over, added ones that are there already get the
- * new TTL. Without any difference the octets are the same. A `$INCLUDE` or `$GENERATE` whose records the change concerns is
- * written out first: it becomes a comment, and its records follow.
+ * new TTL; an added SOA takes the place of any other. Without any difference the octets are the same. A `$INCLUDE` or `$GENERATE`
+ * whose records the change concerns is written out first: it becomes a comment, and its records follow.
  */
 export function editZoneFile(
-  file: ZoneFile,
+  octets: Uint8Array,
   change: RecordChange,
-  options: EditOptions = {},
+  options: EditOptions,
 ): Result<Uint8Array, EditFault> {
-  if (file.isFaulty) return fail({ kind: 'faulty', what: 'the zone file has faults', hint: 'repair it first' });
   if (change.added.some((record) => record.class !== CLASS.IN))
     return fail({ kind: 'class', what: 'a record of a class other than IN' });
-  const { touched, known } = touchedExpansions(file, change);
-  const written = touched.size === 0 ? file : writtenOut(file, touched, options);
-  const added = known.size === 0 ? change.added : change.added.filter((record) => !known.has(recordKey(record)));
-  const plan = written && planEdit(written, { removed: change.removed, added });
+  const survey = surveyZoneFile(octets, options, change, options.pageEntries);
+  if (survey.isFaulty) return fail({ kind: 'faulty', what: 'the zone file has faults', hint: 'repair it first' });
+  const written = survey.expansions.size === 0 ? survey : writtenOut(survey, change, options);
+  const plan = written && planEdit(written);
   for (const isPlain of [false, true]) {
-    const octets = plan && apply(written, plan, options, isPlain);
-    if (octets !== undefined) return ok(octets);
+    const edited = plan && new Edit(written, plan, isPlain).run(options);
+    if (edited !== undefined) return ok(edited);
   }
   return fail({ kind: 'unwritable', what: 'the changed records cannot be written to the zone file' });
 }
 
 const NO_PLAN: EditPlan = { dropped: new Set(), replaced: new Map(), additions: new Map() };
 
-/** The file with directives written out. */
-function writtenOut(file: ZoneFile, expansions: ReadonlySet<number>, options: EditOptions): ZoneFile | undefined {
-  const octets = apply(file, NO_PLAN, options, false, expansions);
-  return octets && parseZoneFile(octets, { ...options, origin: file.origin }).file;
-}
-
-/** The octets of the changed file, if they mean what they should. */
-function apply(
-  file: ZoneFile,
-  plan: EditPlan,
-  options: EditOptions,
-  isPlain: boolean,
-  expansions: ReadonlySet<number> = new Set(),
-): Uint8Array | undefined {
-  const edit = new Edit(file, plan, isPlain, expansions);
-  edit.run();
-  const octets = fileOctets(edit.text);
-  return isAsExpected(octets, file.origin, edit.expected, options) ? octets : undefined;
-}
-
-function isAsExpected(
-  octets: Uint8Array,
-  origin: Name,
-  expected: readonly ResourceRecord[],
-  options: EditOptions,
-): boolean {
-  let count = 0;
-  let isEqual = true;
-  const faults = scanZoneFile(
-    octets,
-    { ...options, origin },
-    {
-      onRecord({ name, type, ttl, rdata }) {
-        const other = expected[count++];
-        isEqual &&= other !== undefined && isSame({ name, type, class: CLASS.IN, ttl, rdata }, other);
-      },
-    },
-  );
-  return faults.length === 0 && isEqual && count === expected.length;
-}
-
-function isSame(a: ResourceRecord, b: ResourceRecord): boolean {
-  if (a.type !== b.type || a.ttl !== b.ttl || !a.name.equals(b.name)) return false;
-  return Buffer.compare(a.rdata, b.rdata) === 0 || rdataKey(a.type, a.rdata) === rdataKey(b.type, b.rdata);
+/** The file with directives written out that stand for what the change concerns. */
+function writtenOut(survey: Survey, { removed, added }: RecordChange, options: EditOptions): Survey | undefined {
+  const octets = new Edit(survey, NO_PLAN, false, survey.expansions).run(options);
+  const rest = { removed, added: added.filter((record) => !survey.known.has(recordKey(record))) };
+  return octets && surveyZoneFile(octets, options, rest, options.pageEntries);
 }
 
 function hasSameTtl(step: ExpansionStep, ttl: DefaultTtl): boolean {
@@ -113,62 +83,109 @@ function hasSameTtl(step: ExpansionStep, ttl: DefaultTtl): boolean {
   return ttl.pass(record.type, record.rdata, hasTtl ? record.ttl : undefined) === record.ttl;
 }
 
-const ORDER_MARK_OCTETS = 3;
 /** How far a better layout is looked for. */
 const NEAR_ENTRIES = 16;
 
 class Edit {
-  readonly #file: ZoneFile;
+  readonly #survey: Survey;
+  readonly #pages: Pages;
   readonly #plan: EditPlan;
   /** Everything new goes to the end, with absolute names, TTL and class. */
   readonly #isPlain: boolean;
   /** Directives to be written out, whether that is needed or not. */
   readonly #expansions: ReadonlySet<number>;
   readonly #lexer: EntryLexer;
-  readonly #parts: string[] = [];
-  /** Up to where the file's text is in `#parts` or left out. */
-  #copied = 0;
-  #ttl = new DefaultTtl();
+  readonly #revision: Revision;
+  /** The page where the stretch begins that is being written, and the one that is walked next. */
+  #begin = 0;
+  #page = 0;
+  #areStretchesGood = true;
+  /** The records the stretch should have, in order. */
+  #expected: ResourceRecord[] = [];
+  #ttl: DefaultTtl;
   #origin: Name;
   #owner: Name | undefined;
   /** How the author wrote `#owner`, where it was read under the `$ORIGIN` in force. */
   #ownerText: string | undefined;
-  /** Entries that could leave their owner out: how many did, less how many did not. */
-  #impliedOwners = 0;
   readonly #plain: ResourceRecord[] = [];
-  /** The records the new text should have, in order. */
-  readonly expected: ResourceRecord[] = [];
 
-  constructor(file: ZoneFile, plan: EditPlan, isPlain: boolean, expansions: ReadonlySet<number>) {
-    this.#file = file;
+  constructor(survey: Survey, plan: EditPlan, isPlain: boolean, expansions: ReadonlySet<number> = new Set()) {
+    this.#survey = survey;
+    this.#pages = survey.pages;
     this.#plan = plan;
     this.#isPlain = isPlain;
     this.#expansions = expansions;
-    this.#lexer = new EntryLexer(file.octets);
-    this.#origin = file.origin;
+    this.#lexer = new EntryLexer(survey.pages.octets);
+    this.#revision = new Revision(survey.pages.octets);
+    const { standing } = survey.pages.at(0);
+    this.#ttl = standing.ttl.clone();
+    this.#origin = standing.origin;
   }
 
-  get text(): string {
-    return this.#parts.join('');
-  }
-
-  run(): void {
-    const { entries, text } = this.#file;
-    this.#countImpliedOwners();
+  /** The octets of the changed file, if they mean what they should. */
+  run({ limits }: EditOptions): Uint8Array | undefined {
+    const { dropped, replaced, additions } = this.#plan;
+    const places = new Set([...dropped, ...replaced.keys(), ...additions.keys(), ...this.#expansions]);
+    const pages = new Set([...places].map((entry) => this.#pages.pageOf(entry)));
     this.#add(-1);
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      if (entry.kind === 'record') this.#record(entry, i);
-      else if (entry.kind === 'expansion') this.#expansion(entry, this.#expansions.has(i));
+    for (const page of [...pages].sort((a, b) => a - b)) {
+      if (page < this.#page || page === this.#pages.count) continue;
+      this.#goTo(page);
+      this.#walk();
+    }
+    this.#goTo(this.#pages.count);
+    for (const record of this.#plain) this.#append(printRecord(record), record, record.ttl, this.#lineEnd(undefined));
+    this.#finishStretch();
+    if (!this.#areStretchesGood || this.#revision.length > (limits?.octets ?? DEFAULT_FILE_LIMITS.octets))
+      return undefined;
+    return this.#revision.finish();
+  }
+
+  /** Goes to a page: by walking while the state is another one than it was, then at once. */
+  #goTo(page: number): void {
+    while (this.#page < page && !this.#isSettled()) this.#walk();
+    if (this.#page === page) return;
+    this.#finishStretch();
+    const { start, standing } = this.#pages.at(page);
+    this.#revision.copyTo(start);
+    this.#revision.mark();
+    this.#begin = page;
+    this.#page = page;
+    this.#expected = [];
+    this.#origin = standing.origin;
+    this.#owner = standing.owner;
+    this.#ownerText = undefined;
+    this.#ttl = standing.ttl.clone();
+  }
+
+  #isSettled(): boolean {
+    const state = { origin: this.#origin, owner: this.#owner, ttl: this.#ttl };
+    return isSameStanding(state, this.#pages.at(this.#page).standing);
+  }
+
+  #finishStretch(): void {
+    this.#revision.copyTo(this.#pages.at(this.#page).start);
+    this.#areStretchesGood &&= isStretchGood(
+      this.#pages,
+      this.#begin,
+      this.#page,
+      this.#revision.sinceMark(),
+      this.#expected,
+    );
+  }
+
+  #walk(): void {
+    const { first } = this.#pages.at(this.#page);
+    for (const [i, entry] of this.#pages.entriesOf(this.#page++).entries()) {
+      if (entry.kind === 'record') this.#record(entry, first + i);
+      else if (entry.kind === 'expansion') this.#expansion(entry, this.#expansions.has(first + i));
       else if (entry.kind === 'ttl') this.#ttl.direct(entry.ttl);
       else if (entry.kind === 'origin') {
         this.#origin = entry.origin;
         this.#ownerText = undefined;
       }
-      this.#add(i);
+      this.#add(first + i);
     }
-    this.#copyTo(text.length);
-    for (const record of this.#plain) this.#append(printRecord(record), record, record.ttl, this.#lineEnd(undefined));
   }
 
   #record(entry: RecordEntry, index: number): void {
@@ -176,8 +193,7 @@ class Edit {
     if (entry.hasOwner) this.#ownerText = undefined;
     const isGone = this.#plan.dropped.has(index) || (this.#isPlain && replacement !== undefined);
     if (isGone) {
-      this.#copyTo(entry.start);
-      this.#copied = entry.end;
+      this.#replace(entry);
       if (entry.hasOwner) this.#ownerText = this.#ownerOf(entry);
       if (replacement !== undefined) this.#plain.push(replacement);
       return;
@@ -188,13 +204,12 @@ class Edit {
     if (replacement !== undefined || needsOwner || needsTtl) {
       const owner = needsOwner ? { owner: this.#ownerText ?? entry.record.name.relativeTo(entry.origin) } : {};
       const text = rewriteEntry(this.#lexer, entry, { record: target, needsTtl, ...owner });
-      this.#copyTo(entry.start);
-      this.#copied = entry.end;
+      this.#replace(entry);
       if (text === undefined) {
         this.#insert({ record: target, model: index });
         return;
       }
-      this.#parts.push(text);
+      this.#revision.write(text);
     }
     this.#pass(entry.record.name, target, entry.hasTtl || needsTtl ? target.ttl : undefined);
   }
@@ -205,13 +220,12 @@ class Edit {
     const isOwnerSame = entry.owner === undefined || this.#owner?.equals(entry.owner) === true;
     if (!isWritten && isOwnerSame && entry.steps.every((step) => hasSameTtl(step, ttl))) {
       this.#ttl = ttl;
-      for (const step of entry.steps) if (step.kind === 'record') this.expected.push(step.record);
+      for (const step of entry.steps) if (step.kind === 'record') this.#expected.push(step.record);
       return;
     }
-    this.#copyTo(entry.start);
-    this.#copied = entry.end;
-    const text = this.#file.text.slice(entry.start, entry.end);
-    this.#parts.push(text.replaceAll(/[^\n]*\n|[^\n]+$/g, '; $&'));
+    this.#replace(entry);
+    const text = fileText(this.#pages.octets.subarray(entry.start, entry.end));
+    this.#revision.write(text.replaceAll(/[^\n]*\n|[^\n]+$/g, '; $&'));
     for (const step of entry.steps) {
       if (step.kind !== 'record') continue;
       const { record } = step;
@@ -233,15 +247,15 @@ class Edit {
   #pass(owner: Name, record: ResourceRecord, statedTtl: number | undefined): void {
     this.#ttl.pass(record.type, record.rdata, statedTtl);
     this.#owner = owner;
-    this.expected.push(record);
+    this.#expected.push(record);
   }
 
   #add(index: number): void {
     for (const addition of this.#plan.additions.get(index) ?? []) {
       if (this.#isPlain) this.#plain.push(addition.record);
       else {
-        const entry = this.#file.entries[index];
-        if (entry !== undefined) this.#copyTo(entry.end);
+        const entry = this.#pages.entry(index);
+        if (entry !== undefined) this.#revision.copyTo(entry.end);
         this.#insert(addition);
       }
     }
@@ -261,7 +275,7 @@ class Edit {
   }
 
   #recordAt(index: number | undefined): RecordEntry | undefined {
-    const entry = index === undefined ? undefined : this.#file.entries[index];
+    const entry = index === undefined ? undefined : this.#pages.entry(index);
     return entry?.kind === 'record' ? entry : undefined;
   }
 
@@ -276,42 +290,32 @@ class Edit {
 
   #isOwnerLeftOut(model: RecordEntry | undefined, record: ResourceRecord): boolean {
     if (model === undefined || !model.record.name.equals(record.name)) return false;
-    return !model.hasOwner || this.#impliedOwners > 0;
+    return !model.hasOwner || this.#survey.impliedOwners > 0;
   }
 
   #append(line: string, record: ResourceRecord, statedTtl: number | undefined, lineEnd: string): void {
-    const last = this.#parts.at(-1);
-    const isAtStart =
-      last === undefined ||
-      (this.#parts.length === 1 && last.length === ORDER_MARK_OCTETS && last.startsWith('\u00ef'));
-    this.#parts.push(isAtStart || last.endsWith('\n') ? '' : lineEnd, line + lineEnd);
+    this.#revision.write((this.#revision.isInLine ? lineEnd : '') + line + lineEnd);
     this.#pass(record.name, record, statedTtl);
   }
 
-  #copyTo(offset: number): void {
-    if (offset > this.#copied) this.#parts.push(this.#file.text.slice(this.#copied, offset));
-    this.#copied = Math.max(this.#copied, offset);
+  /** What is written next stands in the place of an entry. */
+  #replace({ start, end }: RecordEntry | ExpansionEntry): void {
+    this.#revision.copyTo(start);
+    this.#revision.skipTo(end);
   }
 
   /** As in the model, or else as in the file's first line. */
   #lineEnd(model: RecordEntry | undefined): string {
-    const { text } = this.#file;
-    const at = model !== undefined && text[model.end - 1] === '\n' ? model.end - 1 : text.indexOf('\n');
-    return at > 0 && text[at - 1] === '\r' ? '\r\n' : '\n';
+    const { octets } = this.#pages;
+    const at = model !== undefined && octets[model.end - 1] === LF ? model.end - 1 : octets.indexOf(LF);
+    return at > 0 && octets[at - 1] === CR ? '\r\n' : '\n';
   }
 
   #ownerOf(entry: RecordEntry): string {
     this.#lexer.read(entry.start);
     return this.#lexer.raw(0);
   }
-
-  #countImpliedOwners(): void {
-    let before: Name | undefined;
-    for (const entry of this.#file.entries) {
-      if (entry.kind !== 'record') continue;
-      if (before !== undefined && (!entry.hasOwner || before.equals(entry.record.name)))
-        this.#impliedOwners += entry.hasOwner ? -1 : 1;
-      before = entry.record.name;
-    }
-  }
 }
+
+const LF = 0x0a;
+const CR = 0x0d;

@@ -1,5 +1,5 @@
 /** Where reading is in one of the files that are open, one including the other: the state of RFC 1035 5.1. */
-import { MAX_NAME_OCTETS, type Name } from '../name.ts';
+import { MAX_NAME_OCTETS, Name } from '../name.ts';
 import { Words } from '../rr/words.ts';
 import { EntryLexer } from './lexer.ts';
 import type { Place } from './scanned.ts';
@@ -33,7 +33,11 @@ export class Frame {
     this.words = new Words(this.lexer);
     this.origin = origin;
     this.known = known;
-    if (isOrderMark(octets, 0)) this.at = ORDER_MARK_OCTETS;
+  }
+
+  /** Passes over an octet order mark at the beginning of the file. */
+  passOrderMark(): void {
+    if (isOrderMark(this.lexer.octets, 0)) this.at = ORDER_MARK_OCTETS;
   }
 
   /** Are these the octets that gave the owner, under the origin in force? */
@@ -52,6 +56,20 @@ export class Frame {
     this.#textStart = start;
     this.#textEnd = end;
     this.isOwnerLost = false;
+  }
+
+  /** Takes an owner that stands before what is read. */
+  beginWith({ wire }: Name, number: number): void {
+    this.owner.set(wire);
+    this.setOwner(wire.length, number, 0, 0);
+  }
+
+  /** The owner, to be kept. */
+  get ownerName(): Name | undefined {
+    if (this.ownerLength === 0) return undefined;
+    const name = Name.fromWire(this.owner.slice(0, this.ownerLength));
+    if (!name.ok) throw new Error(`an owner that is ${name.fault.what}`);
+    return name.value;
   }
 
   /** Takes over the owner of the file that includes this one. */
@@ -92,7 +110,7 @@ export class Frame {
 }
 
 const LF = 0x0a;
-const ORDER_MARK_OCTETS = 3;
+export const ORDER_MARK_OCTETS = 3;
 
 /** Does an octet order mark (U+FEFF in UTF-8) stand there? */
 export function isOrderMark(octets: Uint8Array, at: number): boolean {

@@ -52,8 +52,7 @@ export class EntryLexer implements WordSource {
 
   /** Does the entry begin with its owner, not with a blank (RFC 1035 5.1)? */
   get hasOwner(): boolean {
-    const first = this.octets[this.start];
-    return first !== SPACE && first !== TAB;
+    return !isBlank(this.octets[this.start]);
   }
 
   isQuoted(index: number): boolean {
@@ -229,6 +228,9 @@ export class EntryLexer implements WordSource {
     this.#fail(at, octet === 0 ? 'a NUL octet' : `a control character (octet ${octet})`, hint);
   }
 }
+
+/** Is it one of the octets that stand between words, and at the beginning of a line for the owner before? */
+export const isBlank = (octet: number | undefined): boolean => octet === SPACE || octet === TAB;
 
 const QUOTED = 1;
 const ESCAPED = 2;

@@ -1,12 +1,13 @@
 /**
- * A zone file as a document: its entries, which join to the same octets, with the records that they stand for. Made to change
- * files; who only wants the records scans them (`scan.ts`) and keeps nothing.
+ * A zone file as a document: its entries, which join to the same octets, with the records that they stand for. For small files, and
+ * for pieces of large ones (`pages.ts`); who only wants the records scans them (`scan.ts`) and keeps nothing.
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
 import type { ResourceRecord } from '../rr/record.ts';
 import { type Entry, type ExpansionStep, fileText, type ZoneFile } from './document.ts';
 import type { FileFault } from './fault.ts';
+import { isBlank } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS } from './limits.ts';
 import {
   type EntryKind,
@@ -16,6 +17,7 @@ import {
   type ScanSink,
   scanZoneFile,
 } from './scan.ts';
+import type { Standing } from './standing.ts';
 
 export type { FileFault } from './fault.ts';
 export { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
@@ -35,30 +37,36 @@ export interface ParsedFile {
 
 /** Reads a whole file. What is wrong with it stands in `faults`; what could be read stands in `records` all the same. */
 export function parseZoneFile(octets: Uint8Array, options: ParseOptions): ParsedFile {
-  const writer = new DocumentWriter(octets);
+  const writer = new DocumentWriter(octets, 0, undefined);
   const faults = scanZoneFile(octets, options, writer);
   const isTooLarge = octets.length > (options.limits?.octets ?? DEFAULT_FILE_LIMITS.octets);
-  const kept = isTooLarge ? new Uint8Array(0) : octets;
-  const { origin } = options;
   const { entries, records } = writer;
-  return {
-    file: { origin, octets: kept, text: fileText(kept), entries, isFaulty: faults.length > 0 },
-    records,
-    faults,
-  };
+  return { file: { origin: options.origin, text: isTooLarge ? '' : fileText(octets), entries }, records, faults };
+}
+
+/** The entries between two offsets of a file without faults. The first has the standing of `options`. */
+export function parseEntries(octets: Uint8Array, start: number, end: number, options: ParseOptions): readonly Entry[] {
+  const piece = octets.subarray(start, end);
+  const writer = new DocumentWriter(piece, start, options.standing?.owner);
+  scanZoneFile(piece, options, writer);
+  return writer.entries;
 }
 
 class DocumentWriter implements ScanSink {
   readonly entries: Entry[] = [];
   readonly records: FileRecord[] = [];
   readonly #octets: Uint8Array;
+  readonly #offset: number;
   /** Since the last entry. */
   #steps: ExpansionStep[] = [];
   #owner: Name | undefined;
   #isOwnerInherited = false;
 
-  constructor(octets: Uint8Array) {
+  /** `offset`: where the octets begin in their file. `owner`: the one in force before them. */
+  constructor(octets: Uint8Array, offset: number, owner: Name | undefined) {
     this.#octets = octets;
+    this.#offset = offset;
+    this.#owner = owner;
   }
 
   onRecord({ name, type, ttl, rdata, isTtlStated, file, line, column }: ScannedRecord): void {
@@ -75,43 +83,34 @@ class DocumentWriter implements ScanSink {
     this.#isOwnerInherited = true;
   }
 
-  onEntry(kind: EntryKind, start: number, end: number, line: number, origin: Name): void {
-    this.entries.push(this.#entry(kind, start, end, line, origin));
+  onEntry(kind: EntryKind, start: number, end: number, _line: number, { origin }: Standing): void {
+    this.entries.push(this.#entry(kind, start + this.#offset, end + this.#offset, origin));
     this.#steps = [];
     this.#isOwnerInherited = false;
   }
 
-  #entry(kind: EntryKind, start: number, end: number, line: number, origin: Name): Entry {
+  #entry(kind: EntryKind, start: number, end: number, origin: Name): Entry {
     const [step] = this.#steps;
     switch (kind) {
       case 'origin':
-        return { kind, start, end, line, origin };
+        return { kind, start, end, origin };
       case 'ttl':
         if (step?.kind !== 'ttl') break;
-        return { kind, start, end, line, ttl: step.ttl };
+        return { kind, start, end, ttl: step.ttl };
       case 'record': {
         if (step?.kind !== 'record') break;
         this.#owner = step.record.name;
-        return {
-          kind,
-          start,
-          end,
-          line,
-          record: step.record,
-          origin,
-          hasOwner: !this.#isBlank(start),
-          hasTtl: step.hasTtl,
-        };
+        return { kind, start, end, record: step.record, origin, hasOwner: this.#hasOwner(start), hasTtl: step.hasTtl };
       }
       case 'expansion':
-        return { kind, start, end, line, steps: this.#steps, owner: this.#isOwnerInherited ? this.#owner : undefined };
+        return { kind, start, end, steps: this.#steps, owner: this.#isOwnerInherited ? this.#owner : undefined };
       default:
-        return { kind, start, end, line };
+        return { kind, start, end };
     }
     throw new Error(`an entry of kind ${kind} without what it says`);
   }
 
-  #isBlank(at: number): boolean {
-    return this.#octets[at] === 0x20 || this.#octets[at] === 0x09;
+  #hasOwner(start: number): boolean {
+    return !isBlank(this.#octets[start - this.#offset]);
   }
 }

@@ -23,12 +23,15 @@ import { includeFault } from './include.ts';
 import type { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './limits.ts';
 import { type EntryKind, RecordAtHand, type ScanSink } from './scanned.ts';
+import type { Standing } from './standing.ts';
 
 export type { EntryKind, Place, ScannedRecord, ScanSink } from './scanned.ts';
 
 export interface ParseOptions {
   /** Where relative names are rooted until `$ORIGIN`: the zone's name. */
   readonly origin: Name;
+  /** The octets are a piece of a file, which begins with an entry of this standing; `origin` is not used then. */
+  readonly standing?: Standing;
   readonly limits?: Partial<FileLimits>;
   /** The file holds secrets: fault texts say where and what kind, and nothing of the content. */
   readonly isSecret?: boolean;
@@ -55,14 +58,14 @@ const BLANK_HINT = 'a line that begins in column one begins with an owner name; 
 const OWNER_HINT = 'write the owner name, or @, in column one';
 const KNOWN = '$ORIGIN, $TTL, $INCLUDE and $GENERATE';
 
-class Scanner {
+class Scanner implements Standing {
   readonly #limits: FileLimits;
   readonly #isSecret: boolean;
   readonly #fileName: string | undefined;
   readonly #include: ParseOptions['include'];
   readonly #sink: ScanSink;
   readonly #faults: FaultList;
-  readonly #ttl = new DefaultTtl();
+  readonly ttl: DefaultTtl;
   /** The files that are open, the innermost last. */
   readonly #frames: Frame[] = [];
   #frame: Frame;
@@ -84,14 +87,25 @@ class Scanner {
     this.#include = options.include;
     this.#sink = sink;
     this.#faults = new FaultList(limits.faults);
-    this.#frame = new Frame(undefined, octets, limits.words, options.origin, 0);
+    this.ttl = options.standing?.ttl.clone() ?? new DefaultTtl();
+    this.#frame = new Frame(undefined, octets, limits.words, options.standing?.origin ?? options.origin, 0);
+    if (options.standing === undefined) this.#frame.passOrderMark();
+    else if (options.standing.owner !== undefined) this.#frame.beginWith(options.standing.owner, ++this.#owners);
     this.#atHand = new RecordAtHand(this.#frame);
+  }
+
+  get origin(): Name {
+    return this.#frame.origin;
+  }
+
+  get owner(): Name | undefined {
+    return this.#frame.ownerName;
   }
 
   run(): readonly FileFault[] {
     const first = this.#frame;
     this.#frames.push(first);
-    if (first.at > 0) this.#sink.onEntry?.('blank', 0, first.at, 1, first.origin);
+    if (first.at > 0) this.#sink.onEntry?.('blank', 0, first.at, 1, this);
     for (;;) {
       const frame = this.#frame;
       if (frame.at < frame.lexer.octets.length) this.#entry(frame);
@@ -115,8 +129,7 @@ class Scanner {
   }
 
   #finish(frame: Frame, kind: EntryKind | undefined, end: number, lines: number): void {
-    if (frame.file === undefined)
-      this.#sink.onEntry?.(kind ?? 'fault', frame.lexer.start, end, frame.line, frame.origin);
+    if (frame.file === undefined) this.#sink.onEntry?.(kind ?? 'fault', frame.lexer.start, end, frame.line, this);
     frame.at = end;
     frame.line += lines;
   }
@@ -184,7 +197,7 @@ class Scanner {
     if (directive === '$TTL') {
       const ttl = this.#readTtl(lexer, 1);
       if (ttl === undefined) return undefined;
-      this.#ttl.direct(ttl);
+      this.ttl.direct(ttl);
       this.#sink.onTtl?.(ttl);
       return 'ttl';
     }
@@ -231,6 +244,7 @@ class Scanner {
     const origin = lexer.count === 3 ? this.#readOrigin(frame, 2) : frame.origin;
     if (origin === undefined) return undefined;
     const inner = new Frame(file, octets, this.#limits.words, origin, this.#faults.count);
+    inner.passOrderMark();
     inner.inheritOwner(frame);
     this.#frames.push(inner);
     this.#frame = inner;
@@ -305,7 +319,7 @@ class Scanner {
   #emit(frame: Frame, type: number, ttl: number | undefined): void {
     const record = this.#atHand;
     record.type = type;
-    record.ttl = this.#ttl.pass(type, record.data, ttl);
+    record.ttl = this.ttl.pass(type, record.data, ttl);
     record.isTtlStated = ttl !== undefined;
     record.frame = frame;
     record.start = frame.lexer.starts[0]!;

@@ -4,6 +4,7 @@
  */
 import { Name } from '../name.ts';
 import type { Frame } from './frame.ts';
+import type { Standing } from './standing.ts';
 
 /** Where something stands. */
 export interface Place {
@@ -43,8 +44,8 @@ export interface ScanSink {
   onRecord(record: ScannedRecord): void;
   /** `$TTL`, also one within an included file. */
   onTtl?(ttl: number): void;
-  /** An entry of the file itself is done: octets `start` up to `end`. `origin` is the one in force behind it. */
-  onEntry?(kind: EntryKind, start: number, end: number, line: number, origin: Name): void;
+  /** An entry of the file itself is done: octets `start` up to `end`. `standing` is that behind it, and goes on with the reading. */
+  onEntry?(kind: EntryKind, start: number, end: number, line: number, standing: Standing): void;
   /** An included file made use of the owner that stands before the directive. */
   onOwnerInherited?(): void;
 }

@@ -34,7 +34,7 @@ interface Change {
   readonly added?: readonly ResourceRecord[];
 }
 const edit = (text: string, { removed = [], added = [] }: Change, files: Files = {}): string => {
-  const edited = editZoneFile(parse(text, files).file, { removed, added }, including(files));
+  const edited = editZoneFile(octets(text), { removed, added }, { origin, ...including(files) });
   if (!edited.ok) throw new Error(edited.fault.what);
   return Buffer.from(edited.value).toString('utf8');
 };

@@ -46,7 +46,7 @@ interface Change {
 }
 
 function edit(text: string, { removed = [], added = [] }: Change): string {
-  const edited = editZoneFile(parse(text).file, { removed, added });
+  const edited = editZoneFile(octets(text), { removed, added }, { origin });
   if (!edited.ok) throw new Error(edited.fault.what);
   return Buffer.from(edited.value).toString('utf8');
 }
@@ -599,7 +599,7 @@ test('text in the data of an update does not become another record', (t) => {
 });
 
 test('a file with faults is not edited, and records that no text can mean are refused', (t) => {
-  const faulty = editZoneFile(parse('a FOO\n').file, { removed: [], added: [] });
+  const faulty = editZoneFile(octets('a FOO\n'), { removed: [], added: [] }, { origin });
   t.is(faulty.ok ? undefined : faulty.fault.kind, 'faulty');
   const [record] = records('a A 10.0.0.1');
   for (const bad of [
@@ -607,10 +607,10 @@ test('a file with faults is not edited, and records that no text can mean are re
     { ...record!, rdata: Uint8Array.of(1) },
     { ...record!, type: 255 },
   ]) {
-    const edited = editZoneFile(parse('b A 10.0.0.2\n').file, { removed: [], added: [bad] });
+    const edited = editZoneFile(octets('b A 10.0.0.2\n'), { removed: [], added: [bad] }, { origin });
     t.is(edited.ok ? undefined : edited.fault.kind, 'unwritable');
   }
-  const foreign = editZoneFile(parse('').file, { removed: [], added: [{ ...record!, class: 3 }] });
+  const foreign = editZoneFile(octets(''), { removed: [], added: [{ ...record!, class: 3 }] }, { origin });
   t.is(foreign.ok ? undefined : foreign.fault.kind, 'class');
 });
 

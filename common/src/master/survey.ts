@@ -1,0 +1,167 @@
+/**
+ * A zone file as it is looked at before a change: one reading that keeps nothing but the places that matter. It finds the entries
+ * which the change concerns, where new ones would stand, and the pages of the file.
+ */
+import type { Name } from '../name.ts';
+import { DefaultTtl } from './default-ttl.ts';
+import { isBlank } from './lexer.ts';
+import { type Page, Pages } from './pages.ts';
+import { type EntryKind, type ParseOptions, type ScannedRecord, type ScanSink, scanZoneFile } from './scan.ts';
+import { keep, type Standing } from './standing.ts';
+import { type Hit, hitOf, type RecordChange, type TouchedOwner, TouchedOwners, type TouchedSet } from './touched.ts';
+
+export interface Survey {
+  readonly origin: Name;
+  readonly pages: Pages;
+  /** Reading found faults; such a file is not changed, and the rest of this says nothing. */
+  readonly isFaulty: boolean;
+  readonly entries: number;
+  /** With the places where they stand. */
+  readonly owners: Iterable<TouchedOwner>;
+  /** The last record entry under each `$ORIGIN`, by its key. */
+  readonly sections: ReadonlyMap<string, number>;
+  readonly lastRecord: number | undefined;
+  /** Entries that could leave their owner out: how many did, less how many did not. */
+  readonly impliedOwners: number;
+  /** Directives that stand for records which the change removes or changes. */
+  readonly expansions: ReadonlySet<number>;
+  /** Added records that directives stand for already, by their keys: there is nothing to be done for those. */
+  readonly known: ReadonlySet<string>;
+}
+
+export function surveyZoneFile(
+  octets: Uint8Array,
+  options: ParseOptions,
+  change: RecordChange,
+  pageEntries = PAGE_ENTRIES,
+): Survey {
+  const surveyor = new Surveyor(octets, options.origin, change, pageEntries);
+  const faults = scanZoneFile(octets, options, surveyor);
+  const { sections, expansions, known } = surveyor;
+  return {
+    origin: options.origin,
+    pages: new Pages(octets, options, surveyor.finish()),
+    isFaulty: faults.length > 0,
+    entries: surveyor.entries,
+    owners: surveyor.owners,
+    sections,
+    lastRecord: surveyor.lastRecord,
+    impliedOwners: surveyor.impliedOwners,
+    expansions,
+    known,
+  };
+}
+
+/** Entries of a page: looking at one costs so many, and keeping the standings of all so many times less. */
+const PAGE_ENTRIES = 64;
+
+class Surveyor implements ScanSink {
+  entries = 0;
+  lastRecord: number | undefined;
+  impliedOwners = 0;
+  readonly owners: TouchedOwners;
+  readonly sections = new Map<string, number>();
+  readonly expansions = new Set<number>();
+  readonly known = new Set<string>();
+  readonly #octets: Uint8Array;
+  readonly #pageEntries: number;
+  readonly #pages: Page[];
+  /** Records that directives stand for and which the change removes or changes, by their keys. */
+  readonly #changed = new Set<string>();
+  /** Behind the last entry. */
+  #standing: Standing;
+  #sectionOrigin: Name;
+  #sectionEnd: number | undefined;
+  /** The numbers of the owners of the last record, and of the last one with an entry of its own. */
+  #number = 0;
+  #numberBefore = 0;
+  /** Records of touched owners since the last entry. */
+  #found: Found[] = [];
+
+  constructor(octets: Uint8Array, origin: Name, change: RecordChange, pageEntries: number) {
+    this.#octets = octets;
+    this.#pageEntries = pageEntries;
+    this.owners = new TouchedOwners(change);
+    this.#sectionOrigin = origin;
+    this.#standing = { origin, owner: undefined, ttl: new DefaultTtl() };
+    this.#pages = [{ first: 0, start: 0, standing: this.#standing }];
+  }
+
+  onRecord(record: ScannedRecord): void {
+    this.#number = record.ownerNumber;
+    const owner = this.owners.of(record);
+    if (owner === undefined) return;
+    const set = owner.sets.get(record.type);
+    this.#found.push({ owner, set, hit: set && hitOf(set, record) });
+  }
+
+  onEntry(kind: EntryKind, start: number, end: number, _line: number, standing: Standing): void {
+    this.#standing = standing;
+    if (kind === 'record') this.#record(start);
+    else if (kind === 'expansion') this.#expansion();
+    else if (kind === 'origin') this.#beginSection(standing.origin);
+    if (this.#found.length > 0) this.#found = [];
+    this.entries++;
+    // Directives may stand for many records, and have pages of their own.
+    const isFull = this.entries - this.#pages.at(-1)!.first >= this.#pageEntries;
+    if (isFull || kind === 'expansion' || this.#isExpansion(end)) this.#beginPage(end);
+  }
+
+  /** The pages, and at last what stands for the end of the file. */
+  finish(): readonly Page[] {
+    this.#beginSection(this.#sectionOrigin);
+    for (const key of this.#changed) this.known.delete(key);
+    if (this.#pages.at(-1)!.first < this.entries) this.#beginPage(this.#octets.length);
+    return this.#pages;
+  }
+
+  #record(start: number): void {
+    this.lastRecord = this.entries;
+    this.#sectionEnd = this.entries;
+    if (isBlank(this.#octets[start])) this.impliedOwners++;
+    else if (this.#number === this.#numberBefore) this.impliedOwners--;
+    this.#numberBefore = this.#number;
+    for (const { owner, set, hit } of this.#found) {
+      owner.entries.push(this.entries);
+      if (set !== undefined) set.last = this.entries;
+      if (hit !== undefined) set?.hits.push({ ...hit, entry: this.entries });
+    }
+  }
+
+  #expansion(): void {
+    for (const { set, hit } of this.#found) {
+      if (hit === undefined) continue;
+      if (hit.isRemoved || set?.added.get(hit.key)?.ttl !== hit.ttl) {
+        this.expansions.add(this.entries);
+        this.#changed.add(hit.key);
+      } else this.known.add(hit.key);
+    }
+  }
+
+  #beginSection(origin: Name): void {
+    if (this.#sectionEnd !== undefined) this.sections.set(this.#sectionOrigin.key, this.#sectionEnd);
+    this.#sectionOrigin = origin;
+    this.#sectionEnd = undefined;
+  }
+
+  #isExpansion(start: number): boolean {
+    if (this.#octets[start] !== DOLLAR) return false;
+    const letter = this.#octets[start + 1]! | 0x20;
+    return letter === LETTER_I || letter === LETTER_G;
+  }
+
+  #beginPage(start: number): void {
+    this.#pages.push({ first: this.entries, start, standing: keep(this.#standing) });
+  }
+}
+
+/** A record of a touched owner. */
+interface Found {
+  readonly owner: TouchedOwner;
+  readonly set: TouchedSet | undefined;
+  readonly hit: Hit | undefined;
+}
+
+const DOLLAR = 0x24;
+const LETTER_G = 0x67;
+const LETTER_I = 0x69;

@@ -1,0 +1,85 @@
+/** What a change of records touches in a file: names, sets of records, and the entries that hold them. */
+import type { Name } from '../name.ts';
+import { type ResourceRecord, recordKey } from '../rr/record.ts';
+import { TYPE } from '../rr/type.ts';
+import type { ScannedRecord } from './scan.ts';
+
+/** Applied in the order: `removed` go, then `added` come. TTLs of `removed` do not matter. */
+export interface RecordChange {
+  readonly removed: readonly ResourceRecord[];
+  readonly added: readonly ResourceRecord[];
+}
+
+/** A record that the change concerns, where it stands in the file. */
+export interface Hit {
+  readonly key: string;
+  readonly ttl: number;
+  readonly isRemoved: boolean;
+}
+
+type RecordsByKey = Map<string, ResourceRecord>;
+
+/** One type of one owner, as far as the change is concerned. */
+export interface TouchedSet {
+  readonly removed: RecordsByKey;
+  readonly added: RecordsByKey;
+  /** In the order of the file. */
+  readonly hits: (Hit & { readonly entry: number })[];
+  /** The last entry that holds a record of this type. */
+  last: number | undefined;
+}
+
+export interface TouchedOwner {
+  readonly name: Name;
+  readonly sets: Map<number, TouchedSet>;
+  readonly entries: number[];
+}
+
+/** The owners of a change, to be found again among those of a file. */
+export class TouchedOwners implements Iterable<TouchedOwner> {
+  readonly #owners = new Map<string, TouchedOwner>();
+  readonly #marks = new Set<number>();
+  /** The owner that was asked for last, by its number. */
+  #number = -1;
+  #found: TouchedOwner | undefined;
+
+  constructor({ removed, added }: RecordChange) {
+    for (const record of removed) this.#setOf(record).removed.set(recordKey(record), record);
+    for (const record of added) this.#setOf(record).added.set(recordKey(record), record);
+  }
+
+  [Symbol.iterator](): Iterator<TouchedOwner> {
+    return this.#owners.values();
+  }
+
+  /** The owner of a record, if it is one of these. */
+  of(record: ScannedRecord): TouchedOwner | undefined {
+    if (record.ownerNumber !== this.#number) {
+      this.#number = record.ownerNumber;
+      const isLikely = this.#marks.has(markOf(record.owner, record.ownerLength));
+      this.#found = isLikely ? this.#owners.get(record.name.key) : undefined;
+    }
+    return this.#found;
+  }
+
+  #setOf({ name, type }: ResourceRecord): { removed: RecordsByKey; added: RecordsByKey } {
+    this.#marks.add(markOf(name.wire, name.wire.length));
+    const owner = this.#owners.get(name.key) ?? { name, sets: new Map(), entries: [] };
+    this.#owners.set(name.key, owner);
+    const set = owner.sets.get(type) ?? { removed: new Map(), added: new Map(), hits: [], last: undefined };
+    owner.sets.set(type, set);
+    return set;
+  }
+}
+
+/** What a record that stands in the file has to do with the change of its set. A SOA replaces any other (RFC 1035 5.2). */
+export function hitOf(set: TouchedSet, { name, type, ttl, rdata }: ScannedRecord): Hit | undefined {
+  const key = recordKey({ name, type, rdata });
+  const isRemoved = set.removed.has(key) || (type === TYPE.SOA && set.added.size > 0);
+  return isRemoved || set.added.has(key) ? { key, ttl, isRemoved } : undefined;
+}
+
+/** A number that is equal for equal names, to spare most comparisons: the length and the last octet of the first label. */
+function markOf(wire: Uint8Array, length: number): number {
+  return (length << 8) | (wire[wire[0]!]! & 0xdf);
+}
