@@ -62,10 +62,8 @@ export function applyDelta(base: Uint8Array, delta: Uint8Array, limit: number): 
 /** A delta that makes `target` out of `base`. */
 export function makeDelta(base: Uint8Array, target: Uint8Array): Uint8Array {
   const shorter = Math.min(base.length, target.length);
-  let head = 0;
-  while (head < shorter && base[head] === target[head]) head++;
-  let tail = 0;
-  while (tail < shorter - head && base[base.length - 1 - tail] === target[target.length - 1 - tail]) tail++;
+  const head = commonHead(base, target, shorter);
+  const tail = commonTail(base, target, shorter - head);
   const parts: Uint8Array[] = [Uint8Array.from([...sizeOctets(base.length), ...sizeOctets(target.length)])];
   pushCopy(parts, 0, head);
   for (let at = head; at < target.length - tail; at += MAX_INSERT) {
@@ -74,6 +72,27 @@ export function makeDelta(base: Uint8Array, target: Uint8Array): Uint8Array {
   }
   pushCopy(parts, base.length - tail, tail);
   return Buffer.concat(parts);
+}
+
+/** Octets that are compared at once. */
+const BLOCK = 65_536;
+
+/** How many octets at the beginning of both are the same, of `limit` at most. */
+function commonHead(a: Uint8Array, b: Uint8Array, limit: number): number {
+  let at = 0;
+  while (at + BLOCK <= limit && Buffer.compare(a.subarray(at, at + BLOCK), b.subarray(at, at + BLOCK)) === 0)
+    at += BLOCK;
+  while (at < limit && a[at] === b[at]) at++;
+  return at;
+}
+
+/** How many octets at the end of both are the same, of `limit` at most. */
+function commonTail(a: Uint8Array, b: Uint8Array, limit: number): number {
+  let at = 0;
+  const blockOf = (octets: Uint8Array): Uint8Array => octets.subarray(octets.length - at - BLOCK, octets.length - at);
+  while (at + BLOCK <= limit && Buffer.compare(blockOf(a), blockOf(b)) === 0) at += BLOCK;
+  while (at < limit && a[a.length - 1 - at] === b[b.length - 1 - at]) at++;
+  return at;
 }
 
 function sizeOctets(size: number): number[] {
