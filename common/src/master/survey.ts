@@ -66,6 +66,8 @@ class Surveyor implements ScanSink {
   readonly #octets: Uint8Array;
   readonly #pageEntries: number;
   readonly #pages: Page[];
+  /** The entry with which the next page begins, if not one before. */
+  #pageEnd: number;
   /** Records that directives stand for and which the change removes or changes, by their keys. */
   readonly #changed = new Set<string>();
   /** Behind the last entry. */
@@ -81,6 +83,7 @@ class Surveyor implements ScanSink {
   constructor(octets: Uint8Array, origin: Name, change: RecordChange, pageEntries: number) {
     this.#octets = octets;
     this.#pageEntries = pageEntries;
+    this.#pageEnd = pageEntries;
     this.owners = new TouchedOwners(change);
     this.#sectionOrigin = origin;
     this.#standing = { origin, owner: undefined, ttl: new DefaultTtl() };
@@ -103,8 +106,7 @@ class Surveyor implements ScanSink {
     if (this.#found.length > 0) this.#found = [];
     this.entries++;
     // Directives may stand for many records, and have pages of their own.
-    const isFull = this.entries - this.#pages.at(-1)!.first >= this.#pageEntries;
-    if (isFull || kind === 'expansion' || this.#isExpansion(end)) this.#beginPage(end);
+    if (this.entries >= this.#pageEnd || kind === 'expansion' || this.#isExpansion(end)) this.#beginPage(end);
   }
 
   /** The pages, and at last what stands for the end of the file. */
@@ -151,6 +153,7 @@ class Surveyor implements ScanSink {
   }
 
   #beginPage(start: number): void {
+    this.#pageEnd = this.entries + this.#pageEntries;
     this.#pages.push({ first: this.entries, start, standing: keep(this.#standing) });
   }
 }

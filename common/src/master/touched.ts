@@ -38,7 +38,8 @@ export interface TouchedOwner {
 /** The owners of a change, to be found again among those of a file. */
 export class TouchedOwners implements Iterable<TouchedOwner> {
   readonly #owners = new Map<string, TouchedOwner>();
-  readonly #marks = new Set<number>();
+  /** 1 for each mark of these owners: most names of a file are passed over by a look at it. */
+  readonly #marks = new Uint8Array(MARKS);
   /** The owner that was asked for last, by its number. */
   #number = -1;
   #found: TouchedOwner | undefined;
@@ -56,14 +57,14 @@ export class TouchedOwners implements Iterable<TouchedOwner> {
   of(record: ScannedRecord): TouchedOwner | undefined {
     if (record.ownerNumber !== this.#number) {
       this.#number = record.ownerNumber;
-      const isLikely = this.#marks.has(markOf(record.owner, record.ownerLength));
+      const isLikely = this.#marks[markOf(record.owner, record.ownerLength)] === 1;
       this.#found = isLikely ? this.#owners.get(record.name.key) : undefined;
     }
     return this.#found;
   }
 
   #setOf({ name, type }: ResourceRecord): { removed: RecordsByKey; added: RecordsByKey } {
-    this.#marks.add(markOf(name.wire, name.wire.length));
+    this.#marks[markOf(name.wire, name.wire.length)] = 1;
     const owner = this.#owners.get(name.key) ?? { name, sets: new Map(), entries: [] };
     this.#owners.set(name.key, owner);
     const set = owner.sets.get(type) ?? { removed: new Map(), added: new Map(), hits: [], last: undefined };
@@ -79,7 +80,9 @@ export function hitOf(set: TouchedSet, { name, type, ttl, rdata }: ScannedRecord
   return isRemoved || set.added.has(key) ? { key, ttl, isRemoved } : undefined;
 }
 
-/** A number that is equal for equal names, to spare most comparisons: the length and the last octet of the first label. */
+const MARKS = 0x10000;
+
+/** A number that is equal for equal names: the length and the last octet of the first label. */
 function markOf(wire: Uint8Array, length: number): number {
   return (length << 8) | (wire[wire[0]!]! & 0xdf);
 }
