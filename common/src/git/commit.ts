@@ -4,6 +4,7 @@
  * A commit changes the files it is asked to and nothing else: all other entries of the root are carried over octet for octet.
  */
 import { Failure } from './fault.ts';
+import { type NamedObject, named } from './object.ts';
 import type { ObjectStore } from './objects.ts';
 import {
   FILE_MODE,
@@ -84,32 +85,39 @@ export async function writeCommit(
   if (!Number.isSafeInteger(request.time) || request.time < 0)
     throw new Failure('usage', 'the time of a commit is a number of seconds since 1970');
   const entries = parent === undefined ? [] : (parsed.get(parent) ?? readRoot(objects, parent.commit)).entries;
-  const root = formatTree(await applyFiles(objects, entries, request.files));
-  const tree = await objects.write('tree', root.octets);
+  const { changed, blobs } = applyFiles(entries, request.files);
+  const root = formatTree(changed);
+  const tree = named('tree', root.octets);
   const person = `${identity(request.author.name, 'zonewright')} <${identity(request.author.email, 'zonewright')}> ${request.time} +0000`;
   const lines = [
-    `tree ${tree}`,
+    `tree ${tree.oid}`,
     ...(parent === undefined ? [] : [`parent ${parent.commit}`]),
     `author ${person}`,
     `committer ${person}`,
   ];
   const message = request.message.replaceAll('\0', '').replace(/\s*$/, '\n');
-  const commit = await objects.write('commit', Buffer.from(`${lines.join('\n')}\n\n${message}`));
-  return treeOf(commit, root);
+  const commit = named('commit', Buffer.from(`${lines.join('\n')}\n\n${message}`));
+  await objects.add([...blobs, tree, commit]);
+  return treeOf(commit.oid, root);
 }
 
-/** The entries after a change. What is there keeps its place and its mode, what is new stands at the end. */
-async function applyFiles(
-  objects: ObjectStore,
+/** The entries after a change, and what is in new ones. What is there keeps its place and its mode, what is new stands at the end. */
+function applyFiles(
   entries: readonly TreeEntry[],
   files: ReadonlyMap<string, Uint8Array | null>,
-): Promise<TreeEntry[]> {
+): { readonly changed: readonly TreeEntry[]; readonly blobs: readonly NamedObject[] } {
   for (const name of files.keys()) {
     const reason = nameFault(name);
     if (reason !== undefined) throw new Failure('usage', `a file cannot be written: ${reason}`);
   }
   const changes = new Map([...files].map(([name, content]) => [Buffer.from(name).toString('latin1'), content]));
   const changed: TreeEntry[] = [];
+  const blobs: NamedObject[] = [];
+  const blob = (content: Uint8Array): string => {
+    const object = named('blob', content);
+    blobs.push(object);
+    return object.oid;
+  };
   const done = new Set<string>();
   for (const entry of entries) {
     if (done.has(entry.name)) continue;
@@ -120,13 +128,12 @@ async function applyFiles(
       changed.push(entry);
       continue;
     }
-    if (content !== null) changed.push({ ...entry, oid: await objects.write('blob', content) });
+    if (content !== null) changed.push({ ...entry, oid: blob(content) });
     done.add(entry.name);
   }
   for (const [name, content] of changes)
-    if (content !== null && !done.has(name))
-      changed.push({ mode: FILE_MODE, name, oid: await objects.write('blob', content) });
-  return changed;
+    if (content !== null && !done.has(name)) changed.push({ mode: FILE_MODE, name, oid: blob(content) });
+  return { changed, blobs };
 }
 
 /** A name or an address as git accepts it: no angle brackets, no control characters, not empty. */

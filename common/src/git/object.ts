@@ -12,6 +12,10 @@ export interface GitObject {
   readonly content: Uint8Array;
 }
 
+export interface NamedObject extends GitObject {
+  readonly oid: string;
+}
+
 /** The octets of an object's name. */
 export const OID_OCTETS = 20;
 
@@ -28,6 +32,13 @@ export function objectName(type: ObjectType, content: Uint8Array): string {
   copy.set(content, header.length);
   return hash('sha1', copy.subarray(0, length), 'hex');
 }
+
+/** An object with its name. */
+export const named = (type: ObjectType, content: Uint8Array): NamedObject => ({
+  oid: objectName(type, content),
+  type,
+  content,
+});
 
 /** The fault of an object that has more than `limit` octets. */
 export const tooLarge = (limit: number, oid?: string): Failure =>

@@ -10,10 +10,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { Failure, systemCode } from './fault.ts';
 import { hasLoose, readLoose, writeLoose } from './loose.ts';
-import { type GitObject, type ObjectType, objectName, tooLarge } from './object.ts';
+import { type GitObject, type NamedObject, type ObjectType, objectName, tooLarge } from './object.ts';
 import { Pack } from './pack.ts';
 import { PackCache } from './pack-cache.ts';
-import { type ReceivedPack, receivePack } from './received-pack.ts';
+import { addPack } from './pack-writer.ts';
+import { type ReceivedPack, receivePack, UNPACK_LIMIT } from './received-pack.ts';
 
 const MAX_ALTERNATES = 16;
 /** Trees and commits larger than this are refused, in octets. */
@@ -59,11 +60,15 @@ export class ObjectStore {
     return this.#inPack(oid) !== undefined;
   }
 
-  /** Writes a loose object, unless it is there, and returns its name. */
-  async write(type: ObjectType, content: Uint8Array): Promise<string> {
-    const oid = objectName(type, content);
-    if (!this.has(oid)) await writeLoose(this.#folder, oid, type, content);
-    return oid;
+  /** Writes objects, as far as they are not there: a few as files of their own, many as a pack. */
+  async add(objects: readonly NamedObject[]): Promise<void> {
+    this.#scan();
+    const folders = this.#objectFolders();
+    const isThere = (oid: string): boolean =>
+      this.#inPack(oid) !== undefined || folders.some((folder) => hasLoose(folder, oid));
+    const missing = new Map(objects.filter(({ oid }) => !isThere(oid)).map((object) => [object.oid, object]));
+    if (missing.size > UNPACK_LIMIT) await addPack(this.#folder, missing.values());
+    else for (const { oid, type, content } of missing.values()) await writeLoose(this.#folder, oid, type, content);
   }
 
   /** Receives a whole pack, as a remote sends it; `accept` adds it. */

@@ -4,21 +4,18 @@
  * The command names the commit that the branch has to be at; the remote itself refuses it where that is no longer so. What is
  * new is sent as deltas against what the remote has, unless it says `no-thin`.
  */
-import { createHash } from 'node:crypto';
-import { deflateSync } from 'node:zlib';
 import { readCommit } from './commit.ts';
 import { makeDelta } from './delta.ts';
 import { Failure, quoteRemote } from './fault.ts';
 import type { ObjectType } from './object.ts';
 import { MAX_STRUCTURE, type ObjectStore } from './objects.ts';
+import { PackWriter } from './pack-writer.ts';
 import { FLUSH, PktReader, SideBand } from './pkt-line.ts';
 import { requestLines, type Session, type Transport } from './session.ts';
 import { parseTree } from './tree.ts';
 import type { Watch } from './watch.ts';
 
 const NO_COMMIT = '0'.repeat(40);
-const TYPE_CODES: Readonly<Record<ObjectType, number>> = { commit: 1, tree: 2, blob: 3, tag: 4 };
-const REF_DELTA = 7;
 /** The most commits that one push takes along. */
 const MAX_COMMITS = 10_000;
 /** Blobs larger than this cannot have come from `commit`, in octets. */
@@ -45,7 +42,7 @@ export async function pushCommits(
     if (now === next) return; // an earlier push, whose outcome was not known, has arrived
     if (now !== parent) throw new Failure('moved', `the branch ${branch} of the remote has moved`);
     watch.rest();
-    const pack = packCommits(objects, parent, next, !capabilities.has('no-thin'));
+    const pack = await packCommits(objects, parent, next, !capabilities.has('no-thin'));
     watch.progress();
     const asked = ['report-status', 'side-band-64k', 'quiet'].filter((name) => capabilities.has(name));
     const command = requestLines([`${parent ?? NO_COMMIT} ${next} ${ref}`], '\0 ', asked);
@@ -111,24 +108,31 @@ async function readReport(reply: AsyncIterable<Uint8Array>, hasSideBand: boolean
 }
 
 /** A pack of what `next` has and `parent` has not, following first parents. Only root blobs differ between the two. */
-function packCommits(objects: ObjectStore, parent: string | undefined, next: string, isThin: boolean): Uint8Array[] {
+async function packCommits(
+  objects: ObjectStore,
+  parent: string | undefined,
+  next: string,
+  isThin: boolean,
+): Promise<readonly Uint8Array[]> {
   const commits: string[] = [];
   for (let at: string | undefined = next; at !== parent; at = readCommit(objects, at).parents[0]) {
     if (at === undefined || commits.length >= MAX_COMMITS)
       throw new Failure('usage', 'what is to be pushed does not follow from its parent');
     commits.push(at);
   }
-  const entries: Uint8Array[] = [];
+  const pack = new PackWriter();
   const sent = new Set<string>();
-  const add = (oid: string, type: ObjectType, base: string | undefined): void => {
+  /** Adds an object, as a delta against `base` where that is shorter. */
+  const add = async (oid: string, type: ObjectType, base: string | undefined): Promise<void> => {
     if (sent.has(oid)) return;
     sent.add(oid);
-    const content = objects.readTyped(oid, type, type === 'blob' ? MAX_SENT_BLOB : MAX_STRUCTURE);
-    const old =
-      base === undefined || base === oid
-        ? undefined
-        : objects.readTyped(base, type, type === 'blob' ? MAX_SENT_BLOB : MAX_STRUCTURE);
-    entries.push(...packEntry(type, content, base, old));
+    const limit = type === 'blob' ? MAX_SENT_BLOB : MAX_STRUCTURE;
+    const content = objects.readTyped(oid, type, limit);
+    if (base !== undefined && base !== oid) {
+      const delta = makeDelta(objects.readTyped(base, type, limit), content);
+      if (delta.length < content.length / 2) return await pack.addDelta(oid, base, delta);
+    }
+    await pack.add(oid, type, content);
   };
 
   let before = parent;
@@ -143,43 +147,13 @@ function packCommits(objects: ObjectStore, parent: string | undefined, next: str
       }
     }
     const { tree } = readCommit(objects, commit);
-    add(commit, 'commit', undefined);
-    if (tree !== oldTree) add(tree, 'tree', isThin ? oldTree : undefined);
+    await add(commit, 'commit', undefined);
+    if (tree !== oldTree) await add(tree, 'tree', isThin ? oldTree : undefined);
     for (const entry of parseTree(objects.readTyped(tree, 'tree')).entries) {
       if (known.has(entry.oid)) continue;
-      add(entry.oid, 'blob', isThin ? old.get(`${entry.mode} ${entry.name}`) : undefined);
+      await add(entry.oid, 'blob', isThin ? old.get(`${entry.mode} ${entry.name}`) : undefined);
     }
     before = commit;
   }
-  const header = Buffer.alloc(12);
-  header.write('PACK');
-  header.writeUInt32BE(2, 4);
-  header.writeUInt32BE(sent.size, 8);
-  const hash = createHash('sha1').update(header);
-  for (const part of entries) hash.update(part);
-  return [header, ...entries, hash.digest()];
-}
-
-/** One object of a pack, as a delta against `old` (named `base`) where that is shorter. */
-function packEntry(
-  type: ObjectType,
-  content: Uint8Array,
-  base: string | undefined,
-  old: Uint8Array | undefined,
-): Uint8Array[] {
-  if (base !== undefined && old !== undefined) {
-    const delta = makeDelta(old, content);
-    if (delta.length < content.length / 2)
-      return [entryHeader(REF_DELTA, delta.length), Buffer.from(base, 'hex'), deflateSync(delta)];
-  }
-  return [entryHeader(TYPE_CODES[type], content.length), deflateSync(content)];
-}
-
-function entryHeader(kind: number, size: number): Uint8Array {
-  const octets = [(kind << 4) | (size & 15)];
-  for (let rest = Math.floor(size / 16); rest > 0; rest = Math.floor(rest / 128)) {
-    octets[octets.length - 1]! |= 0x80;
-    octets.push(rest & 0x7f);
-  }
-  return Uint8Array.from(octets);
+  return pack.finish().parts;
 }

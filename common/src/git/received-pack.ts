@@ -14,8 +14,8 @@ import { writeLoose } from './loose.ts';
 import { OID_OCTETS } from './object.ts';
 import { formatIndex } from './pack-index.ts';
 
-/** A pack of no more objects than this is taken apart into loose objects, as git does (`fetch.unpackLimit`). */
-const UNPACK_LIMIT = 32;
+/** No more objects than this that come at once become loose objects, as with git (`fetch.unpackLimit`). */
+export const UNPACK_LIMIT = 32;
 /** A pack of more octets than this stays a pack. */
 const UNPACK_OCTETS = 1024 * 1024;
 

@@ -208,6 +208,21 @@ for (const [name, reach] of Object.entries(reaches)) {
     t.is(await textOf(store, again, 'mirage._keys'), 'k\n');
   });
 
+  check(`${name}: a commit of many files arrives, and is one pack where it was made`, async (t) => {
+    const path = await newRepository();
+    const directory = await temporaryFolder();
+    const store = await storeOf(t, reach, path, '', { directory });
+    const files = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`z${i}`, `${i >> 1}\n`.repeat(i * 100)]));
+    const first = must(await store.commit(undefined, change(files, 'many')));
+    must(await store.push(undefined, first));
+    t.is(await git(path, 'fsck', '--strict', '--full'), '');
+    t.is(await git(path, 'show', 'main:z199'), files.z199!.trimEnd());
+    const again = must(await store.fetch());
+    for (const [file, text] of Object.entries(files)) t.is(await textOf(store, again, file), text);
+    const written = name === 'local' ? path : directory;
+    t.regex(await git(written, 'count-objects', '-v'), /^count: 0\n[^]*packs: 1\n/);
+  });
+
   check(`${name}: fetch, commit and push leave everything else in the repository as it is`, async (t) => {
     const path = await newRepository();
     await commitNatively(path, {
