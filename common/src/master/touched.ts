@@ -82,7 +82,9 @@ export function hitOf(set: TouchedSet, { name, type, ttl, rdata }: ScannedRecord
 
 const MARKS = 0x10000;
 
-/** A number that is equal for equal names: the length and the last octet of the first label. */
+/** A number below {@link MARKS} that is equal for equal names, made of the first label and the length. */
 function markOf(wire: Uint8Array, length: number): number {
-  return (length << 8) | (wire[wire[0]!]! & 0xdf);
+  let mark = length;
+  for (let at = wire[0]!; at > 0; at--) mark = (mark * 31 + (wire[at]! & 0xdf)) & (MARKS - 1);
+  return mark;
 }
