@@ -23,7 +23,27 @@ export interface ForeignServer {
   readonly program: Program;
 }
 
-const configuration = (folder: string, address: string, port: number, zones: readonly FileZone[]): string => `server:
+/** A server whose files are written: it can be started, also several times, one after the other. */
+export interface PreparedServer {
+  readonly address: string;
+  readonly port: number;
+  readonly folder: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+export interface KnotOptions {
+  /** The least that it logs: `info` unless given. */
+  readonly log?: 'info' | 'warning';
+  /** Lines for all zones, verbatim, such as `global-module: mod-cookies`. */
+  readonly template?: readonly string[];
+}
+
+const configuration = (
+  { folder, address, port }: Omit<PreparedServer, 'command' | 'args'>,
+  zones: readonly FileZone[],
+  { log = 'info', template = [] }: KnotOptions,
+): string => `server:
     rundir: "${folder}"
     listen: ${address}@${port}
     udp-workers: 1
@@ -35,7 +55,7 @@ database:
     storage: "${folder}/database"
 log:
   - target: stderr
-    any: info
+    any: ${log}
 acl:
   - id: anybody
     action: transfer
@@ -46,19 +66,29 @@ template:
     zonefile-load: whole
     journal-content: none
     semantic-checks: off
-zone:
+${template.map((line) => `    ${line}\n`).join('')}zone:
 ${zones.map(({ name }, i) => `  - domain: "${name.replaceAll('\\', '\\\\')}"\n    file: "${i}.zone"\n`).join('')}`;
 
-/** Starts knotd and waits until each zone is loaded or refused. */
-export const startKnot = async (owner: Owner, zones: readonly FileZone[]): Promise<ForeignServer> => {
+/** Writes what knotd reads. All of it goes with its owner. */
+export const prepareKnot = async (
+  owner: Owner,
+  zones: readonly FileZone[],
+  options: KnotOptions = {},
+): Promise<PreparedServer> => {
   const address = '127.0.0.1';
   const port = await freePort(address);
   const folder = temporaryFolder(owner, 'knot');
   mkdirSync(join(folder, 'database'));
   for (const [i, { text }] of zones.entries()) writeFileSync(join(folder, `${i}.zone`), text);
   const file = join(folder, 'knot.conf');
-  writeFileSync(file, configuration(folder, address, port, zones));
-  const program = await startProgram(owner, 'knotd', ['-c', file], { cwd: folder });
+  writeFileSync(file, configuration({ folder, address, port }, zones, options));
+  return { address, port, folder, command: 'knotd', args: ['-c', file] };
+};
+
+/** Starts knotd and waits until each zone is loaded or refused. */
+export const startKnot = async (owner: Owner, zones: readonly FileZone[]): Promise<ForeignServer> => {
+  const { address, port, folder, command, args } = await prepareKnot(owner, zones);
+  const program = await startProgram(owner, command, args, { cwd: folder });
   // Its log names zones as it likes to escape them, so they are counted: each is loaded, or refused with one line.
   let settled = 0;
   await program.waitForLine((text) => {

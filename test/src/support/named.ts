@@ -9,6 +9,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KeyText, keyClause, keyParts } from './dig.ts';
+import type { PreparedServer } from './knot.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { freePort } from './ports.ts';
 import { type Exit, type Place, type Program, startProgram } from './process.ts';
@@ -134,19 +135,29 @@ ${options.zones.map(zone).join('')}${options.extra ?? ''}`;
 /** What named says of a zone file that it has read. */
 const isOutcome = /: (?:loaded serial \d+|not loaded due to errors\.)/;
 
-/** Starts named and waits until it answers. A secondary may not have its zones yet: wait for those with `until`. */
-export const startNamed = async (owner: Owner, options: NamedOptions): Promise<Named> => {
+interface PreparedNamed extends PreparedServer {
+  zoneFile(name: string): string;
+}
+
+/** Writes what named reads. All of it goes with its owner. */
+export const prepareNamed = async (owner: Owner, options: NamedOptions): Promise<PreparedNamed> => {
   const address = options.address ?? '127.0.0.1';
   const port = options.port ?? (await freePort(address));
   const folder = temporaryFolder(owner, 'named');
   mkdirSync(join(folder, 'zones'));
   const zoneFile = (name: string): string => join(folder, 'zones', without(name));
   for (const zone of options.zones) if ('text' in zone) writeFileSync(zoneFile(zone.name), zone.text);
-  const changed = new Set<string>();
   const file = join(folder, 'named.conf');
   // The file holds the secrets of the keys.
   writeFileSync(file, configuration(folder, address, port, options), { mode: 0o600 });
-  const program = await startProgram(owner, 'named', ['-g', '-n', '1', '-c', file], {
+  return { address, port, folder, zoneFile, command: 'named', args: ['-g', '-n', '1', '-c', file] };
+};
+
+/** Starts named and waits until it answers. A secondary may not have its zones yet: wait for those with `until`. */
+export const startNamed = async (owner: Owner, options: NamedOptions): Promise<Named> => {
+  const { address, port, folder, zoneFile, command, args } = await prepareNamed(owner, options);
+  const changed = new Set<string>();
+  const program = await startProgram(owner, command, args, {
     cwd: folder,
     ...(options.within && { within: options.within }),
   });

@@ -6,12 +6,21 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FileZone, ForeignServer } from './knot.ts';
+import type { FileZone, ForeignServer, PreparedServer } from './knot.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { freePort } from './ports.ts';
 import { startProgram } from './process.ts';
 
-const configuration = (folder: string, address: string, port: number, zones: readonly FileZone[]): string => `server:
+export interface NsdOptions {
+  /** Lines of its section `server`, verbatim, which win over those that stand here. */
+  readonly server?: readonly string[];
+}
+
+const configuration = (
+  { folder, address, port }: Omit<PreparedServer, 'command' | 'args'>,
+  zones: readonly FileZone[],
+  { server = [] }: NsdOptions,
+): string => `server:
   ip-address: ${address}@${port}
   server-count: 1
   username: ""
@@ -30,20 +39,30 @@ const configuration = (folder: string, address: string, port: number, zones: rea
   tcp-query-count: 0
   tcp-timeout: 60
   verbosity: 1
-remote-control:
+${server.map((line) => `  ${line}\n`).join('')}remote-control:
   control-enable: no
 ${zones.map(({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n  provide-xfr: 0.0.0.0/0 NOKEY\n`).join('')}`;
 
-/** Starts nsd and waits until it answers: its zones are read, or refused, before that. */
-export const startNsd = async (owner: Owner, zones: readonly FileZone[]): Promise<ForeignServer> => {
+/** Writes what nsd reads. All of it goes with its owner. */
+export const prepareNsd = async (
+  owner: Owner,
+  zones: readonly FileZone[],
+  options: NsdOptions = {},
+): Promise<PreparedServer> => {
   const address = '127.0.0.1';
   const port = await freePort(address);
   const folder = temporaryFolder(owner, 'nsd');
   mkdirSync(join(folder, 'transfers'));
   for (const [i, { text }] of zones.entries()) writeFileSync(join(folder, `${i}.zone`), text);
   const file = join(folder, 'nsd.conf');
-  writeFileSync(file, configuration(folder, address, port, zones));
-  const program = await startProgram(owner, 'nsd', ['-d', '-c', file], { cwd: folder });
+  writeFileSync(file, configuration({ folder, address, port }, zones, options));
+  return { address, port, folder, command: 'nsd', args: ['-d', '-c', file] };
+};
+
+/** Starts nsd and waits until it answers: its zones are read, or refused, before that. */
+export const startNsd = async (owner: Owner, zones: readonly FileZone[]): Promise<ForeignServer> => {
+  const { address, port, folder, command, args } = await prepareNsd(owner, zones);
+  const program = await startProgram(owner, command, args, { cwd: folder });
   await program.waitForLine('nsd started');
   return { address, port, program };
 };
