@@ -18,6 +18,7 @@ COPY secondary/package.json secondary/
 COPY letsencrypt/package.json letsencrypt/
 COPY cli/package.json cli/
 COPY test/package.json test/
+COPY bench/package.json bench/
 
 # --- The build: all packages, of each what runs.
 FROM packages AS built

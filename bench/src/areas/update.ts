@@ -1,0 +1,67 @@
+/**
+ * One record added by a signed UPDATE (RFC 2136), again and again, one after the other: until the server has said NOERROR and answers
+ * with it. The client is nsupdate, over TCP.
+ */
+
+import { TYPE } from '@zonewright/common/rr/type';
+import { keyFile } from '@zonewright/test/support/dig';
+import { run } from '@zonewright/test/support/process';
+import { answered } from '../answered.ts';
+import type { Experiment, Reading } from '../measure.ts';
+import { usageOf, usageSince } from '../process-usage.ts';
+import { type Field, inTurns } from '../rounds.ts';
+import { Scope } from '../scope.ts';
+import { fieldOf, KEY, type Running, startServers } from '../servers.ts';
+import { ORIGIN, plainWorld } from '../worlds.ts';
+
+/** What `baseline` has in its zone. */
+const SMALL = 1000;
+/** Milliseconds that the updates of one round may take, about. */
+const ROUND = 5000;
+
+/** Who takes updates here; Knot would write the whole zone file after each, NSD takes none. */
+export const UPDATABLE = ['zonewright', 'bind'] as const;
+
+/** No two updates of a run add the same name. */
+let names = 0;
+
+/** Adds `count` records with an UPDATE each, and sees that they are answered. */
+export const updateTimes = (server: Running, count: number): Promise<void> =>
+  Scope.within(async (scope) => {
+    const added = Array.from({ length: count }, () => `new${names++}.${ORIGIN}`);
+    const input = [
+      `server ${server.address} ${server.port}`,
+      `zone ${ORIGIN}`,
+      ...added.flatMap((name) => [`update add ${name} 300 A 192.0.2.2`, 'send']),
+      '',
+    ].join('\n');
+    const args = ['-v', '-t', '120', '-k', keyFile(scope, KEY)];
+    const ran = await run('nsupdate', args, { input, timeout: 300_000 });
+    if (ran.code !== 0) throw new Error(`${server.server}: ${ran.stdout}${ran.stderr}`);
+    await answered(server, added, TYPE.A);
+  });
+
+const readingOf = async (server: Running, most: number): Promise<Reading> => {
+  const { pid } = server.program;
+  const first = performance.now();
+  await updateTimes(server, 1);
+  const count = Math.max(1, Math.min(most, Math.floor(ROUND / (performance.now() - first))));
+  const before = usageOf(pid);
+  const started = performance.now();
+  await updateTimes(server, count);
+  const { user, kernel } = usageSince(pid, before);
+  return {
+    figures: { cpu: ((user + kernel) / count) * 1000, time: (performance.now() - started) / count },
+    kernel: kernel / (user + kernel),
+  };
+};
+
+/** Its figures: `cpu` and `time`, milliseconds an update. */
+export const update: Experiment = ({ scale }) =>
+  Scope.within(async (scope) => {
+    const zones = plainWorld(scale.million).zones;
+    const large = await startServers(scope, { zones, isDynamic: true }, UPDATABLE);
+    const [small] = await startServers(scope, { zones: plainWorld(SMALL).zones }, ['zonewright']);
+    const field: Field<Running> = [...fieldOf(large), ['baseline', small!]];
+    return { readings: await inTurns(scale.rounds, field, (server) => readingOf(server, scale.updates)) };
+  });

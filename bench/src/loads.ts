@@ -1,0 +1,93 @@
+/**
+ * The same load for several servers, in turns: processor time of the server for each answer.
+ *
+ * Each server is asked by dnsperf as fast as it answers, with a hundred questions under way, alone; the others run and have nothing to
+ * do. The order turns by one from round to round.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryFolder } from '@zonewright/test/support/owner';
+import { dnsperf, type Load } from './dnsperf.ts';
+import type { Bench, Contestant, Experiment, Reading, Trials } from './measure.ts';
+import { type Usage, usageOf, usageSince } from './process-usage.ts';
+import { randomFrom } from './random.ts';
+import { type Field, inTurns } from './rounds.ts';
+import { Scope } from './scope.ts';
+import { type Flag, fieldOf, type Running, type Setting, startServers } from './servers.ts';
+import { questionsOf, type World } from './worlds.ts';
+
+/** Asks a server all questions of a file, as fast as it answers. */
+export type Ask = (server: Running, questions: string) => Promise<Load>;
+
+export interface LoadOptions {
+  readonly world: (bench: Bench, scope: Scope) => World | Promise<World>;
+  /** dnsperf over UDP unless given. */
+  readonly ask?: Ask;
+  readonly setting?: Partial<Setting>;
+  /** The part of the questions of a round that are asked, where each costs much; 1 unless given. */
+  readonly share?: number;
+  /** Options of ours as `baseline`, which makes it a comparison of ours with itself. */
+  readonly baseline?: readonly Flag[];
+}
+
+/** Shares of RCODEs that differ by more than this are another answer. */
+const SHARE = 0.02;
+/** Answers that are larger than ours by this factor, or smaller, are worth a remark. */
+const SIZE = 1.1;
+
+/** The figures of one load. */
+export const readingOf = ({ user, kernel }: Usage, load: Pick<Load, 'completed' | 'lost'>): Reading => ({
+  figures: { cpu: ((user + kernel) / load.completed) * 1e6 },
+  kernel: kernel / (user + kernel),
+  lost: load.lost / (load.completed + load.lost),
+});
+
+/** What is different in the answers of a server, as remarks. */
+export const differences = (server: string, ours: Load, theirs: Load): readonly string[] => {
+  const shareOf = (load: Load, code: string): number => (load.codes[code] ?? 0) / load.completed;
+  const codes = new Set([...Object.keys(ours.codes), ...Object.keys(theirs.codes)]);
+  const other = [...codes].filter((code) => Math.abs(shareOf(ours, code) - shareOf(theirs, code)) > SHARE);
+  const factor = theirs.octets / ours.octets;
+  return [
+    ...(other.length === 0
+      ? []
+      : [`${server} answers otherwise: ${JSON.stringify(theirs.codes)}, ours ${JSON.stringify(ours.codes)}.`]),
+    ...(factor > SIZE || factor < 1 / SIZE
+      ? [`An answer of ${server} has ${theirs.octets} octets on average, one of ours ${ours.octets}.`]
+      : []),
+  ];
+};
+
+const compare = async (bench: Bench, field: Field<Running>, questions: string, ask: Ask): Promise<Trials> => {
+  const last = new Map<Contestant, Load>();
+  for (const [, server] of field) await ask(server, questions);
+  const readings = await inTurns(bench.scale.loadRounds, field, async (server, _, contestant) => {
+    const before = usageOf(server.program.pid);
+    const done = await ask(server, questions);
+    last.set(contestant, done);
+    return readingOf(usageSince(server.program.pid, before), done);
+  });
+  const ours = last.get('zonewright')!;
+  return { readings, remarks: [...last].flatMap(([name, theirs]) => differences(name, ours, theirs)) };
+};
+
+/** The experiment of a load: its figure is `cpu`, microseconds for each answer. */
+export const loadOf =
+  ({
+    world,
+    ask = (server, questions) => dnsperf(server, questions),
+    setting = {},
+    baseline,
+    share = 1,
+  }: LoadOptions): Experiment =>
+  (bench) =>
+    Scope.within(async (scope) => {
+      const made = await world(bench, scope);
+      const questions = join(temporaryFolder(scope, 'questions'), 'questions');
+      writeFileSync(questions, questionsOf(made, randomFrom(bench.seed), Math.ceil(bench.scale.questions * share)));
+      const whole: Setting = { ...setting, zones: made.zones, isPinned: true };
+      if (baseline === undefined) return compare(bench, fieldOf(await startServers(scope, whole)), questions, ask);
+      const [ours] = await startServers(scope, whole, ['zonewright']);
+      const [other] = await startServers(scope, { ...whole, flags: baseline }, ['zonewright']);
+      return compare(bench, [...fieldOf([ours!]), ['baseline', other!]], questions, ask);
+    });

@@ -1,0 +1,122 @@
+/**
+ * `npm run bench -- [quick] [AREA...] [--write] [--seed N]`: measures, prints the tables, and writes `bench/RESULTS.md`; a quick run writes only
+ * with `--write`.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { missing } from '@zonewright/test/support/needs';
+import { describeMachine, presentLoad } from './machine.ts';
+import { AREAS, type Area, type Bench, type Experiment, type Scale, type Trials } from './measure.ts';
+import { MEASURES } from './measures.ts';
+import { HEADINGS, outcomeOf, remarksOf, rowOf, tableOf } from './report.ts';
+import { writeSection } from './results.ts';
+import { Scope } from './scope.ts';
+
+const SCALES = {
+  full: {
+    name: 'full',
+    million: 1_000_000,
+    large: 100_000,
+    signed: 100_000,
+    zones: 10_000,
+    loadRounds: 5,
+    rounds: 5,
+    questions: 300_000,
+    event: 3000,
+    updates: 100,
+  },
+  quick: {
+    name: 'quick',
+    million: 100_000,
+    large: 20_000,
+    signed: 1000,
+    zones: 500,
+    loadRounds: 2,
+    rounds: 1,
+    questions: 20_000,
+    event: 400,
+    updates: 10,
+  },
+} as const satisfies Readonly<Record<string, Scale>>;
+
+const PROGRAMS = [
+  'git',
+  'knotd',
+  'nsd',
+  'named',
+  'nsupdate',
+  'dnsperf',
+  'dnssec-keygen',
+  'dnssec-dsfromkey',
+  'ldns-signzone',
+  'taskset',
+];
+
+const print = (text: string): void => void process.stdout.write(text);
+
+const isArea = (text: string): text is Area => (AREAS as readonly string[]).includes(text);
+
+/** Measures an area and gives its section of the results. */
+const measure = async (area: Area, bench: Bench, machine: string): Promise<string> => {
+  const done = new Map<Experiment, Trials>();
+  const rows: (readonly string[])[] = [];
+  const remarks: string[] = [];
+  const load = presentLoad();
+  for (const each of MEASURES.filter((it) => it.area === area)) {
+    let trials = done.get(each.experiment);
+    if (trials === undefined) {
+      bench.say(`${area}: ${each.title}`);
+      trials = await each.experiment(bench);
+      done.set(each.experiment, trials);
+      remarks.push(...remarksOf(each, trials));
+    }
+    rows.push(rowOf(outcomeOf(each, trials), trials));
+  }
+  const { name, loadRounds, questions, million, large, signed, zones } = bench.scale;
+  const sizes =
+    name === 'full'
+      ? ''
+      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}.`;
+  const run =
+    `A ${name} run of ${new Date().toISOString().slice(0, 16)}Z with seed ${bench.seed}: ${loadRounds} rounds of ${questions} questions; ` +
+    `load average ${load} before it.${sizes} On ${machine}.`;
+  const notes = remarks.map((remark) => `- ${remark}\n`).join('');
+  return `${run}\n\n${tableOf(HEADINGS, rows)}${notes === '' ? '' : `\n${notes}`}`;
+};
+
+const main = async (): Promise<number> => {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { write: { type: 'boolean', default: false }, seed: { type: 'string' } },
+  });
+  const unknown = positionals.filter((word) => word !== 'quick' && !isArea(word));
+  const seed = values.seed === undefined ? randomInt(2 ** 32) : Number(values.seed);
+  if (unknown.length > 0 || !Number.isInteger(seed)) {
+    process.stderr.write(`usage: npm run bench -- [quick] [${AREAS.join('|')}]... [--write] [--seed N]\n`);
+    return 2;
+  }
+  const absent = missing(...PROGRAMS);
+  if (absent !== undefined) {
+    process.stderr.write(`needs the packages ${absent.join(', ')}\n`);
+    return 2;
+  }
+  const isQuick = positionals.includes('quick');
+  const chosen = AREAS.filter((area) => positionals.includes(area));
+  const started = performance.now();
+  const say = (text: string): void =>
+    void process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${text}\n`);
+  const bench: Bench = { scale: isQuick ? SCALES.quick : SCALES.full, seed, say };
+  const machine = await describeMachine();
+  for (const area of chosen.length === 0 ? AREAS : chosen) {
+    const section = await measure(area, bench, machine);
+    print(`\n## ${area}\n\n${section}`);
+    if (!isQuick || values.write) writeSection(area, section);
+  }
+  say('done');
+  return 0;
+};
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => void Scope.endAll().finally(() => process.exit(130)));
+}
+process.exitCode = await main();

@@ -1,0 +1,88 @@
+/**
+ * What a server costs, out of Linux's `/proc` (proc(5)): processor time and memory of a process with all its threads and children.
+ *
+ * Processor time has a resolution of a hundredth of a second. Children that have ended count as soon as their parent has noticed.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+/** Processor time in seconds. */
+export interface Usage {
+  readonly user: number;
+  readonly kernel: number;
+}
+
+/** USER_HZ, which is 100 on all that Node.js runs on. */
+const TICKS = 100;
+
+/** The processor time in `/proc/PID/stat`, that of children who have ended included. */
+export const parseStat = (stat: string): Usage => {
+  // The program's name, in parentheses, may hold anything.
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const [user = 0, kernel = 0, childrenUser = 0, childrenKernel = 0] = fields.slice(11, 15);
+  return { user: (user + childrenUser) / TICKS, kernel: (kernel + childrenKernel) / TICKS };
+};
+
+/** Octets of one line of `/proc/PID/status` or `smaps_rollup`, such as `Pss`; 0 without it. */
+export const parseMemory = (text: string, field: string): number =>
+  Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0) * 1024;
+
+/** A file of a process; empty where the process has just ended, and so costs nothing more. */
+const read = (pid: number, file: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+const threadsOf = (pid: number): readonly string[] => {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+};
+
+/** A process and all that come from it. */
+const treeOf = (pid: number): readonly number[] => {
+  const tree = [pid];
+  // What is added while it is walked is walked too.
+  for (const parent of tree)
+    for (const thread of threadsOf(parent))
+      tree.push(...read(parent, `task/${thread}/children`).split(' ').filter(Boolean).map(Number));
+  return tree;
+};
+
+const sumOver = (pid: number, of: (pid: number) => number): number =>
+  treeOf(pid).reduce((sum, each) => sum + of(each), 0);
+
+/** Processor time of a whole server since it started. */
+export const usageOf = (pid: number): Usage =>
+  treeOf(pid)
+    .map((each) => parseStat(read(each, 'stat')))
+    .reduce((sum, { user, kernel }) => ({ user: sum.user + user, kernel: sum.kernel + kernel }), {
+      user: 0,
+      kernel: 0,
+    });
+
+export const usageSince = (pid: number, before: Usage): Usage => {
+  const { user, kernel } = usageOf(pid);
+  return { user: user - before.user, kernel: kernel - before.kernel };
+};
+
+/** Memory of a whole server in octets: of what its processes share (Pss), each counts its part. */
+export const memoryOf = (pid: number): number => sumOver(pid, (each) => parseMemory(read(each, 'smaps_rollup'), 'Pss'));
+
+/** From now on `growthOf` looks; gives the octets that are resident now (Rss). */
+export const markMemory = (pid: number): number => {
+  // proc(5): 5 sets the greatest resident size to the present one.
+  for (const each of treeOf(pid)) writeFileSync(`/proc/${each}/clear_refs`, '5');
+  return sumOver(pid, (each) => parseMemory(read(each, 'status'), 'VmRSS'));
+};
+
+/** By how many octets a server was larger than `marked` when it was largest. */
+export const growthOf = (pid: number, marked: number): number =>
+  sumOver(pid, (each) => parseMemory(read(each, 'status'), 'VmHWM')) - marked;

@@ -1,0 +1,43 @@
+/**
+ * Who owns what the bench has started: servers, clients and folders end with their scope, the last started first, also when the
+ * bench is interrupted.
+ */
+import type { Owner } from '@zonewright/test/support/owner';
+
+export class Scope implements Owner {
+  static readonly #open = new Set<Scope>();
+  readonly #ends: (() => unknown)[] = [];
+  passed = true;
+
+  /** Does `work` with a scope of its own, and ends that whatever comes of it. */
+  static async within<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
+    const scope = new Scope();
+    Scope.#open.add(scope);
+    try {
+      return await work(scope);
+    } catch (error) {
+      scope.passed = false;
+      throw error;
+    } finally {
+      await scope.#end();
+    }
+  }
+
+  /** Ends all scopes that are open, the innermost first. */
+  static async endAll(): Promise<void> {
+    for (const scope of [...Scope.#open].reverse()) await scope.#end();
+  }
+
+  teardown(end: () => unknown): void {
+    this.#ends.push(end);
+  }
+
+  log(...text: string[]): void {
+    process.stderr.write(`${text.join(' ')}\n`);
+  }
+
+  async #end(): Promise<void> {
+    Scope.#open.delete(this);
+    for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) await end();
+  }
+}
