@@ -8,12 +8,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@zonewright/test/support/owner';
 import { dnsperf, type Load } from './dnsperf.ts';
-import type { Bench, Contestant, Experiment, Reading, Trials } from './measure.ts';
+import type { Bench, Experiment, Reading, Trials } from './measure.ts';
 import { type Usage, usageOf, usageSince } from './process-usage.ts';
 import { randomFrom } from './random.ts';
 import { type Field, inTurns } from './rounds.ts';
 import { Scope } from './scope.ts';
-import { type Flag, fieldOf, type Running, type Setting, startServers } from './servers.ts';
+import { type Flag, fieldOf, type Running, type Setting, startServers, TITLES } from './servers.ts';
 import { questionsOf, type World } from './worlds.ts';
 
 /** Asks a server all questions of a file, as fast as it answers. */
@@ -59,16 +59,17 @@ export const differences = (server: string, ours: Load, theirs: Load): readonly 
 };
 
 const compare = async (bench: Bench, field: Field<Running>, questions: string, ask: Ask): Promise<Trials> => {
-  const last = new Map<Contestant, Load>();
+  const last = new Map<Running, Load>();
   for (const [, server] of field) await ask(server, questions);
-  const readings = await inTurns(bench.scale.loadRounds, field, async (server, _, contestant) => {
+  const readings = await inTurns(bench.scale.loadRounds, field, async (server) => {
     const before = usageOf(server.program.pid);
     const done = await ask(server, questions);
-    last.set(contestant, done);
+    last.set(server, done);
     return readingOf(usageSince(server.program.pid, before), done);
   });
-  const ours = last.get('zonewright')!;
-  return { readings, remarks: [...last].flatMap(([name, theirs]) => differences(name, ours, theirs)) };
+  const [[, first]] = field as readonly [Field<Running>[number]];
+  const remarks = [...last].flatMap(([{ server }, load]) => differences(TITLES[server], last.get(first)!, load));
+  return { readings, remarks };
 };
 
 /** The experiment of a load: its figure is `cpu`, microseconds for each answer. */

@@ -1,7 +1,8 @@
 /** What a row of the results is made of. */
-import type { ServerName } from './servers.ts';
+import { SERVERS, type ServerName } from './servers.ts';
 
 /** Who has a figure: a server, or ours under other conditions, which the measure names. */
+export const CONTESTANTS = [...SERVERS, 'baseline'] as const;
 export type Contestant = ServerName | 'baseline';
 
 /** What one round shows of one contestant. */

@@ -1,14 +1,7 @@
 /** From rounds to what is read: medians, ratios, what was reached, and tables of Markdown. */
-import { type Contestant, type Measure, type Reading, type Trials, UNITS } from './measure.ts';
-import { SERVERS, type ServerName } from './servers.ts';
+import { CONTESTANTS, type Contestant, type Measure, type Reading, type Trials, UNITS } from './measure.ts';
+import { SERVERS, TITLES } from './servers.ts';
 import { greatest, median } from './statistics.ts';
-
-export const TITLES: Readonly<Record<ServerName, string>> = {
-  zonewright: 'ours',
-  knot: 'Knot',
-  nsd: 'NSD',
-  bind: 'BIND',
-};
 
 /** The part of questions that may be lost without a word. */
 const LOSS = 0.001;
@@ -36,9 +29,8 @@ const bestOf = (figures: Outcome['figures'], of: readonly Contestant[]): Contest
   of.filter((each) => figures[each] !== undefined).sort((a, b) => figures[a]! - figures[b]!)[0];
 
 export const outcomeOf = (measure: Measure, { readings }: Trials): Outcome => {
-  const contestants = [...SERVERS, 'baseline'] as const;
   const figures = Object.fromEntries(
-    contestants.flatMap((each) => {
+    CONTESTANTS.flatMap((each) => {
       const figure = figureOf(measure, readings[each]);
       return figure === undefined ? [] : [[each, figure]];
     }),
@@ -62,10 +54,11 @@ export const outcomeOf = (measure: Measure, { readings }: Trials): Outcome => {
 const nameOf = (contestant: Contestant, { baseline = '' }: Measure): string =>
   contestant === 'baseline' ? baseline : TITLES[contestant];
 
-const wantedText = ({ wanted, unit, ...measure }: Measure): string => {
+const wantedText = (measure: Measure): string => {
+  const { wanted, unit } = measure;
   if (wanted === undefined) return '';
   if ('atMost' in wanted) return `${wanted.atMost} ${UNITS[unit].name}`;
-  return `${wanted.times} × ${wanted.of.map((each) => nameOf(each, { ...measure, unit, wanted })).join(' or ')}`;
+  return `${wanted.times} × ${wanted.of.map((each) => nameOf(each, measure)).join(' or ')}`;
 };
 
 /** `yes`, or by how much it was missed: as a share of what was wanted. */
@@ -119,13 +112,12 @@ export const rowOf = (outcome: Outcome, trials: Trials): readonly string[] => {
 };
 
 /** What has to be said below the table: who lost too many questions, and the remarks of the experiment. */
-export const remarksOf = ({ title, baseline }: Measure, { readings, remarks = [] }: Trials): readonly string[] => {
-  const lost = Object.entries(readings).flatMap(([contestant, rounds]) => {
-    const share = median(rounds.flatMap((round) => round.lost ?? []));
-    const who = contestant === 'baseline' ? (baseline ?? '') : TITLES[contestant as ServerName];
-    return share > LOSS ? [`${who}: ${(share * 100).toFixed(1)} % of the questions were lost.`] : [];
+export const remarksOf = (measure: Measure, { readings, remarks = [] }: Trials): readonly string[] => {
+  const lost = CONTESTANTS.flatMap((each) => {
+    const share = median((readings[each] ?? []).flatMap((reading) => reading.lost ?? []));
+    return share > LOSS ? [`${nameOf(each, measure)} lost ${(share * 100).toFixed(1)} % of the questions.`] : [];
   });
-  return [...lost, ...remarks].map((remark) => `${title}: ${remark}`);
+  return [...lost, ...remarks].map((remark) => `${measure.title}: ${remark}`);
 };
 
 /** A table of Markdown, its columns aligned. The first cell of a row names it; cells of numbers stand to the right. */

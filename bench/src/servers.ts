@@ -20,6 +20,14 @@ import type { Field } from './rounds.ts';
 export const SERVERS = ['zonewright', 'knot', 'nsd', 'bind'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
+/** What they are called. */
+export const TITLES: Readonly<Record<ServerName, string>> = {
+  zonewright: 'ours',
+  knot: 'Knot',
+  nsd: 'NSD',
+  bind: 'BIND',
+};
+
 /** May change and transfer every zone. No secret: the servers live as long as a measure, on loopback. */
 export const KEY: KeyText = 'bench._update:SHA256:YSBrZXkgdGhhdCBvbmx5IGEgYmVuY2ggaGFzIGFuIHVzZSBm';
 
