@@ -101,8 +101,9 @@ export class ObjectStore {
   }
 
   #inPack(oid: string): { readonly pack: Pack; readonly offset: number } | undefined {
+    const name = Buffer.from(oid, 'hex');
     for (const pack of this.#packs.values()) {
-      const offset = pack.find(oid);
+      const offset = pack.find(name);
       if (offset !== undefined) return { pack, offset };
     }
     return undefined;

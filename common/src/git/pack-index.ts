@@ -37,16 +37,17 @@ export class PackIndex {
     if (octets.length < OIDS + this.count * (OID_OCTETS + 8) + 2 * OID_OCTETS) throw broken();
   }
 
-  /** Where an object begins in the pack, or `undefined` where it is not in it. */
-  find(oid: string): number | undefined {
-    const wanted = Buffer.from(oid, 'hex');
-    const first = wanted[0]!;
-    let low = first === 0 ? 0 : this.#octets.readUInt32BE(FANOUT + (first - 1) * 4);
-    let high = Math.min(this.#octets.readUInt32BE(FANOUT + first * 4), this.count);
+  /** Where the object of a name, of 20 octets, begins in the pack, or `undefined` where it is not in it. */
+  find(name: Buffer): number | undefined {
+    const octets = this.#octets;
+    const first = name[0]!;
+    const start = name.readUInt32BE(0);
+    let low = first === 0 ? 0 : octets.readUInt32BE(FANOUT + (first - 1) * 4);
+    let high = Math.min(octets.readUInt32BE(FANOUT + first * 4), this.count);
     while (low < high) {
       const middle = (low + high) >>> 1;
       const at = OIDS + middle * OID_OCTETS;
-      const order = this.#octets.compare(wanted, 0, OID_OCTETS, at, at + OID_OCTETS);
+      const order = octets.readUInt32BE(at) - start || octets.compare(name, 0, OID_OCTETS, at, at + OID_OCTETS);
       if (order === 0) return this.offset(middle);
       if (order < 0) low = middle + 1;
       else high = middle;

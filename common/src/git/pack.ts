@@ -33,14 +33,14 @@ export class Pack {
     }
   }
 
-  /** Where an object begins in the pack, or `undefined` where it is not in it. */
-  find(oid: string): number | undefined {
-    return this.#index.find(oid);
+  /** Where the object of a name, of 20 octets, begins in the pack, or `undefined` where it is not in it. */
+  find(name: Buffer): number | undefined {
+    return this.#index.find(name);
   }
 
   /** The object at `offset`, of at most `limit` octets. What a delta is against is always in the same pack. */
   read(offset: number, limit: number): GitObject {
-    return this.#file.read(offset, limit, (oid) => this.#index.find(oid));
+    return this.#file.read(offset, limit, (oid) => this.#index.find(Buffer.from(oid, 'hex')));
   }
 
   close(): void {

@@ -145,22 +145,22 @@ function modeFault(mode: string): string | undefined {
 export function filesOf(entries: readonly TreeEntry[]): Listing {
   const files = new Map<string, string>();
   const ignored: { name: string; reason: string }[] = [];
-  const seen = new Set<string>();
+  const isAscending = entries.every(({ name }, at) => at === 0 || entries[at - 1]!.name < name);
+  const seen = isAscending ? undefined : new Set<string>();
   for (const entry of entries) {
+    const isDouble = seen?.has(entry.name) === true;
+    seen?.add(entry.name);
+    if (isFolder(entry) && !isDouble) continue;
     const name = decodeName(entry.name);
-    const ignore = (reason: string): void => {
-      ignored.push({ name: (name ?? entry.name).replace(/\p{Cc}/gu, '?'), reason });
-    };
-    if (seen.has(entry.name)) {
-      if (name !== undefined) files.delete(name);
-      ignore('duplicate name');
-      continue;
-    }
-    seen.add(entry.name);
-    if (isFolder(entry)) continue;
-    const reason = name === undefined ? 'name is not UTF-8' : (nameFault(name) ?? modeFault(entry.mode));
-    if (reason !== undefined) ignore(reason);
-    else files.set(name!, entry.oid);
+    const reason = isDouble ? 'duplicate name' : reasonAgainst(name, entry.mode);
+    if (reason === undefined) files.set(name!, entry.oid);
+    else ignored.push({ name: (name ?? entry.name).replace(/\p{Cc}/gu, '?'), reason });
+    if (isDouble && name !== undefined) files.delete(name);
   }
   return { files, ignored };
+}
+
+/** Why an entry is no file of the store, or `undefined` where it is one. */
+function reasonAgainst(name: string | undefined, mode: string): string | undefined {
+  return name === undefined ? 'name is not UTF-8' : (nameFault(name) ?? modeFault(mode));
 }

@@ -131,7 +131,7 @@ testWith(test, ['git'])('chains of deltas that git made are read, whatever is ke
         const pack = Pack.open(`${history.pack}.idx`, new PackCache(limit));
         try {
           for (const oid of oids) {
-            const { type, content } = pack.read(pack.find(oid)!, LIMIT);
+            const { type, content } = pack.read(pack.find(Buffer.from(oid, 'hex'))!, LIMIT);
             if (objectName(type, content) !== oid) t.fail(oid);
           }
         } finally {
@@ -156,7 +156,7 @@ testWith(test, ['git'])('two packs that are read by turns do not mix', (t) => {
   });
   for (const oid of some) {
     for (const pack of packs) {
-      const { type, content } = pack.read(pack.find(oid)!, LIMIT);
+      const { type, content } = pack.read(pack.find(Buffer.from(oid, 'hex'))!, LIMIT);
       t.is(objectName(type, content), oid);
     }
   }
