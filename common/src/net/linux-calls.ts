@@ -77,6 +77,8 @@ export const MSG_WAITFORONE = 0x10000;
 export const POLLIN = 1;
 
 export const EINTR = 4;
+/** Not the number of anything open. */
+const EBADF = 9;
 export const EAGAIN = 11;
 
 /** `mmsghdr`: a `msghdr` and the length of what came or went. Offsets in octets; lengths of eight octets are below 2^31 here. */
@@ -119,7 +121,10 @@ function load(): Result<LinuxCalls, string> {
   if (platform !== 'linux') return fail(`this is ${platform}, not Linux`);
   if (numbers === undefined || endianness() !== 'LE') return fail(`Linux on ${arch} is not known`);
   try {
-    return ok(bind(createRequire(import.meta.url)('koffi') as Koffi, numbers));
+    const calls = bind(createRequire(import.meta.url)('koffi') as Koffi, numbers);
+    calls.recvmmsg(-1, 0n, 0, 0);
+    const errno = calls.errno();
+    return errno === EBADF ? ok(calls) : fail(`there is no recvmmsg: ${errorName(errno)}`);
   } catch (error) {
     return fail(`koffi does not load: ${error instanceof Error ? error.message : String(error)}`);
   }

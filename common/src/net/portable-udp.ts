@@ -169,20 +169,23 @@ export class PortableDatagrams {
   }
 
   #send(socket: Socket, octets: Uint8Array, address: string, port: number): void {
-    const done = (error: unknown): void => {
-      if (error === null || error === undefined) {
-        this.sent++;
-        return;
-      }
-      this.dropped++;
-      const peer = peerOf(address, port);
-      const what = `cannot send to ${printPeer(peer)}: ${systemText(codeOf(error))}`;
-      this.#handler.onFault?.({ kind: 'send', what, peer });
-    };
     try {
-      socket.send(octets, port, address, done);
+      socket.send(octets, port, address, this.#done);
     } catch (error) {
-      done(error);
+      this.#done(error);
     }
   }
+
+  /** One for all replies. The system's error says whom it was for. */
+  readonly #done = (error: unknown): void => {
+    if (error === null || error === undefined) {
+      this.sent++;
+      return;
+    }
+    this.dropped++;
+    const { address, port } = error as Partial<RemoteInfo>;
+    const peer = address === undefined || port === undefined ? {} : { peer: peerOf(address, port) };
+    const to = peer.peer === undefined ? '' : ` to ${printPeer(peer.peer)}`;
+    this.#handler.onFault?.({ kind: 'send', what: `cannot send${to}: ${systemText(codeOf(error))}`, ...peer });
+  };
 }

@@ -2,19 +2,24 @@
  * The way of a query allocates nothing, seen from the heap: while many queries are answered, none of it is used up and no garbage is
  * collected.
  */
-
+import { createSocket } from 'node:dgram';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { Responder } from '@zonewright/common/authority/responder';
 import { Name } from '@zonewright/common/name';
+import type { Datagram } from '@zonewright/common/net/datagram';
+import { closeLinuxSocket, linuxUdpFault, openLinuxSockets, sendAlong } from '@zonewright/common/net/linux-socket';
+import { LinuxDatagrams } from '@zonewright/common/net/linux-udp';
+import { NAME, ROUTE } from '@zonewright/common/net/route';
 import { ZoneBuilder } from '@zonewright/common/zone/builder';
 import { LookupName } from '@zonewright/common/zone/lookup-name';
 import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { authorityOf, NOW, queryOf } from '../support/answering.ts';
 import { chainZone } from '../support/chained.ts';
+import { testUnless } from '../support/needs.ts';
 import { given, nameOf, recordOf, zoneOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 
@@ -34,19 +39,19 @@ interface Used {
  * Octets of heap that one round of `work` uses, and how often garbage was collected in all rounds: the least of three measurements,
  * since code is compiled, and compiled again, beside the work, and what allocates does so each time.
  */
-async function heapOf(work: (round: number) => void): Promise<Used> {
+async function heapOf(work: (round: number) => void, rounds = ROUNDS): Promise<Used> {
   // So that it is compiled, and its tables have their size.
-  for (let round = 0; round < 2 * ROUNDS; round++) work(round);
-  let least = await measured(work);
+  for (let round = 0; round < 2 * rounds; round++) work(round);
+  let least = await measured(work, rounds);
   for (let i = 1; i < 3; i++) {
-    const used = await measured(work);
+    const used = await measured(work, rounds);
     if (used.collections < least.collections || (used.collections === least.collections && used.octets < least.octets))
       least = used;
   }
   return least;
 }
 
-async function measured(work: (round: number) => void): Promise<Used> {
+async function measured(work: (round: number) => void, rounds: number): Promise<Used> {
   let collections = 0;
   let [start, end] = [0, 0];
   let isLastSeen = false;
@@ -61,14 +66,14 @@ async function measured(work: (round: number) => void): Promise<Used> {
   observer.observe({ entryTypes: ['gc'] });
   const before = process.memoryUsage().heapUsed;
   start = performance.now();
-  for (let round = 0; round < ROUNDS; round++) work(round);
+  for (let round = 0; round < rounds; round++) work(round);
   end = performance.now();
   const after = process.memoryUsage().heapUsed;
   // One more, so that those before it have been told of when it is.
   collectGarbage();
   await until(() => isLastSeen, { what: 'the last collection is told of' });
   observer.disconnect();
-  return { octets: (after - before) / ROUNDS, collections };
+  return { octets: (after - before) / rounds, collections };
 }
 
 test.serial('the measurement sees an object a round', async (t) => {
@@ -163,4 +168,45 @@ for (const [kind, prepare] of [
     t.is(collections, 0);
     t.true(octets < LESS_THAN_AN_OBJECT, `${octets} octets`);
   });
+}
+
+const echo = {
+  prepare: () => undefined,
+  answer: ({ octets, length, reply }: Datagram): number => {
+    for (let i = 0; i < length; i++) reply[i] = octets[i]!;
+    return length;
+  },
+};
+
+for (const address of ['127.0.0.1', '0.0.0.0']) {
+  testUnless(test, linuxUdpFault()).serial(
+    `a datagram is received and answered without an allocation on Linux, at ${address}`,
+    async (t) => {
+      const sockets = [0, 1].map(() => given(openLinuxSockets({ address, port: 0 }))[0]!);
+      t.teardown(() => {
+        for (const { fd } of sockets) closeLinuxSocket(fd);
+      });
+      const routes: Uint8Array[] = [];
+      const catcher = { prepare: () => undefined, answer: (datagram: Datagram) => routes.push(datagram.route()) };
+      const [one, other] = sockets.map(({ fd }) => new LinuxDatagrams([fd], echo)) as [LinuxDatagrams, LinuxDatagrams];
+      const rounds = ROUNDS / 10;
+      // Each takes the other's replies for requests, so that what was sent once comes again and again.
+      const client = createSocket('udp4');
+      const { port } = sockets[0]!.peer;
+      await new Promise((resolve) => client.send('a datagram', port, '127.0.0.1', resolve));
+      client.close();
+      new LinuxDatagrams([sockets[0]!.fd], catcher).turn(1000);
+      const route = new DataView(routes[0]!.buffer);
+      route.setInt32(ROUTE.socket, sockets[1]!.fd, true);
+      route.setUint16(ROUTE.name + NAME.port, port);
+      for (let i = 0; i < 4; i++) sendAlong(routes[0]!, Buffer.from(`a datagram ${i}`));
+      const { octets, collections } = await heapOf(() => {
+        one.turn(0);
+        other.turn(0);
+      }, rounds);
+      t.deepEqual([one.received, other.received], [4 * 5 * rounds, 4 * 5 * rounds]);
+      t.is(collections, 0);
+      t.true(octets < LESS_THAN_AN_OBJECT, `${octets} octets`);
+    },
+  );
 }
