@@ -8,9 +8,9 @@ import { hasAddress, leadsToAddress } from './reach.ts';
 import { ASPECT, isApex, NONE, type Rule } from './rule.ts';
 
 /** Types that belong to the parent's side of a zone cut (RFC 4035 2.2 to 2.5): all else there is the child's. */
-const AT_CUT: ReadonlySet<number> = new Set([TYPE.NS, TYPE.DS, TYPE.RRSIG, TYPE.NSEC]);
+export const AT_CUT: ReadonlySet<number> = new Set([TYPE.NS, TYPE.DS, TYPE.RRSIG, TYPE.NSEC]);
 
-const GLUE: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA]);
+export const GLUE: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA]);
 
 function isGlueOnly(rrsets: ReadonlyMap<number, RRset>): boolean {
   for (const type of rrsets.keys()) if (!GLUE.has(type)) return false;
@@ -54,6 +54,7 @@ export const cutRules: readonly Rule[] = [
     severity: 'error',
     source: 'RFC 1034 4.2.1, RFC 9471 2.1',
     types: [TYPE.NS],
+    aspect: ASPECT.target,
     *findIn(zone, rrset) {
       for (const { target, rdata } of lacking(zone, rrset, 'glue')) {
         const what = `name server ${target} has no address in this zone`;
@@ -66,6 +67,7 @@ export const cutRules: readonly Rule[] = [
     severity: 'warning',
     source: 'RFC 9471 2.2',
     types: [TYPE.NS],
+    aspect: ASPECT.target,
     *findIn(zone, rrset) {
       for (const { target, rdata } of lacking(zone, rrset, 'sibling glue')) {
         const what = `name server ${target} is behind another delegation, and has no address here`;

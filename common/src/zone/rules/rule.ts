@@ -18,7 +18,7 @@ export const ASPECT = {
   apex: 1,
   /** All sets together have more records, or are larger, than one may be without a word. */
   large: 2,
-  /** At or below a zone cut, with data other than addresses. */
+  /** At or below a zone cut, with data that do not belong there. */
   cut: 4,
   /** Below a DNAME. */
   dname: 8,
@@ -26,6 +26,8 @@ export const ASPECT = {
   asterisk: 16,
   /** A signature of what is not here. */
   lostSignature: 32,
+  /** Points to a name that is not plainly elsewhere, or here with an address; or a wildcard points. */
+  target: 64,
 } as const;
 
 interface RuleRow {

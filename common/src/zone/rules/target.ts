@@ -5,7 +5,7 @@ import type { RRset } from '../../rr/record.ts';
 import { printType, TYPE } from '../../rr/type.ts';
 import type { Zone } from '../zone.ts';
 import { leadsTo, leadsToAddress, standsAt } from './reach.ts';
-import type { Rule } from './rule.ts';
+import { ASPECT, type Rule } from './rule.ts';
 
 /** A record and the name of the zone that it points to; the root as a target means "none" (RFC 7505, RFC 2782, RFC 9460 2.5). */
 function* targetsWithin(
@@ -30,6 +30,7 @@ export const targetRules: readonly Rule[] = [
     severity: 'warning',
     source: 'RFC 2181 10.3, RFC 2782, RFC 6672 5.1',
     types: [TYPE.NS, TYPE.MX, TYPE.SRV],
+    aspect: ASPECT.target,
     *findIn(zone, rrset) {
       for (const { target, rdata } of targetsWithin(zone, rrset)) {
         if (zone.cutAt(target) !== undefined) continue;
@@ -45,6 +46,7 @@ export const targetRules: readonly Rule[] = [
     severity: 'warning',
     source: 'RFC 5321 5.1, RFC 2782, RFC 9460 3',
     types: [TYPE.MX, TYPE.SRV, TYPE.SVCB, TYPE.HTTPS],
+    aspect: ASPECT.target,
     *findIn(zone, rrset) {
       const { type } = rrset;
       const isService = type === TYPE.SVCB || type === TYPE.HTTPS;
@@ -73,6 +75,7 @@ export const targetRules: readonly Rule[] = [
     severity: 'warning',
     source: 'RFC 1035 3.3.9, RFC 1035 3.3.11',
     types: [TYPE.NS, TYPE.MX],
+    aspect: ASPECT.target,
     *findIn(zone, { type, rdatas }) {
       for (const rdata of rdatas) {
         const target = targetOf(type, rdata);

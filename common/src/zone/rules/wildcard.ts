@@ -11,6 +11,7 @@ export const wildcardRules: readonly Rule[] = [
     severity: 'warning',
     source: 'RFC 4592 4.2',
     types: [TYPE.NS],
+    aspect: ASPECT.target,
     findIn: (_zone, { name }) => (name.isWildcard ? [{ type: TYPE.NS, what: 'NS of a wildcard', hint: DIFFER }] : NONE),
   },
   {
