@@ -344,6 +344,8 @@ export class Image {
   loggedAt(root: number, i: number): number {
     const { words } = this;
     const wanted = this.#log[i]!;
+    // As long as nothing was changed, all are there.
+    if (words[root + ROOT.names] === words[root + ROOT.log]) return wanted;
     const slot = this.slot(root, words[wanted + NODE.hash]!);
     // A page of the first version leads to its nodes and to no other.
     if (slot < this.firstEnd) return wanted < this.firstEnd ? wanted : 0;
