@@ -241,6 +241,16 @@ export function readNameText(
   origin: Uint8Array,
   wire: Uint8Array,
 ): number {
+  if (end - start < MAX_NAME_OCTETS) return readLabels(text, start, end, origin, wire);
+  // Escapes may make it a name that is short enough.
+  const room = new Uint8Array(end - start + MAX_NAME_OCTETS);
+  const length = readLabels(text, start, end, origin, room);
+  if (length > 0) wire.set(room.subarray(0, length));
+  return length;
+}
+
+/** The same where `wire` has room for an octet more than the text, whatever that is. */
+function readLabels(text: Uint8Array, start: number, end: number, origin: Uint8Array, wire: Uint8Array): number {
   if (end <= start) return EMPTY_NAME;
   if (end - start === 1 && text[start] === AT) return append(wire, 0, origin);
   if (end - start === 1 && text[start] === DOT) return append(wire, 0, Name.root.wire);
@@ -254,7 +264,7 @@ export function readNameText(
       const size = length - label - 1;
       if (size === 0) return EMPTY_LABEL;
       isLabelLong ||= size > MAX_LABEL_OCTETS;
-      if (label < MAX_NAME_OCTETS) wire[label] = size;
+      wire[label] = size;
       label = length++;
       continue;
     }
@@ -264,14 +274,13 @@ export function readNameText(
       octet = escaped.octet;
       at = escaped.last;
     }
-    if (length < MAX_NAME_OCTETS) wire[length] = octet;
-    length++;
+    wire[length++] = octet;
   }
   const size = length - label - 1;
   if (isLabelLong || size > MAX_LABEL_OCTETS) return LONG_LABEL;
   // Behind a final dot there is an empty label, which the root takes.
   if (size === 0) return append(wire, label, Name.root.wire);
-  if (label < MAX_NAME_OCTETS) wire[label] = size;
+  wire[label] = size;
   return append(wire, length, origin);
 }
 

@@ -43,9 +43,10 @@ export class Frame {
   /** Are these the octets that gave the owner, under the origin in force? */
   isSameOwner(start: number, end: number): boolean {
     const { octets } = this.lexer;
-    const before = this.#textStart;
-    if (end - start !== this.#textEnd - before) return false;
-    for (let i = 0; i < end - start; i++) if (octets[start + i] !== octets[before + i]) return false;
+    let before = this.#textEnd;
+    if (end - start !== before - this.#textStart) return false;
+    // Backwards: names that count up differ at their end.
+    for (let at = end - 1; at >= start; at--) if (octets[at] !== octets[--before]) return false;
     return true;
   }
 

@@ -19,44 +19,43 @@ export function isTtlWord(word: string): boolean {
   return /^(\d+|(\d+[smhdw])+)$/i.test(word);
 }
 
-/** Reads the header whose first word is `first`: the one behind the owner, or 0 where that is left out. */
-export function locateHeader(lexer: EntryLexer, first = lexer.hasOwner ? 1 : 0): Header {
+/**
+ * Reads the header whose first word is `first`: the one behind the owner, or 0 where that is left out. Who reads many gives the object
+ * to be filled.
+ */
+export function locateHeader(
+  lexer: EntryLexer,
+  first = lexer.hasOwner ? 1 : 0,
+  header: { -readonly [key in keyof Header]: number } = { ttl: -1, class: -1, type: 0 },
+): Header {
+  const { octets, starts, count } = lexer;
+  header.ttl = -1;
+  header.class = -1;
   let at = first;
-  let classAt = -1;
-  let ttl = -1;
-  if (isClass(lexer, at)) classAt = at++;
-  if (isTtl(lexer, at)) ttl = at++;
-  if (classAt < 0 && isClass(lexer, at)) classAt = at++;
-  return { ttl, class: classAt, type: at };
+  for (; at < count; at++) {
+    const may = FIRST_OCTETS[octets[starts[at]!]!]!;
+    if (may === MAY_BE_TTL && header.ttl < 0 && isTtl(lexer, at)) header.ttl = at;
+    else if (may === MAY_BE_CLASS && header.class < 0 && isClass(lexer, at)) header.class = at;
+    else break;
+  }
+  header.type = at;
+  return header;
 }
+
+/** What a word may be, by its first octet. */
+const FIRST_OCTETS = new Uint8Array(256);
+const MAY_BE_TTL = 1;
+const MAY_BE_CLASS = 2;
+for (const digit of '0123456789') FIRST_OCTETS[digit.charCodeAt(0)] = MAY_BE_TTL;
+for (const mnemonic of Object.keys(CLASS))
+  for (const letter of [mnemonic, mnemonic.toLowerCase()]) FIRST_OCTETS[letter.charCodeAt(0)] = MAY_BE_CLASS;
 
 function isTtl(lexer: EntryLexer, at: number): boolean {
-  if (at >= lexer.count || lexer.isQuoted(at)) return false;
-  const start = lexer.starts[at]!;
-  const octet = lexer.octets[start]!;
-  if (octet < 0x30 || octet > 0x39) return false;
-  return readTtl(lexer.octets, start, lexer.ends[at]!) >= 0 || isTtlWord(lexer.word(at));
+  return readTtl(lexer.octets, lexer.starts[at]!, lexer.ends[at]!) >= 0 || isTtlWord(lexer.word(at));
 }
 
-/** The length of each mnemonic by its first letter: types that begin so have others. */
-const CLASS_LENGTHS = new Map(Object.keys(CLASS).map((mnemonic) => [mnemonic.charCodeAt(0), mnemonic.length]));
-/** From here on a word may be `CLASSnnn`. */
-const GENERIC_LENGTH = 6;
-
-/** Is the word `IN`, in any case? Nearly all that are classes are. */
-export function isIn({ octets, starts, ends }: EntryLexer, at: number): boolean {
-  const start = starts[at]!;
-  return ends[at]! - start === 2 && (octets[start]! & 0xdf) === 0x49 && (octets[start + 1]! & 0xdf) === 0x4e;
-}
-
-function isClass(lexer: EntryLexer, at: number): boolean {
-  if (at >= lexer.count || lexer.isQuoted(at)) return false;
-  const start = lexer.starts[at]!;
-  const length = lexer.ends[at]! - start;
-  if (isIn(lexer, at)) return true;
-  const usual = CLASS_LENGTHS.get(lexer.octets[start]! & 0xdf);
-  if (usual === undefined || (length !== usual && length < GENERIC_LENGTH)) return false;
-  return readClass(lexer.octets, start, lexer.ends[at]!) >= 0;
+function isClass({ octets, starts, ends }: EntryLexer, at: number): boolean {
+  return readClass(octets, starts[at]!, ends[at]!) >= 0;
 }
 
 const UNITS = [

@@ -6,7 +6,7 @@
  * After a fault the entry is still read to its end, so that the caller can go on behind it.
  * Left out: undoing escapes; that is for those who know what the token means (names, character-strings).
  */
-import type { TextToken, WordSource } from '../rr/words.ts';
+import { ESCAPED, QUOTED, type TextToken, type WordSource } from '../rr/words.ts';
 
 export interface LexFault {
   readonly kind: 'syntax' | 'limit';
@@ -26,13 +26,14 @@ export class EntryLexer implements WordSource {
   /** Offsets of tokens, quotes included; ends are exclusive. */
   readonly starts: number[] = [];
   readonly ends: number[] = [];
-  /** {@link QUOTED} and {@link ESCAPED}. */
-  readonly #traits: number[] = [];
+  readonly traits: number[] = [];
   /** Is there a backslash in the token at hand? */
   #isEscaped = false;
   /** Offsets of the parentheses; closing ones as their bitwise complement. */
   readonly parentheses: number[] = [];
   start = 0;
+  /** Does the entry begin with its owner, not with a blank (RFC 1035 5.1)? */
+  hasOwner = false;
   /** Behind the line end that ends the entry. */
   end = 0;
   /** Behind the first line end in the entry. */
@@ -50,18 +51,8 @@ export class EntryLexer implements WordSource {
     this.#hasNul = octets.includes(0);
   }
 
-  /** Does the entry begin with its owner, not with a blank (RFC 1035 5.1)? */
-  get hasOwner(): boolean {
-    return !isBlank(this.octets[this.start]);
-  }
-
   isQuoted(index: number): boolean {
-    return (this.#traits[index]! & QUOTED) !== 0;
-  }
-
-  /** Is there a backslash in the token? */
-  isEscaped(index: number): boolean {
-    return (this.#traits[index]! & ESCAPED) !== 0;
+    return (this.traits[index]! & QUOTED) !== 0;
   }
 
   /** A piece of the file, a character per octet. */
@@ -92,18 +83,22 @@ export class EntryLexer implements WordSource {
     const { octets } = this;
     this.start = start;
     this.count = 0;
-    this.parentheses.length = 0;
+    if (this.parentheses.length > 0) this.parentheses.length = 0;
     this.lines = 0;
     this.firstLineEnd = -1;
     this.isUnclosed = false;
     this.fault = undefined;
+    this.hasOwner = octets[start] !== SPACE && octets[start] !== TAB;
     let depth = 0;
     let at = start;
     while (at < octets.length) {
       const octet = octets[at]!;
-      if (IS_PLAIN[octet] === 1) at = this.#word(at);
-      else if (octet === SPACE || octet === TAB) at++;
-      else if (octet === LF || (octet === CR && octets[at + 1] === LF)) {
+      if (octet === SPACE || octet === TAB) at++;
+      else if (IS_PLAIN[octet] === 1) {
+        const first = at++;
+        while (at < octets.length && IS_PLAIN[octets[at]!] === 1) at++;
+        at = this.#word(first, at);
+      } else if (octet === LF || (octet === CR && octets[at + 1] === LF)) {
         at += octet === LF ? 1 : 2;
         this.lines++;
         if (this.firstLineEnd < 0) this.firstLineEnd = at;
@@ -116,7 +111,7 @@ export class EntryLexer implements WordSource {
         if (depth === 0) this.#fail(at, 'a closing parenthesis without an opening one');
         else depth--;
         this.parentheses.push(~at++);
-      } else at = octet === QUOTE ? this.#quotedString(at) : this.#word(at);
+      } else at = octet === QUOTE ? this.#quotedString(at) : this.#word(at, at);
     }
     this.end = at;
     if (this.firstLineEnd < 0) this.firstLineEnd = at;
@@ -153,39 +148,41 @@ export class EntryLexer implements WordSource {
     return end;
   }
 
-  #token(start: number, end: number, quoted: typeof QUOTED | 0): void {
-    if (this.count >= this.#maxTokens) {
+  #token(start: number, end: number, traits: number): void {
+    const index = this.count;
+    if (index >= this.#maxTokens) {
       this.fault ??= { kind: 'limit', at: start, what: `an entry of more than ${this.#maxTokens} words` };
       return;
     }
-    this.starts[this.count] = start;
-    this.ends[this.count] = end;
-    this.#traits[this.count++] = this.#isEscaped ? quoted | ESCAPED : quoted;
+    this.starts[index] = start;
+    this.ends[index] = end;
+    this.traits[index] = traits;
+    this.count = index + 1;
   }
 
-  #word(start: number): number {
+  /** A word of which the octets before `at` are plain. Gives where it ends. */
+  #word(start: number, from: number): number {
     const { octets } = this;
-    let at = start;
+    let at = from;
     this.#isEscaped = false;
     while (at < octets.length) {
       const octet = octets[at]!;
+      if (octet === SPACE || octet === LF || octet === TAB) break;
       if (IS_PLAIN[octet] === 1) at++;
       else if (octet === BACKSLASH) at = this.#escape(at);
       else if (octet === QUOTE) at = this.#closingQuote(at);
-      else if (octet === SPACE || octet === SEMICOLON || octet === OPEN || octet === CLOSE) break;
-      else if (octet < SPACE || octet === DEL) {
-        if (octet === TAB || octet === LF || (octet === CR && octets[at + 1] === LF)) break;
-        this.#control(at++);
-      } else at++;
+      else if (octet === SEMICOLON || octet === OPEN || octet === CLOSE) break;
+      else if (octet === CR && octets[at + 1] === LF) break;
+      else this.#control(at++);
     }
-    this.#token(start, at, 0);
+    this.#token(start, at, this.#isEscaped ? ESCAPED : 0);
     return at;
   }
 
   #quotedString(start: number): number {
     this.#isEscaped = false;
     const end = this.#closingQuote(start);
-    this.#token(start, end, QUOTED);
+    this.#token(start, end, this.#isEscaped ? QUOTED | ESCAPED : QUOTED);
     return end;
   }
 
@@ -231,9 +228,6 @@ export class EntryLexer implements WordSource {
 
 /** Is it one of the octets that stand between words, and at the beginning of a line for the owner before? */
 export const isBlank = (octet: number | undefined): boolean => octet === SPACE || octet === TAB;
-
-const QUOTED = 1;
-const ESCAPED = 2;
 
 const TAB = 0x09;
 const LF = 0x0a;

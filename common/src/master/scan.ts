@@ -17,7 +17,7 @@ import { DefaultTtl } from './default-ttl.ts';
 import { FaultList, type FileFault, printable } from './fault.ts';
 import { Frame, isOrderMark } from './frame.ts';
 import { generateRecord, parseRange, Template, unquoted } from './generate.ts';
-import { type Header, isIn, locateHeader } from './header.ts';
+import { type Header, locateHeader } from './header.ts';
 import { hintAgainst } from './hint.ts';
 import { includeFault } from './include.ts';
 import type { EntryLexer } from './lexer.ts';
@@ -76,6 +76,7 @@ class Scanner implements Standing {
   #includedOctets = 0;
   /** Owners that have been read. */
   #owners = 0;
+  readonly #header = { ttl: -1, class: -1, type: 0 };
   readonly #atHand: RecordAtHand;
   /** Where RDATA is put together. */
   readonly #rdata = new Writer(MAX_RDATA_OCTETS);
@@ -299,7 +300,7 @@ class Scanner implements Standing {
   #record(frame: Frame): EntryKind | undefined {
     const { lexer } = frame;
     const hasOwner = this.#readOwner(frame);
-    const header = locateHeader(lexer);
+    const header = locateHeader(lexer, lexer.hasOwner ? 1 : 0, this.#header);
     const ttl = header.ttl < 0 ? undefined : this.#readTtl(lexer, header.ttl);
     const type = this.#readType(lexer, header);
     if (type === undefined) return undefined;
@@ -383,7 +384,7 @@ class Scanner implements Standing {
   #readType(lexer: EntryLexer, header: Header): number | undefined {
     if (header.class >= 0) {
       const at = lexer.starts[header.class]!;
-      const code = isIn(lexer, header.class) ? CLASS.IN : readClass(lexer.octets, at, lexer.ends[header.class]!);
+      const code = readClass(lexer.octets, at, lexer.ends[header.class]!);
       if (code !== CLASS.IN) {
         const name = this.#isSecret ? '' : ` ${printClass(code)}`;
         return this.#fault('syntax', at, `class${name}: zones are of class IN only`);

@@ -31,6 +31,8 @@ export interface Field {
   readonly label: string;
   /** How many octets it has on the wire, where that is the same for all values. */
   readonly octets?: number;
+  /** What `parse` writes is always what `skip` accepts. */
+  readonly isExact?: true;
   /** Present on names only. */
   readonly nameTraits?: NameTraits;
   /** Writes the wire form; gives back what is wrong with the words, if anything. */
@@ -53,6 +55,7 @@ export function unsigned(
   return {
     label,
     octets,
+    isExact: true,
     parse(words, out) {
       if (!words.next()) return `a ${label} is missing`;
       const value = read(words.octets, words.start, words.end);
@@ -86,6 +89,7 @@ export function name(nameTraits: NameTraits): Field {
   return {
     label: 'domain name',
     nameTraits,
+    ...(nameTraits.isOptional ? {} : { isExact: true }),
     parse: (words, out) => (isAbsent(words.left) ? undefined : parseName(words, out)),
     print: (reader, origin) => (isAbsent(reader.left) ? '' : printName(reader, origin)),
     skip: (reader) => (isAbsent(reader.left) ? undefined : skipName(reader)),
@@ -132,6 +136,7 @@ export function skipName(reader: Reader): void {
 /** Names up to the end of the RDATA, none included; neither compressed nor lower-cased. */
 export const names: Field = {
   label: 'domain names',
+  isExact: true,
   parse(words, out) {
     let fault: string | undefined;
     while (words.left > 0 && fault === undefined) fault = parseName(words, out);

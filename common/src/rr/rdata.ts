@@ -39,11 +39,13 @@ export function parseRdataWords(type: number, words: Words): Result<Uint8Array, 
  */
 export function readRdataWords(type: number, words: Words, out: Writer): RdataFault | undefined {
   out.rewind(0);
-  const layout = typeRow(type)?.layout;
-  const fault = words.isGeneric ? readGeneric(words, out) : readLayout(type, layout, words, out);
+  const row = typeRow(type);
+  const { isGeneric } = words;
+  const fault = isGeneric ? readGeneric(words, out) : readLayout(type, row?.layout, words, out);
   if (fault !== undefined) return fault;
   if (out.isFull) return faultAt(words, 0, 'RDATA of more than 65535 octets');
-  const what = layout && layoutFault(type, layout, new Reader(out.octets, 0, out.length));
+  if (row?.layout === undefined || (row.isExact && !isGeneric)) return undefined;
+  const what = layoutFault(type, row.layout, new Reader(out.octets, 0, out.length));
   return what === undefined ? undefined : faultAt(words, 0, what);
 }
 

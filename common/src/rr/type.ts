@@ -31,6 +31,8 @@ export interface TypeRow {
   readonly layout?: readonly Field[];
   /** At most one record in a set (RFC 1034 3.6.2, RFC 6672 2.4, RFC 1035 3.3.13). */
   readonly isSingle?: true;
+  /** All fields are exact; follows from the layout. */
+  readonly isExact?: boolean;
 }
 
 /** RFC 1035 3.3 names: compressed when written, lower-cased in canonical form. */
@@ -167,7 +169,9 @@ export const TYPE: Readonly<Record<Mnemonic, number>> = Object.fromEntries(
   rows.map((row) => [row.mnemonic, row.code]),
 ) as Record<Mnemonic, number>;
 
-const byCode = new Map<number, TypeRow>(rows.map((row) => [row.code, row]));
+const byCode = new Map<number, TypeRow>(
+  rows.map((row: TypeRow) => [row.code, { ...row, isExact: row.layout?.every((field) => field.isExact) ?? false }]),
+);
 const mnemonics = new Mnemonics(
   rows.map(({ mnemonic, code }) => [mnemonic, code]),
   'TYPE',

@@ -33,20 +33,16 @@ export function readTtl(octets: Uint8Array, start: number, end: number): number 
 
 /** Four numbers of 0..255 without leading zeros, written to `out` at `to`. */
 export function readIpv4(octets: Uint8Array, start: number, end: number, out: Uint8Array, to: number): boolean {
-  let value = -1;
-  let count = 0;
-  for (let at = start; at <= end; at++) {
-    const octet = at < end ? octets[at]! : DOT;
-    if (octet >= ZERO && octet <= NINE) {
-      if (value === 0) return false;
-      value = value < 0 ? octet - ZERO : 10 * value + octet - ZERO;
-      if (value > 255) return false;
-    } else if (octet === DOT && value >= 0 && count < 4) {
-      out[to + count++] = value;
-      value = -1;
-    } else return false;
+  let at = start;
+  for (let i = 0; i < 4; i++) {
+    if (i > 0 && (at >= end || octets[at++] !== DOT)) return false;
+    const first = at;
+    let value = 0;
+    for (; at < end && octets[at]! >= ZERO && octets[at]! <= NINE; at++) value = 10 * value + octets[at]! - ZERO;
+    if (at === first || value > 255 || (octets[first] === ZERO && at > first + 1)) return false;
+    out[to + i] = value;
   }
-  return count === 4;
+  return at === end;
 }
 
 /** All three forms of RFC 4291 2.2, written to `out` at `to`: sixteen octets, of which anything is left when it is no address. */

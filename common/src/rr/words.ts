@@ -18,10 +18,14 @@ export interface WordSource {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
   readonly count: number;
-  isQuoted(index: number): boolean;
-  /** Is there a backslash in the word? */
-  isEscaped(index: number): boolean;
+  /** {@link QUOTED} and {@link ESCAPED}, by word. */
+  readonly traits: readonly number[];
 }
+
+/** A trait: the word stands in quotes. */
+export const QUOTED = 1;
+/** A trait: there is a backslash in the word. */
+export const ESCAPED = 2;
 
 export class Words {
   /** Where the word at hand stands. */
@@ -61,8 +65,7 @@ export class Words {
       starts,
       ends,
       count: tokens.length,
-      isQuoted: (index) => tokens[index]!.isQuoted,
-      isEscaped: (index) => tokens[index]!.text.includes('\\'),
+      traits: tokens.map(({ text, isQuoted }) => (isQuoted ? QUOTED : 0) | (text.includes('\\') ? ESCAPED : 0)),
     }).begin(0, origin);
   }
 
@@ -121,11 +124,12 @@ export class Words {
     const source = this.#source;
     const index = this.#first + this.taken++;
     if (index >= source.count) return false;
-    const quote = source.isQuoted(index) ? 1 : 0;
+    const traits = source.traits[index]!;
+    const quote = traits & QUOTED;
     this.octets = source.octets;
     this.start = source.starts[index]! + quote;
     this.end = source.ends[index]! - quote;
-    this.isEscaped = source.isEscaped(index);
+    this.isEscaped = traits >= ESCAPED;
     return true;
   }
 
@@ -142,9 +146,9 @@ export class Words {
 
   /** Is the first word an unquoted `\#` (RFC 3597 5)? */
   get isGeneric(): boolean {
-    const { octets, starts, ends } = this.#source;
+    const { octets, starts, ends, traits, count } = this.#source;
     const first = this.#first;
-    if (this.count === 0 || this.#source.isQuoted(first)) return false;
+    if (first >= count || traits[first] !== ESCAPED) return false;
     const start = starts[first]!;
     return ends[first]! - start === 2 && octets[start] === BACKSLASH && octets[start + 1] === NUMBER_SIGN;
   }

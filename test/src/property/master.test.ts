@@ -405,6 +405,7 @@ test('words between others are read as if they stood alone', (t) => {
         if (lexer.fault !== undefined || lexer.end < lexer.octets.length - neighbour.length) return;
         const inPlace = parseRdataWords(type, new Words(lexer).begin(1, origin));
         assert.deepEqual(inPlace, parseRdata(type, lexer.tokens(1), origin));
+        assert.equal(inPlace.ok ? rdataFault(type, inPlace.value) : undefined, undefined);
       },
     ),
     { numRuns: 20_000 },

@@ -13,6 +13,7 @@ function word(label: string, octets: number, read: WordReader, write: (octets: U
   return {
     label,
     octets,
+    isExact: true,
     parse(words, out) {
       if (!words.next()) return `an ${label} is missing`;
       const to = out.take(octets);

@@ -6,6 +6,7 @@ import type { Field } from '../field.ts';
 function remaining(label: string, encoding: Encoding, write: (octets: Uint8Array) => string, least = 0): Field {
   return {
     label,
+    ...(least === 0 ? { isExact: true } : {}),
     parse(words, out) {
       words.join();
       const { octets, start, end } = words;
@@ -45,6 +46,7 @@ export const base64OrDash: Field = remaining('base64 or -', orDash(BASE64), (oct
 function counted(label: string, encoding: Encoding, write: (octets: Uint8Array) => string, least: 0 | 1): Field {
   return {
     label,
+    isExact: true,
     parse(words, out) {
       if (!words.next()) return `a ${label} is missing`;
       const { octets, start, end } = words;

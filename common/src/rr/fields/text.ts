@@ -19,6 +19,7 @@ function parseString(words: Words, out: Writer): string | undefined {
 /** One character-string. */
 export const string: Field = {
   label: 'character-string',
+  isExact: true,
   parse: (words, out) => parseString(words, out),
   print: (reader) => printQuoted(reader.string()),
   skip: skipString,
@@ -35,6 +36,7 @@ export const optionalString: Field = {
 /** One or more character-strings up to the end of the RDATA. */
 export const strings: Field = {
   label: 'character-strings',
+  isExact: true,
   parse(words, out) {
     do {
       const fault = parseString(words, out);
@@ -58,6 +60,7 @@ export const strings: Field = {
 function bare(label: string, least: 0 | 1): Field {
   return {
     label,
+    ...(least === 0 ? { isExact: true } : {}),
     parse(words, out) {
       if (!words.next()) return `a ${label} is missing`;
       if (!words.unescape()) return BAD_ESCAPE;
@@ -79,6 +82,7 @@ export const uri: Field = bare('URI', 1);
 /** A property tag (RFC 8659 4.1): 1..255 letters and digits after a length octet. */
 export const tag: Field = {
   label: 'tag',
+  isExact: true,
   parse(words, out) {
     const value = words.nextText() ?? '';
     if (!/^[0-9a-z]{1,255}$/i.test(value)) return `'${value}' is no tag of letters and digits`;

@@ -64,6 +64,7 @@ function bits(octets: Uint8Array): number[] {
 export function typeBitmap(types: TypeNames): Field {
   return {
     label: 'types',
+    isExact: true,
     parse(words, out) {
       const fault = takeTypes(words, types.read, 0xffff);
       if (fault !== undefined) return fault;
