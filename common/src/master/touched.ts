@@ -80,7 +80,7 @@ export function hitOf(set: TouchedSet, { name, type, ttl, rdata }: ScannedRecord
   return isRemoved || set.added.has(key) ? { key, ttl, isRemoved } : undefined;
 }
 
-const MARKS = 0x10000;
+const MARKS = 0x1000;
 
 /** A number below {@link MARKS} that is equal for equal names, made of the first label and the length. */
 function markOf(wire: Uint8Array, length: number): number {

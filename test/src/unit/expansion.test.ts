@@ -323,6 +323,19 @@ test('a change that does not concern their records leaves directives alone', (t)
   t.is(edit(text, { added: records('h1 A 10.0.0.1\na A 10.0.0.1') }, files), text, 'they are there already');
 });
 
+test('an included file is read once for a change that does not concern it, however near it stands', (t) => {
+  const text = '$TTL 60\n@ NS h1\n$INCLUDE hosts\nz A 10.0.0.9\n';
+  let count = 0;
+  const include = (): Uint8Array => {
+    count++;
+    return octets('a A 10.0.0.1\n');
+  };
+  const change = { removed: records('z A 10.0.0.9'), added: records('z A 10.0.0.8') };
+  const edited = editZoneFile(octets(text), change, { origin, include });
+  t.is(edited.ok ? Buffer.from(edited.value).toString() : edited.fault.what, text.replace('10.0.0.9', '10.0.0.8'));
+  t.is(count, 1);
+});
+
 test('a change of a record of $GENERATE writes the directive out, and keeps it as a comment', (t) => {
   t.is(
     edit(GENERATED, { removed: records('h2 A 10.0.0.2') }),
