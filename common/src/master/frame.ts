@@ -65,9 +65,9 @@ export class Frame {
     this.setOwner(wire.length, number, 0, 0);
   }
 
-  /** The owner, to be kept. */
+  /** The owner, to be kept; none where it is not known. */
   get ownerName(): Name | undefined {
-    if (this.ownerLength === 0) return undefined;
+    if (this.ownerLength === 0 || this.isOwnerLost) return undefined;
     const name = Name.fromWire(this.owner.slice(0, this.ownerLength));
     if (!name.ok) throw new Error(`an owner that is ${name.fault.what}`);
     return name.value;

@@ -599,8 +599,11 @@ test('text in the data of an update does not become another record', (t) => {
 });
 
 test('a file with faults is not edited, and records that no text can mean are refused', (t) => {
-  const faulty = editZoneFile(octets('a FOO\n'), { removed: [], added: [] }, { origin });
-  t.is(faulty.ok ? undefined : faulty.fault.kind, 'faulty');
+  // The second one has an owner that is none, where a page ends.
+  for (const text of ['a FOO\n', 'abc A 10.0.0.1\nx..y A 10.0.0.2\n']) {
+    const faulty = editZoneFile(octets(text), { removed: [], added: [] }, { origin, pageEntries: 1 });
+    t.is(faulty.ok ? undefined : faulty.fault.kind, 'faulty');
+  }
   const [record] = records('a A 10.0.0.1');
   for (const bad of [
     { ...record!, ttl: 2 ** 31 },
