@@ -10,22 +10,24 @@ const PRIME = 0x01000193;
 const GENERIC_OCTETS = 10;
 
 export class Mnemonics {
-  readonly #words: readonly Uint8Array[];
+  readonly #words: readonly string[];
   readonly #numbers: readonly number[];
   /** Open addressing: indices of words, -1 for a free slot. Most are free. */
   readonly #slots: Int16Array;
-  readonly #prefix: Uint8Array | undefined;
+  readonly #mask: number;
+  readonly #prefix: string | undefined;
   readonly #longest: number;
 
   /** Words in upper case. `prefix`: what stands before the number, 0..65535, in the generic form, where there is one. */
   constructor(entries: readonly (readonly [word: string, number: number])[], prefix?: string) {
-    this.#words = entries.map(([word]) => Uint8Array.from(Buffer.from(word, 'latin1')));
+    this.#words = entries.map(([word]) => word);
     this.#numbers = entries.map(([, number]) => number);
-    this.#prefix = prefix === undefined ? undefined : Uint8Array.from(Buffer.from(prefix, 'latin1'));
+    this.#prefix = prefix;
     this.#longest = Math.max(prefix === undefined ? 0 : GENERIC_OCTETS, ...this.#words.map(({ length }) => length));
     this.#slots = new Int16Array(2 ** Math.ceil(Math.log2(8 * entries.length))).fill(-1);
+    this.#mask = this.#slots.length - 1;
     for (const [i, word] of this.#words.entries()) {
-      let slot = this.#slotOf(word, 0, word.length);
+      let slot = this.#slotOf(Buffer.from(word, 'latin1'), 0, word.length);
       while (this.#slots[slot]! >= 0) slot = this.#after(slot);
       this.#slots[slot] = i;
     }
@@ -47,15 +49,15 @@ export class Mnemonics {
   #slotOf(octets: Uint8Array, start: number, end: number): number {
     let hash = end - start;
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ UPPER[octets[at]!]!, PRIME);
-    return (hash ^ (hash >>> 15)) & (this.#slots.length - 1);
+    return (hash ^ (hash >>> 15)) & this.#mask;
   }
 
   #after(slot: number): number {
-    return (slot + 1) & (this.#slots.length - 1);
+    return (slot + 1) & this.#mask;
   }
 }
 
-function beginsWith(octets: Uint8Array, start: number, word: Uint8Array): boolean {
-  for (let i = 0; i < word.length; i++) if (word[i] !== UPPER[octets[start + i]!]) return false;
+function beginsWith(octets: Uint8Array, start: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) if (word.charCodeAt(i) !== UPPER[octets[start + i]!]) return false;
   return true;
 }

@@ -11,11 +11,23 @@ function readTime(octets: Uint8Array, start: number, end: number): number {
   const date = readNumber(octets, start, start + 8, 99991231);
   const clock = readNumber(octets, start + 8, end, 235959);
   if (date < 0 || clock < 0) return -1;
-  const [year, month, day] = [Math.floor(date / 10_000), Math.floor(date / 100) % 100, date % 100];
-  const [hour, minute, second] = [Math.floor(clock / 10_000), Math.floor(clock / 100) % 100, clock % 100];
+  const year = Math.trunc(date / 10_000);
+  const month = Math.trunc(date / 100) % 100;
+  const day = date % 100;
+  const hour = Math.trunc(clock / 10_000);
+  const minute = Math.trunc(clock / 100) % 100;
+  const second = clock % 100;
   const isDay = month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
   if (!isDay || minute > 59 || second > 59) return -1;
-  return (Date.UTC(year, month - 1, day, hour, minute, second) / 1000) >>> 0;
+  return (daysBefore(year, month) * 86_400 + (day - 1) * 86_400 + hour * 3600 + minute * 60 + second) >>> 0;
+}
+
+/** Days from 1 January 1970 to the first of a month of the Gregorian calendar. Years are counted from March, so that leap days are last. */
+function daysBefore(year: number, month: number): number {
+  const full = month > 2 ? year : year - 1;
+  const months = month > 2 ? month - 3 : month + 9;
+  const leaps = Math.floor(full / 4) - Math.floor(full / 100) + Math.floor(full / 400);
+  return 365 * full + leaps + Math.trunc((153 * months + 2) / 5) - 719_468;
 }
 
 function daysIn(year: number, month: number): number {
