@@ -15,6 +15,7 @@ import { type Edns, type EdnsOption, UDP_SIZE, writeOpt } from '../wire/edns.ts'
 import { encodeMessage, HEADER_OCTETS, type Message, responseTo, writeRecord } from '../wire/message.ts';
 import type { Difference } from '../zone/history.ts';
 import { isNewer } from '../zone/serial.ts';
+import type { RecordWalk } from '../zone/walk.ts';
 import type { Zone } from '../zone/zone.ts';
 import { ednsFor } from './request.ts';
 
@@ -24,11 +25,90 @@ const MESSAGE_OCTETS = 16_384;
 const MAX_MESSAGE_OCTETS = 65_535;
 const RESERVED_OCTETS = 512;
 
+/** What is left to be sent of a transfer, a record at a time. */
+interface Source {
+  readonly isDone: boolean;
+  /** Writes the next record, which stays the next. */
+  write(out: Writer): void;
+  next(): void;
+}
+
+/** Records one by one, none of them made before it is asked for. */
+class RecordSource implements Source {
+  readonly #records: Iterator<ResourceRecord>;
+  #next: IteratorResult<ResourceRecord>;
+
+  constructor(records: Iterable<ResourceRecord>) {
+    this.#records = records[Symbol.iterator]();
+    this.#next = this.#records.next();
+  }
+
+  get isDone(): boolean {
+    return this.#next.done === true;
+  }
+
+  write(out: Writer): void {
+    if (this.#next.done !== true) writeRecord(this.#next.value, out);
+  }
+
+  next(): void {
+    this.#next = this.#records.next();
+  }
+}
+
+/** AXFR straight out of the zone's image. */
+class ZoneSource implements Source {
+  readonly #zone: Zone;
+  readonly #walk: RecordWalk;
+  /** Of the SOAs at both ends, how many are sent. */
+  #soas = 0;
+
+  constructor(zone: Zone) {
+    this.#zone = zone;
+    this.#walk = zone.walk();
+  }
+
+  get isDone(): boolean {
+    return this.#soas === 2;
+  }
+
+  get #isAtSoa(): boolean {
+    return this.#soas === 0 || this.#walk.isDone;
+  }
+
+  write(out: Writer): void {
+    if (this.#isAtSoa) writeRecord(this.#zone.soaRecord(), out);
+    else this.#walk.write(out);
+  }
+
+  next(): void {
+    if (this.#isAtSoa) this.#soas++;
+    else this.#walk.next();
+  }
+}
+
 /** AXFR: the SOA, everything else, the SOA again. */
-export function* axfrRecords(zone: Zone): Generator<ResourceRecord, void, undefined> {
-  yield zone.soaRecord();
-  yield* zone.records();
-  yield zone.soaRecord();
+export class AxfrRecords implements Iterable<ResourceRecord> {
+  readonly #zone: Zone;
+
+  constructor(zone: Zone) {
+    this.#zone = zone;
+  }
+
+  /** The same records, to be written into messages. */
+  source(): Source {
+    return new ZoneSource(this.#zone);
+  }
+
+  *[Symbol.iterator](): Generator<ResourceRecord, void, undefined> {
+    yield this.#zone.soaRecord();
+    yield* this.#zone.records();
+    yield this.#zone.soaRecord();
+  }
+}
+
+export function axfrRecords(zone: Zone): AxfrRecords {
+  return new AxfrRecords(zone);
 }
 
 /** The differences in the form of an IXFR (RFC 1995 4): the newest SOA around them all, and each with its own two. */
@@ -85,26 +165,19 @@ export function* packMessages(
   records: Iterable<ResourceRecord>,
   options: readonly EdnsOption[] = [],
 ): Generator<Uint8Array, void, undefined> {
-  const iterator = records[Symbol.iterator]();
-  let pending = iterator.next();
+  const source = records instanceof AxfrRecords ? records.source() : new RecordSource(records);
   let { edns } = ednsFor(request, options);
-  while (!pending.done) {
+  while (!source.isDone) {
     // Nothing but the record that comes next is held while a message is on its way: readers may be slow, and many.
-    const message = packOne(request, pending.value, iterator, edns);
+    const message = packOne(request, source, edns);
     if (message === undefined) return;
-    pending = message.next;
     edns = undefined;
-    yield message.octets;
+    yield message;
   }
 }
 
-/** One message that begins with `first`, and the record that did not fit into it; `undefined` when `first` fits into none. */
-function packOne(
-  request: Message,
-  first: ResourceRecord,
-  rest: Iterator<ResourceRecord>,
-  edns: Edns | undefined,
-): { readonly octets: Uint8Array; readonly next: IteratorResult<ResourceRecord> } | undefined {
+/** One message of the records that come next, as many as fit; `undefined` when the first of them fits into none. */
+function packOne(request: Message, source: Source, edns: Edns | undefined): Uint8Array | undefined {
   const out = draft;
   out.rewind(0);
   out.bytes(encodeMessage({ ...responseTo(request, RCODE.NOERROR), aa: true }).subarray(0, HEADER_OCTETS));
@@ -113,13 +186,12 @@ function packOne(
     out.u16(question.type);
     out.u16(question.class);
   }
-  writeRecord(first, out);
+  source.write(out);
   if (out.isFull || out.length > MAX_MESSAGE_OCTETS - RESERVED_OCTETS) return undefined;
   let count = 1;
-  let next = rest.next();
-  for (; !next.done; next = rest.next()) {
+  for (source.next(); !source.isDone; source.next()) {
     const before = out.length;
-    writeRecord(next.value, out);
+    source.write(out);
     if (out.isFull || out.length > MESSAGE_OCTETS) {
       out.rewind(before);
       break;
@@ -131,5 +203,5 @@ function packOne(
     writeOpt(edns, RCODE.NOERROR, out);
     out.patch16(10, 1);
   }
-  return { octets: out.finish(), next };
+  return out.finish();
 }

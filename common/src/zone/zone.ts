@@ -23,6 +23,7 @@ import { writeSet } from './image-node.ts';
 import { ImageWalk } from './image-walk.ts';
 import { LookupName } from './lookup-name.ts';
 import type { Chunk } from './order.ts';
+import { RecordWalk } from './walk.ts';
 import { ZoneEdit } from './zone-edit.ts';
 
 /** All sets of one name. */
@@ -283,6 +284,11 @@ export class Zone {
         for (const rdata of this.#rdatas(set)) yield { name, type, class: CLASS.IN, ttl, rdata };
       }
     }
+  }
+
+  /** The same records, to be written into messages. */
+  walk(): RecordWalk {
+    return new RecordWalk(this.image, this.root, this.origin.wire);
   }
 
   /** The SOA as a record. */

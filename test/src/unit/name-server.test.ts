@@ -72,11 +72,11 @@ test('transfers that a client asks for and does not read cost it its own connect
     historyOf: () => undefined,
     expiryOf: () => 0,
   };
-  const records = large.records.bind(large);
-  Object.defineProperty(large, 'records', {
+  const walk = large.walk.bind(large);
+  Object.defineProperty(large, 'walk', {
     value: () => {
       begun++;
-      return records();
+      return walk();
     },
   });
   const port = await freePort('127.0.0.1');

@@ -359,6 +359,35 @@ test('a transfer is packed into messages of less than 64 KiB, each signed, each 
   t.deepEqual(lines(records), lines([...axfrRecords(zone)]));
 });
 
+test('a zone goes out of its image as its records would one by one, octet for octet', (t) => {
+  const text = `@ 60 NS ns
+@ 60 NS ns.other.
+@ 60 MX 10 Mail
+@ 60 CAA 0 issue "ca.example"
+Mail 60 A 192.0.2.1
+Mail 60 A 192.0.2.2
+Mail 60 AAAA 2001:db8::1
+_sip._tcp 60 SRV 0 0 5060 Mail
+*.wild 60 CNAME Mail
+deep.empty.non.terminal 2147483647 TXT "${'x'.repeat(200)}" "y"
+cut 60 NS ns.cut
+ns.cut 60 A 192.0.2.3
+d 60 DNAME other.example.
+Mail 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA
+Mail 60 RRSIG AAAA 13 2 60 20300101000000 20200101000000 1 example. AAAA
+odd 60 TYPE65280 \\# 3 010203`;
+  const zone = zoneOf(text);
+  const next = changed(zone, 2, 'Mail 60 A 192.0.2.1\nns.cut 60 A 192.0.2.3', 'late 60 A 192.0.2.9\ncut 60 NS Mail');
+  for (const version of [zone, next, V1]) {
+    const asked = request('example. AXFR');
+    const records = [...axfrRecords(version)];
+    t.deepEqual(
+      [...packMessages(asked, axfrRecords(version))].map(hexOf),
+      [...packMessages(asked, records)].map(hexOf),
+    );
+  }
+});
+
 test('a record that fits into no message ends the transfer, and nothing broken is sent', (t) => {
   const zone = zoneOf(`a 60 A 192.0.2.1\nb 60 TYPE65280 \\# 65400 ${filler(1, 65_400)}\nc 60 A 192.0.2.2`);
   const sent = [...packMessages(request('example. AXFR'), axfrRecords(zone))];
