@@ -14,9 +14,10 @@ import type { Limits } from './limits.ts';
 const SEGMENT_OCTETS = 1_220;
 /** Smaller messages are put behind each other. */
 const LARGE_OCTETS = 4_096;
+const DRAFT_OCTETS = 65_536;
 
 /** Where that is done: for one connection at a time, and for which. */
-const draft = Buffer.allocUnsafeSlow(65_536);
+const draft = Buffer.allocUnsafeSlow(DRAFT_OCTETS);
 let drafted = 0;
 let drafting: Output | undefined;
 
