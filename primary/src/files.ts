@@ -8,6 +8,7 @@ import { type Key, KeyTable } from '@zonewright/common/authority/key';
 import { fileZone, zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { Place } from '@zonewright/common/master/scan';
 import type { Name } from '@zonewright/common/name';
+import type { Zone } from '@zonewright/common/zone/zone';
 import { keyOfPlain } from './plain.ts';
 import type { Reading, ZoneReading } from './repository.ts';
 
@@ -35,6 +36,13 @@ export interface Located {
   readonly finding: FileFinding;
 }
 
+/** The zone that a file of this name is of. */
+function originOf(fileName: string): Name {
+  const role = fileZone(fileName);
+  if (role.kind !== 'zone') throw new Error(`a zone in ${fileName}`);
+  return role.origin;
+}
+
 export class Files {
   readonly #zones = new Map<string, ZoneFile>();
   readonly #keyFiles = new Map<string, KeyFile>();
@@ -56,15 +64,14 @@ export class Files {
     for (const [fileName, { errors }] of this.#keyFiles) if (errors.length > 0) yield { fileName, errors };
   }
 
-  /** Takes in what a zone file says; `serial` where it has no errors. Gives why it is no zone, if so. */
-  takeZone({ fileName, soa, errors, reason }: ZoneReading, serial: number | undefined): ZoneFile | string {
+  /** Takes in what a zone file says; `zone` where it has no errors. Gives why it is no zone, if so. */
+  takeZone({ fileName, soa, errors, reason }: ZoneReading, zone: Zone | undefined): ZoneFile | string {
     const before = this.#zones.get(fileName);
     // A zone does not vanish by a mistake.
     if (before === undefined && reason !== undefined) return reason;
-    const role = fileZone(fileName);
-    if (role.kind !== 'zone') throw new Error(`a zone in ${fileName}`);
+    const origin = zone?.origin ?? before?.origin ?? originOf(fileName);
     const place = soa === undefined ? {} : { soa };
-    return this.note({ fileName, origin: role.origin, serial: serial ?? before?.serial, ...place, errors });
+    return this.note({ fileName, origin, serial: zone?.serial ?? before?.serial, ...place, errors });
   }
 
   /** Notes of a file what was decided about it, until it changes. */

@@ -27,6 +27,8 @@ export interface ZoneIntake {
   comparison?: Comparison;
 }
 
+/** One for all zones that are good. */
+const NO_ERRORS: ZoneReading['errors'] = [];
 /** Records of zones, both versions counted, that are compared in one request. */
 const COMPARED_RECORDS = 20_000;
 /** Zones of one request. */
@@ -47,8 +49,9 @@ export async function takeIn(
       if (reading.kind === 'keys') keys.push(reading);
       else if (reading.kind === 'other') others.push(reading);
       else {
-        const { zone, ...rest } = reading;
-        zones.push({ reading: rest, ...(zone === undefined ? {} : { zone: Zone.ofHandle(zone) }) });
+        const { zone, errors, ...rest } = reading;
+        const plain = { ...rest, errors: errors.length === 0 ? NO_ERRORS : errors };
+        zones.push({ reading: plain, ...(zone === undefined ? {} : { zone: Zone.ofHandle(zone) }) });
       }
     }
     const { gone } = portion.value;

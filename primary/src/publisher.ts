@@ -80,7 +80,7 @@ export class Publisher {
     const slices = new Slices();
     for (const each of intake.zones) {
       const { fileName } = each.reading;
-      const file = this.files.takeZone(each.reading, each.zone?.serial);
+      const file = this.files.takeZone(each.reading, each.zone);
       if (typeof file === 'string') ignored.push({ fileName, reason: file });
       else if (each.zone === undefined) this.#reject(file);
       else {
@@ -179,10 +179,13 @@ export class Publisher {
   /** Makes a version visible; `delta` is what it changes, `undefined` where that is not known. */
   publish(zone: Zone, delta: Delta | undefined): void {
     this.zones.set(zone);
-    const history = this.#histories.get(zone.origin.key) ?? new History();
-    this.#histories.set(zone.origin.key, history);
-    if (delta === undefined) history.clear();
-    else history.add(delta);
+    const { key } = zone.origin;
+    if (delta === undefined) this.#histories.delete(key);
+    else {
+      const history = this.#histories.get(key) ?? new History();
+      history.add(delta);
+      this.#histories.set(key, history);
+    }
     this.#options.log.info('zone.loaded', { zone: zone.origin.toString(), serial: zone.serial });
     this.#options.onChange(zone);
   }
