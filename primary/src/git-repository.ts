@@ -24,6 +24,7 @@ import type {
 
 /** Files and findings of a portion: what is taken in within a few milliseconds. */
 const PORTION = 200;
+const NOTHING: Portion = { readings: [], gone: [] };
 
 export class GitRepository implements Repository {
   readonly #store: GitStore;
@@ -45,18 +46,19 @@ export class GitRepository implements Repository {
     const head = from === 'known' ? await this.#store.head() : await this.#store.fetch();
     if (!head.ok) return head;
     const tree = head.value;
-    if (tree === undefined) return ok({ commit: undefined, extent: 'none' });
+    if (tree === undefined) return ok({ commit: undefined, extent: 'none', first: NOTHING });
     const isKnown = since !== undefined && since === this.#tree?.commit;
-    if (isKnown && tree.commit === since) return ok({ commit: since, extent: 'none' });
+    if (isKnown && tree.commit === since) return ok({ commit: since, extent: 'none', first: NOTHING });
     const loader = isKnown ? this.#loader : new Loader(this.#store);
     this.#taking = { tree, loader, readings: loader.load(tree) };
-    return ok({ commit: tree.commit, extent: isKnown ? 'changes' : 'all' });
+    const first = await this.next();
+    return first.ok ? ok({ commit: tree.commit, extent: isKnown ? 'changes' : 'all', first: first.value }) : first;
   }
 
   async next(): Promise<Result<Portion, GitFault>> {
     const readings: Reading[] = [];
     const taking = this.#taking;
-    if (taking === undefined) return ok({ readings, gone: [] });
+    if (taking === undefined) return ok(NOTHING);
     for (let weight = 0; weight < PORTION; ) {
       const step = await taking.readings.next();
       if (step.done !== true) {

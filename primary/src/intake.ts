@@ -8,7 +8,7 @@ import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
 import { Zone } from '@zonewright/common/zone/zone';
 import { withoutChain } from './plain.ts';
-import type { Comparison, Pair, Reading, Repository, ZoneReading } from './repository.ts';
+import type { Comparison, Pair, Portion, Reading, Repository, ZoneReading } from './repository.ts';
 import { Slices } from './slices.ts';
 
 export interface Intake {
@@ -34,18 +34,17 @@ const COMPARED_RECORDS = 20_000;
 /** Zones of one request. */
 const COMPARED_ZONES = 100;
 
-/** Fetches what was taken, and has it compared with what is served. */
+/** Fetches what was taken, from its first portion on, and has it compared with what is served. */
 export async function takeIn(
   repository: Repository,
+  first: Portion,
   served: (origin: Name) => Zone | undefined,
 ): Promise<Result<Intake, GitFault>> {
   const zones: ZoneIntake[] = [];
   const keys: Extract<Reading, { kind: 'keys' }>[] = [];
   const others: Extract<Reading, { kind: 'other' }>[] = [];
-  for (;;) {
-    const portion = await repository.next();
-    if (!portion.ok) return portion;
-    for (const reading of portion.value.readings) {
+  for (let portion = first; ; ) {
+    for (const reading of portion.readings) {
       if (reading.kind === 'keys') keys.push(reading);
       else if (reading.kind === 'other') others.push(reading);
       else {
@@ -54,10 +53,14 @@ export async function takeIn(
         zones.push({ reading: plain, ...(zone === undefined ? {} : { zone: Zone.ofHandle(zone) }) });
       }
     }
-    const { gone } = portion.value;
-    if (gone === undefined) continue;
-    const compared = await compareAll(repository, zones, served);
-    return compared.ok ? ok({ zones, keys, others, gone }) : compared;
+    const { gone } = portion;
+    if (gone !== undefined) {
+      const compared = await compareAll(repository, zones, served);
+      return compared.ok ? ok({ zones, keys, others, gone }) : compared;
+    }
+    const next = await repository.next();
+    if (!next.ok) return next;
+    portion = next.value;
   }
 }
 

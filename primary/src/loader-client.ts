@@ -102,7 +102,7 @@ export class LoaderClient implements Repository {
 
   #lost(error: unknown): void {
     this.#worker = undefined;
-    const what = 'the loader thread has died';
+    const what = this.#isClosed ? CLOSED.what : 'the loader thread has died';
     if (!this.#isClosed) this.#options.log.error('loader.died', { waiting: this.#waiting.size, error }, what);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();

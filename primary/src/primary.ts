@@ -174,7 +174,7 @@ export class Primary {
     if (!head.ok) return head;
     if (head.value.commit === undefined && this.#publisher.commit !== undefined) return fail(BRANCH_GONE);
     if (head.value.extent !== 'none') {
-      const intake = await takeIn(this.#repository, (origin) => this.zones.get(origin));
+      const intake = await takeIn(this.#repository, head.value.first, (origin) => this.zones.get(origin));
       if (!intake.ok) return intake;
       await this.#publisher.takeOver(head.value, intake.value);
     }

@@ -64,7 +64,6 @@ export class Publisher {
   /** Publishes what a commit changes. Nothing of it can fail. */
   async takeOver({ commit, extent }: Head, intake: Intake): Promise<void> {
     const isFirst = this.#commit === undefined;
-    this.#commit = commit;
     for (const reading of intake.keys) this.files.takeKeys(reading);
     const seen = new Set([
       ...intake.zones.map(({ reading }) => reading.fileName),
@@ -82,7 +81,7 @@ export class Publisher {
       const { fileName } = each.reading;
       const file = this.files.takeZone(each.reading, each.zone);
       if (typeof file === 'string') ignored.push({ fileName, reason: file });
-      else if (each.zone === undefined) this.#reject(file);
+      else if (each.zone === undefined) this.#reject(file, commit);
       else {
         changed++;
         await this.#publishFile(file, each.zone, each.comparison, slices);
@@ -91,6 +90,8 @@ export class Publisher {
       if (slices.isOver) await slices.pause();
     }
     if (isFirst && this.files.of(Name.root) === undefined) this.zones.delete(Name.root);
+    // Not before: whoever asks for the commit in force is to see what it says.
+    this.#commit = commit;
     this.#report(keyFindings, ignored, changed);
   }
 
@@ -105,7 +106,7 @@ export class Publisher {
     if (old !== undefined) this.#options.onChange(old);
   }
 
-  #reject({ fileName, origin, errors }: ZoneFile): void {
+  #reject({ fileName, origin, errors }: ZoneFile, commit: string | undefined): void {
     const served = this.zones.get(origin);
     if (served === undefined) this.zones.await(origin);
     this.#raised.delete(fileName);
@@ -115,7 +116,7 @@ export class Publisher {
       {
         zone: origin.toString(),
         file: fileName,
-        commit: this.#commit,
+        commit,
         errors: errors.slice(0, LISTED_ERRORS).map((error) => describe(fileName, error)),
       },
       `${errors.length} error(s) in ${fileName}, ${what}`,

@@ -16,7 +16,7 @@ import type { PlainDelta, PlainKey } from './plain.ts';
 export interface Repository {
   /**
    * Takes what is known without the remote (`known`), or what the remote has. `since`: the commit that is in force where the request
-   * comes from. What its files say is then fetched with {@link next}.
+   * comes from. What its files say comes with it, as far as that is one portion; the rest is fetched with {@link next}.
    */
   take(from: 'known' | 'remote', since: string | undefined): Promise<Result<Head, GitFault>>;
   /** The next portion of what was taken. A fault leaves all as it was before `take`. */
@@ -40,6 +40,8 @@ export interface Head {
   readonly commit: string | undefined;
   /** How much there is to fetch: nothing, what changed since the commit in force, or what all files say. */
   readonly extent: 'none' | 'changes' | 'all';
+  /** The first portion. */
+  readonly first: Portion;
 }
 
 /** Some files. A portion is small enough to be taken in within a few milliseconds. */
