@@ -18,6 +18,7 @@ import { testWith } from '../support/needs.ts';
 import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
 import { type Files, makeRepository, type Repository } from '../support/repository.ts';
 import { longestStall } from '../support/stall.ts';
+import { until } from '../support/until.ts';
 
 const test = testWith(anyTest, ['git']);
 
@@ -47,8 +48,8 @@ interface World {
   readonly changes: string[];
   /** The threads, the newest last. */
   readonly workers: Worker[];
-  /** What is called with each request before it reaches the thread. */
-  onRequest: (request: LoaderRequest, worker: Worker) => void;
+  /** What becomes of each request on its way to the thread; of `undefined` nothing. */
+  onRequest: (request: LoaderRequest, worker: Worker) => LoaderRequest | undefined;
   serial(): number | undefined;
   has(name: string): boolean;
 }
@@ -68,8 +69,8 @@ const start = async (t: ExecutionContext<unknown>, files: Files): Promise<World>
       const worker = new Worker(new URL(import.meta.resolve('@zonewright/primary/loader-thread')), { workerData });
       const post = worker.postMessage.bind(worker);
       worker.postMessage = (request: LoaderRequest) => {
-        world.onRequest(request, worker);
-        post(request);
+        const passed = world.onRequest(request, worker);
+        if (passed !== undefined) post(passed);
       };
       workers.push(worker);
       return worker;
@@ -91,7 +92,7 @@ const start = async (t: ExecutionContext<unknown>, files: Files): Promise<World>
     events,
     changes,
     workers,
-    onRequest: () => undefined,
+    onRequest: (request) => request,
     serial: () => primary.zones.get(origin)?.serial,
     has: (name) => primary.zones.get(origin)?.find(nameOf(name, origin)) !== undefined,
   };
@@ -153,29 +154,43 @@ test('a loader that dies is replaced, updates go on, and what did not change is 
   t.is(world.serial(), 2, 'a zone does not vanish by a mistake, nor by a death');
 });
 
-test('a loader that dies while it pushes leaves the update in the repository once', async (t) => {
-  const world = await start(t, { example: fileText(1) });
-  let pushes = 0;
-  world.onRequest = ({ method }, worker) => {
-    if (method === 'push' && ++pushes === 1) setImmediate(() => void worker.terminate());
-  };
-  t.deepEqual(await world.primary.update(update('new 60 A 192.0.2.9'), PEER), { rcode: 0 });
-  t.is(world.workers.length, 2);
-  t.is(world.serial(), 2);
-  t.true(world.has('new'));
-  t.is(Number(await world.repository.git('rev-list', '--count', 'main')), 2);
+test('a loader that dies before or after it has pushed leaves the update in the repository once', async (t) => {
+  for (const end of ['before', 'after']) {
+    const world = await start(t, { example: fileText(1) });
+    const { repository } = world;
+    const old = await repository.head();
+    let pushes = 0;
+    world.onRequest = (request, worker) => {
+      if (request.method !== 'push' || ++pushes > 1) return request;
+      if (end === 'before') {
+        void worker.terminate();
+        return undefined;
+      }
+      const hasMoved = async (): Promise<boolean> => (await repository.head()) !== old;
+      void until(hasMoved, { what: 'the branch has moved' }).then(() => worker.terminate());
+      // Its answer goes to nobody.
+      return { ...request, id: -1 };
+    };
+    t.deepEqual(await world.primary.update(update('new 60 A 192.0.2.9'), PEER), { rcode: 0 });
+    t.is(world.workers.length, 2);
+    t.is(pushes, end === 'before' ? 2 : 1);
+    t.is(world.serial(), 2);
+    t.true(world.has('new'));
+    t.is(Number(await repository.git('rev-list', '--count', 'main')), 2);
+  }
 });
 
 test('a loader that dies of what it is asked fails the request, and not the next ones', async (t) => {
   const world = await start(t, { example: fileText(1) });
-  world.onRequest = ({ method }, worker) => {
-    if (method === 'commit') void worker.terminate();
+  world.onRequest = (request, worker) => {
+    if (request.method === 'commit') void worker.terminate();
+    return request;
   };
   const verdict = await world.primary.update(update('new 60 A 192.0.2.9'), PEER);
   t.is(verdict.rcode, 2);
   t.regex(verdict.ede?.text ?? '', /the loader thread has died/);
   t.is(world.serial(), 1);
-  world.onRequest = () => undefined;
+  world.onRequest = (request) => request;
   t.deepEqual(await world.primary.update(update('new 60 A 192.0.2.9'), PEER), { rcode: 0 });
   t.deepEqual(world.changes, ['example. 1', 'example. 2']);
 });
