@@ -77,9 +77,8 @@ export const MSG_WAITFORONE = 0x10000;
 export const POLLIN = 1;
 
 export const EINTR = 4;
-/** Not the number of anything open. */
-const EBADF = 9;
 export const EAGAIN = 11;
+const ENOSYS = 38;
 
 /** `mmsghdr`: a `msghdr` and the length of what came or went. Offsets in octets; lengths of eight octets are below 2^31 here. */
 export const MESSAGE = {
@@ -123,8 +122,8 @@ function load(): Result<LinuxCalls, string> {
   try {
     const calls = bind(createRequire(import.meta.url)('koffi') as Koffi, numbers);
     calls.recvmmsg(-1, 0n, 0, 0);
-    const errno = calls.errno();
-    return errno === EBADF ? ok(calls) : fail(`there is no recvmmsg: ${errorName(errno)}`);
+    // Any other complaint is about the arguments: which of them comes first, systems differ in.
+    return calls.errno() === ENOSYS ? fail('the kernel has no recvmmsg') : ok(calls);
   } catch (error) {
     return fail(`koffi does not load: ${error instanceof Error ? error.message : String(error)}`);
   }
