@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { CLIENT_CORE } from '../affinity.ts';
 import { startClient } from '../client.ts';
-import type { Bench, Experiment, Reading } from '../measure.ts';
+import type { Bench, Contestant, Experiment, Reading } from '../measure.ts';
 import { usageOf, usageSince } from '../process-usage.ts';
-import { inTurns } from '../rounds.ts';
+import { type Field, inTurns } from '../rounds.ts';
 import { Scope } from '../scope.ts';
 import { fieldOf, type Running, startServers } from '../servers.ts';
 import { greatest, median } from '../statistics.ts';
@@ -70,11 +70,9 @@ export const garbage: Experiment = (bench) =>
   Scope.within(async (scope) => {
     const running = await startServers(scope, { zones: plainWorld(bench.scale.large).zones, isPinned: true });
     const ours = running.find(({ server }) => server === 'zonewright')!;
-    await queries(ours, bench);
-    const readings = await inTurns(
-      bench.scale.loadRounds,
-      [...fieldOf(running), ['baseline', ours]],
-      (server, _, contestant) => (contestant === 'baseline' ? queries : floods)(server, bench),
-    );
-    return { readings };
+    const play = (server: Running, _: number, contestant: Contestant): Promise<Reading> =>
+      (contestant === 'baseline' ? queries : floods)(server, bench);
+    const field: Field<Running> = [...fieldOf(running), ['baseline', ours]];
+    await inTurns(1, field, play);
+    return { readings: await inTurns(bench.scale.loadRounds, field, play) };
   });
