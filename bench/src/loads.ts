@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { temporaryFolder } from '@zonewright/test/support/owner';
 import { dnsperf, type Load } from './dnsperf.ts';
 import type { Bench, Experiment, Reading, Trials } from './measure.ts';
-import { type Usage, usageOf, usageSince } from './process-usage.ts';
+import { kernelShare, type Usage, usageOf, usageSince } from './process-usage.ts';
 import { randomFrom } from './random.ts';
 import { type Field, inTurns } from './rounds.ts';
 import { Scope } from './scope.ts';
@@ -36,9 +36,9 @@ const SHARE = 0.02;
 const SIZE = 1.1;
 
 /** The figures of one load. */
-export const readingOf = ({ user, kernel }: Usage, load: Pick<Load, 'completed' | 'lost'>): Reading => ({
-  figures: { cpu: ((user + kernel) / load.completed) * 1e6 },
-  kernel: kernel / (user + kernel),
+export const readingOf = (usage: Usage, load: Pick<Load, 'completed' | 'lost'>): Reading => ({
+  figures: { cpu: ((usage.user + usage.kernel) / load.completed) * 1e6 },
+  kernel: kernelShare(usage),
   lost: load.lost / (load.completed + load.lost),
 });
 

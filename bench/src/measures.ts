@@ -2,14 +2,14 @@
 import { signZone } from '@zonewright/test/support/signer';
 import { transfer } from './areas/axfr.ts';
 import { EVENTS, gapOf } from './areas/gap.ts';
-import { type Garbage, garbage } from './areas/input.ts';
+import { garbage } from './areas/input.ts';
 import { startOf } from './areas/start.ts';
 import { update } from './areas/update.ts';
 import { askOpening } from './client.ts';
 import { withCookie } from './cookie.ts';
 import { dnsperf } from './dnsperf.ts';
 import { type LoadOptions, loadOf } from './loads.ts';
-import type { Contestant, Experiment, Measure } from './measure.ts';
+import type { Area, Contestant, Experiment, Measure, Wanted } from './measure.ts';
 import { branchedWorld, manyWorld, ORIGIN, plainWorld, signedWorld } from './worlds.ts';
 
 const plain: LoadOptions['world'] = ({ scale }) => plainWorld(scale.large);
@@ -51,160 +51,78 @@ const GAPS = {
   nothing: gapOf(EVENTS.nothing),
 } as const satisfies Readonly<Record<string, Experiment>>;
 
-const best: readonly Contestant[] = ['knot', 'nsd'];
-
-const cpu = (
-  area: 'udp' | 'tcp',
+type Row = readonly [
+  area: Area,
   title: string,
   experiment: Experiment,
-  times: number,
-  of: readonly Contestant[],
-): Measure => ({ area, title, experiment, figure: 'cpu', unit: 'us', wanted: { times, of } });
-
-const bad = (title: string, kind: Garbage): Measure => ({
-  area: 'input',
-  title,
-  experiment: garbage,
-  figure: kind,
-  unit: 'us',
-  wanted: { times: 1, of: ['baseline'] },
-  baseline: 'a query',
-});
-
-const gap = (title: string, experiment: Experiment, isWanted: boolean): readonly Measure[] => [
-  {
-    area: 'gap',
-    title: `${title}: p99.9`,
-    experiment,
-    figure: 'p999',
-    unit: 'ms',
-    wanted: isWanted ? { atMost: 20 } : undefined,
-  },
-  {
-    area: 'gap',
-    title: `${title}: longest`,
-    experiment,
-    figure: 'longest',
-    unit: 'ms',
-    wanted: undefined,
-    of: 'greatest',
-  },
+  figure: string,
+  unit: Measure['unit'],
+  wanted?: Wanted,
+  more?: Pick<Measure, 'baseline' | 'of'>,
 ];
 
-export const MEASURES: readonly Measure[] = [
-  cpu('udp', '100 k records: 80 % hits, 10 % NXDOMAIN, 10 % NODATA', LOADS.mixed, 0.9, best),
-  cpu('udp', 'the same with EDNS and cookies', LOADS.cookies, 1, best),
-  cpu('udp', 'with wildcards and delegations', LOADS.branched, 1, best),
-  cpu('udp', 'spread over 10 k zones', LOADS.spread, 1, best),
-  cpu('udp', 'signed zone, with DO', LOADS.signed, 1, best),
-  cpu('udp', 'the first through dgram', LOADS.portable, 1.4, ['bind']),
+const FASTEST: readonly Contestant[] = ['knot', 'nsd'];
+const GREATEST = { of: 'greatest' } as const;
+const QUERY = { baseline: 'a query' } as const;
+const OWN: readonly Contestant[] = ['baseline'];
+const WITHOUT_GAP = { atMost: 20 } as const;
 
-  cpu('tcp', 'on kept connections', LOADS.kept, 1.5, ['bind']),
-  cpu('tcp', 'a connection for each query', LOADS.opened, 1.5, ['bind']),
+const ROWS: readonly Row[] = [
+  [
+    'udp',
+    '100 k records: 80 % hits, 10 % NXDOMAIN, 10 % NODATA',
+    LOADS.mixed,
+    'cpu',
+    'us',
+    { times: 0.9, of: FASTEST },
+  ],
+  ['udp', 'the same with EDNS and cookies', LOADS.cookies, 'cpu', 'us', { times: 1, of: FASTEST }],
+  ['udp', 'with wildcards and delegations', LOADS.branched, 'cpu', 'us', { times: 1, of: FASTEST }],
+  ['udp', 'spread over 10 k zones', LOADS.spread, 'cpu', 'us', { times: 1, of: FASTEST }],
+  ['udp', 'signed zone, with DO', LOADS.signed, 'cpu', 'us', { times: 1, of: FASTEST }],
+  ['udp', 'the first through dgram', LOADS.portable, 'cpu', 'us', { times: 1.4, of: ['bind'] }],
 
-  {
-    area: 'start',
-    title: '1 M records: first answer',
-    experiment: million,
-    figure: 'time',
-    unit: 's',
-    wanted: { times: 1, of: ['nsd'] },
-  },
-  {
-    area: 'start',
-    title: '1 M records: memory',
-    experiment: million,
-    figure: 'memory',
-    unit: 'MB',
-    wanted: { times: 0.6, of: ['knot'] },
-  },
-  { area: 'start', title: '1 M records: CPU', experiment: million, figure: 'cpu', unit: 's', wanted: undefined },
-  {
-    area: 'start',
-    title: '10 k zones of 5 records: last zone answered',
-    experiment: many,
-    figure: 'time',
-    unit: 's',
-    wanted: { times: 1.5, of: ['knot'] },
-  },
-  {
-    area: 'start',
-    title: '10 k zones of 5 records: memory',
-    experiment: many,
-    figure: 'memory',
-    unit: 'MB',
-    wanted: { times: 3, of: ['knot'] },
-  },
-  {
-    area: 'start',
-    title: '10 k zones of 5 records: CPU',
-    experiment: many,
-    figure: 'cpu',
-    unit: 's',
-    wanted: undefined,
-  },
+  ['tcp', 'on kept connections', LOADS.kept, 'cpu', 'us', { times: 1.5, of: ['bind'] }],
+  ['tcp', 'a connection for each query', LOADS.opened, 'cpu', 'us', { times: 1.5, of: ['bind'] }],
 
-  {
-    area: 'axfr',
-    title: '1 M records: time',
-    experiment: transfer,
-    figure: 'time',
-    unit: 's',
-    wanted: { times: 1, of: ['bind'] },
-  },
-  { area: 'axfr', title: '1 M records: CPU', experiment: transfer, figure: 'cpu', unit: 's', wanted: undefined },
-  {
-    area: 'axfr',
-    title: '1 M records: growth of memory',
-    experiment: transfer,
-    figure: 'growth',
-    unit: 'MB',
-    wanted: { atMost: 32 },
-    of: 'greatest',
-  },
+  ['start', '1 M records: first answer', million, 'time', 's', { times: 1, of: ['nsd'] }],
+  ['start', '1 M records: memory', million, 'memory', 'MB', { times: 0.6, of: ['knot'] }],
+  ['start', '1 M records: CPU', million, 'cpu', 's'],
+  ['start', '10 k zones of 5 records: last zone answered', many, 'time', 's', { times: 1.5, of: ['knot'] }],
+  ['start', '10 k zones of 5 records: memory', many, 'memory', 'MB', { times: 3, of: ['knot'] }],
+  ['start', '10 k zones of 5 records: CPU', many, 'cpu', 's'],
 
-  {
-    area: 'update',
-    title: 'CPU, zone of 1 M records',
-    experiment: update,
-    figure: 'cpu',
-    unit: 'ms',
-    wanted: { atMost: 2 },
-  },
-  {
-    area: 'update',
-    title: 'the same against a zone of 1 k',
-    experiment: update,
-    figure: 'cpu',
-    unit: 'ms',
-    wanted: { times: 1.25, of: ['baseline'] },
-    baseline: 'with 1 k',
-  },
-  {
-    area: 'update',
-    title: 'time, zone of 1 M records',
-    experiment: update,
-    figure: 'time',
-    unit: 'ms',
-    wanted: undefined,
-    baseline: 'with 1 k',
-  },
+  ['axfr', '1 M records: time', transfer, 'time', 's', { times: 1, of: ['bind'] }],
+  ['axfr', '1 M records: CPU', transfer, 'cpu', 's'],
+  ['axfr', '1 M records: growth of memory', transfer, 'growth', 'MB', { atMost: 32 }, GREATEST],
 
-  ...gap('1 M records reloaded', GAPS.reloaded, true),
-  ...gap('1 M records transferred', GAPS.transferred, true),
-  ...gap('zone of 1 M records updated', GAPS.updated, true),
-  ...gap('nothing done', GAPS.nothing, false),
+  ['update', 'CPU, zone of 1 M records', update, 'cpu', 'ms', { atMost: 2 }],
+  ['update', 'the same against 1 k records', update, 'cpu', 'ms', { times: 1.25, of: OWN }, { baseline: 'with 1 k' }],
+  ['update', 'time, zone of 1 M records', update, 'time', 'ms', undefined, { baseline: 'with 1 k' }],
 
-  bad('random octets', 'random'),
-  bad('queries that end too early', 'truncated'),
-  bad('unknown opcodes', 'opcode'),
-  {
-    area: 'input',
-    title: 'a query with the rate limit on',
-    experiment: LOADS.limited,
-    figure: 'cpu',
-    unit: 'us',
-    wanted: { times: 1.1, of: ['baseline'] },
-    baseline: 'off',
-  },
+  ['gap', '1 M records reloaded: p99.9', GAPS.reloaded, 'p999', 'ms', WITHOUT_GAP],
+  ['gap', '1 M records reloaded: longest', GAPS.reloaded, 'longest', 'ms', undefined, GREATEST],
+  ['gap', '1 M records transferred: p99.9', GAPS.transferred, 'p999', 'ms', WITHOUT_GAP],
+  ['gap', '1 M records transferred: longest', GAPS.transferred, 'longest', 'ms', undefined, GREATEST],
+  ['gap', '1 M records updated: p99.9', GAPS.updated, 'p999', 'ms', WITHOUT_GAP],
+  ['gap', '1 M records updated: longest', GAPS.updated, 'longest', 'ms', undefined, GREATEST],
+  ['gap', 'nothing done: p99.9', GAPS.nothing, 'p999', 'ms'],
+  ['gap', 'nothing done: longest', GAPS.nothing, 'longest', 'ms', undefined, GREATEST],
+
+  ['input', 'random octets', garbage, 'random', 'us', { times: 1, of: OWN }, QUERY],
+  ['input', 'queries that end too early', garbage, 'truncated', 'us', { times: 1, of: OWN }, QUERY],
+  ['input', 'unknown opcodes', garbage, 'opcode', 'us', { times: 1, of: OWN }, QUERY],
+  ['input', 'a query with the rate limit on', LOADS.limited, 'cpu', 'us', { times: 1.1, of: OWN }, { baseline: 'off' }],
 ];
+
+export const MEASURES: readonly Measure[] = ROWS.map(
+  ([area, title, experiment, figure, unit, wanted, more = {}]): Measure => ({
+    area,
+    title,
+    experiment,
+    figure,
+    unit,
+    wanted,
+    ...more,
+  }),
+);

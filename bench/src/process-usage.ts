@@ -73,6 +73,9 @@ export const usageSince = (pid: number, before: Usage): Usage => {
   return { user: user - before.user, kernel: kernel - before.kernel };
 };
 
+/** The kernel's part: 0 to 1, and 0 of nothing. */
+export const kernelShare = ({ user, kernel }: Usage): number => (user + kernel === 0 ? 0 : kernel / (user + kernel));
+
 /** Memory of a whole server in octets: of what its processes share (Pss), each counts its part. */
 export const memoryOf = (pid: number): number => sumOver(pid, (each) => parseMemory(read(each, 'smaps_rollup'), 'Pss'));
 

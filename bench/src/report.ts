@@ -68,7 +68,7 @@ const reachedText = ({ excess, figures, measure }: Outcome): string => {
   if (excess <= 0) return 'yes';
   const wanted = figures.zonewright! - excess;
   const share = (excess / wanted) * 100;
-  return `missed by ${share < 1000 ? `${share.toFixed(0)} %` : `${excess.toFixed(1)} ${UNITS[measure.unit].name}`}`;
+  return `missed by ${share < 1000 ? `${share.toFixed(share < 10 ? 1 : 0)} %` : `${excess.toFixed(1)} ${UNITS[measure.unit].name}`}`;
 };
 
 const percent = (share: number | undefined): string =>

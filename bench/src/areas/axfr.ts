@@ -1,7 +1,7 @@
 /** A zone of a million records transferred out (RFC 5936), to a client that throws it away. */
 import { startClient } from '../client.ts';
 import type { Experiment, Reading } from '../measure.ts';
-import { growthOf, markMemory, usageOf, usageSince } from '../process-usage.ts';
+import { growthOf, kernelShare, markMemory, usageOf, usageSince } from '../process-usage.ts';
 import { inTurns } from '../rounds.ts';
 import { Scope } from '../scope.ts';
 import { fieldOf, type Running, startServers } from '../servers.ts';
@@ -27,7 +27,7 @@ export const transfer: Experiment = ({ scale }) =>
       const { user, kernel } = usageSince(pid, before);
       return {
         figures: { time, cpu: user + kernel, growth: growthOf(pid, marked) / 1e6 },
-        kernel: kernel / (user + kernel),
+        kernel: kernelShare({ user, kernel }),
       };
     };
     return { readings: await inTurns(scale.rounds, fieldOf(running), play) };

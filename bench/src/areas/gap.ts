@@ -5,9 +5,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parseTsigKey } from '@zonewright/common/authority/key';
+import { notifyMessage } from '@zonewright/common/authority/notify';
+import { exchange } from '@zonewright/common/net/exchange';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Owner } from '@zonewright/test/support/owner';
-import { tool } from '@zonewright/test/support/zonewright';
+import { given, nameOf } from '@zonewright/test/support/records';
 import { answered } from '../answered.ts';
 import { startClient } from '../client.ts';
 import type { Bench, Experiment, Reading, Scale } from '../measure.ts';
@@ -19,6 +22,8 @@ import { changedText, ORIGIN, plainWorld } from '../worlds.ts';
 import { transferOut } from './axfr.ts';
 import { UPDATABLE, updateTimes } from './update.ts';
 
+const SIGNER = given(parseTsigKey(KEY));
+
 /** Queries a second. */
 const RATE = 2000;
 /** Milliseconds of nothing. */
@@ -26,7 +31,7 @@ const SHORT = 10;
 /** Milliseconds that a question without an answer counts as. */
 const NEVER = 5000;
 
-/** What is done to a server while it is asked; `ready` is done before, while nobody asks. */
+/** What is done to a server while it is asked; `prepare` before, while nobody asks; then it cannot be repeated. */
 export interface Event {
   readonly servers: readonly ServerName[];
   readonly setting?: Partial<Setting>;
@@ -46,10 +51,7 @@ const reload: Event = {
   },
   run: async (server, _, serial) => {
     if (server.repository === undefined) server.program.signal('SIGHUP');
-    else
-      await tool('zonewright', ['notify', '--key', KEY, '--port', `${server.port}`, server.address, ORIGIN], {
-        timeout: 90_000,
-      });
+    else given(await exchange({ server, message: notifyMessage(nameOf(ORIGIN)), key: SIGNER, transport: 'tcp' }));
     await answered(server, [`changed${serial}.${ORIGIN}`], TYPE.A);
   },
 };

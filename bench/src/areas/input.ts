@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { CLIENT_CORE } from '../affinity.ts';
 import { startClient } from '../client.ts';
 import type { Bench, Contestant, Experiment, Reading } from '../measure.ts';
-import { usageOf, usageSince } from '../process-usage.ts';
+import { kernelShare, usageOf, usageSince } from '../process-usage.ts';
 import { type Field, inTurns } from '../rounds.ts';
 import { Scope } from '../scope.ts';
 import { fieldOf, type Running, startServers } from '../servers.ts';
@@ -43,7 +43,7 @@ const flood = (server: Running, kind: Garbage | 'query', { scale, seed }: Bench)
     const lost = dropsOf(server) - dropped;
     return {
       figures: { [kind]: ((user + kernel) / (sent - lost)) * 1e6 },
-      kernel: kernel / (user + kernel),
+      kernel: kernelShare({ user, kernel }),
       lost: lost / sent,
     };
   });

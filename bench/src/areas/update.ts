@@ -8,7 +8,7 @@ import { keyFile } from '@zonewright/test/support/dig';
 import { run } from '@zonewright/test/support/process';
 import { answered } from '../answered.ts';
 import type { Experiment, Reading } from '../measure.ts';
-import { usageOf, usageSince } from '../process-usage.ts';
+import { kernelShare, usageOf, usageSince } from '../process-usage.ts';
 import { type Field, inTurns } from '../rounds.ts';
 import { Scope } from '../scope.ts';
 import { fieldOf, KEY, type Running, startServers } from '../servers.ts';
@@ -52,7 +52,7 @@ const readingOf = async (server: Running, most: number): Promise<Reading> => {
   const { user, kernel } = usageSince(pid, before);
   return {
     figures: { cpu: ((user + kernel) / count) * 1000, time: (performance.now() - started) / count },
-    kernel: kernel / (user + kernel),
+    kernel: kernelShare({ user, kernel }),
   };
 };
 
