@@ -33,7 +33,7 @@ const SCALES = {
     zones: 500,
     loadRounds: 2,
     rounds: 1,
-    questions: 20_000,
+    questions: 30_000,
     event: 400,
     updates: 10,
   },

@@ -33,7 +33,7 @@ const LOADS = {
   portable: loadOf({ world: plain, setting: { flags: [{ name: '--udp', value: 'portable' }] } }),
   kept: loadOf({ world: plain, ask: (server, questions) => dnsperf(server, questions, ['-m', 'tcp', '-c', '20']) }),
   // dnsperf waits before it opens a connection again.
-  opened: loadOf({ world: plain, ask: askOpening, share: 0.2 }),
+  opened: loadOf({ world: plain, ask: askOpening, share: 0.1 }),
   limited: loadOf({
     world: plain,
     setting: { flags: [{ name: '--rate-limit', value: '100000' }] },
