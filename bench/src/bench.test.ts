@@ -138,6 +138,10 @@ test('what is missed says by how much', (t) => {
   t.is(cellsOf(limit, trialsOf({ bind: [3] })).reached, 'not measured');
 });
 
+test('nothing is compared with what was too little to be counted', (t) => {
+  t.is(cellsOf({ ...measure, wanted: undefined }, trialsOf({ zonewright: [1], bind: [0] })).ratio, '');
+});
+
 test('ours may be measured by itself under other conditions', (t) => {
   const own: Measure = { ...measure, wanted: { times: 1.1, of: ['baseline'] }, baseline: 'off' };
   const cells = cellsOf(own, trialsOf({ zonewright: [10.5], baseline: [10], knot: [1] }));

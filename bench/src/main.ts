@@ -33,9 +33,9 @@ const SCALES = {
     zones: 500,
     loadRounds: 2,
     rounds: 1,
-    questions: 30_000,
+    questions: 20_000,
     event: 400,
-    updates: 10,
+    updates: 50,
   },
 } as const satisfies Readonly<Record<string, Scale>>;
 

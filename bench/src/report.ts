@@ -45,7 +45,8 @@ export const outcomeOf = (measure: Measure, { readings }: Trials): Outcome => {
   return {
     measure,
     figures,
-    ratio: theirs === undefined ? undefined : ours / theirs,
+    // What is too little to be counted is nothing to be compared with.
+    ratio: theirs === undefined || theirs === 0 ? undefined : ours / theirs,
     rival,
     excess: most === undefined ? undefined : ours - most,
   };

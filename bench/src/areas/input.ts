@@ -17,7 +17,7 @@ const GARBAGE = ['random', 'truncated', 'opcode'] as const;
 export type Garbage = (typeof GARBAGE)[number];
 
 /** Datagrams a second. */
-const RATE = 20_000;
+const RATE = 40_000;
 /** The part of the questions of a load that a flood has datagrams. */
 const SHARE = 0.5;
 
