@@ -116,7 +116,16 @@ const main = async (): Promise<number> => {
   return 0;
 };
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => void Scope.endAll().finally(() => process.exit(130)));
-}
-process.exitCode = await main();
+const INTERRUPTED = 130;
+const interruption = new Promise<number>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => void Scope.endAll().finally(() => resolve(INTERRUPTED)));
+});
+const work = main();
+// What fails after an interruption fails because of it.
+process.exit(
+  await Promise.race([
+    work.catch((fault) => (Scope.isInterrupted ? interruption : Promise.reject(fault))),
+    interruption,
+  ]),
+);

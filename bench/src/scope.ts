@@ -6,8 +6,14 @@ import type { Owner } from '@zonewright/test/support/owner';
 
 export class Scope implements Owner {
   static readonly #open = new Set<Scope>();
+  /** From then on nothing that fails is worth a word: what it needed has been taken away. */
+  static #isInterrupted = false;
   readonly #ends: (() => unknown)[] = [];
-  passed = true;
+  #hasFailed = false;
+
+  static get isInterrupted(): boolean {
+    return Scope.#isInterrupted;
+  }
 
   /** Does `work` with a scope of its own, and ends that whatever comes of it. */
   static async within<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
@@ -16,7 +22,7 @@ export class Scope implements Owner {
     try {
       return await work(scope);
     } catch (error) {
-      scope.passed = false;
+      scope.#hasFailed = true;
       throw error;
     } finally {
       await scope.#end();
@@ -25,7 +31,12 @@ export class Scope implements Owner {
 
   /** Ends all scopes that are open, the innermost first. */
   static async endAll(): Promise<void> {
+    Scope.#isInterrupted = true;
     for (const scope of [...Scope.#open].reverse()) await scope.#end();
+  }
+
+  get passed(): boolean {
+    return Scope.#isInterrupted || !this.#hasFailed;
   }
 
   teardown(end: () => unknown): void {
