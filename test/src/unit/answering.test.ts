@@ -1,5 +1,6 @@
 /** The options that a name server guards itself with. */
 
+import { availableParallelism } from 'node:os';
 import { CookieJar } from '@zonewright/common/authority/cookie';
 import { type AnsweringSettings, answeringOf } from '@zonewright/common/service/answering';
 import { defineCommand, readValues } from '@zonewright/common/service/options';
@@ -34,13 +35,20 @@ const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 
 test('without options cookies have a random secret, nobody has to show one, no rate is limited, and sets keep their order', async (t) => {
   const [one, other] = [await guards({}), await guards({})] as [AnsweringSettings, AnsweringSettings];
-  t.deepEqual(Object.keys(one).sort(), ['cookies', 'isRotating', 'isSecretRenewed']);
+  t.is(one.rateLimit, undefined);
   t.false(one.isRotating);
   t.false(one.cookies.isRequired);
   t.true(one.isSecretRenewed);
   t.is(one.cookies.secrets[0]!.length, 16);
   t.notDeepEqual(one.cookies.secrets, other.cookies.secrets);
   t.notThrows(() => new CookieJar(one.cookies));
+});
+
+test('there is a thread that answers UDP for each core but one, at least one, and as many as asked for', async (t) => {
+  const given = (await guards({})) as AnsweringSettings;
+  t.deepEqual([given.udpWorkers, given.udp], [Math.max(1, availableParallelism() - 1), 'auto']);
+  const asked = (await guards({ 'udp-workers': ['5'], udp: ['portable'] })) as AnsweringSettings;
+  t.deepEqual([asked.udpWorkers, asked.udp], [5, 'portable']);
 });
 
 test('secrets for cookies are taken in their order, and limits as numbers', async (t) => {
