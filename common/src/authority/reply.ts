@@ -3,10 +3,11 @@
  * reply; nothing is allocated.
  *
  * Sets are put whole or not at all (RFC 2181 9). Names are compressed (RFC 1035 4.1.4) octet for octet, so that no name changes
- * its case; in RDATA only those of the types of RFC 1035 (RFC 3597 4).
+ * its case; in RDATA only those of the types of RFC 1035 (RFC 3597 4). A suffix is sought from the root down: along the question
+ * first, where most of them are, and then in a table of the labels that have been written since.
  */
 import { MAX_NAME_OCTETS } from '../name.ts';
-import { put16, read16 } from '../octets.ts';
+import { copyOctets, put16, read16 } from '../octets.ts';
 import { shapeOf } from '../rr/shape.ts';
 import { HEADER_OCTETS } from '../wire/message.ts';
 import type { Image } from '../zone/image.ts';
@@ -22,13 +23,31 @@ const MAX_POINTER = 0x3fff;
 const CLASS_IN = 1;
 /** Type, class, TTL and length of a record. */
 const RECORD_HEAD = 10;
-/** Places of names that a compression pointer may lead to; more of them are not remembered. */
+/** Places behind the question that a compression pointer may lead to; more of them are not remembered. */
 const TABLE_SLOTS = 1024;
 const MAX_PLACES = 512;
+const MAX_LABELS = 128;
+/** Instead of the place of a name: the root, which is nowhere looked for. */
+const ROOT = 0;
+/** Instead of a place that has not been sought yet. */
+const UNKNOWN = -1;
 /** Slots looked at for one suffix: names that were made to collide cost compression, not time. */
 const MAX_PROBES = 32;
 const PRIME = 0x01000193;
-const ROOT_HASH = 0x811c9dc5 | 0;
+
+/** Of a label, with its length octet, and of where the name behind it stands. */
+function hashLabel(rest: number, octets: Uint8Array, at: number): number {
+  let hash = Math.imul(rest, 0x9e3779b1);
+  for (let i = at, end = at + octets[at]!; i <= end; i++) hash = Math.imul(hash ^ octets[i]!, PRIME);
+  return hash ^ (hash >>> 15);
+}
+
+/** Are two labels the same, octet for octet? */
+function isSameLabel(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number): boolean {
+  const size = a[aAt]!;
+  for (let i = 0; i <= size; i++) if (a[aAt + i] !== b[bAt + i]) return false;
+  return true;
+}
 
 export class Reply {
   /** Room for the reply: what `limit` of {@link begin} says has to fit. */
@@ -44,18 +63,28 @@ export class Reply {
   #questionEnd = 0;
   readonly #counts = new Uint16Array(3);
 
-  /** The owner of the next set: where it stands in the message, or -1 and then the octets in `#owner`. */
+  /** The owner of the next set: where it stands in the message, or -1 and then its labels, and where the name behind them stands. */
   #ownerAt = QUESTION_AT;
-  readonly #owner = new Uint8Array(MAX_NAME_OCTETS + 1);
+  #owner: Uint8Array = new Uint8Array(0);
+  #ownerFrom = 0;
+  #ownerEnd = 0;
+  #ownerRest = ROOT;
+  /** For owners that stand nowhere as a whole. */
+  readonly #copy = new Uint8Array(MAX_NAME_OCTETS + 1);
 
-  // Places of names, by a hash of their octets; those with another stamp belong to an earlier reply.
-  readonly #places = new Uint16Array(TABLE_SLOTS);
-  readonly #hashes = new Int32Array(TABLE_SLOTS);
-  readonly #stamps = new Int32Array(TABLE_SLOTS);
-  #stamp = 0;
-  #placeCount = 0;
-  readonly #starts = new Uint8Array(128);
-  readonly #suffixHashes = new Int32Array(128);
+  /** Where the labels of the question begin in its name, and how many there are. */
+  #questionStarts: Uint8Array = new Uint8Array(1);
+  #questionLabels = 0;
+  /** Where the name of the zone stands in the question, {@link ROOT} if it is written otherwise there. */
+  #zoneAt = UNKNOWN;
+
+  // Labels behind the question: 14 bits for where each stands, and the upper ones of its hash; 0 is an empty slot.
+  readonly #slots = new Int32Array(TABLE_SLOTS);
+  readonly #used = new Uint16Array(MAX_PLACES);
+  #places = 0;
+  /** Labels of the name that is being put: where they begin in its source; and where the last such name ends there. */
+  readonly #starts = new Int32Array(MAX_LABELS);
+  #nameEnd = 0;
 
   constructor(octets: Uint8Array) {
     this.octets = octets;
@@ -69,15 +98,19 @@ export class Reply {
   /** Begins the reply to a query: its header and question. `limit` octets are for all but the OPT record. */
   begin(query: Query, limit: number): void {
     const { octets } = this;
-    const nameOctets = query.name.length;
+    const { name } = query;
+    const nameOctets = name.length;
     this.#limit = limit;
     this.#header(query, 0, 1);
-    for (let i = 0; i < nameOctets; i++) octets[QUESTION_AT + i] = query.octets[query.nameAt + i]!;
+    copyOctets(query.octets, query.nameAt, octets, QUESTION_AT, nameOctets);
     put16(octets, QUESTION_AT + nameOctets, query.type);
     put16(octets, QUESTION_AT + nameOctets + 2, query.class);
     this.#questionEnd = QUESTION_AT + nameOctets + 4;
-    this.#stamp = (this.#stamp + 1) | 0;
-    this.#placeCount = 0;
+    this.#questionStarts = name.starts;
+    this.#questionLabels = name.labels;
+    this.#zoneAt = UNKNOWN;
+    for (let i = 0; i < this.#places; i++) this.#slots[this.#used[i]!] = 0;
+    this.#places = 0;
     this.clear();
     this.isAuthoritative = false;
     this.rotation = 0;
@@ -128,28 +161,51 @@ export class Reply {
       const size = octets[at]!;
       if (size >= 0xc0) at = ((size & 0x3f) << 8) | octets[at + 1]!;
       else {
-        for (let i = 0; i <= size; i++) this.#owner[length + i] = octets[at + i]!;
+        copyOctets(octets, at, this.#copy, length, size + 1);
         length += size + 1;
         at += size + 1;
-        if (size === 0) return;
+        if (size === 0) break;
       }
     }
+    this.#ownerLabels(this.#copy, 0, length - 1, ROOT);
   }
 
-  /** The next sets belong to a node of a zone; `apex` is the wire form of the zone's name. */
+  #ownerLabels(source: Uint8Array, from: number, end: number, rest: number): void {
+    this.#owner = source;
+    this.#ownerFrom = from;
+    this.#ownerEnd = end;
+    this.#ownerRest = rest;
+    this.#ownerAt = -1;
+  }
+
+  /** The next sets belong to a node of the zone that the reply is made from; `apex` is the wire form of the zone's name. */
   ownerNode(image: Image, node: number, apex: Uint8Array): void {
-    const { bytes } = image;
     const own = image.nameOctets(node);
     const at = image.nameAt(node);
-    for (let i = 0; i < own; i++) this.#owner[i] = bytes[at + i]!;
-    for (let i = 0; i < apex.length; i++) this.#owner[own + i] = apex[i]!;
-    this.#ownerAt = -1;
+    if (this.#zoneAt === UNKNOWN) this.#zoneAt = this.#findZone(apex);
+    const zone = this.#zoneAt;
+    if (zone === ROOT) {
+      copyOctets(image.bytes, at, this.#copy, 0, own);
+      copyOctets(apex, 0, this.#copy, own, apex.length);
+      this.#ownerLabels(this.#copy, 0, own + apex.length - 1, ROOT);
+    } else if (own === 0) this.#ownerAt = zone;
+    else this.#ownerLabels(image.bytes, at, at + own, zone);
   }
 
-  /** The next sets belong to a name in wire form. */
-  ownerName(octets: Uint8Array, at: number, length: number): void {
-    for (let i = 0; i < length; i++) this.#owner[i] = octets[at + i]!;
-    this.#ownerAt = -1;
+  /** Where the name of the zone stands in the question, if it is written like that there. */
+  #findZone(apex: Uint8Array): number {
+    const { octets } = this;
+    const at = this.#questionEnd - 4 - apex.length;
+    if (this.#labelAt(at) < 0) return ROOT;
+    for (let i = 0; i < apex.length; i++) if (octets[at + i] !== apex[i]) return ROOT;
+    return at;
+  }
+
+  /** Which label of the question begins at a place in the message; -1: none. */
+  #labelAt(place: number): number {
+    let i = this.#questionLabels - 1;
+    while (i >= 0 && QUESTION_AT + this.#questionStarts[i]! !== place) i--;
+    return i;
   }
 
   /** Puts a set of an image at the end of a section, with another TTL than its own unless `ttl` is negative. Does it fit? */
@@ -195,24 +251,30 @@ export class Reply {
 
   /** Owner, type, class, TTL and length. Leaves `rdataAt` behind them. */
   #putHead(type: number, ttl: number, length: number): boolean {
-    if (this.#ownerAt >= 0) {
-      if (!this.#hasRoom(2 + RECORD_HEAD)) return false;
-      put16(this.octets, this.length, 0xc000 | this.#ownerAt);
-      this.length += 2;
-    } else {
-      const at = this.length;
-      if (!this.#putWireName(this.#owner, 0) || !this.#hasRoom(RECORD_HEAD)) return false;
-      // The records that follow point to the same place; the root's name is as short as a pointer is not.
-      if (this.octets[at]! >= 0xc0) this.#ownerAt = read16(this.octets, at) & MAX_POINTER;
-      else if (at <= MAX_POINTER && this.#owner[0] !== 0) this.#ownerAt = at;
-    }
     const { octets } = this;
-    const at = this.length;
-    put16(octets, at, type);
-    put16(octets, at + 2, CLASS_IN);
-    put16(octets, at + 4, ttl >>> 16);
-    put16(octets, at + 6, ttl);
-    put16(octets, at + 8, length);
+    let at = this.length;
+    if (this.#ownerAt >= 0) {
+      if (at + 2 + RECORD_HEAD > this.#limit) return false;
+      put16(octets, at, 0xc000 | this.#ownerAt);
+      at += 2;
+    } else {
+      if (!this.#putLabels(this.#owner, this.#ownerFrom, this.#ownerEnd, this.#ownerRest)) return false;
+      // The records that follow point to the same place; the root's name is as short as a pointer is not.
+      if (octets[at]! >= 0xc0) this.#ownerAt = read16(octets, at) & MAX_POINTER;
+      else if (at <= MAX_POINTER && octets[at] !== 0) this.#ownerAt = at;
+      at = this.length;
+      if (at + RECORD_HEAD > this.#limit) return false;
+    }
+    octets[at] = type >> 8;
+    octets[at + 1] = type;
+    octets[at + 2] = 0;
+    octets[at + 3] = CLASS_IN;
+    octets[at + 4] = ttl >>> 24;
+    octets[at + 5] = ttl >>> 16;
+    octets[at + 6] = ttl >>> 8;
+    octets[at + 7] = ttl;
+    octets[at + 8] = length >> 8;
+    octets[at + 9] = length;
     this.length = at + RECORD_HEAD;
     this.rdataAt = this.length;
     return true;
@@ -224,9 +286,8 @@ export class Reply {
 
   #putOctets(source: Uint8Array, at: number, length: number): boolean {
     if (!this.#hasRoom(length)) return false;
-    const { octets } = this;
     const to = this.length;
-    for (let i = 0; i < length; i++) octets[to + i] = source[at + i]!;
+    copyOctets(source, at, this.octets, to, length);
     this.length = to + length;
     return true;
   }
@@ -237,9 +298,8 @@ export class Reply {
     let at = start + prefix;
     if (!this.#putOctets(source, start, prefix)) return false;
     for (let i = 0; i < names; i++) {
-      if (!this.#putWireName(source, at)) return false;
-      while (source[at] !== 0) at += 1 + source[at]!;
-      at++;
+      if (!this.#putLabels(source, at, start + length, ROOT)) return false;
+      at = this.#nameEnd + 1;
     }
     if (!this.#putOctets(source, at, start + length - at)) return false;
     put16(this.octets, head - 2, this.length - head);
@@ -247,88 +307,70 @@ export class Reply {
   }
 
   /**
-   * A name, compressed; an uncompressed one stands at `source[at]`. The longest suffix that stands there already is found from the root
-   * down, a label at a time, so that a name costs its octets however many like it there are.
+   * A name, compressed: the labels from `source[from]` up to `end` or the root's, and behind them the name that stands at the place
+   * `rest`. The longest suffix that stands there already is found a label at a time, so that a name costs its octets however many like
+   * it there are.
    */
-  #putWireName(source: Uint8Array, at: number): boolean {
-    if (this.#placeCount === 0) this.#rememberQuestion();
-    const labels = this.#hashName(source, at);
-    let place = 0;
+  #putLabels(source: Uint8Array, from: number, end: number, rest: number): boolean {
+    const starts = this.#starts;
+    let labels = 0;
+    let at = from;
+    for (let size = source[at]!; at < end && size !== 0; size = source[at]!) {
+      starts[labels++] = at;
+      at += 1 + size;
+    }
+    this.#nameEnd = at;
+    const { octets } = this;
+    let place = rest;
     let own = labels;
-    while (own > 0) {
-      const found = this.#find(this.#suffixHashes[own - 1]!, source, at + this.#starts[own - 1]!, place);
+    let next = rest === ROOT ? this.#questionLabels - 1 : this.#labelAt(rest) - 1;
+    for (; own > 0 && next >= 0; own--, next--) {
+      const asked = QUESTION_AT + this.#questionStarts[next]!;
+      if (!isSameLabel(octets, asked, source, starts[own - 1]!)) break;
+      place = asked;
+    }
+    let hash = 0;
+    for (; own > 0; own--) {
+      hash = hashLabel(place, source, starts[own - 1]!);
+      const found = this.#find(hash, source, starts[own - 1]!, place);
       if (found === 0) break;
       place = found;
-      own--;
     }
-    const octets = own === labels ? this.#ends(source, at, labels) : this.#starts[own]!;
-    if (!this.#putLabels(source, at, octets, own) || !this.#hasRoom(place > 0 ? 2 : 1)) return false;
-    if (place > 0) {
-      put16(this.octets, this.length, 0xc000 | place);
-      this.length += 2;
-    } else this.octets[this.length++] = 0;
-    return true;
-  }
-
-  /** Octets of all labels of the name whose labels have been found. */
-  #ends(source: Uint8Array, at: number, labels: number): number {
-    const last = labels === 0 ? 0 : this.#starts[labels - 1]!;
-    return labels === 0 ? 0 : last + 1 + source[at + last]!;
-  }
-
-  /** Copies the first `count` labels, which are `octets` octets, and remembers where they are. */
-  #putLabels(source: Uint8Array, at: number, octets: number, count: number): boolean {
+    const count = (own === labels ? at : starts[own]!) - from;
     const to = this.length;
-    if (!this.#putOctets(source, at, octets)) return false;
-    for (let i = 0; i < count; i++) this.#remember(this.#suffixHashes[i]!, to + this.#starts[i]!);
+    if (to + count + (place === ROOT ? 1 : 2) > this.#limit) return false;
+    copyOctets(source, from, octets, to, count);
+    if (place === ROOT) octets[to + count] = 0;
+    else put16(octets, to + count, 0xc000 | place);
+    this.length = to + count + (place === ROOT ? 1 : 2);
+    for (let i = own - 1; i >= 0; i--) {
+      place = to + starts[i]! - from;
+      this.#remember(hash, place);
+      if (i > 0) hash = hashLabel(place, source, starts[i - 1]!);
+    }
     return true;
-  }
-
-  /** Finds the labels of a name and a hash of each suffix; gives how many there are. */
-  #hashName(source: Uint8Array, at: number): number {
-    let labels = 0;
-    let offset = 0;
-    for (let size = source[at]!; size !== 0; size = source[at + offset]!) {
-      this.#starts[labels++] = offset;
-      offset += size + 1;
-    }
-    let hash = ROOT_HASH;
-    for (let i = labels - 1; i >= 0; i--) {
-      const start = at + this.#starts[i]!;
-      for (let j = start, end = start + source[start]!; j <= end; j++) hash = Math.imul(hash ^ source[j]!, PRIME);
-      this.#suffixHashes[i] = hash;
-    }
-    return labels;
-  }
-
-  #rememberQuestion(): void {
-    const labels = this.#hashName(this.octets, QUESTION_AT);
-    for (let i = 0; i < labels; i++) this.#remember(this.#suffixHashes[i]!, QUESTION_AT + this.#starts[i]!);
-    // So that it counts as done also for the root.
-    this.#placeCount++;
   }
 
   #remember(hash: number, place: number): void {
-    if (place > MAX_POINTER || this.#placeCount >= MAX_PLACES) return;
-    this.#placeCount++;
-    const first = hash ^ (hash >>> 15);
+    if (place > MAX_POINTER || this.#places === MAX_PLACES) return;
+    const slots = this.#slots;
     for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const slot = (first + probe) & (TABLE_SLOTS - 1);
-      if (this.#stamps[slot] === this.#stamp) continue;
-      this.#stamps[slot] = this.#stamp;
-      this.#hashes[slot] = hash;
-      this.#places[slot] = place;
+      const slot = (hash + probe) & (TABLE_SLOTS - 1);
+      if (slots[slot] !== 0) continue;
+      slots[slot] = (hash & ~MAX_POINTER) | place;
+      this.#used[this.#places++] = slot;
       return;
     }
   }
 
-  /** Where the label at `source[at]` stands in the message already, and behind it the name at `rest`, 0 for the root; 0 when it does not. */
+  /** Where the label at `source[at]` stands behind the question, with the name at `rest` behind it; 0 when it does not. */
   #find(hash: number, source: Uint8Array, at: number, rest: number): number {
-    const first = hash ^ (hash >>> 15);
+    const slots = this.#slots;
     for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const slot = (first + probe) & (TABLE_SLOTS - 1);
-      if (this.#stamps[slot] !== this.#stamp) return 0;
-      if (this.#hashes[slot] === hash && this.#isAt(this.#places[slot]!, source, at, rest)) return this.#places[slot]!;
+      const entry = slots[(hash + probe) & (TABLE_SLOTS - 1)]!;
+      if (entry === 0) return 0;
+      if (((entry ^ hash) & ~MAX_POINTER) === 0 && this.#isAt(entry & MAX_POINTER, source, at, rest))
+        return entry & MAX_POINTER;
     }
     return 0;
   }
@@ -336,15 +378,12 @@ export class Reply {
   /** Compares octets: what was remembered may have been taken back since. */
   #isAt(place: number, source: Uint8Array, at: number, rest: number): boolean {
     const { octets } = this;
-    const size = source[at]!;
-    const end = place + 1 + size;
-    if (end >= this.length || octets[place] !== size) return false;
+    const end = place + 1 + source[at]!;
+    if (end >= this.length) return false;
     const next = octets[end]!;
     if (next >= 0xc0 && end + 1 >= this.length) return false;
-    const follows = next === 0 ? 0 : next >= 0xc0 ? ((next & 0x3f) << 8) | octets[end + 1]! : end;
-    if (follows !== rest) return false;
-    for (let i = 1; i <= size; i++) if (octets[place + i] !== source[at + i]) return false;
-    return true;
+    const follows = next === 0 ? ROOT : next >= 0xc0 ? ((next & 0x3f) << 8) | octets[end + 1]! : end;
+    return follows === rest && isSameLabel(source, at, octets, place);
   }
 
   /** Ends the reply with its header and, behind the limit, OPT; gives its length. `rcode` has twelve bits. */
