@@ -40,6 +40,8 @@ export class Additional {
   readonly #wantingOwners = new Int32Array(MAX_WANTING);
   #wanting = 0;
   #targets = 0;
+  /** Was one of the names that were sought at a zone cut elsewhere in the zone? */
+  #isElsewhere = false;
   // Sets that are in the reply already; those with another stamp belong to an earlier one.
   readonly #sets = new Int32Array(SLOTS);
   readonly #stamps = new Int32Array(SLOTS);
@@ -102,7 +104,9 @@ export class Additional {
    * fit, else `false` (RFC 9471 3.1); addresses elsewhere in the zone are put if they fit (3.2).
    */
   putGlue(cut: number, set: number, labels: number): boolean {
-    return this.#eachTarget(set, cut, labels) && this.#eachTarget(set, NO_CUT, 0);
+    this.#isElsewhere = false;
+    if (!this.#eachTarget(set, cut, labels)) return false;
+    return !this.#isElsewhere || this.#eachTarget(set, NO_CUT, 0);
   }
 
   /** Walks the names of a set; with a `cut` those at or below it. `false` when what has to fit does not. */
@@ -152,8 +156,11 @@ export class Additional {
     const target = this.#target;
     target.read(image.bytes, at);
     const apex = target.labels - this.#zone.labels;
-    if (apex < labels || !target.endsWith(apex, this.#zone.apexWire)) return 0;
-    if (cut !== NO_CUT && image.findSuffix(this.#zone.root, target, apex - labels, apex) !== cut) return 0;
+    if (apex < 0 || !target.endsWith(apex, this.#zone.apexWire)) return 0;
+    if (cut !== NO_CUT && (apex < labels || !image.isSuffix(cut, target, apex - labels, apex))) {
+      this.#isElsewhere = true;
+      return 0;
+    }
     const found = image.findSuffix(this.#zone.root, target, 0, apex);
     // What is at or below a zone cut is for the way to its servers, and for nothing else (RFC 1034 4.2.1).
     return found !== 0 && type !== TYPE.NS && this.#isBelowCut(apex) ? 0 : found;

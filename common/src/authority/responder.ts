@@ -20,6 +20,7 @@ import { RATE, type RateLimit, RateLimiter, RESPONSE_KIND } from './rate-limit.t
 import type { Authority } from './receive.ts';
 import { Reply } from './reply.ts';
 import { type Request, showCookie, type Transport } from './request.ts';
+import type { Apex } from './zones.ts';
 
 const MAX_MESSAGE_OCTETS = 65_535;
 const KEEPALIVE_UNIT_MS = 100;
@@ -194,15 +195,15 @@ export class Responder {
       rcode = refusal.rcode;
     } else if (demand === DEMAND.ANSWER) {
       const apex = this.#place();
-      zone = apex < 0 ? undefined : this.authority.zones.zoneAt(query.name, apex);
+      zone = apex?.zone;
       if (zone === undefined) {
-        const why = apex < 0 ? NO_ZONE : NO_DATA;
+        const why = apex === undefined ? NO_ZONE : NO_DATA;
         edns.error(why.error!);
         this.what = why.what;
         rcode = why.rcode;
       } else {
         if (query.edns.hasZoneVersion) edns.zoneVersion(query.edns, zone.labels, zone.serial);
-        if (query.edns.hasExpire && query.type === TYPE.SOA && apex === 0) {
+        if (query.edns.hasExpire && query.type === TYPE.SOA && query.name.labels === zone.labels) {
           const expiry = this.authority.expiryOf(zone);
           if (expiry === undefined) return 0;
           edns.expire(query.edns, expiry);
@@ -241,15 +242,14 @@ export class Responder {
   }
 
   /**
-   * The label at which the apex begins that the question is for, -1 when there is none: the nearest one, but for DS at an apex that
-   * above it (RFC 4035 3.1.4.1), if there is a zone of ours, be it one without data.
+   * The apex of ours that the question is for: the nearest one, but for DS at an apex that above it (RFC 4035 3.1.4.1), if there is a
+   * zone of ours, be it one without data.
    */
-  #place(): number {
+  #place(): Apex | undefined {
     const { zones } = this.authority;
     const { name, type } = this.#query;
     const nearest = zones.nearest(name, 0);
-    if (type !== TYPE.DS || nearest !== 0 || name.labels === 0) return nearest;
-    const above = zones.nearest(name, 1);
-    return above < 0 ? nearest : above;
+    if (type !== TYPE.DS || nearest === undefined || nearest.labels < name.labels || name.labels === 0) return nearest;
+    return zones.nearest(name, 1) ?? nearest;
   }
 }

@@ -6,13 +6,15 @@ import { LookupName } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 
 /** An apex of ours, with the version of its zone that is served; `undefined` while there is no data. */
-interface Entry {
+export interface Apex {
   readonly origin: Name;
+  /** Those of the origin, the root label not counted. */
+  readonly labels: number;
   /** The origin in lower case. */
   readonly wire: Uint8Array;
   zone: Zone | undefined;
   /** Another apex with the same hash. */
-  next: Entry | undefined;
+  next: Apex | undefined;
 }
 
 /** Is told what is in a table of zones, and each change of it, before anybody can act on it. */
@@ -26,9 +28,11 @@ export interface ZoneFollower {
 
 export class ZoneTable {
   readonly #followers = new Set<ZoneFollower>();
-  readonly #byHash = new Map<number, Entry>();
+  readonly #byHash = new Map<number, Apex>();
   readonly #lookup = new LookupName();
   #size = 0;
+  /** What no apex that was ever here has had more labels than. */
+  #deepest = 0;
 
   /** Publishes a version of a zone. */
   set(zone: Zone): void {
@@ -59,7 +63,9 @@ export class ZoneTable {
     this.#lookup.read(origin.wire, 0);
     const hash = this.#lookup.hashes[0]!;
     const next = this.#byHash.get(hash);
-    this.#byHash.set(hash, { origin, wire: origin.toLowerCase().wire, zone, next });
+    const { labels } = this.#lookup;
+    this.#byHash.set(hash, { origin, labels, wire: origin.toLowerCase().wire, zone, next });
+    this.#deepest = Math.max(this.#deepest, labels);
     if (zone !== undefined) this.#size++;
   }
 
@@ -72,70 +78,68 @@ export class ZoneTable {
   #remove(origin: Name): void {
     this.#lookup.read(origin.wire, 0);
     const hash = this.#lookup.hashes[0]!;
-    const kept: Entry[] = [];
+    const kept: Apex[] = [];
     for (let at = this.#byHash.get(hash); at !== undefined; at = at.next) {
       if (!at.origin.equals(origin)) kept.push(at);
       else if (at.zone !== undefined) this.#size--;
     }
-    const first = kept.reduceRight<Entry | undefined>((next, entry) => ({ ...entry, next }), undefined);
+    const first = kept.reduceRight<Apex | undefined>((next, entry) => ({ ...entry, next }), undefined);
     if (first === undefined) this.#byHash.delete(hash);
     else this.#byHash.set(hash, first);
   }
 
   /**
-   * The nearest apex of ours at or above the suffix of `name` that begins with label `from` (RFC 1034 4.3.2 step 2), as the number of
-   * the label that it begins with; -1 when there is none. Allocates nothing.
+   * The nearest apex of ours at or above the suffix of `name` that begins with label `from` (RFC 1034 4.3.2 step 2). Allocates
+   * nothing.
    */
-  nearest(name: LookupName, from: number): number {
-    for (let i = from; i <= name.labels; i++) if (this.#entry(name, i) !== undefined) return i;
-    return -1;
+  nearest(name: LookupName, from: number): Apex | undefined {
+    for (let i = Math.max(from, name.labels - this.#deepest); i <= name.labels; i++) {
+      const apex = this.#apexAt(name, i);
+      if (apex !== undefined) return apex;
+    }
+    return undefined;
   }
 
-  /** The zone whose apex is the suffix of `name` that begins with label `i`; `undefined` when it has no data. */
-  zoneAt(name: LookupName, i: number): Zone | undefined {
-    return this.#entry(name, i)?.zone;
+  /** The apex that is the suffix of `name` that begins with label `i`. */
+  #apexAt(name: LookupName, i: number): Apex | undefined {
+    let apex = this.#byHash.get(name.hashes[i]!);
+    while (apex !== undefined && !name.endsWith(i, apex.wire)) apex = apex.next;
+    return apex;
   }
 
-  #entry(name: LookupName, i: number): Entry | undefined {
-    let entry = this.#byHash.get(name.hashes[i]!);
-    while (entry !== undefined && !name.endsWith(i, entry.wire)) entry = entry.next;
-    return entry;
-  }
-
-  #nearestTo(name: Name): number {
+  #nearestTo(name: Name): Apex | undefined {
     this.#lookup.read(name.wire, 0);
     return this.nearest(this.#lookup, 0);
   }
 
   /** Is the nearest zone at or above `name` one without data? */
   isAwaited(name: Name): boolean {
-    const i = this.#nearestTo(name);
-    return i >= 0 && this.zoneAt(this.#lookup, i) === undefined;
+    const apex = this.#nearestTo(name);
+    return apex !== undefined && apex.zone === undefined;
   }
 
   /** Is it the apex of a zone of ours, be it one without data? */
   isApex(name: Name): boolean {
     this.#lookup.read(name.wire, 0);
-    return this.#entry(this.#lookup, 0) !== undefined;
+    return this.#apexAt(this.#lookup, 0) !== undefined;
   }
 
   /** The nearest apex of ours at or above `name`, be its zone one without data. */
   apexOf(name: Name): Name | undefined {
-    const i = this.#nearestTo(name);
-    return i < 0 ? undefined : this.#entry(this.#lookup, i)?.origin;
+    return this.#nearestTo(name)?.origin;
   }
 
   /** The zone with exactly this apex. */
   get(origin: Name): Zone | undefined {
     this.#lookup.read(origin.wire, 0);
-    return this.zoneAt(this.#lookup, 0);
+    return this.#apexAt(this.#lookup, 0)?.zone;
   }
 
   /** The zone nearest to `name`, at or above it, of those that have data. */
   zoneOf(name: Name): Zone | undefined {
     this.#lookup.read(name.wire, 0);
     for (let i = 0; i <= this.#lookup.labels; i++) {
-      const zone = this.zoneAt(this.#lookup, i);
+      const zone = this.#apexAt(this.#lookup, i)?.zone;
       if (zone !== undefined) return zone;
     }
     return undefined;
@@ -158,8 +162,8 @@ export class ZoneTable {
     for (const { zone } of this.#entries()) if (zone !== undefined) yield zone;
   }
 
-  *#entries(): Generator<Entry, void, undefined> {
+  *#entries(): Generator<Apex, void, undefined> {
     for (const first of this.#byHash.values())
-      for (let at: Entry | undefined = first; at !== undefined; at = at.next) yield at;
+      for (let at: Apex | undefined = first; at !== undefined; at = at.next) yield at;
   }
 }

@@ -152,17 +152,26 @@ export class Image {
 
   /** The node whose name without the apex is `lower[start..end)`, in lower case; 0 when there is none. */
   find(root: number, lower: Uint8Array, start: number, end: number, hash: number): number {
-    const { words, bytes } = this;
-    const length = end - start;
-    for (let node = words[this.slot(root, hash)]!; node !== 0; node = words[node + NODE.next]!) {
-      const meta = words[node + NODE.meta]!;
-      if (words[node + NODE.hash] !== hash || meta >>> 24 !== length) continue;
-      const name = (node + NODE.sets + (meta & 0xffff)) << 2;
-      let at = 0;
-      while (at < length && LOWER[bytes[name + at]!] === lower[start + at]) at++;
-      if (at === length) return node;
-    }
+    const { words } = this;
+    for (let node = words[this.slot(root, hash)]!; node !== 0; node = words[node + NODE.next]!)
+      if (this.#isNamed(node, lower, start, end, hash)) return node;
     return 0;
+  }
+
+  #isNamed(node: number, lower: Uint8Array, start: number, end: number, hash: number): boolean {
+    const { words, bytes } = this;
+    const meta = words[node + NODE.meta]!;
+    const length = end - start;
+    if (words[node + NODE.hash] !== hash || meta >>> 24 !== length) return false;
+    const name = (node + NODE.sets + (meta & 0xffff)) << 2;
+    let at = 0;
+    while (at < length && LOWER[bytes[name + at]!] === lower[start + at]) at++;
+    return at === length;
+  }
+
+  /** Is the suffix of `name` that begins with label `i` the name of a node? The apex of the zone begins with label `apex`. */
+  isSuffix(node: number, name: LookupName, i: number, apex: number): boolean {
+    return this.#isNamed(node, name.lower, name.starts[i]!, name.starts[apex]!, name.hashes[i]!);
   }
 
   /** The node of the suffix of `name` that begins with label `i`; the apex of the zone begins with label `apex`. */

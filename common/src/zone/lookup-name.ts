@@ -2,8 +2,8 @@
  * A name made ready for lookups: lower-cased octets, where its labels begin, and a hash for each of its suffixes. One object is
  * filled again for each query, so that looking a name up allocates nothing.
  *
- * The hash runs from the root down, label by label, so the hash of a name continues that of its parent: one pass over the octets
- * gives those of all ancestors. Each octet stands for a number that nobody outside of the process knows once it is
+ * The hash of a name is made of its parent's and of that of its first label: one pass over the octets gives those of all ancestors.
+ * Each octet stands for a number that nobody outside of the process knows once it is
  * {@link seedHashes seeded}: else whoever may write names could choose many with the same hash, and make all of them slow.
  */
 
@@ -15,12 +15,14 @@ export const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, octet) =>
 const MAX_OCTETS = 255;
 export const MAX_LABELS = 127;
 const ROOT_HASH = 0x811c9dc5 | 0;
+const LABEL_HASH = ROOT_HASH;
 const PRIME = 0x01000193;
 
 /** Octets of a seed: four for each value of an octet. */
 export const SEED_OCTETS = 1024;
-/** What each octet stands for in hashes. */
+/** What each octet stands for in hashes, and what it does in names, where case does not count. */
 const NUMBERS: Int32Array = Int32Array.from({ length: 256 }, (_, octet) => spread(octet + 1));
+const NAME_NUMBERS: Int32Array = NUMBERS.map((_, octet) => NUMBERS[LOWER[octet]!]!);
 let isInUse = false;
 
 /**
@@ -31,6 +33,7 @@ export function seedHashes(random: Uint8Array): boolean {
   if (isInUse) return false;
   const view = new DataView(random.buffer, random.byteOffset, SEED_OCTETS);
   for (let octet = 0; octet < 256; octet++) NUMBERS[octet] = view.getInt32(4 * octet);
+  for (let octet = 0; octet < 256; octet++) NAME_NUMBERS[octet] = NUMBERS[LOWER[octet]!]!;
   return true;
 }
 
@@ -43,18 +46,24 @@ export function hashSeed(): Uint8Array {
   return new Uint8Array(seed.buffer);
 }
 
-/** Goes on with a hash by the octets `from` to `to`, exclusive. */
-export function extendHash(start: number, octets: Uint8Array, from: number, to: number): number {
-  let hash = start;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ NUMBERS[octets[at]!]!, PRIME);
+/** The hash of what has the hash `start` and before it a part of its own, of which `own` is the hash: of a parent and a label. */
+function join(start: number, own: number): number {
+  const hash = Math.imul(start ^ own, PRIME);
   return hash ^ (hash >>> 15);
 }
 
-/** The same for octets of a name in any case. */
+/** Goes on with a hash by a label: the octets `from` to `to`, exclusive. */
+export function extendHash(start: number, octets: Uint8Array, from: number, to: number): number {
+  let hash = LABEL_HASH;
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ NUMBERS[octets[at]!]!, PRIME);
+  return join(start, hash);
+}
+
+/** The same for a label in any case. */
 export function extendNameHash(start: number, octets: Uint8Array, from: number, to: number): number {
-  let hash = start;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ NUMBERS[LOWER[octets[at]!]!]!, PRIME);
-  return hash ^ (hash >>> 15);
+  let hash = LABEL_HASH;
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ NAME_NUMBERS[octets[at]!]!, PRIME);
+  return join(start, hash);
 }
 
 /** Are so many octets of two names the same, whatever their case (RFC 4343)? */
@@ -84,7 +93,8 @@ export class LookupName {
    * long), and then the content is undefined.
    */
   read(octets: Uint8Array, start: number): number {
-    const { lower, starts } = this;
+    const { lower, starts, hashes } = this;
+    isInUse = true;
     let labels = 0;
     let length = 0;
     for (;;) {
@@ -95,25 +105,24 @@ export class LookupName {
       if (size === 0) break;
       const end = length + 1 + size;
       if (start + end > octets.length) return -1;
-      for (let at = length + 1; at < end; at++) lower[at] = LOWER[octets[start + at]!]!;
+      let hash = Math.imul(LABEL_HASH ^ NUMBERS[size]!, PRIME);
+      for (let at = length + 1; at < end; at++) {
+        const octet = octets[start + at]!;
+        lower[at] = LOWER[octet]!;
+        hash = Math.imul(hash ^ NAME_NUMBERS[octet]!, PRIME);
+      }
+      hashes[labels++] = hash;
       length = end;
-      labels++;
     }
     this.length = length + 1;
     this.labels = labels;
-    this.#hash();
-    return start + length + 1;
-  }
-
-  #hash(): void {
-    const { lower, starts, hashes } = this;
-    isInUse = true;
     let hash = ROOT_HASH;
-    hashes[this.labels] = hash;
-    for (let i = this.labels - 1; i >= 0; i--) {
-      hash = extendHash(hash, lower, starts[i]!, starts[i + 1]!);
+    hashes[labels] = hash;
+    for (let i = labels - 1; i >= 0; i--) {
+      hash = join(hash, hashes[i]!);
       hashes[i] = hash;
     }
+    return start + length + 1;
   }
 
   /** The hash of the wildcard (`*` label) below the suffix that begins with label `i`. */
