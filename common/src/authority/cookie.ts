@@ -6,6 +6,7 @@
  * Left out: random secrets (they come from outside).
  * Always holds: judging and writing allocate nothing.
  */
+import { copyOctets } from '../octets.ts';
 import { SIPHASH_OCTETS, sipHash, sipHashKey } from '../wire/siphash.ts';
 import type { ClientAddress } from './client-address.ts';
 
@@ -117,18 +118,18 @@ export class CookieJar {
    */
   write(verdict: number, { cookie }: Shown, client: ClientAddress, now: number, out: Uint8Array): void {
     const copied = verdict === COOKIE.GOOD ? COOKIE_OCTETS : CLIENT_COOKIE_OCTETS;
-    for (let i = 0; i < copied; i++) out[i] = cookie[i]!;
+    copyOctets(cookie, 0, out, 0, copied);
     if (verdict === COOKIE.GOOD) return;
     out[VERSION_AT] = VERSION;
     for (let i = VERSION_AT + 1; i < TIME_AT; i++) out[i] = 0;
     for (let i = 0; i < 4; i++) out[TIME_AT + i] = now >>> (24 - 8 * i);
     this.#digest(this.#keys[0]!, out, client);
-    for (let i = 0; i < SIPHASH_OCTETS; i++) out[HASH_AT + i] = this.#hash[i]!;
+    copyOctets(this.#hash, 0, out, HASH_AT, SIPHASH_OCTETS);
   }
 
   #digest(key: Int32Array, cookie: Uint8Array, client: ClientAddress): void {
-    for (let i = 0; i < HASH_AT; i++) this.#input[i] = cookie[i]!;
-    for (let i = 0; i < client.length; i++) this.#input[HASH_AT + i] = client.octets[i]!;
+    copyOctets(cookie, 0, this.#input, 0, HASH_AT);
+    copyOctets(client.octets, 0, this.#input, HASH_AT, client.length);
     sipHash(key, this.#input, HASH_AT + client.length, this.#hash, 0);
   }
 }

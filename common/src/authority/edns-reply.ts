@@ -6,6 +6,7 @@
  * Always holds: nothing is allocated after the construction; a reply to a request without EDNS has no OPT record; an option
  * that the request did not ask for is not in the reply, but for the error (RFC 8914 2).
  */
+import { copyOctets } from '../octets.ts';
 import { TYPE } from '../rr/type.ts';
 import { type EdnsOption, OPTION, UDP_SIZE } from '../wire/edns.ts';
 import type { ClientAddress } from './client-address.ts';
@@ -57,6 +58,8 @@ export class EdnsReply {
   ];
   #isPresent = false;
   #isDnssecOk = false;
+  /** Octets of all options with their heads. */
+  #optionOctets = 0;
 
   constructor(nsid: Uint8Array) {
     this.#nsid = nsid;
@@ -66,23 +69,33 @@ export class EdnsReply {
   begin(request: EdnsRequest): void {
     this.#isPresent = request.isPresent;
     this.#isDnssecOk = request.isDnssecOk;
-    for (let i = 0; i < this.#slots.length; i++) this.#slots[i]!.length = -1;
+    if (this.#optionOctets > 0) {
+      for (let i = 0; i < this.#slots.length; i++) this.#slots[i]!.length = -1;
+      this.#optionOctets = 0;
+    }
     if (!request.hasNsid) return;
     this.#name.data = this.#nsid;
-    this.#name.length = this.#nsid.length;
+    this.#say(this.#name, this.#nsid.length);
+  }
+
+  /** So many octets of the data of an option are sent; -1: it is not part of the reply. */
+  #say(option: Slot, length: number): void {
+    if (option.length >= 0) this.#optionOctets -= OPTION_HEAD + option.length;
+    option.length = length;
+    if (length >= 0) this.#optionOctets += OPTION_HEAD + length;
   }
 
   /** A cookie, for a client that sent one. `verdict` of the jar; `now` seconds since 1970. */
   cookie(request: EdnsRequest, jar: CookieJar, verdict: number, client: ClientAddress, now: number): void {
     if (verdict === COOKIE.NONE || client.length === 0) return;
     jar.write(verdict, request, client, now, this.#cookie.data);
-    this.#cookie.length = COOKIE_OCTETS;
+    this.#say(this.#cookie, COOKIE_OCTETS);
   }
 
   /** The data of a COOKIE option, written by a jar before. */
   cookieData(data: Uint8Array): void {
     this.#cookie.data.set(data);
-    this.#cookie.length = COOKIE_OCTETS;
+    this.#say(this.#cookie, COOKIE_OCTETS);
   }
 
   /** How long the connection may be idle, in units of 100 ms, for a client that asked for it over TCP (RFC 7828 3.2.2, 3.3.2). */
@@ -90,14 +103,14 @@ export class EdnsReply {
     if (!request.hasKeepalive) return;
     this.#keepalive.data[0] = timeout >> 8;
     this.#keepalive.data[1] = timeout;
-    this.#keepalive.length = 2;
+    this.#say(this.#keepalive, 2);
   }
 
   /** Seconds until the zone expires, for a client that asked (RFC 7314 4). For SOA, AXFR and IXFR only. */
   expire(request: EdnsRequest, seconds: number): void {
     if (!request.hasExpire) return;
     put32(seconds, this.#expire.data, 0);
-    this.#expire.length = 4;
+    this.#say(this.#expire, 4);
   }
 
   /** The zone that the reply is made from, for a client that asked: labels of its origin without the root's, and its serial (RFC 9660 2). */
@@ -106,24 +119,18 @@ export class EdnsReply {
     this.#zoneVersion.data[0] = labels;
     this.#zoneVersion.data[1] = SOA_SERIAL;
     put32(serial, this.#zoneVersion.data, 2);
-    this.#zoneVersion.length = 6;
+    this.#say(this.#zoneVersion, 6);
   }
 
   /** An Extended DNS Error: the data of `extendedError()`, made once for each text. */
   error(data: Uint8Array): void {
     this.#error.data = data;
-    this.#error.length = data.length;
+    this.#say(this.#error, data.length);
   }
 
   /** Octets of the record; 0 when there is none. */
   size(): number {
-    if (!this.#isPresent) return 0;
-    let octets = OPT_OCTETS;
-    for (let i = 0; i < this.#slots.length; i++) {
-      const { length } = this.#slots[i]!;
-      if (length >= 0) octets += OPTION_HEAD + length;
-    }
-    return octets;
+    return this.#isPresent ? OPT_OCTETS + this.#optionOctets : 0;
   }
 
   /** Drops what has no room in `room` octets: the error's text first, then the error, and the cookie last. The bare record stays. */
@@ -131,13 +138,13 @@ export class EdnsReply {
     let excess = this.size() - room;
     if (excess > 0 && this.#error.length > INFO_CODE_OCTETS) {
       excess -= this.#error.length - INFO_CODE_OCTETS;
-      this.#error.length = INFO_CODE_OCTETS;
+      this.#say(this.#error, INFO_CODE_OCTETS);
     }
     for (let i = this.#slots.length - 1; i >= 0 && excess > 0; i--) {
       const dropped = this.#slots[i]!;
       if (dropped.length < 0) continue;
       excess -= OPTION_HEAD + dropped.length;
-      dropped.length = -1;
+      this.#say(dropped, -1);
     }
   }
 
@@ -164,6 +171,7 @@ export class EdnsReply {
     out[at + 9] = (size - OPT_OCTETS) >> 8;
     out[at + 10] = size - OPT_OCTETS;
     let next = at + OPT_OCTETS;
+    if (next === at + size) return size;
     for (let i = 0; i < this.#slots.length; i++) {
       const { code, data, length } = this.#slots[i]!;
       if (length < 0) continue;
@@ -172,7 +180,7 @@ export class EdnsReply {
       out[next + 2] = length >> 8;
       out[next + 3] = length;
       next += OPTION_HEAD;
-      for (let j = 0; j < length; j++) out[next + j] = data[j]!;
+      copyOctets(data, 0, out, next, length);
       next += length;
     }
     return size;

@@ -5,7 +5,7 @@
  * read; the meaning of options that are not in the list below, which are passed over (RFC 6891 6.1.2).
  * Always holds: reading allocates nothing; of an option that stands there twice the first counts (RFC 7873 5.2).
  */
-import { read16 } from '../octets.ts';
+import { copyOctets, read16 } from '../octets.ts';
 import { type Edns, isCookieLength, LARGEST_COOKIE, OPTION } from '../wire/edns.ts';
 
 /** What every client takes without EDNS (RFC 1035 4.2.1), and with it at least (RFC 6891 6.2.3). Octets. */
@@ -112,6 +112,6 @@ export class EdnsRequest {
     this.isCookieMalformed = !isCookieLength(size);
     if (this.isCookieMalformed) return;
     this.cookieLength = size;
-    for (let i = 0; i < size; i++) this.cookie[i] = octets[at + i]!;
+    copyOctets(octets, at, this.cookie, 0, size);
   }
 }

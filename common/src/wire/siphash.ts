@@ -18,8 +18,9 @@ export function sipHashKey(octets: Uint8Array): Int32Array {
 
 /** Four octets, little-endian; those from `end` on are zero. */
 function word(octets: Uint8Array, at: number, end: number): number {
+  if (at + 4 <= end) return octets[at]! | (octets[at + 1]! << 8) | (octets[at + 2]! << 16) | (octets[at + 3]! << 24);
   let value = 0;
-  for (let i = Math.min(at + 4, end) - 1; i >= at; i--) value = (value << 8) | octets[i]!;
+  for (let i = end - 1; i >= at; i--) value = (value << 8) | octets[i]!;
   return value;
 }
 
