@@ -7,7 +7,7 @@
  *
  * Always holds: looking up allocates nothing; the chain of a next version costs no more than the names that changed.
  */
-import { read16 } from '../octets.ts';
+import { copyOctets, read16 } from '../octets.ts';
 import { TYPE } from '../rr/type.ts';
 import type { Image } from './image.ts';
 import { LOWER, type LookupName } from './lookup-name.ts';
@@ -132,16 +132,15 @@ export class Chain {
   findWildcard(name: LookupName, i: number, apex: number): number {
     const start = name.starts[i]!;
     const octets = name.length - start + ASTERISK_LABEL.length;
-    whole.set(ASTERISK_LABEL);
-    for (let at = start; at < name.length; at++) whole[ASTERISK_LABEL.length + at - start] = name.lower[at]!;
+    copyOctets(ASTERISK_LABEL, 0, whole, 0, ASTERISK_LABEL.length);
+    copyOctets(name.lower, start, whole, ASTERISK_LABEL.length, name.length - start);
     if (this.parameters === undefined) this.#seek(whole, 0, octets - (name.length - name.starts[apex]!));
     else this.#seekHash(this.parameters, whole, 0, octets);
     return this.#found();
   }
 
   #seek(lower: Uint8Array, start: number, end: number): void {
-    const sought = this.#sought;
-    for (let at = start; at < end; at++) sought[at - start] = lower[at]!;
+    copyOctets(lower, start, this.#sought, 0, end - start);
     this.#soughtEnd = end - start;
   }
 

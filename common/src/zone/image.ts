@@ -216,10 +216,20 @@ export class Image {
 
   /** The node in this image of the name that `node` has in another; 0 when there is none. Both have the same apex. */
   findLike(root: number, from: Image, node: number): number {
+    // Most nodes are those of many versions.
+    if (this === from && this.#has(root, node)) return node;
     const at = from.nameAt(node);
     const length = from.nameOctets(node);
     for (let i = 0; i < length; i++) scratch[i] = LOWER[from.bytes[at + i]!]!;
     return this.find(root, scratch, 0, length, from.words[node + NODE.hash]!);
+  }
+
+  /** Is a node of this image one of a version? */
+  #has(root: number, node: number): boolean {
+    const { words } = this;
+    let found = words[this.slot(root, words[node + NODE.hash]!)]!;
+    while (found !== 0 && found !== node) found = words[found + NODE.next]!;
+    return found === node;
   }
 
   /** Do two nodes hold the same sets, octet for octet and in the same order? */

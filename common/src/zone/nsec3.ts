@@ -4,6 +4,7 @@
  * The names of NSEC3 records are HASH.apex; base32hex keeps the order of octets (RFC 4648 7), so the chain's order is the canonical
  * order of these names. Left out: making chains; hash algorithms other than SHA-1, of which there are none (5155 11).
  */
+import { copyOctets } from '../octets.ts';
 import { BLOCK_OCTETS, paddedOctets, SHA1_OCTETS, sha1 } from './sha1.ts';
 
 /** The hash algorithm SHA-1 (RFC 5155 11). */
@@ -56,8 +57,8 @@ export function hashName(
   digest: Uint8Array,
 ): void {
   const length = end - start;
-  for (let i = 0; i < length; i++) message[i] = lower[start + i]!;
-  message.set(salt, length);
+  copyOctets(lower, start, message, 0, length);
+  copyOctets(salt, 0, message, length, salt.length);
   sha1(message, length + salt.length, iterations === 0 ? digest : message);
   if (iterations === 0) return;
   message.set(salt, SHA1_OCTETS);

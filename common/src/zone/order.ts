@@ -177,20 +177,28 @@ export function compareNames(
   rightStart: number,
   rightEnd: number,
 ): number {
+  // Most names have but one label.
+  if (leftStart + 1 + left[leftStart]! === leftEnd && rightStart + 1 + right[rightStart]! === rightEnd)
+    return compareLabels(left, leftStart, right, rightStart);
   let i = startsOf(left, leftStart, leftEnd, leftStarts);
   let j = startsOf(right, rightStart, rightEnd, rightStarts);
   while (i > 0 && j > 0) {
-    let a = leftStart + leftStarts[--i]!;
-    let b = rightStart + rightStarts[--j]!;
-    const leftOctets = left[a++]!;
-    const rightOctets = right[b++]!;
-    for (let rest = Math.min(leftOctets, rightOctets); rest > 0; rest--) {
-      const difference = LOWER[left[a++]!]! - LOWER[right[b++]!]!;
-      if (difference !== 0) return difference;
-    }
-    if (leftOctets !== rightOctets) return leftOctets - rightOctets;
+    const difference = compareLabels(left, leftStart + leftStarts[--i]!, right, rightStart + rightStarts[--j]!);
+    if (difference !== 0) return difference;
   }
   return i - j;
+}
+
+/** Canonical order of two labels that begin with their length. */
+function compareLabels(left: Uint8Array, leftAt: number, right: Uint8Array, rightAt: number): number {
+  const leftOctets = left[leftAt]!;
+  const rightOctets = right[rightAt]!;
+  const shared = leftOctets < rightOctets ? leftOctets : rightOctets;
+  for (let i = 1; i <= shared; i++) {
+    const difference = LOWER[left[leftAt + i]!]! - LOWER[right[rightAt + i]!]!;
+    if (difference !== 0) return difference;
+  }
+  return leftOctets - rightOctets;
 }
 
 /** Notes where labels begin, and gives their number. */
