@@ -11,6 +11,7 @@ import { copyOctets, put16, read16 } from '../octets.ts';
 import { shapeOf } from '../rr/shape.ts';
 import { HEADER_OCTETS } from '../wire/message.ts';
 import type { Image } from '../zone/image.ts';
+import { MAX_LABELS } from '../zone/lookup-name.ts';
 import type { EdnsReply } from './edns-reply.ts';
 import { FLAG, OPCODE_BITS, type Query } from './query.ts';
 
@@ -26,7 +27,6 @@ const RECORD_HEAD = 10;
 /** Places behind the question that a compression pointer may lead to; more of them are not remembered. */
 const TABLE_SLOTS = 1024;
 const MAX_PLACES = 512;
-const MAX_LABELS = 128;
 /** Instead of the place of a name: the root, which is nowhere looked for. */
 const ROOT = 0;
 /** Instead of a place that has not been sought yet. */

@@ -193,7 +193,7 @@ export function compareNames(
 function compareLabels(left: Uint8Array, leftAt: number, right: Uint8Array, rightAt: number): number {
   const leftOctets = left[leftAt]!;
   const rightOctets = right[rightAt]!;
-  const shared = leftOctets < rightOctets ? leftOctets : rightOctets;
+  const shared = Math.min(leftOctets, rightOctets);
   for (let i = 1; i <= shared; i++) {
     const difference = LOWER[left[leftAt + i]!]! - LOWER[right[rightAt + i]!]!;
     if (difference !== 0) return difference;
