@@ -82,7 +82,8 @@ for (const [way, testHere] of ways) {
   testHere(
     `${way}: a NOTIFY, an UPDATE, IXFR and the names of class CH are answered by control, to the port they came from`,
     async (t: Test) => {
-      const notified: string[] = [];
+      // A client that waits too long asks again.
+      const notified = new Set<string>();
       const server = await start(
         t,
         way,
@@ -91,7 +92,7 @@ for (const [way, testHere] of ways) {
           hooks: {
             ...hooks,
             notify: async (_request, zone) => {
-              notified.push(zone.toString());
+              notified.add(zone.toString());
               return { rcode: RCODE.NOERROR };
             },
           },
@@ -104,7 +105,7 @@ for (const [way, testHere] of ways) {
       t.is((await server.ask('example.', TYPE.IXFR, { authorities: [soa] })).answers.length, 1);
       const chaos = [{ name: nameOf('version.bind.'), type: TYPE.TXT, class: CLASS.CH }];
       t.is((await server.ask('.', TYPE.TXT, { questions: chaos })).answers.length, 1);
-      await until(() => server.udp.counts.handedOver === 4, { what: 'they are counted' });
+      await until(() => server.udp.counts.handedOver >= 4, { what: 'they are counted' });
     },
   );
 
