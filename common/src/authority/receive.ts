@@ -16,7 +16,7 @@ import type { StreamSigner } from '../wire/tsig-stream.ts';
 import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { authenticate } from './authenticate.ts';
-import { COOKIE } from './cookie.ts';
+import { COOKIE, DEMAND } from './cookie.ts';
 import { LEAST_UDP_SIZE } from './edns-request.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
@@ -98,6 +98,8 @@ export function receiveOpen(
   transport: Transport,
   now: number,
 ): Outcome | undefined {
+  // Theirs is the costly part of decoding, and nothing here could answer it.
+  if (CLOSED_OPCODES.has(((octets[2] ?? 0) >> 3) & 15)) return undefined;
   const read = decode(responder, octets, transport);
   if ('kind' in read) return read;
   return isOpen(read) ? judge(responder, { message: read, transport }, now) : undefined;
@@ -107,8 +109,8 @@ const CLOSED_OPCODES: ReadonlySet<number> = new Set([OPCODE.NOTIFY, OPCODE.UPDAT
 const CLOSED_TYPES: ReadonlySet<number> = new Set([TYPE.AXFR, TYPE.IXFR]);
 
 /** Can the message be answered with zones alone? */
-function isOpen({ opcode, questions, tsig, edns }: Message): boolean {
-  if (tsig !== undefined || CLOSED_OPCODES.has(opcode)) return false;
+function isOpen({ questions, tsig, edns }: Message): boolean {
+  if (tsig !== undefined) return false;
   // What is asked in class CH may be of the commit that is served.
   if (questions.some((question) => question.class === CLASS.CH || CLOSED_TYPES.has(question.type))) return false;
   return edns?.options.every(({ code }) => code !== OPTION.EXPIRE) ?? true;
@@ -204,15 +206,29 @@ class Call {
   }
 
   query(question: Question): Outcome {
-    if (question.class === CLASS.CH) return this.#identity(question);
+    const demanded = this.#cookieDemand();
+    if (demanded !== undefined) return demanded;
     const isTransfer = question.type === TYPE.AXFR || question.type === TYPE.IXFR;
-    if (question.class === CLASS.IN && isTransfer) return this.#transfer(question);
+    if (question.class === CLASS.CH) return this.#identity(question);
+    if (question.class === CLASS.IN && isTransfer) return this.#isWithheld ? SILENCE : this.#transfer(question);
     const { key, message, transport } = this.#request;
     const reserved = key === undefined ? 0 : tsigSize(key);
     const octets = this.#responder.respondTo(message, transport, this.#now, reserved);
     if (octets === undefined) return SILENCE;
     const outcome = replyOf(signReply(this.#request, octets, this.#now), this.#responder.what);
     return this.#registering(question, outcome);
+  }
+
+  /** What who has to show a cookie, and shows none that is good, gets instead of an answer (RFC 7873 5.2.3). */
+  #cookieDemand(): Outcome | undefined {
+    const { key, cookieVerdict = COOKIE.NONE, transport } = this.#request;
+    if (key !== undefined || transport === 'tcp') return undefined;
+    const demand = this.#responder.demand(cookieVerdict);
+    if (demand === DEMAND.ANSWER) return undefined;
+    if (this.#isWithheld) return SILENCE;
+    const isTruncated = demand === DEMAND.TRUNCATE;
+    const reply = responseTo(this.#message, isTruncated ? RCODE.NOERROR : RCODE.BADCOOKIE);
+    return { kind: 'reply', octets: this.#reply({ ...reply, tc: isTruncated }) };
   }
 
   /** A SOA query over TCP, signed by a key that may transfer, asks to be notified on its connection. */

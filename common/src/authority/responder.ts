@@ -157,6 +157,11 @@ export class Responder {
     this.#cookies?.renew(secret);
   }
 
+  /** What is done with a request over UDP whose cookie is worth this; one of DEMAND. */
+  demand(verdict: number): number {
+    return this.#cookies?.demand(verdict) ?? DEMAND.ANSWER;
+  }
+
   /** Is a refusal not sent, because there were too many of them? Those that are too many and sent need no cut: they carry nothing. */
   withholds(transport: Transport): boolean {
     if (this.limiter === undefined || transport === 'tcp') return false;
@@ -185,7 +190,7 @@ export class Responder {
     const edns = this.#edns;
     const limit = (transport === 'udp' ? Math.min(UDP_SIZE, query.edns.udpSize) : MAX_MESSAGE_OCTETS) - reserved;
     const verdict = this.#prepare(transport, now);
-    const demand = transport === 'udp' && this.#cookies !== undefined ? this.#cookies.demand(verdict) : DEMAND.ANSWER;
+    const demand = transport === 'udp' ? this.demand(verdict) : DEMAND.ANSWER;
     let rcode: number = RCODE.NOERROR;
     let zone: Zone | undefined;
     const refusal = refusalOf(query);

@@ -19,6 +19,8 @@ import { Zone } from '../zone/zone.ts';
 import type { UdpBoard } from './udp-board.ts';
 import type { FromThread, ToThread, UdpStart, ZoneMessage } from './udp-message.ts';
 
+/** Octets of a request that is no plain query. EDNS says that we take 1232; clients go to TCP beyond that. */
+export const MAX_REQUEST_OCTETS = 4096;
 /** The bit of the third octet that responses have (RFC 1035 4.1.1). */
 const QR = 0x80;
 
@@ -117,9 +119,13 @@ export class UdpAnswering implements DatagramHandler {
     return length === WITHHELD ? 0 : this.#answerOther(datagram);
   };
 
-  /** A datagram that is no plain query. Responses and less than a header are met with silence. */
+  /**
+   * A datagram that is no plain query. Responses and less than a header are met with silence, and so are requests longer than any
+   * that we have said we take (RFC 6891 6.2.3): to read them would cost most.
+   */
   #answerOther(datagram: Datagram): number {
-    if (datagram.length < HEADER_OCTETS || (datagram.octets[2]! & QR) !== 0) return 0;
+    if (datagram.length < HEADER_OCTETS || datagram.length > MAX_REQUEST_OCTETS) return 0;
+    if ((datagram.octets[2]! & QR) !== 0) return 0;
     const octets = datagram.octets.slice(0, datagram.length);
     const outcome = receiveOpen(this.#responder, octets, 'udp', this.#now);
     if (outcome === undefined) {
@@ -133,7 +139,7 @@ export class UdpAnswering implements DatagramHandler {
   }
 
   #handOver(octets: Uint8Array, route: Uint8Array): void {
-    if (!this.#board.takePlace()) {
+    if (!this.#board.takePlace(octets.length)) {
       this.#dropped++;
       return;
     }

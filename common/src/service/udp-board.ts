@@ -11,8 +11,9 @@ const WORD = {
   posted: 0,
   /** 1: the thread is to end. */
   isStopped: 1,
-  /** Requests handed to control that it has not looked at yet. */
+  /** Requests handed to control that it has not looked at yet, and their octets. */
   waiting: 2,
+  waitingOctets: 3,
 } as const;
 const WORDS = 4;
 
@@ -20,8 +21,12 @@ const WORDS = 4;
 export const COUNTS = ['received', 'answered', 'handedOver', 'dropped'] as const;
 export type Counts = Readonly<Record<(typeof COUNTS)[number], number>>;
 
-/** Requests of one thread that wait for control: beyond it they are dropped, as the kernel drops what nobody fetches. */
-export const MAX_HANDED_OVER = 1000;
+/**
+ * Requests of one thread that wait for control, and their octets: what is beyond is dropped, as the kernel drops what nobody fetches.
+ * Control takes all that wait in one turn, so they are few.
+ */
+export const MAX_HANDED_OVER = 100;
+export const MAX_HANDED_OVER_OCTETS = 131_072;
 
 export class UdpBoard {
   readonly memory: SharedArrayBuffer;
@@ -60,15 +65,25 @@ export class UdpBoard {
   }
 
   /** Takes a place among the requests that wait for control; `false` when there is none. */
-  takePlace(): boolean {
-    if (Atomics.load(this.#words, WORD.waiting) >= MAX_HANDED_OVER) return false;
-    Atomics.add(this.#words, WORD.waiting, 1);
+  takePlace(octets: number): boolean {
+    const words = this.#words;
+    if (Atomics.load(words, WORD.waiting) >= MAX_HANDED_OVER) return false;
+    if (Atomics.load(words, WORD.waitingOctets) + octets > MAX_HANDED_OVER_OCTETS) return false;
+    Atomics.add(words, WORD.waiting, 1);
+    Atomics.add(words, WORD.waitingOctets, octets);
     return true;
   }
 
   /** Control has looked at a request. */
-  leavePlace(): void {
+  leavePlace(octets: number): void {
     Atomics.sub(this.#words, WORD.waiting, 1);
+    Atomics.sub(this.#words, WORD.waitingOctets, octets);
+  }
+
+  /** A thread begins: what the one before had handed over is gone with it. */
+  clearPlaces(): void {
+    Atomics.store(this.#words, WORD.waiting, 0);
+    Atomics.store(this.#words, WORD.waitingOctets, 0);
   }
 
   /** Adds to the sums. Only the thread does. */

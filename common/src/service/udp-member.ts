@@ -74,6 +74,8 @@ export class UdpMember {
   /** What the thread has opened (`portable`), and who waits to hear of the next. */
   readonly #bindings: Binding[] = [];
   readonly #asked: ((fault: ListenFault | undefined) => void)[] = [];
+  /** Those that cookies were renewed with last. */
+  readonly #secrets: Uint8Array[] = [];
   #isServing = false;
   #worker: Worker | undefined;
   #port: MessagePort | undefined;
@@ -84,8 +86,17 @@ export class UdpMember {
     this.#options = options;
   }
 
+  /** Has the thread, and those that follow it, make cookies with another secret. */
+  renewCookies(secret: Uint8Array): void {
+    this.#secrets.push(secret);
+    // A jar knows two.
+    this.#secrets.splice(0, this.#secrets.length - 2);
+    this.post({ kind: 'cookies', secret });
+  }
+
   /** Starts the thread; resolves when it takes messages. */
   start(): Promise<Result<void, Fault>> {
+    this.board.clearPlaces();
     const { id, settings, way, zones } = this.#options;
     const { port1: port, port2 } = new MessageChannel();
     const start: UdpStart = { board: this.board.memory, hashSeed: hashSeed(), id, settings, way };
@@ -102,6 +113,7 @@ export class UdpMember {
     this.#worker = worker;
     this.#port = port;
     const unfollow = zones.follow(new Feed((message) => this.post(message)));
+    for (const secret of this.#secrets) this.post({ kind: 'cookies', secret });
     for (const binding of this.#bindings) this.post(binding);
     if (this.#isServing) this.serve();
     const ended = this.#endOf(worker).then((reason) => {
@@ -163,8 +175,8 @@ export class UdpMember {
   #take(message: FromThread): void {
     switch (message.kind) {
       case 'request': {
-        this.board.leavePlace();
         const { route, octets } = message;
+        this.board.leavePlace(octets.length);
         this.#options.receive(octets, peerOfRoute(route), (reply) => this.#reply(route, reply));
         return;
       }

@@ -100,7 +100,7 @@ export class UdpWorkers {
 
   /** Makes cookies with another secret. */
   renewCookies(secret: Uint8Array): void {
-    for (const member of this.#members) member.post({ kind: 'cookies', secret });
+    for (const member of this.#members) member.renewCookies(secret);
   }
 
   /** Ends the threads; the sockets that were bound are to be closed after that. */

@@ -9,7 +9,7 @@ import { CLASS } from '@zonewright/common/rr/class';
 import { TYPE } from '@zonewright/common/rr/type';
 import { type Log, SILENT_LOG } from '@zonewright/common/service/log';
 import { type NameServer, type NameServerOptions, startNameServer } from '@zonewright/common/service/name-server';
-import { UdpBoard } from '@zonewright/common/service/udp-board';
+import { MAX_HANDED_OVER, MAX_HANDED_OVER_OCTETS, UdpBoard } from '@zonewright/common/service/udp-board';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
 import type { Zone } from '@zonewright/common/zone/zone';
@@ -151,10 +151,11 @@ for (const [way, testHere] of ways) {
       const server = await start(t, way, authorityOf(version(1)));
       const board = new UdpBoard();
       let places = 0;
-      while (board.takePlace()) places++;
-      t.is(places, 1000);
-      board.leavePlace();
-      t.true(board.takePlace());
+      while (board.takePlace(500)) places++;
+      t.is(places, MAX_HANDED_OVER);
+      board.leavePlace(500);
+      t.true(board.takePlace(500));
+      t.false(new UdpBoard().takePlace(MAX_HANDED_OVER_OCTETS + 1));
       const notify = encodeMessage({
         ...emptyMessage(1, OPCODE.NOTIFY),
         questions: [{ name: nameOf('example.'), type: TYPE.SOA, class: CLASS.IN }],
@@ -168,7 +169,7 @@ for (const [way, testHere] of ways) {
 
   testHere(`${way}: a thread that dies is replaced, told all again, and the fault is logged`, async (t: Test) => {
     const lost: unknown[] = [];
-    const log: Log = { ...SILENT_LOG, error: (event, fields) => void lost.push([event, String(fields?.['error'])]) };
+    const log: Log = { ...SILENT_LOG, error: (event, fields) => void lost.push([event, String(fields?.error)]) };
     const zones = new ZoneTable();
     zones.set(version(1));
     const server = await start(t, way, { ...authorityOf(), zones }, { log });
