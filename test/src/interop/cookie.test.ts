@@ -19,6 +19,7 @@ import { testWith } from '../support/needs.ts';
 import { freePort } from '../support/ports.ts';
 import { given, nameOf, zoneOf } from '../support/records.ts';
 import { zoneText } from '../support/scene.ts';
+import { udpOfRun } from '../support/udp-way.ts';
 
 const test = testWith(anyTest, ['named', 'dig']);
 
@@ -70,6 +71,7 @@ test('dig learns a cookie from us, and is answered where cookies are required, w
         notify: () => Promise.resolve({ rcode: RCODE.REFUSED }),
       },
       log: SILENT_LOG,
+      udp: udpOfRun,
     }),
   );
   t.teardown(() => server.close());

@@ -21,6 +21,7 @@ import { startNsd } from './nsd.ts';
 import type { Owner } from './owner.ts';
 import { freePort } from './ports.ts';
 import { given, nameOf } from './records.ts';
+import { udpOfRun } from './udp-way.ts';
 
 export const SERVERS = ['zonewright', 'bind', 'knot', 'nsd'] as const;
 export type ServerName = (typeof SERVERS)[number];
@@ -74,6 +75,7 @@ async function startOurs(owner: Owner, files: readonly FileZone[]): Promise<Peer
       },
       hooks: { update: refuse, notify: refuse },
       log: SILENT_LOG,
+      udp: udpOfRun,
     }),
   );
   owner.teardown(() => server.close());

@@ -2,7 +2,7 @@
  * A repository of zones as a scenario has it: a bare one that a primary is pointed at, and somebody else's clone beside it,
  * from which commits are pushed with native git. What it answers is read with native git too: a second opinion.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { git } from './git-peers.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
@@ -10,13 +10,16 @@ import { type Owner, temporaryFolder } from './owner.ts';
 /** Path to new content; `undefined` removes the file. */
 export type Files = Readonly<Record<string, string | Uint8Array | undefined>>;
 
+/** Makes new content out of what stands at the head. */
+export type MakeFiles = (read: (path: string) => string) => Files;
+
 export interface Repository {
   /** The folder that holds the bare repository `zones.git`: the root for `git daemon` and the others. */
   readonly folder: string;
   /** The bare repository. */
   readonly path: string;
   /** Commits on top of the branch as it is now and pushes, again when somebody else was faster; returns the commit. */
-  push(files: Files): Promise<string>;
+  push(files: Files | MakeFiles): Promise<string>;
   /** The commit that `main` is at. */
   head(): Promise<string>;
   /** The content of a file at a commit, unless given the head. */
@@ -46,14 +49,15 @@ export const makeRepository = async (owner: Owner, files?: Files): Promise<Repos
       }
     }
   };
-  const push = async (all: Files): Promise<string> => {
+  const read = (name: string): string => readFileSync(join(clone, name), 'utf8');
+  const push = async (all: Files | MakeFiles): Promise<string> => {
     for (let tries = 1; ; tries++) {
       const isEmpty = (await git(path, 'branch', '--list', 'main')) === '';
       if (!isEmpty) {
         await git(clone, 'fetch', '--quiet', 'origin', 'main');
         await git(clone, 'reset', '--quiet', '--hard', 'FETCH_HEAD');
       }
-      write(all);
+      write(typeof all === 'function' ? all(read) : all);
       await git(clone, 'add', '--all');
       await git(clone, 'commit', '--quiet', '--allow-empty', '--message', 'somebody else');
       try {

@@ -15,6 +15,7 @@ import test from 'ava';
 import { authorityOf } from '../support/answering.ts';
 import { freePort } from '../support/ports.ts';
 import { given, nameOf, zoneOf } from '../support/records.ts';
+import { udpOfRun } from '../support/udp-way.ts';
 
 const origin = nameOf('example.');
 const axfr = { ...emptyMessage(7, OPCODE.QUERY), questions: [{ name: origin, type: TYPE.AXFR, class: CLASS.IN }] };
@@ -35,7 +36,7 @@ test.serial(
     };
     const open = { ...authority, isTransferOpen: true };
     const server = given(
-      await startNameServer({ addresses: ['127.0.0.1'], port, authority: open, hooks, log: SILENT_LOG }),
+      await startNameServer({ addresses: ['127.0.0.1'], port, authority: open, hooks, log: SILENT_LOG, udp: udpOfRun }),
     );
     t.teardown(() => server.close());
     const request = encodeMessage(axfr);
@@ -84,7 +85,9 @@ test('transfers that a client asks for and does not read cost it its own connect
     update: () => Promise.resolve({ rcode: RCODE.REFUSED }),
     notify: () => Promise.resolve({ rcode: RCODE.REFUSED }),
   };
-  const server = given(await startNameServer({ addresses: ['127.0.0.1'], port, authority, hooks, log: SILENT_LOG }));
+  const server = given(
+    await startNameServer({ addresses: ['127.0.0.1'], port, authority, hooks, log: SILENT_LOG, udp: udpOfRun }),
+  );
   t.teardown(() => server.close());
 
   const lazy = connect(port, '127.0.0.1');

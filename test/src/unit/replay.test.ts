@@ -15,6 +15,7 @@ import { sign, verify } from '@zonewright/common/wire/tsig';
 import test from 'ava';
 import { freePort } from '../support/ports.ts';
 import { given, nameOf, recordOf, zoneOf } from '../support/records.ts';
+import { udpOfRun } from '../support/udp-way.ts';
 
 const origin = nameOf('example.');
 const NOW = 1_800_000_000;
@@ -211,7 +212,9 @@ test('an update over UDP that is sent again while the first waits is run once, a
     update: () => new Promise<Verdict>((resolve) => pending.push(resolve)),
     notify: () => Promise.resolve({ rcode: RCODE.REFUSED }),
   };
-  const server = given(await startNameServer({ addresses: ['127.0.0.1'], port, authority, hooks, log: SILENT_LOG }));
+  const server = given(
+    await startNameServer({ addresses: ['127.0.0.1'], port, authority, hooks, log: SILENT_LOG, udp: udpOfRun }),
+  );
   t.teardown(() => server.close());
   const socket = createSocket('udp4');
   t.teardown(() => socket.close());
