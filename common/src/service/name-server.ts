@@ -20,6 +20,7 @@ import { type Fault, ok, type Result } from '../result.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE } from '../wire/edns.ts';
 import { SIPHASH_KEY_OCTETS } from '../wire/siphash.ts';
+import { ImageGarbage } from './image-garbage.ts';
 import type { Log } from './log.ts';
 import { TransferQueue } from './transfer-queue.ts';
 import type { Counts } from './udp-board.ts';
@@ -197,6 +198,7 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
     return listening;
   }
   workers.serve();
+  const unfollow = authority.zones.follow(new ImageGarbage((collect) => setImmediate(collect)));
   const servers = listening.value;
   const renew = (): void => {
     const secret = randomBytes(SIPHASH_KEY_OCTETS);
@@ -216,6 +218,7 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
     },
     close: async () => {
       clearInterval(renewal);
+      unfollow();
       await workers.stop();
       await servers.close();
     },

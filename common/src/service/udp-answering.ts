@@ -16,6 +16,7 @@ import type { Datagram, DatagramHandler } from '../net/datagram.ts';
 import type { ServeFault } from '../net/fault.ts';
 import { HEADER_OCTETS } from '../wire/message.ts';
 import { Zone } from '../zone/zone.ts';
+import { ImageGarbage } from './image-garbage.ts';
 import type { UdpBoard } from './udp-board.ts';
 import type { FromThread, ToThread, UdpStart, ZoneMessage } from './udp-message.ts';
 
@@ -46,6 +47,7 @@ export class UdpAnswering implements DatagramHandler {
     this.#port = port;
     this.#board = board;
     this.#other = other;
+    this.#zones.follow(new ImageGarbage((collect) => collect()));
     this.#responder = new Responder(
       {
         zones: this.#zones,

@@ -25,3 +25,12 @@ test('a zone that is transferred does not fill the heap, also where every name c
   const last = [99_999, 199_999].map((i) => [10, i >> 16, (i >> 8) & 255, i & 255]);
   t.deepEqual(JSON.parse(stdout), { records: 200_001, last });
 });
+
+for (const way of ['auto', 'portable'])
+  test(`a zone that is loaded again and again does not stay in threads that allocate nothing (${way})`, async (t) => {
+    const program = fileURLToPath(new URL('../support/reloads.js', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [program, way]);
+    const { added, images } = JSON.parse(stdout);
+    t.log(`${(added / MEBIBYTE).toFixed(0)} MiB of ${(images / MEBIBYTE).toFixed(0)}`);
+    t.true(added < images / 2, `${added} octets of ${images}`);
+  });
