@@ -1,4 +1,5 @@
 /** A thread with clients of one server, until it is told to end: `workerData` says which. It ends with its report. */
+import { platform, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeLinuxSocket, linuxUdpFault, openLinuxSockets, sendAlong } from '@zonewright/common/net/linux-socket';
 import { LinuxDatagrams } from '@zonewright/common/net/linux-udp';
@@ -20,6 +21,8 @@ export interface LoadThread extends Omit<LoadOptions, 'world' | 'versions'> {
 const WAIT = 20;
 /** How long the last answers are waited for. */
 const END = 15_000;
+/** What asks takes what others leave: those who change zones are to get on too. On Linux a thread has a priority of its own. */
+const PRIORITY = 3;
 const LOCAL = { address: '127.0.0.1', port: 0 } as const;
 
 const thread = workerData as LoadThread;
@@ -64,5 +67,6 @@ async function runPortable(): Promise<Load> {
   return load;
 }
 
+if (platform() === 'linux') setPriority(PRIORITY);
 const load = linuxUdpFault() === undefined ? runLinux() : await runPortable();
 parentPort!.postMessage(load.report());
