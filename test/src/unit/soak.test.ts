@@ -1,0 +1,90 @@
+/** How a soak judges: what is right in one version is wrong before and after it, and memory that grows is noticed. */
+import { ClientAddress } from '@zonewright/common/authority/client-address';
+import { receive } from '@zonewright/common/authority/receive';
+import { Responder } from '@zonewright/common/authority/responder';
+import { readZoneFile } from '@zonewright/common/authority/zone-file';
+import type { Zone } from '@zonewright/common/zone/zone';
+import test from 'ava';
+import { Checker } from '../soak/checker.ts';
+import { type Sample, sampleOf } from '../soak/sample.ts';
+import { memoryOf } from '../soak/usage.ts';
+import { Versions } from '../soak/versions.ts';
+import { nameRecords, SoakWorld, type SoakZone } from '../soak/world.ts';
+import { authorityOf, NOW } from '../support/answering.ts';
+
+const SCALE = { large: 20, small: 2, hosts: 5, names: 6 };
+const world = new SoakWorld(SCALE);
+
+/** All zones at an epoch, and each name that UPDATEs change in a version. */
+function zonesAt(epoch: number, version: number): readonly Zone[] {
+  const textOf = (zone: SoakZone): string => {
+    const names = Array.from({ length: SCALE.names }, (_, i) =>
+      nameRecords(version).map((record) => `name${i} ${record}\n`),
+    );
+    return world.withEpoch(world.textOf(zone), epoch) + names.flat().join('');
+  };
+  return world.zones.map((zone) => readZoneFile(Buffer.from(textOf(zone)), zone.name).zone!);
+}
+
+const responderOf = (zones: readonly Zone[]): Responder =>
+  new Responder(authorityOf(...zones), { cookies: { secrets: [new Uint8Array(16)], isRequired: false } });
+
+function answerTo(query: Uint8Array, responder: Responder): Buffer {
+  responder.from(ClientAddress.of('192.0.2.1'), NOW * 1000);
+  const outcome = receive(responder, query, 'udp', NOW);
+  if (outcome.kind !== 'reply') throw new Error(outcome.kind);
+  return Buffer.from(outcome.octets);
+}
+
+const each = (sample: Sample, look: (...[asked, query]: ReturnType<Sample['next']>) => void): void => {
+  for (let i = 0; i < 200; i++) look(...sample.next());
+};
+
+test('all that a server says is right in its version, and what changed with another version is wrong there', (t) => {
+  for (const version of [0, 1, 2, 3, 4, 5, 6]) {
+    const now = responderOf(zonesAt(version, version));
+    const then = responderOf(zonesAt(version + 1, version + 1));
+    each(sampleOf(world, version, 200), (asked, query) => {
+      const { cell, expected, name } = asked.question;
+      const versions = new Versions(world.cells);
+      while (versions.latest(cell) < version) versions.begin(cell);
+      const checker = new Checker(versions);
+      const since = { version, serial: 0 };
+      t.is(checker.check(asked, answerTo(query, now), since), version, `${name}: ${checker.fault}`);
+      const isChanged = expected(version) !== expected(version + 1);
+      const next = answerTo(query, then);
+      t.is(checker.check(asked, next, since), isChanged ? -1 : version, `${name} changes too early`);
+      versions.begin(cell);
+      t.is(
+        checker.check(asked, next, since),
+        isChanged ? version + 1 : version,
+        `${name} may change: ${checker.fault}`,
+      );
+      const late = checker.check(asked, answerTo(query, now), { version: version + 1, serial: 0 });
+      t.is(late, isChanged ? -1 : version + 1, `${name} changes too late`);
+    });
+  }
+});
+
+test('a serial that goes back is wrong', (t) => {
+  const now = responderOf(zonesAt(0, 0));
+  const checker = new Checker(new Versions(world.cells));
+  let judged = 0;
+  each(sampleOf(world, 1, 200), (asked, query) => {
+    const octets = answerTo(query, now);
+    checker.check(asked, octets, { version: 0, serial: 0 });
+    if (checker.serial === 0) return;
+    judged++;
+    t.is(checker.serial, 1);
+    t.is(checker.check(asked, octets, { version: 0, serial: 1 }), 0);
+    t.is(checker.check(asked, octets, { version: 0, serial: 2 }), -1);
+  });
+  t.true(judged > 0);
+});
+
+test('memory is flat when it is no more in the last quarter than in the second', (t) => {
+  const mebibyte = 2 ** 20;
+  const growing = Array.from({ length: 100 }, (_, i) => (200 + i) * mebibyte);
+  t.false(memoryOf(growing).isFlat);
+  t.true(memoryOf(growing.map((octets) => Math.min(octets, 225 * mebibyte))).isFlat);
+});
