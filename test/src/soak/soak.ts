@@ -5,13 +5,15 @@
  * a report: nothing is asserted here.
  */
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Peer } from '@zonewright/common/net/address';
+import { git } from '../support/git-peers.ts';
 import { chanceFrom } from '../support/mutation.ts';
 import type { Owner } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
-import { makeRepository } from '../support/repository.ts';
+import { makeRepository, type Repository } from '../support/repository.ts';
 import { PRIMARY, SECONDARY } from '../support/scene.ts';
 import { keyLine, type Secrecy } from '../support/secrecy.ts';
 import type { Service } from '../support/zonewright.ts';
@@ -69,6 +71,7 @@ export async function soak(owner: Owner, secrecy: Secrecy, options: SoakOptions)
     _keys: keyLine(admin) + keyLine(follower),
     ...Object.fromEntries(world.zones.map((zone) => [zone.fileName, world.textOf(zone)])),
   });
+  await storeAsTheyAre(repository);
   const port = await freePort(PRIMARY, OTHER, SECONDARY);
   const start = (kind: 'primary' | 'secondary', ...flags: readonly string[]): Promise<Service> =>
     secrecy.start(owner, kind, ['--port', `${port}`, '--udp-workers', '2', ...flags], { timeout: START });
@@ -131,6 +134,16 @@ export async function soak(owner: Owner, secrecy: Secrecy, options: SoakOptions)
     counts,
     faults,
   };
+}
+
+/** Has native git not look for what large files have in common, which would take it longer than all that is tested. */
+async function storeAsTheyAre({ folder, path }: Repository): Promise<void> {
+  for (const place of [path, join(folder, 'clone')])
+    for (const [name, value] of [
+      ['core.bigFileThreshold', '500k'],
+      ['core.compression', '1'],
+    ] as const)
+      await git(place, 'config', name, value);
 }
 
 async function loadOf(workerData: LoadThread): Promise<LoadReport> {
