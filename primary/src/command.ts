@@ -19,13 +19,13 @@ import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
 import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
+import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import { LoaderClient } from './loader-client.ts';
 import { METRICS } from './metrics.ts';
 import { Primary } from './primary.ts';
-import { Slices } from './slices.ts';
 
 const options = [
   {

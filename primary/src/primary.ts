@@ -21,6 +21,7 @@ import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import type { Log } from '@zonewright/common/service/log';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
+import { gather, Slices } from '@zonewright/common/service/slices';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import { Zone } from '@zonewright/common/zone/zone';
@@ -29,7 +30,6 @@ import { takeIn } from './intake.ts';
 import { plainDelta, plainRecords } from './plain.ts';
 import { describe, Publisher, type PublisherOptions, type RaisedSerial } from './publisher.ts';
 import type { Committed, Edit, Repository } from './repository.ts';
-import { gather, Slices } from './slices.ts';
 
 export interface PrimaryOptions extends PublisherOptions {
   readonly repository: Repository;

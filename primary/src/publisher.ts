@@ -9,6 +9,7 @@ import { withRaisedSerial } from '@zonewright/common/authority/update';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
+import { gather, Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
 import { isNewer } from '@zonewright/common/zone/serial';
@@ -17,7 +18,6 @@ import { Files, type Located, type ZoneFile } from './files.ts';
 import type { Intake, ZoneIntake } from './intake.ts';
 import { recordsOfPlain } from './plain.ts';
 import type { Head } from './repository.ts';
-import { gather, Slices } from './slices.ts';
 
 export interface PublisherOptions {
   readonly log: Log;

@@ -1,6 +1,6 @@
 /**
  * Copies of zones kept current from a primary: what the secondary and the ACME secondary share. For each zone it asks for the SOA
- * when `authority/refresh.ts` says so or a NOTIFY came, has `upstream.ts` transfer what is newer, and publishes the result as one
+ * when `authority/refresh.ts` says so or a NOTIFY came, has `transfers.ts` transfer what is newer, and publishes the result as one
  * step. Zones below a key's zone are taken up when a signed NOTIFY names them, and dropped when the primary no
  * longer has them.
  *
@@ -25,6 +25,7 @@ import type { Zone } from '../zone/zone.ts';
 import { nextDelay } from './backoff.ts';
 import type { Log } from './log.ts';
 import type { Verdict } from './name-server.ts';
+import { Transfers } from './transfers.ts';
 import { askForNewer, question, type Route, SOA_TIMEOUT } from './upstream.ts';
 
 /** Where zones at and below `key.zone` come from. */
@@ -69,6 +70,7 @@ export class Replica {
   readonly #responder: Responder;
   readonly #entries = new Map<string, Entry>();
   readonly #abort = new AbortController();
+  readonly #transfers: Transfers;
   #busy = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -77,6 +79,7 @@ export class Replica {
     setMaxListeners(0, this.#abort.signal);
     this.#options = options;
     this.#responder = new Responder(options.authority);
+    this.#transfers = new Transfers(options);
   }
 
   /** Begins to ask; returns at once. */
@@ -91,6 +94,7 @@ export class Replica {
   async stop(): Promise<void> {
     this.#abort.abort();
     clearTimeout(this.#timer);
+    await this.#transfers.close();
   }
 
   /** Seconds until the zone may not be served any more, unless its primary is reached before. */
@@ -209,7 +213,10 @@ export class Replica {
     entry.refresh = step(entry.refresh, { kind: 'started' }, performance.now(), 0);
     const fields = { zone: entry.origin.toString(), primary: printPeer(entry.source.primary) };
     try {
-      const outcome = await askForNewer(this.#route(entry.source), entry.origin, authority.zones.get(entry.origin));
+      const route = this.#route(entry.source);
+      const outcome = await askForNewer(route, entry.origin, authority.zones.get(entry.origin), (...what) =>
+        this.#transfers.transfer(...what),
+      );
       if (this.#abort.signal.aborted) return;
       if (outcome.ok && outcome.value !== undefined) this.#publish(entry, outcome.value);
       const zone = authority.zones.get(entry.origin);
@@ -251,9 +258,10 @@ export class Replica {
 
   #publish(entry: Entry, { zone, deltas }: Applied): void {
     const { authority, log, onChange } = this.#options;
-    if (deltas === undefined) entry.history.clear();
+    // There are none also when they were too many to be kept.
+    if (deltas === undefined || deltas.length === 0) entry.history.clear();
     else for (const delta of deltas) entry.history.add(delta);
-    authority.zones.set(zone.isWasteful ? zone.condensed() : zone);
+    authority.zones.set(zone);
     log.info('transfer.in', {
       zone: zone.origin.toString(),
       serial: zone.serial,

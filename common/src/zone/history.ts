@@ -58,6 +58,11 @@ export class History {
     this.#shortest = undefined;
   }
 
+  /** All deltas that are kept, the oldest first. */
+  get all(): readonly Delta[] {
+    return this.#differences.map(({ deltas }) => deltas[0]!);
+  }
+
   /** The deltas that lead from `serial` to the newest version; `undefined` when the chain does not reach back so far. */
   since(serial: number): readonly Delta[] | undefined {
     return this.#from(serial)?.map(({ deltas }) => deltas[0]!);

@@ -1,0 +1,101 @@
+/**
+ * The thread that transfers zones in (`transfers.ts`): it asks the primary, decodes, verifies, builds and checks what comes, and applies
+ * differences to the image of the version that is served, behind its end, where nobody reads.
+ *
+ * Always holds: of what comes to nothing nothing is left in the image. A bug fails the transfer that it was met in, and no other.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Name } from '../name.ts';
+import type { Peer } from '../net/address.ts';
+import { type Fault, ok, type Result } from '../result.ts';
+import { TSIG_ALGORITHMS, type TsigKey } from '../wire/tsig.ts';
+import type { Delta } from '../zone/delta.ts';
+import { writeDeltas } from '../zone/delta-octets.ts';
+import { History } from '../zone/history.ts';
+import { eraseBehind } from '../zone/image-erase.ts';
+import { seedHashes } from '../zone/lookup-name.ts';
+import { Zone, type ZoneHandle } from '../zone/zone.ts';
+import { transferNewer } from './transfer-in.ts';
+
+/** A key that can be posted. */
+interface PlainKey extends Pick<TsigKey, 'secret' | 'minMac'> {
+  readonly name: Uint8Array;
+  /** Its mnemonic. */
+  readonly algorithm: string;
+}
+
+/** A zone to be transferred. Names are in wire form. */
+export interface TransferRequest {
+  readonly id: number;
+  readonly origin: Uint8Array;
+  /** What is served; nobody else changes its image until there is an answer. */
+  readonly current: ZoneHandle | undefined;
+  readonly server: Peer;
+  readonly source: string | undefined;
+  readonly key: PlainKey;
+}
+
+/** What came. */
+export interface Transferred {
+  readonly zone: ZoneHandle;
+  /** As `delta-octets.ts` has them, those that a history keeps; `undefined` when the zone came whole. */
+  readonly deltas: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export type TransferAnswer =
+  | { readonly id: number; readonly result: Result<Transferred | undefined, Fault> }
+  /** A bug. */
+  | { readonly id: number; readonly error: unknown };
+
+const nameOf = (wire: Uint8Array): Name => {
+  const name = Name.fromWire(wire);
+  if (!name.ok) throw new Error(name.fault.what);
+  return name.value;
+};
+
+const keyOf = ({ name, algorithm, ...key }: PlainKey): TsigKey => ({
+  ...key,
+  name: nameOf(name),
+  algorithm: TSIG_ALGORITHMS.find(({ mnemonic }) => mnemonic === algorithm)!,
+});
+
+async function transferred(request: TransferRequest): Promise<Result<Transferred | undefined, Fault>> {
+  const { origin, current: handle, server, source } = request;
+  const route = { server, key: keyOf(request.key) };
+  const current = handle === undefined ? undefined : Zone.ofHandle(handle);
+  let isNewer = false;
+  try {
+    const outcome = await transferNewer(source === undefined ? route : { ...route, source }, nameOf(origin), current);
+    if (!outcome.ok || outcome.value === undefined) return outcome as Result<undefined, Fault>;
+    const { zone, deltas } = outcome.value;
+    const result = {
+      zone: (zone.isWasteful ? zone.condensed() : zone).handle,
+      deltas: deltas && writeDeltas(kept(deltas)),
+    };
+    isNewer = true;
+    return ok(result);
+  } finally {
+    if (handle !== undefined && !isNewer) eraseBehind(handle.image, current!.image.end);
+  }
+}
+
+/** Those of the deltas that do not go beyond what is kept for a zone. */
+function kept(deltas: Iterable<Delta>): readonly Delta[] {
+  const history = new History();
+  for (const delta of deltas) history.add(delta);
+  return history.all;
+}
+
+async function answer(request: TransferRequest): Promise<void> {
+  const { id } = request;
+  try {
+    const result = await transferred(request);
+    const deltas = result.ok ? result.value?.deltas : undefined;
+    parentPort!.postMessage({ id, result } satisfies TransferAnswer, deltas === undefined ? [] : [deltas.buffer]);
+  } catch (error) {
+    parentPort!.postMessage({ id, error } satisfies TransferAnswer);
+  }
+}
+
+if (!seedHashes(workerData as Uint8Array)) throw new Error('names were hashed before the seed was there');
+parentPort!.on('message', (request: TransferRequest) => void answer(request));

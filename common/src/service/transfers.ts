@@ -1,0 +1,143 @@
+/**
+ * Transfers in, as the control thread sees them: all that takes time in proportion to a zone is done in a thread of its own
+ * (`transfer-thread.ts`), which has the connection as well - so what comes is read as fast as it is dealt with, and no message
+ * goes from thread to thread. What comes back is a handle of the image, and the records that differ as octets, of which objects are
+ * made in slices. So control is busy for a slice at most, whatever comes in.
+ *
+ * Slices of all of it would not do: an image that grows is copied at one go, and what collects garbage pauses whoever made it.
+ *
+ * The thread is started when it is needed, and ended when nothing came for a while: it keeps memory of versions that nobody serves
+ * any more until it has reason to collect it. One that dies - no more memory - is logged; the transfers that it was at fail, and
+ * what it may have written behind a version that is served is taken back. Another takes its place when the next transfer comes.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Applied } from '../authority/inbound.ts';
+import type { Name } from '../name.ts';
+import { type Fault, fail, ok, type Result } from '../result.ts';
+import type { Delta } from '../zone/delta.ts';
+import { joinDeltas, readRecords } from '../zone/delta-octets.ts';
+import { eraseBehind } from '../zone/image-erase.ts';
+import { hashSeed } from '../zone/lookup-name.ts';
+import { Zone } from '../zone/zone.ts';
+import type { Log } from './log.ts';
+import { gather, Slices } from './slices.ts';
+import type { TransferAnswer, TransferRequest, Transferred } from './transfer-thread.ts';
+import type { Route } from './upstream.ts';
+
+export interface TransfersOptions {
+  readonly log: Log;
+  /** Starts a thread that serves as `transfer-thread.ts` does, which it is unless given. */
+  readonly start?: (seed: Uint8Array) => Worker;
+}
+
+interface Waiting {
+  readonly request: TransferRequest;
+  settle(result: Result<Transferred | undefined, Fault>): void;
+  reject(error: unknown): void;
+}
+
+/** Milliseconds without a transfer after which the thread is ended. */
+const IDLE_TIME = 10_000;
+
+const startThread = (seed: Uint8Array): Worker =>
+  new Worker(new URL('./transfer-thread.js', import.meta.url), { workerData: seed, name: 'transfers' });
+
+export class Transfers {
+  readonly #options: TransfersOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #requests = 0;
+  #isClosed = false;
+  /** Deltas are read one transfer after the other, so that their slices do not add up. */
+  #reading: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TransfersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Transfers what is newer than `current`, whose image nobody else may change meanwhile; `undefined` when nothing is. Rejects for a
+   * bug. Deltas that are more than a history keeps are left out, the oldest first.
+   */
+  async transfer(
+    { server, source, key }: Route,
+    origin: Name,
+    current: Zone | undefined,
+  ): Promise<Result<Applied | undefined, Fault>> {
+    const { name, algorithm, secret, minMac } = key;
+    const outcome = await this.#ask({
+      id: ++this.#requests,
+      origin: origin.wire,
+      current: current?.handle,
+      server,
+      source,
+      key: { name: name.wire, algorithm: algorithm.mnemonic, secret, ...(minMac !== undefined && { minMac }) },
+    });
+    if (!outcome.ok) return outcome;
+    if (outcome.value === undefined) return ok(undefined);
+    const { zone, deltas } = outcome.value;
+    return ok({ zone: Zone.ofHandle(zone), deltas: deltas && (await this.#read(deltas)) });
+  }
+
+  /** Ends the thread, and what is under way fails. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#idle);
+    await this.#worker?.terminate();
+  }
+
+  #read(octets: Uint8Array): Promise<readonly Delta[]> {
+    const deltas = this.#reading.then(async () => joinDeltas(await gather(readRecords(octets), new Slices())));
+    this.#reading = deltas.catch(() => undefined);
+    return deltas;
+  }
+
+  #ask(request: TransferRequest): Promise<Result<Transferred | undefined, Fault>> {
+    if (this.#isClosed) return Promise.resolve(fail({ kind: 'aborted', what: 'transfers have been ended' }));
+    clearTimeout(this.#idle);
+    this.#worker ??= this.#start();
+    this.#worker.postMessage(request);
+    return new Promise((settle, reject) => this.#waiting.set(request.id, { request, settle, reject }));
+  }
+
+  #start(): Worker {
+    const worker = (this.#options.start ?? startThread)(hashSeed());
+    let error: unknown;
+    worker.on('message', (answer: TransferAnswer) => this.#answered(answer));
+    worker.on('error', (fault) => {
+      error = fault;
+    });
+    worker.on('exit', () => {
+      if (worker === this.#worker) this.#lost(error);
+    });
+    return worker;
+  }
+
+  #answered(answer: TransferAnswer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if ('error' in answer) waiting?.reject(answer.error);
+    else waiting?.settle(answer.result);
+    if (this.#waiting.size === 0 && !this.#isClosed) this.#idle = setTimeout(() => this.#end(), IDLE_TIME).unref();
+  }
+
+  /** Ends a thread that has nothing to do. */
+  #end(): void {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    void worker?.terminate();
+  }
+
+  #lost(error: unknown): void {
+    this.#worker = undefined;
+    const what = this.#isClosed ? 'transfers have been ended' : 'the thread of transfers has died';
+    if (!this.#isClosed) this.#options.log.error('transfer.thread-lost', { waiting: this.#waiting.size, error }, what);
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { request, settle } of waiting) {
+      if (request.current !== undefined) eraseBehind(request.current.image);
+      settle(fail({ kind: this.#isClosed ? 'aborted' : 'lost', what }));
+    }
+  }
+}
