@@ -22,6 +22,9 @@ function* recordsOf(deltas: Iterable<Delta>): Generator<ResourceRecord, void, un
   }
 }
 
+/** So many octets are copied one by one. */
+const LOOP_OCTETS = 64;
+
 /** In memory of their own, which can be handed over. */
 export function writeDeltas(deltas: readonly Delta[]): Uint8Array<ArrayBuffer> {
   let size = 0;
@@ -49,11 +52,11 @@ export function* readRecords(octets: Uint8Array): Generator<ResourceRecord, void
     while (octets[end] !== 0) end += 1 + octets[end]!;
     // Records of a name mostly follow each other, and share it.
     end++;
-    if (!isWritten(octets, at, end, name)) name = nameOf(octets.slice(at, end));
+    if (!isWritten(octets, at, end, name)) name = nameOf(copyOf(octets, at, end));
     const rdata = end + FIELD.rdata;
     const ttl = read16(octets, end + FIELD.ttl) * 0x10000 + read16(octets, end + FIELD.ttl + 2);
     at = rdata + read16(octets, end + FIELD.length);
-    yield { name, type: read16(octets, end + FIELD.type), class: CLASS.IN, ttl, rdata: octets.slice(rdata, at) };
+    yield { name, type: read16(octets, end + FIELD.type), class: CLASS.IN, ttl, rdata: copyOf(octets, rdata, at) };
   }
 }
 
@@ -76,6 +79,14 @@ function nameOf(wire: Uint8Array): Name {
   const name = Name.fromWire(wire);
   if (!name.ok) throw new Error(`a delta with ${name.fault.what}`);
   return name.value;
+}
+
+/** What mostly is a few octets, for which a loop is quicker than `slice`. */
+function copyOf(octets: Uint8Array, start: number, end: number): Uint8Array {
+  if (end - start > LOOP_OCTETS) return octets.slice(start, end);
+  const copy = new Uint8Array(end - start);
+  for (let at = start; at < end; at++) copy[at - start] = octets[at]!;
+  return copy;
 }
 
 /** Is it this name, letter for letter, that stands from `start` to `end`? */
