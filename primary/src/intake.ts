@@ -44,6 +44,9 @@ export async function takeIn(
   const keys: Extract<Reading, { kind: 'keys' }>[] = [];
   const others: Extract<Reading, { kind: 'other' }>[] = [];
   for (let portion = first; ; ) {
+    const { gone } = portion;
+    // Asked for before this one is worked on, so that the other side has work meanwhile.
+    const asked = gone === undefined ? repository.next() : undefined;
     for (const reading of portion.readings) {
       if (reading.kind === 'keys') keys.push(reading);
       else if (reading.kind === 'other') others.push(reading);
@@ -53,12 +56,11 @@ export async function takeIn(
         zones.push({ reading: plain, ...(zone === undefined ? {} : { zone: Zone.ofHandle(zone) }) });
       }
     }
-    const { gone } = portion;
-    if (gone !== undefined) {
+    if (gone !== undefined || asked === undefined) {
       const compared = await compareAll(repository, zones, served);
-      return compared.ok ? ok({ zones, keys, others, gone }) : compared;
+      return compared.ok ? ok({ zones, keys, others, gone: gone ?? [] }) : compared;
     }
-    const next = await repository.next();
+    const next = await asked;
     if (!next.ok) return next;
     portion = next.value;
   }
