@@ -6,6 +6,8 @@ import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { MAX_RECORDS } from '@zonewright/common/zone/history';
+import type { ImageHandle } from '@zonewright/common/zone/image';
+import { gatherImages } from '@zonewright/common/zone/image-region';
 import { Zone, type ZoneHandle } from '@zonewright/common/zone/zone';
 import { editedFile } from './commit.ts';
 import { Loader, readIncluded } from './loader.ts';
@@ -70,9 +72,9 @@ export class GitRepository implements Repository {
       if (!step.value.ok) return step.value;
       this.#tree = taking.tree;
       this.#loader = taking.loader;
-      return ok({ readings, gone: step.value.value });
+      return ok({ readings: gathered(readings), gone: step.value.value });
     }
-    return ok({ readings });
+    return ok({ readings: gathered(readings) });
   }
 
   async compare(pairs: readonly Pair[]): Promise<Result<readonly Comparison[], GitFault>> {
@@ -135,6 +137,21 @@ export class GitRepository implements Repository {
     const change = delta === undefined ? undefined : deltaOfPlain(origin, delta);
     return editedFile(octets.value, version, change, (name) => included.value.get(name));
   }
+}
+
+/** The same, the small zones among them in one piece of memory. */
+function gathered(readings: readonly Reading[]): readonly Reading[] {
+  const images = gatherImages(readings.flatMap((reading) => imageOf(reading) ?? []));
+  let i = 0;
+  return readings.map((reading) =>
+    reading.kind === 'zone' && reading.zone !== undefined
+      ? { ...reading, zone: { ...reading.zone, image: images[i++]! } }
+      : reading,
+  );
+}
+
+function imageOf(reading: Reading): ImageHandle | undefined {
+  return reading.kind === 'zone' ? reading.zone?.image : undefined;
 }
 
 function weightOf(reading: Reading): number {

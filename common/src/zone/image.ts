@@ -18,12 +18,14 @@ import { HAS, middleBits, NODE, PAGE, PAGE_BITS, ROOT, SET, setWords, signatures
 import { ASTERISK, LOWER, type LookupName, spread } from './lookup-name.ts';
 
 const scratch = new Uint8Array(256);
-const NO_MEMORY = new SharedArrayBuffer(0);
+const NO_WORDS = new Int32Array(new SharedArrayBuffer(0));
+const NO_BYTES = new Uint8Array(NO_WORDS.buffer);
 
 /** What another thread needs to go on with an image; all memory is shared. One thread at a time changes it. */
 export interface ImageHandle {
-  readonly words: SharedArrayBuffer;
-  readonly log: SharedArrayBuffer;
+  /** The arena and the log: each a range of memory that may hold other images too (`image-region.ts`). */
+  readonly words: Int32Array<SharedArrayBuffer>;
+  readonly log: Int32Array<SharedArrayBuffer>;
   readonly end: number;
   readonly firstEnd: number;
   readonly logged: number;
@@ -46,17 +48,17 @@ export class Image {
 
   /** Room for so many words and names; it grows when there are more. What is not used takes no memory. */
   constructor(words: number, names: number) {
-    this.words = new Int32Array(NO_MEMORY);
-    this.bytes = new Uint8Array(NO_MEMORY);
-    this.#log = new Int32Array(new SharedArrayBuffer(4 * names));
-    this.#resize(words + 1);
+    this.words = NO_WORDS;
+    this.bytes = NO_BYTES;
+    this.#log = names === 0 ? NO_WORDS : new Int32Array(new SharedArrayBuffer(4 * names));
+    if (words > 0) this.#resize(words + 1);
   }
 
   /** The image of another thread. */
   static ofHandle({ words, log, end, firstEnd, logged }: ImageHandle): Image {
     const image = new Image(0, 0);
     image.#use(words);
-    image.#log = new Int32Array(log);
+    image.#log = log;
     image.end = end;
     image.firstEnd = firstEnd;
     image.logged = logged;
@@ -66,18 +68,18 @@ export class Image {
   /** For another thread: to read any version that is complete, or to take over the image and change it. */
   get handle(): ImageHandle {
     const { end, firstEnd, logged } = this;
-    return { words: this.words.buffer, log: this.#log.buffer, end, firstEnd, logged };
+    return { words: this.words, log: this.#log, end, firstEnd, logged };
   }
 
   #resize(words: number): void {
-    const buffer = new SharedArrayBuffer(4 * words);
-    new Int32Array(buffer).set(this.words.subarray(0, this.end));
-    this.#use(buffer);
+    const larger = new Int32Array(new SharedArrayBuffer(4 * words));
+    larger.set(this.words.subarray(0, this.end));
+    this.#use(larger);
   }
 
-  #use(buffer: SharedArrayBuffer): void {
-    this.words = new Int32Array(buffer);
-    this.bytes = new Uint8Array(buffer);
+  #use(words: Int32Array<SharedArrayBuffer>): void {
+    this.words = words;
+    this.bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
   }
 
   /** Takes so many words at the end of the arena; gives their offset. They are 0. */

@@ -427,7 +427,7 @@ export class Zone {
 /** The last field of an SOA (RFC 2308 4); of something else in its place any number. */
 function minimumOf(image: Image, soa: number): number {
   const end = image.setData(soa) + image.setOctets(soa);
-  return new DataView(image.bytes.buffer).getUint32(end - 4);
+  return ((read16(image.bytes, end - 4) << 16) | read16(image.bytes, end - 2)) >>> 0;
 }
 
 interface ZoneName {
