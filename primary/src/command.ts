@@ -14,7 +14,7 @@ import { nextDelay } from '@zonewright/common/service/backoff';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { type NameServer, serverFailure, startNameServer } from '@zonewright/common/service/name-server';
+import { type PreparedNameServer, prepareNameServer, serverFailure } from '@zonewright/common/service/name-server';
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { startPages } from '@zonewright/common/service/pages';
@@ -145,6 +145,8 @@ class PrimaryService {
       },
     });
     this.#primary = primary;
+    const prepared = this.#prepare(primary, () => notifier);
+    this.#closing.push(() => prepared.close());
     await primary.loadKnown();
     const first = primary.pull();
     if (primary.isEmpty) {
@@ -159,9 +161,8 @@ class PrimaryService {
       log: this.#log,
       ...(listen.length === 1 ? { source: listen[0]! } : {}),
     });
-    const server = await this.#listen(primary, () => notifier);
+    const server = await prepared.listen();
     if (!server.ok) return server;
-    this.#closing.push(() => server.value.close());
     this.#closing.unshift(() => notifier?.close());
     const slices = new Slices();
     for (const zone of [...primary.zones]) {
@@ -261,8 +262,8 @@ class PrimaryService {
     });
   }
 
-  #listen(primary: Primary, notifier: () => Notifier | undefined): Promise<Result<NameServer, Fault>> {
-    return startNameServer({
+  #prepare(primary: Primary, notifier: () => Notifier | undefined): PreparedNameServer {
+    return prepareNameServer({
       addresses: this.#values.listen,
       port: this.#values.port,
       authority: primary.authority,

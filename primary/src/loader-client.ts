@@ -30,10 +30,16 @@ interface Waiting {
 
 /** How long the thread may take to end by itself, in milliseconds. It may be amid a large zone. */
 const CLOSE_WAIT = 3000;
+/** What is young on the heap of the thread: what a file leaves behind is dropped at once, and what stays is in shared memory. */
+const YOUNG_MEGABYTES = 12;
 const CLOSED: GitFault = { kind: 'unreachable', what: 'the loader has been closed' };
 
 const startThread = (data: LoaderData): Worker =>
-  new Worker(new URL('./loader-thread.js', import.meta.url), { workerData: data, name: 'loader' });
+  new Worker(new URL('./loader-thread.js', import.meta.url), {
+    workerData: data,
+    name: 'loader',
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+  });
 
 export class LoaderClient implements Repository {
   readonly #options: LoaderOptions;

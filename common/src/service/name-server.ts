@@ -89,7 +89,21 @@ const SECRET_AGE = 86_400_000;
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 
-export async function startNameServer(options: NameServerOptions): Promise<Result<NameServer, Fault>> {
+/** A name server whose threads are being started, which takes time; it has no sockets yet. */
+export interface PreparedNameServer {
+  /** Begins to serve what is in the table of zones. */
+  listen(): Promise<Result<NameServer, Fault>>;
+  /** Ends all, also what listens. */
+  close(): Promise<void>;
+}
+
+export function startNameServer(options: NameServerOptions): Promise<Result<NameServer, Fault>> {
+  return prepareNameServer(options).listen();
+}
+
+/** Starts the threads while the caller gets the zones together. */
+export function prepareNameServer(options: NameServerOptions): PreparedNameServer {
+  let listening: Promise<Result<NameServer, Fault>> | undefined;
   const { authority, hooks, log, cookies, rateLimit, isRotating = false } = options;
   const settings: ResponderSettings = {
     ...(cookies === undefined ? {} : { cookies }),
@@ -175,7 +189,7 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
     });
   };
 
-  const started = await UdpWorkers.start({
+  const starting = UdpWorkers.start({
     count: options.udpWorkers ?? 1,
     way: udpWay(options.udp ?? 'auto'),
     zones: authority.zones,
@@ -184,43 +198,60 @@ export async function startNameServer(options: NameServerOptions): Promise<Resul
     log,
     receive: onDatagram,
   });
-  if (!started.ok) return started;
-  const workers = started.value;
-  const listening = await listen({
-    ...(options.addresses.length === 0 ? {} : { addresses: options.addresses }),
-    port: options.port,
-    bindUdp: workers.bind,
-    receiveTcp: onMessage,
-    onFault: (fault) => log.debug('net.fault', { what: fault.what }),
-  });
-  if (!listening.ok) {
-    await workers.stop();
-    return listening;
-  }
-  workers.serve();
-  const unfollow = authority.zones.follow(new ImageGarbage((collect) => setImmediate(collect)));
-  const servers = listening.value;
-  const renew = (): void => {
-    const secret = randomBytes(SIPHASH_KEY_OCTETS);
-    responder.renewCookies(secret);
-    workers.renewCookies(secret);
-  };
-  const renewal = options.isSecretRenewed === true ? setInterval(renew, SECRET_AGE).unref() : undefined;
-  return ok({
-    bound: servers.peers,
-    limited: responder.limiter ?? NOTHING_LIMITED,
-    udp: {
-      way: workers.way,
-      threads: workers.count,
-      get counts() {
-        return workers.counts;
+
+  const open = async (): Promise<Result<NameServer, Fault>> => {
+    const started = await starting;
+    if (!started.ok) return started;
+    const workers = started.value;
+    workers.tell();
+    const listening = await listen({
+      ...(options.addresses.length === 0 ? {} : { addresses: options.addresses }),
+      port: options.port,
+      bindUdp: workers.bind,
+      receiveTcp: onMessage,
+      onFault: (fault) => log.debug('net.fault', { what: fault.what }),
+    });
+    if (!listening.ok) {
+      await workers.stop();
+      return listening;
+    }
+    workers.serve();
+    const unfollow = authority.zones.follow(new ImageGarbage((collect) => setImmediate(collect)));
+    const servers = listening.value;
+    const renew = (): void => {
+      const secret = randomBytes(SIPHASH_KEY_OCTETS);
+      responder.renewCookies(secret);
+      workers.renewCookies(secret);
+    };
+    const renewal = options.isSecretRenewed === true ? setInterval(renew, SECRET_AGE).unref() : undefined;
+    return ok({
+      bound: servers.peers,
+      limited: responder.limiter ?? NOTHING_LIMITED,
+      udp: {
+        way: workers.way,
+        threads: workers.count,
+        get counts() {
+          return workers.counts;
+        },
       },
+      close: async () => {
+        clearInterval(renewal);
+        unfollow();
+        await workers.stop();
+        await servers.close();
+      },
+    });
+  };
+
+  return {
+    listen: () => {
+      listening ??= open();
+      return listening;
     },
     close: async () => {
-      clearInterval(renewal);
-      unfollow();
-      await workers.stop();
-      await servers.close();
+      const [started, server] = await Promise.all([starting, listening]);
+      if (server?.ok) await server.value.close();
+      else if (started.ok) await started.value.stop();
     },
-  });
+  };
 }

@@ -87,6 +87,9 @@ export class UdpAnswering implements DatagramHandler {
       case 'zone':
         this.#zones.set(this.#zoneOf(message));
         return;
+      case 'zones':
+        for (const zone of message.zones) this.#zones.set(this.#zoneOf(zone));
+        return;
       case 'await':
         this.#zones.await(nameOf(message.origin));
         return;

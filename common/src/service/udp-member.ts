@@ -12,12 +12,13 @@ import type { ListenFault } from '../net/fault.ts';
 import { sendAlong, wakeLinuxSocket } from '../net/linux-socket.ts';
 import { peerOfRoute } from '../net/route.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
+import type { ImageHandle } from '../zone/image.ts';
 import { hashSeed } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { nextDelay } from './backoff.ts';
 import type { Log } from './log.ts';
 import { UdpBoard } from './udp-board.ts';
-import type { FromThread, ToThread, UdpStart, UdpWay } from './udp-message.ts';
+import type { FromThread, ToThread, UdpStart, UdpWay, ZoneMessage } from './udp-message.ts';
 
 export interface UdpMemberOptions {
   readonly way: UdpWay;
@@ -34,17 +35,36 @@ export interface UdpMemberOptions {
 const REPLACEMENT = { base: 10, max: 1000 } as const;
 /** A thread that lived so long, milliseconds, did not die of its start. */
 const LIFETIME = 10_000;
+/** What is young on the heap of a thread: answering allocates next to nothing. */
+const YOUNG_MEGABYTES = 2;
+/** Zones of one message where a thread is told of all: what they share is in it once. */
+const ZONES_TOLD = 1000;
 
 type Binding = Extract<ToThread, { kind: 'bind' }>;
 
 /** Tells a thread of zones. */
 class Feed implements ZoneFollower {
-  readonly #post: (message: ToThread) => void;
+  #post: (message: ToThread) => void;
   /** The memory of the image of each zone that the thread has. */
-  readonly #images = new Map<string, SharedArrayBuffer>();
+  readonly #images = new Map<string, ImageHandle['words']>();
 
   constructor(post: (message: ToThread) => void) {
     this.#post = post;
+  }
+
+  /** Tells all that is in the table, and from now on each change. Gives how to end that. */
+  static follow(zones: ZoneTable, post: (message: ToThread) => void): () => void {
+    const feed = new Feed(post);
+    const told: ZoneMessage[] = [];
+    feed.#post = (message) => {
+      if (message.kind === 'zone') told.push(message);
+      else post(message);
+    };
+    const unfollow = zones.follow(feed);
+    feed.#post = post;
+    for (let at = 0; at < told.length; at += ZONES_TOLD)
+      post({ kind: 'zones', zones: told.slice(at, at + ZONES_TOLD) });
+    return unfollow;
   }
 
   set(zone: Zone): void {
@@ -77,6 +97,8 @@ export class UdpMember {
   /** Those that cookies were renewed with last. */
   readonly #secrets: Uint8Array[] = [];
   #isServing = false;
+  #isTold = false;
+  #unfollow: (() => void) | undefined;
   #worker: Worker | undefined;
   #port: MessagePort | undefined;
   #deaths = 0;
@@ -97,12 +119,13 @@ export class UdpMember {
   /** Starts the thread; resolves when it takes messages. */
   start(): Promise<Result<void, Fault>> {
     this.board.clearPlaces();
-    const { id, settings, way, zones } = this.#options;
+    const { id, settings, way } = this.#options;
     const { port1: port, port2 } = new MessageChannel();
     const start: UdpStart = { board: this.board.memory, hashSeed: hashSeed(), id, settings, way };
     const worker = new Worker(new URL('./udp-thread.js', import.meta.url), {
       workerData: { start, port: port2 },
       transferList: [port2],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
     const ready = new Promise<Result<void, Fault>>((resolve) => {
       port.on('message', (message: FromThread) => {
@@ -112,12 +135,12 @@ export class UdpMember {
     });
     this.#worker = worker;
     this.#port = port;
-    const unfollow = zones.follow(new Feed((message) => this.post(message)));
+    if (this.#isTold) this.tell();
     for (const secret of this.#secrets) this.post({ kind: 'cookies', secret });
     for (const binding of this.#bindings) this.post(binding);
     if (this.#isServing) this.serve();
     const ended = this.#endOf(worker).then((reason) => {
-      unfollow();
+      this.#unfollow?.();
       port.close();
       this.#worker = undefined;
       this.#port = undefined;
@@ -146,6 +169,12 @@ export class UdpMember {
   post(message: ToThread): void {
     this.#port?.postMessage(message);
     this.board.notePosted();
+  }
+
+  /** Tells the thread of all zones, and from now on of each change. */
+  tell(): void {
+    this.#isTold = true;
+    this.#unfollow = Feed.follow(this.#options.zones, (message) => this.post(message));
   }
 
   /** Has the thread answer on its sockets. */

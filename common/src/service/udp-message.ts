@@ -29,6 +29,7 @@ export interface ZoneMessage {
 
 export type ToThread =
   | ZoneMessage
+  | { readonly kind: 'zones'; readonly zones: readonly ZoneMessage[] }
   /** A zone without data, and one that is gone. */
   | { readonly kind: 'await' | 'delete'; readonly origin: Uint8Array }
   /** Cookies are made with another secret. */

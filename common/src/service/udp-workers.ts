@@ -33,7 +33,7 @@ export class UdpWorkers {
     this.#members = Array.from({ length: count }, () => new UdpMember(options));
   }
 
-  /** Starts the threads. They answer nothing until sockets are bound, and {@link serve} is called. */
+  /** Starts the threads. They know no zones until {@link tell}, and answer nothing until sockets are bound, and {@link serve} is called. */
   static async start(options: UdpWorkersOptions): Promise<Result<UdpWorkers, Fault>> {
     const isAlone = options.way === 'portable' && options.count > 1 && !(await canSharePort());
     const workers = new UdpWorkers(options, isAlone ? 1 : options.count);
@@ -91,6 +91,11 @@ export class UdpWorkers {
       return fail(fault);
     }
     return ok({ peer: { address: at.address, port: place.value.port }, close });
+  }
+
+  /** Tells the threads of the zones, from now on. */
+  tell(): void {
+    for (const member of this.#members) member.tell();
   }
 
   /** Begins to answer. */
