@@ -13,11 +13,10 @@ import { measureAnswering } from '@zonewright/common/service/answering-metrics';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
-import { createMetrics } from '@zonewright/common/service/metrics';
 import { type PreparedNameServer, prepareNameServer, serverFailure } from '@zonewright/common/service/name-server';
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
-import { startPages } from '@zonewright/common/service/pages';
+import { openMetrics, startPages } from '@zonewright/common/service/pages';
 import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
 import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
@@ -129,7 +128,7 @@ class PrimaryService {
     this.#closing.push(() => loader.close());
     const opened = await loader.open();
     if (!opened.ok) return opened;
-    const metrics = createMetrics(METRICS);
+    const metrics = await openMetrics(METRICS, this.#values);
     const published = metrics.counter('zonewright_zone_changes_total');
     let notifier: Notifier | undefined;
     const primary = new Primary({

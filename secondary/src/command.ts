@@ -8,10 +8,9 @@ import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
-import { createMetrics } from '@zonewright/common/service/metrics';
 import { startNameServer } from '@zonewright/common/service/name-server';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
-import { startPages } from '@zonewright/common/service/pages';
+import { openMetrics, startPages } from '@zonewright/common/service/pages';
 import { Replica, type ReplicaSource } from '@zonewright/common/service/replica';
 import {
   ANSWERING_OPTIONS,
@@ -102,7 +101,7 @@ class SecondaryService {
     const { keys, port, listen, http, monitor } = this.#values;
     const sources = sourcesOf(keys, port);
     if (!sources.ok) return sources;
-    const metrics = createMetrics(METRICS);
+    const metrics = await openMetrics(METRICS, this.#values);
     const published = metrics.counter('zonewright_zone_changes_total');
     const zones = new ZoneTable();
     const authority: Authority = {
