@@ -3,8 +3,7 @@ import type { ImageHandle } from './image.ts';
 
 /** Makes the words behind the end zero, as {@link Image.allocate} gives them: those up to `end`, as far as there are. */
 export function eraseBehind({ words, end: start }: ImageHandle, end: number = Number.POSITIVE_INFINITY): void {
-  const all = new Int32Array(words);
-  const last = Math.min(end, all.length);
+  const last = Math.min(end, words.length);
   // What is only read takes no memory if it was never written to.
-  for (let at = start; at < last; at++) if (all[at] !== 0) all[at] = 0;
+  for (let at = start; at < last; at++) if (words[at] !== 0) words[at] = 0;
 }
