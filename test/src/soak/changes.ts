@@ -120,15 +120,16 @@ async function pushCommit(scenery: Scenery, zones: readonly SoakZone[]): Promise
 
 /** Does something after which the gate is open, whether it was closed or not. */
 async function withGate(scenery: Scenery, work: (close: () => void) => Promise<unknown>): Promise<void> {
-  let open = (): void => undefined;
+  let open: (() => void) | undefined;
   const close = (): void => {
-    open();
+    // To close it anew would let those through who wait before it.
+    if (open !== undefined) return;
     scenery.gate = new Promise((resolve) => {
       open = resolve;
     });
   };
   await work(close);
-  open();
+  open?.();
 }
 
 /** Waits until a zone has come to an epoch. */
