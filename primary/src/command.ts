@@ -191,6 +191,7 @@ class PrimaryService {
       service: 'primary',
       version: VERSION,
       listen: server.value.bound,
+      udp: { way: server.value.udp.way, threads: server.value.udp.threads },
       remote: describeRemote(remote),
       zones: primary.zones.size,
     });

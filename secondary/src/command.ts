@@ -153,7 +153,13 @@ class SecondaryService {
     this.#closing.push(() => pages.value.close());
     replica.start();
     const primaries = [...new Set(sources.value.map(({ primary }) => primary.address))];
-    return ok({ service: 'secondary', version: VERSION, listen: server.value.bound, primaries });
+    return ok({
+      service: 'secondary',
+      version: VERSION,
+      listen: server.value.bound,
+      udp: { way: server.value.udp.way, threads: server.value.udp.threads },
+      primaries,
+    });
   }
 
   async stop(): Promise<void> {

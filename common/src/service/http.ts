@@ -65,7 +65,7 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
       return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons: redact(reasons) });
     },
   ],
-  ['/status', async (options) => json(200, redact(await options.status()))],
+  ['/status', async (options) => json(200, redact(await options.status(), 0, Number.POSITIVE_INFINITY))],
 ]);
 
 function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {

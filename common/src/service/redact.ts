@@ -63,19 +63,23 @@ function isSecretField(name: string, value: unknown): boolean {
   return SECRET_NAME.test(plain) || (typeof value !== 'number' && KEY_NAME.test(plain));
 }
 
-function redactError(error: Error, depth: number): Record<string, unknown> {
+function redactError(error: Error, depth: number, most: number): Record<string, unknown> {
   const { code } = error as { readonly code?: unknown };
   return {
     name: error.name,
     message: redactText(error.message),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(error.stack === undefined ? {} : { stack: redactText(error.stack) }),
-    ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
+    ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1, most) }),
   };
 }
 
-/** Any value as JSON data without secrets. Octets become their length, an `Error` its name, message, code and stack. */
-export function redact(value: unknown, depth = 0): unknown {
+/**
+ * Any value as JSON data without secrets. Octets become their length, an `Error` its name, message, code and stack.
+ *
+ * @param most items of a list that are kept; those of a log line unless given
+ */
+export function redact(value: unknown, depth = 0, most: number = LIST_LIMIT): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
@@ -83,23 +87,28 @@ export function redact(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} octets]`;
   if (depth >= DEPTH_LIMIT) return '[...]';
-  if (value instanceof Error) return redactError(value, depth);
+  if (value instanceof Error) return redactError(value, depth, most);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString();
   if (value instanceof URL) return redactText(value.href);
-  if (value instanceof Map) return redactFields(Object.fromEntries(value), depth + 1);
+  if (value instanceof Map) return redactFields(Object.fromEntries(value), depth + 1, most);
   if (value instanceof Set || Array.isArray(value)) {
     const items = [...value];
-    const kept = items.slice(0, LIST_LIMIT).map((item) => redact(item, depth + 1));
-    return items.length > LIST_LIMIT ? [...kept, `[${items.length - LIST_LIMIT} more]`] : kept;
+    const kept = items.slice(0, most).map((item) => redact(item, depth + 1, most));
+    return items.length > most ? [...kept, `[${items.length - most} more]`] : kept;
   }
-  return redactFields(value as Record<string, unknown>, depth + 1);
+  return redactFields(value as Record<string, unknown>, depth + 1, most);
 }
 
 /** The fields of a log line or a JSON object, each by name and by value. */
-export function redactFields(fields: Readonly<Record<string, unknown>>, depth = 0): Record<string, unknown> {
+export function redactFields(
+  fields: Readonly<Record<string, unknown>>,
+  depth = 0,
+  most: number = LIST_LIMIT,
+): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) result[redactText(name)] = isSecretField(name, value) ? REDACTED : redact(value, depth);
+    if (value !== undefined)
+      result[redactText(name)] = isSecretField(name, value) ? REDACTED : redact(value, depth, most);
   }
   return result;
 }

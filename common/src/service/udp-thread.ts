@@ -14,7 +14,7 @@ import { UdpBoard } from './udp-board.ts';
 import type { FromThread, ToThread, UdpStart } from './udp-message.ts';
 
 /** How long one wait in the kernel is at most, milliseconds: messages that are not urgent are looked at as often. */
-const WAIT = 100;
+const WAIT = 500;
 
 /** Waits in the kernel. The event loop gets no turn until the end. */
 function runLinux(start: UdpStart, board: UdpBoard, port: MessagePort): void {
