@@ -8,7 +8,8 @@
  */
 import { read16 } from '../octets.ts';
 import { TYPE } from '../rr/type.ts';
-import { HEADER_OCTETS, type Message } from '../wire/message.ts';
+import { OPCODE } from '../wire/code.ts';
+import { HEADER_OCTETS, MAX_REQUEST_RECORDS, type Message } from '../wire/message.ts';
 import { LookupName } from '../zone/lookup-name.ts';
 import { EdnsRequest } from './edns-request.ts';
 
@@ -23,12 +24,14 @@ const MAX_LABEL_OCTETS = 63;
 export const FORM = {
   /** A question and maybe OPT. */
   PLAIN: 0,
-  /** A request whose one question is not all there. */
+  /** A request that is not all there, or announces more records than any has: nothing of it but the header is worth reading. */
   CUT: 1,
   OTHER: 2,
 } as const;
-/** An OPT record without options: root, type, class, TTL, length. */
+/** An OPT record without options, and the shortest record of any type: root, type, class, TTL, length. */
 const OPT_OCTETS = 11;
+/** The shortest question: root, type, class. */
+const LEAST_QUESTION = 5;
 
 export class Query {
   /** The octets in which the name stands as it was asked, and where it begins. */
@@ -48,6 +51,7 @@ export class Query {
     this.id = read16(octets, 0);
     this.flags = read16(octets, 2);
     if ((this.flags & FLAG.qr) !== 0) return FORM.OTHER;
+    if (this.#isAbsurd(octets, length)) return FORM.CUT;
     if (read16(octets, 4) !== 1 || read16(octets, 6) !== 0 || read16(octets, 8) !== 0) return FORM.OTHER;
     const end = this.name.read(octets, HEADER_OCTETS);
     if (end < 0 || end + 4 > length) return isCut(octets, length) ? FORM.CUT : FORM.OTHER;
@@ -59,6 +63,15 @@ export class Query {
     if (additionals === 1) return this.#readOpt(octets, end + 4, length) ? FORM.PLAIN : FORM.OTHER;
     this.edns.clear();
     return additionals === 0 && end + 4 === length ? FORM.PLAIN : FORM.OTHER;
+  }
+
+  /** Do the counts alone say that the message cannot be right? */
+  #isAbsurd(octets: Uint8Array, length: number): boolean {
+    const questions = read16(octets, 4);
+    const records = read16(octets, 6) + read16(octets, 8) + read16(octets, 10);
+    const least = HEADER_OCTETS + LEAST_QUESTION * questions + OPT_OCTETS * records;
+    if (questions !== 1 && least > length) return true;
+    return this.opcode !== OPCODE.UPDATE && questions + records > MAX_REQUEST_RECORDS;
   }
 
   get opcode(): number {

@@ -42,7 +42,7 @@ const NO_VERSION: Reason = { what: 'an EDNS version other than 0', rcode: RCODE.
 const NO_CLASS = reason(RCODE.REFUSED, EDE.NOT_SUPPORTED, 'only class IN is served');
 const NO_QUESTION = reason(RCODE.FORMERR, EDE.OTHER, 'a question for a meta type');
 const NO_META = reason(RCODE.NOTIMP, EDE.NOT_SUPPORTED, 'a question for a meta type');
-const CUT = 'a question that is cut short';
+const CUT = 'a message that is cut short, or announces too many records';
 
 const NO_DATA = reason(RCODE.SERVFAIL, EDE.NOT_READY, 'this zone has no data now');
 const NO_ZONE = reason(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE, 'no zone of this server');
@@ -131,8 +131,8 @@ export class Responder {
   respond(octets: Uint8Array, transport: Transport, now: number, length: number = octets.length): number {
     const query = this.#query;
     const form = query.read(octets, length);
-    if (form === FORM.OTHER || isForOthers(query.opcode)) return 0;
     if (form === FORM.CUT) return this.#cut(transport);
+    if (form === FORM.OTHER || isForOthers(query.opcode)) return 0;
     if (query.edns.isCookieMalformed || query.class === CLASS.CH || isTransfer(query.type)) return 0;
     return this.#respond(transport, now, 0);
   }
@@ -140,9 +140,10 @@ export class Responder {
   /** What follows the header is the opcode's: that of one we do not know cannot be wrong (RFC 8906 3.1.4). */
   #cut(transport: Transport): number {
     const { opcode } = this.#query;
-    this.what = opcode === OPCODE.QUERY ? CUT : NO_OPCODE[opcode]!.what;
+    const isServed = opcode === OPCODE.QUERY || isForOthers(opcode);
+    this.what = isServed ? CUT : NO_OPCODE[opcode]!.what;
     if (this.withholds(transport)) return WITHHELD;
-    return this.#reply.bare(this.#query, opcode === OPCODE.QUERY ? RCODE.FORMERR : RCODE.NOTIMP);
+    return this.#reply.bare(this.#query, isServed ? RCODE.FORMERR : RCODE.NOTIMP);
   }
 
   /** Answers a query that was decoded, and is of the kind that `respond` answers; `reserved` octets are kept free behind the reply. */

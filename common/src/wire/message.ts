@@ -60,7 +60,7 @@ export interface MessageFault {
 
 export const HEADER_OCTETS = 12;
 /** Questions and records that a request other than UPDATE may announce; the most that any has a use for is four. */
-const MAX_REQUEST_RECORDS = 16;
+export const MAX_REQUEST_RECORDS = 16;
 
 /** A query or request with everything unset. */
 export function emptyMessage(id: number, opcode: number): Message {
