@@ -11,7 +11,8 @@ const FILE = join(root, 'bench/RESULTS.md');
 
 const HEAD = `# What was measured
 
-Written by \`npm run bench\`; [README.md](README.md) says how it is measured, and what the columns are.
+Written by \`npm run bench\`; [README.md](README.md) says how it is measured, and what the columns are;
+[performance](../docs/performance.md) what is missed, what was tried, and what it would take.
 `;
 
 /** Sections by their heading, without it. */
