@@ -154,7 +154,22 @@ export class FirstVersion {
     const slot = image.slot(root, hash);
     image.words[node + NODE.next] = image.words[slot]!;
     image.words[slot] = node;
+    if (image.logged > 2 << image.words[root + ROOT.bits]!) this.#widen();
     return node;
+  }
+
+  /** Makes an index for four times as many names: a name of many labels brings as many empty non-terminals. */
+  #widen(): void {
+    const { image } = this;
+    const bits = bitsFor(4 * image.logged);
+    const pages = makeIndex(image, this.root, bits);
+    const { words } = image;
+    for (let i = 0; i < image.logged; i++) {
+      const node = image.writtenAt(i);
+      const slot = slotOf(pages, bits, words[node + NODE.hash]!);
+      words[node + NODE.next] = words[slot]!;
+      words[slot] = node;
+    }
   }
 }
 

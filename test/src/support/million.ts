@@ -1,4 +1,5 @@
 /** A program: reads a zone of one million addresses, and prints in JSON what that costs, beside what this process has cost before. */
+import { readFileSync } from 'node:fs';
 import { readZoneFile } from '@zonewright/common/authority/zone-file';
 import { nameOf } from './records.ts';
 
@@ -16,10 +17,16 @@ function fileOf(count: number): Uint8Array {
 }
 
 const file = fileOf(COUNT);
+/** The most memory that this process had, octets. What the system says of its children (`maxRSS`) counts that of who started it, too. */
+function mostMemory(): number {
+  const highest = /^VmHWM:\s*(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  return Number(highest?.[1]) * 1024;
+}
+
 const before = process.memoryUsage().rss;
 const started = performance.now();
 const { zone, findings } = readZoneFile(file, nameOf('million.'));
-const most = process.resourceUsage().maxRSS * 1024;
+const most = mostMemory();
 process.stdout.write(
   JSON.stringify({
     records: zone?.size,
