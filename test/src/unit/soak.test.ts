@@ -87,4 +87,8 @@ test('memory is flat when it is no more in the last quarter than in the second',
   const growing = Array.from({ length: 100 }, (_, i) => (200 + i) * mebibyte);
   t.false(memoryOf(growing).isFlat);
   t.true(memoryOf(growing.map((octets) => Math.min(octets, 225 * mebibyte))).isFlat);
+  const withPeaks = (floor: (i: number) => number): readonly number[] =>
+    Array.from({ length: 400 }, (_, i) => floor(i) + (i % 7 < (i > 300 ? 6 : 2) ? 150 : 0) * mebibyte);
+  t.true(memoryOf(withPeaks(() => 200 * mebibyte)).isFlat, 'what comes and goes is no leak');
+  t.false(memoryOf(withPeaks((i) => (200 + i / 8) * mebibyte)).isFlat, 'a leak under peaks is one');
 });
