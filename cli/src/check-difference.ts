@@ -8,10 +8,9 @@
 import type { Key } from '@zonewright/common/authority/key';
 import { Name } from '@zonewright/common/name';
 import { canonicalRdata, printRdata } from '@zonewright/common/rr/rdata';
-import { type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
+import { type RecordChange, type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
 import { printType } from '@zonewright/common/rr/type';
 import { isTsigSecret } from '@zonewright/common/zone/check';
-import type { RecordChange } from '@zonewright/common/zone/zone';
 
 export interface RecordDifference {
   /** `ttl`: only the TTL is another. */

@@ -8,14 +8,14 @@
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
-import { compareRdata, type ResourceRecord } from '../rr/record.ts';
+import { compareRdata, type RecordChange, type ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { ZoneBuilder } from '../zone/builder.ts';
 import { checkLimits } from '../zone/check.ts';
 import { type Delta, diffNames } from '../zone/delta.ts';
 import { isNewer } from '../zone/serial.ts';
-import type { RecordChange, Zone } from '../zone/zone.ts';
+import type { Zone } from '../zone/zone.ts';
 import { ZoneEdit } from '../zone/zone-edit.ts';
 
 export interface InboundFault {

@@ -10,7 +10,7 @@
 import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
-import { printRecord, type ResourceRecord, recordKey } from '../rr/record.ts';
+import { printRecord, type RecordChange, type ResourceRecord, recordKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import type { DefaultTtl } from './default-ttl.ts';
 import { type ExpansionEntry, type ExpansionStep, fileText, type RecordEntry } from './document.ts';
@@ -25,10 +25,6 @@ import type { ParseOptions } from './scan.ts';
 import { isSameStanding } from './standing.ts';
 import { isStretchGood } from './stretch.ts';
 import { type Survey, surveyZoneFile } from './survey.ts';
-import type { RecordChange } from './touched.ts';
-
-export type { RecordChange } from './touched.ts';
-
 export interface EditFault {
   /** `faulty`: the file could not be read without faults. `class`: a record of a class other than IN. `unwritable`: no text means these records. */
   readonly kind: 'faulty' | 'class' | 'unwritable';

@@ -3,12 +3,13 @@
  * which the change concerns, where new ones would stand, and the pages of the file.
  */
 import type { Name } from '../name.ts';
+import type { RecordChange } from '../rr/record.ts';
 import { DefaultTtl } from './default-ttl.ts';
 import { isBlank } from './lexer.ts';
 import { type Page, Pages } from './pages.ts';
 import { type EntryKind, type ParseOptions, type ScannedRecord, type ScanSink, scanZoneFile } from './scan.ts';
 import { keep, type Standing } from './standing.ts';
-import { type Hit, hitOf, type RecordChange, type TouchedOwner, TouchedOwners, type TouchedSet } from './touched.ts';
+import { type Hit, hitOf, type TouchedOwner, TouchedOwners, type TouchedSet } from './touched.ts';
 
 export interface Survey {
   readonly origin: Name;

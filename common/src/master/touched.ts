@@ -1,14 +1,8 @@
 /** What a change of records touches in a file: names, sets of records, and the entries that hold them. */
 import type { Name } from '../name.ts';
-import { type ResourceRecord, recordKey } from '../rr/record.ts';
+import { type RecordChange, type ResourceRecord, recordKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import type { ScannedRecord } from './scan.ts';
-
-/** Applied in the order: `removed` go, then `added` come. TTLs of `removed` do not matter. */
-export interface RecordChange {
-  readonly removed: readonly ResourceRecord[];
-  readonly added: readonly ResourceRecord[];
-}
 
 /** A record that the change concerns, where it stands in the file. */
 export interface Hit {

@@ -24,6 +24,12 @@ export interface RRset {
   readonly rdatas: readonly Uint8Array[];
 }
 
+/** Records to take away, and then to put in. Removing compares without TTL (RFC 2136 1.1.1). */
+export interface RecordChange {
+  readonly removed: readonly ResourceRecord[];
+  readonly added: readonly ResourceRecord[];
+}
+
 export const MAX_TTL = 2 ** 31 - 1;
 
 /** What a TTL that was received means, seconds: with its uppermost bit set it is zero (RFC 2181 8). */

@@ -3,9 +3,9 @@
  * A record whose TTL alone changed is removed with the old and added with the new one.
  */
 import type { Name } from '../name.ts';
-import { type ResourceRecord, rdataKey } from '../rr/record.ts';
+import { type RecordChange, type ResourceRecord, rdataKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
-import { type RecordChange, recordsAt, type Zone, type ZoneNode } from './zone.ts';
+import { recordsAt, type Zone, type ZoneNode } from './zone.ts';
 
 export interface Delta extends RecordChange {
   readonly origin: Name;

@@ -10,7 +10,7 @@
 import { Name } from '../name.ts';
 import { read16 } from '../octets.ts';
 import { CLASS } from '../rr/class.ts';
-import { type ResourceRecord, type RRset, recordsOf } from '../rr/record.ts';
+import { type RecordChange, type ResourceRecord, type RRset, recordsOf } from '../rr/record.ts';
 import { readSoa, type Soa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { ZoneBuilder } from './builder.ts';
@@ -30,12 +30,6 @@ import { ZoneEdit } from './zone-edit.ts';
 export interface ZoneNode {
   readonly name: Name;
   readonly rrsets: ReadonlyMap<number, RRset>;
-}
-
-/** Records to take away and to put in. Removing compares without TTL (RFC 2136 1.1.1). */
-export interface RecordChange {
-  readonly removed: readonly ResourceRecord[];
-  readonly added: readonly ResourceRecord[];
 }
 
 /** What another thread needs of a version of a zone. */

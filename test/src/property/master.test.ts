@@ -3,7 +3,7 @@
 import { strict as assert } from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
-import { editZoneFile, type RecordChange } from '@zonewright/common/master/edit';
+import { editZoneFile } from '@zonewright/common/master/edit';
 import { EntryLexer } from '@zonewright/common/master/lexer';
 import { type ParsedFile, parseZoneFile } from '@zonewright/common/master/parse';
 import { printZoneFile } from '@zonewright/common/master/print';
@@ -12,7 +12,7 @@ import { Name } from '@zonewright/common/name';
 import { parseBase64, parseHex, parseIpv4, parseIpv6, parseNumber, printIpv4 } from '@zonewright/common/rr/encoding';
 import { parseTtl } from '@zonewright/common/rr/field';
 import { parseRdata, parseRdataWords, rdataFault } from '@zonewright/common/rr/rdata';
-import { MAX_TTL, type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
+import { MAX_TTL, type RecordChange, type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
 import { withSerial } from '@zonewright/common/rr/soa';
 import { isMetaType, TYPE } from '@zonewright/common/rr/type';
 import { Words } from '@zonewright/common/rr/words';
