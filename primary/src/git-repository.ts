@@ -11,6 +11,7 @@ import { gatherImages } from '@zonewright/common/zone/image-region';
 import { Zone, type ZoneHandle } from '@zonewright/common/zone/zone';
 import { editedFile } from './commit.ts';
 import { Loader, readIncluded } from './loader.ts';
+import { readMark } from './mark.ts';
 import { deltaOfPlain, plainDelta, recordsOfPlain } from './plain.ts';
 import type {
   Committed,
@@ -22,11 +23,13 @@ import type {
   Portion,
   Reading,
   Repository,
+  TakeRequest,
 } from './repository.ts';
 
 /** Files and findings of a portion: what is taken in within a few milliseconds. */
 const PORTION = 200;
 const NOTHING: Portion = { readings: [], gone: [] };
+const NO_HISTORY = { isForced: false, marks: [] } as const;
 
 export class GitRepository implements Repository {
   readonly #store: GitStore;
@@ -43,18 +46,44 @@ export class GitRepository implements Repository {
     this.#loader = new Loader(store);
   }
 
-  async take(from: 'known' | 'remote', since: string | undefined): Promise<Result<Head, GitFault>> {
+  async take(request: TakeRequest): Promise<Result<Head, GitFault>> {
     this.#taking = undefined;
-    const head = from === 'known' ? await this.#store.head() : await this.#store.fetch();
+    const head = await this.#find(request);
     if (!head.ok) return head;
     const tree = head.value;
-    if (tree === undefined) return ok({ commit: undefined, extent: 'none', first: NOTHING });
+    if (tree === undefined) return ok({ commit: undefined, extent: 'none', ...NO_HISTORY, first: NOTHING });
+    const since = request.from === 'commit' ? undefined : request.since;
     const isKnown = since !== undefined && since === this.#tree?.commit;
-    if (isKnown && tree.commit === since) return ok({ commit: since, extent: 'none', first: NOTHING });
+    if (isKnown && tree.commit === since) return ok({ commit: since, extent: 'none', ...NO_HISTORY, first: NOTHING });
+    const history = await this.#history(request, tree.commit);
+    if (!history.ok) return history;
     const loader = isKnown ? this.#loader : new Loader(this.#store);
-    this.#taking = { tree, loader, readings: loader.load(tree) };
+    const lastGood = request.from === 'commit' ? request.lastGood : undefined;
+    this.#taking = { tree, loader, readings: loader.load(tree, lastGood) };
     const first = await this.next();
-    return first.ok ? ok({ commit: tree.commit, extent: isKnown ? 'changes' : 'all', first: first.value }) : first;
+    if (!first.ok) return first;
+    return ok({ commit: tree.commit, extent: isKnown ? 'changes' : 'all', ...history.value, first: first.value });
+  }
+
+  #find(request: TakeRequest): Promise<Result<Tree | undefined, GitFault>> {
+    switch (request.from) {
+      case 'known':
+        return this.#store.head();
+      case 'remote':
+        return this.#store.fetch();
+      case 'commit':
+        return this.#store.at(request.commit);
+    }
+  }
+
+  /** What came since the commit in force. */
+  async #history(request: TakeRequest, commit: string): Promise<Result<Pick<Head, 'isForced' | 'marks'>, GitFault>> {
+    if (request.from === 'commit' || request.since === undefined || request.since === commit) return ok(NO_HISTORY);
+    const log = await this.#store.log(request.since, commit, (message, of) => {
+      const mark = request.journal === undefined ? undefined : readMark(message, of);
+      return mark?.journal === request.journal ? mark : undefined;
+    });
+    return log.ok ? ok({ isForced: log.value.isForced, marks: log.value.picked }) : log;
   }
 
   async next(): Promise<Result<Portion, GitFault>> {

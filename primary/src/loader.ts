@@ -11,7 +11,7 @@ import { IncludedFiles } from '@zonewright/common/master/include';
 import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import { plainKey } from './plain.ts';
-import type { Reading } from './repository.ts';
+import type { Reading, Source } from './repository.ts';
 
 /** A file of the head that was read last. */
 export interface LoadedFile {
@@ -21,6 +21,7 @@ export interface LoadedFile {
 }
 
 const NONE: ReadonlyMap<string, undefined> = new Map();
+const NO_LAST_GOOD: ReadonlyMap<string, Source> = new Map();
 
 export class Loader {
   readonly #store: GitStore;
@@ -40,30 +41,46 @@ export class Loader {
       this.#files.set(fileName, { includes: this.#files.get(fileName)?.includes ?? NONE, oid });
   }
 
-  /** Reads what changed, file by file; gives the files that are gone. After a fault, of the store, all is as it was. */
-  async *load(tree: Tree): AsyncGenerator<Reading, Result<readonly string[], GitFault>, void> {
+  /**
+   * Reads what changed, file by file; gives the files that are gone. After a fault, of the store, all is as it was. `lastGood`: what is
+   * taken instead of a file with errors.
+   */
+  async *load(
+    tree: Tree,
+    lastGood: ReadonlyMap<string, Source> = NO_LAST_GOOD,
+  ): AsyncGenerator<Reading, Result<readonly string[], GitFault>, void> {
     const files = new Map<string, LoadedFile>();
     for (const { name, reason } of tree.ignored) yield { kind: 'other', fileName: name, reason };
     for (const [fileName, oid] of tree.files) {
-      const before = this.#files.get(fileName);
-      if (before?.oid === oid && !hasChangedInclude(before, tree)) {
-        files.set(fileName, before);
+      const known = this.#files.get(fileName);
+      if (known?.oid === oid && !hasChangedInclude(known, tree)) {
+        files.set(fileName, known);
         continue;
       }
-      const read = await this.#read(fileName, oid, tree);
+      const read = await this.#read(fileName, oid, (name) => tree.files.get(name));
       if (!read.ok) return read;
       files.set(fileName, { oid, includes: read.value.includes });
-      yield read.value.reading;
+      const { reading } = read.value;
+      const good = hasErrors(reading) ? lastGood.get(fileName) : undefined;
+      const before = good === undefined ? undefined : await this.#readSource(fileName, good);
+      if (before?.ok === false) return before;
+      yield before === undefined ? reading : withLastGood(reading, before.value);
     }
     const gone = [...this.#files.keys()].filter((fileName) => !files.has(fileName));
     this.#files = files;
     return ok(gone);
   }
 
+  async #readSource(fileName: string, { oid, includes }: Source): Promise<Result<Reading, GitFault>> {
+    const oids = new Map(includes);
+    const read = await this.#read(fileName, oid, (name) => oids.get(name));
+    return read.ok ? ok(read.value.reading) : read;
+  }
+
   async #read(
     fileName: string,
     oid: string,
-    tree: Tree,
+    oidOf: (fileName: string) => string | undefined,
   ): Promise<Result<{ readonly reading: Reading } & Pick<LoadedFile, 'includes'>, GitFault>> {
     const role = fileZone(fileName);
     // What can be told by the name alone is not read: it may be large, and it is not ours.
@@ -78,22 +95,43 @@ export class Loader {
     }
     if (role.kind === 'keys') {
       const { keys, findings } = readKeyFile(octets.value, role.domain);
-      return ok({ reading: { kind: 'keys', fileName, keys: keys.map(plainKey), findings }, includes: NONE });
+      const source = findings.some(isError) ? {} : { source: { oid, includes: [] } };
+      return ok({ reading: { kind: 'keys', fileName, keys: keys.map(plainKey), findings, ...source }, includes: NONE });
     }
-    const included = await readIncluded(this.#store, octets.value, (name) => tree.files.get(name));
+    const included = await readIncluded(this.#store, octets.value, oidOf);
     if (!included.ok) return included;
-    const includes = new Map([...included.value.keys()].map((name) => [name, tree.files.get(name)]));
+    const includes = new Map([...included.value.keys()].map((name) => [name, oidOf(name)]));
     const { zone, soa, findings, hasSoa } = readZoneFile(octets.value, role.origin, (name) => included.value.get(name));
     const reading: Reading = {
       kind: 'zone',
       fileName,
-      ...(zone === undefined ? {} : { zone: zone.handle }),
+      ...(zone === undefined ? {} : { zone: zone.handle, source: { oid, includes: present(includes) } }),
       ...(soa === undefined ? {} : { soa }),
-      errors: findings.filter(({ severity }) => severity === 'error'),
+      errors: findings.filter(isError),
       ...(hasSoa ? {} : { reason: 'no SOA in it' }),
     };
     return ok({ reading, includes });
   }
+}
+
+const isError = ({ severity }: FileFinding): boolean => severity === 'error';
+
+const present = (includes: LoadedFile['includes']): Source['includes'] =>
+  [...includes].flatMap(([name, oid]) => (oid === undefined ? [] : [[name, oid] as const]));
+
+function hasErrors(reading: Reading): boolean {
+  if (reading.kind === 'other') return false;
+  return reading.kind === 'zone' ? reading.errors.length > 0 : reading.findings.some(isError);
+}
+
+/** What is wrong with a file, and what stays in force beside it: what was read from its last good version. */
+function withLastGood(reading: Reading, before: Reading): Reading {
+  if (hasErrors(before)) return reading;
+  if (reading.kind === 'keys' && before.kind === 'keys')
+    return { ...reading, keys: before.keys, ...(before.source && { source: before.source }) };
+  if (reading.kind !== 'zone' || before.kind !== 'zone' || before.zone === undefined) return reading;
+  const { reason: _, ...rest } = reading;
+  return { ...rest, zone: before.zone, ...(before.source && { source: before.source }) };
 }
 
 function hasChangedInclude({ includes }: LoadedFile, tree: Tree): boolean {

@@ -170,7 +170,8 @@ export class Primary {
   }
 
   async #take(from: 'known' | 'remote'): Promise<Result<void, GitFault>> {
-    const head = await this.#repository.take(from, this.#publisher.commit);
+    const { commit } = this.#publisher;
+    const head = await this.#repository.take({ from, ...(commit === undefined ? {} : { since: commit }) });
     if (!head.ok) return head;
     if (head.value.commit === undefined && this.#publisher.commit !== undefined) return fail(BRANCH_GONE);
     if (head.value.extent !== 'none') {

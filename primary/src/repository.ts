@@ -11,14 +11,15 @@ import type { Author, GitFault } from '@zonewright/common/git/store';
 import type { Place } from '@zonewright/common/master/scan';
 import type { Result } from '@zonewright/common/result';
 import type { ZoneHandle } from '@zonewright/common/zone/zone';
+import type { Mark } from './mark.ts';
 import type { PlainDelta, PlainKey } from './plain.ts';
 
 export interface Repository {
   /**
-   * Takes what is known without the remote (`known`), or what the remote has. `since`: the commit that is in force where the request
-   * comes from. What its files say comes with it, as far as that is one portion; the rest is fetched with {@link next}.
+   * Takes what is known without the remote, what the remote has, or what a commit says that was in force before: `gone` or `corrupt`
+   * where that is not to be had. What its files say comes with it, as far as that is one portion; the rest is fetched with {@link next}.
    */
-  take(from: 'known' | 'remote', since: string | undefined): Promise<Result<Head, GitFault>>;
+  take(request: TakeRequest): Promise<Result<Head, GitFault>>;
   /** The next portion of what was taken. A fault leaves all as it was before `take`. */
   next(): Promise<Result<Portion, GitFault>>;
   /** What the files changed of zones that are served. */
@@ -35,11 +36,37 @@ export interface Repository {
   close(): Promise<Result<void, GitFault>>;
 }
 
+export type TakeRequest =
+  | {
+      readonly from: 'known' | 'remote';
+      /** The commit that is in force where the request comes from. */
+      readonly since?: string;
+      /** The journal whose marks are wanted. */
+      readonly journal?: string;
+    }
+  | {
+      readonly from: 'commit';
+      readonly commit: string;
+      /** By the name of the file: what is taken instead where the file has errors at this commit. */
+      readonly lastGood: ReadonlyMap<string, Source>;
+    };
+
+/** What was read, by the names of objects, which name their content for ever. */
+export interface Source {
+  readonly oid: string;
+  /** Of the files that it includes: names, and names of objects. */
+  readonly includes: readonly (readonly [fileName: string, oid: string])[];
+}
+
 export interface Head {
   /** `undefined`: there is no commit yet. */
   readonly commit: string | undefined;
   /** How much there is to fetch: nothing, what changed since the commit in force, or what all files say. */
   readonly extent: 'none' | 'changes' | 'all';
+  /** Was the history rewritten, so that the commit in force is no part of it any more? */
+  readonly isForced: boolean;
+  /** Of the commits that came since, of all parents, newest first. */
+  readonly marks: readonly Mark[];
   /** The first portion. */
   readonly first: Portion;
 }
@@ -59,14 +86,18 @@ export type Reading =
       readonly fileName: string;
       readonly keys: readonly PlainKey[];
       readonly findings: readonly FileFinding[];
+      /** What the keys were read from, where nothing is wrong with it. */
+      readonly source?: Source;
     }
   /** `reason`: why it is neither. */
   | { readonly kind: 'other'; readonly fileName: string; readonly reason: string };
 
 export interface ZoneReading {
   readonly fileName: string;
-  /** Present when there are no errors. */
+  /** Present when there are no errors; beside errors it is the last good version. */
   readonly zone?: ZoneHandle;
+  /** What the zone was read from. */
+  readonly source?: Source;
   /** Where the SOA of the apex stands. */
   readonly soa?: Place;
   readonly errors: readonly FileFinding[];

@@ -40,21 +40,40 @@ export interface Tree {
 export interface CommitHead {
   readonly tree: string;
   readonly parents: readonly string[];
+  /** Of who committed it: seconds since 1970, 0 where it tells none. */
+  readonly time: number;
 }
 
-/** The tree and the parents that a commit names. */
+/** What a commit says but its message. */
 export function readCommit(objects: ObjectStore, oid: string): CommitHead {
-  const text = Buffer.from(objects.readTyped(oid, 'commit')).toString('latin1');
-  const header = text.split('\n\n', 1)[0]!.split('\n');
-  const tree = /^tree ([0-9a-f]{40})$/.exec(header[0] ?? '')?.[1];
+  const { head } = partsOf(objects, oid);
+  const lines = head.toString('latin1').split('\n');
+  const tree = /^tree ([0-9a-f]{40})$/.exec(lines[0] ?? '')?.[1];
   if (tree === undefined) throw new Failure('corrupt', `the commit ${oid} is damaged`);
   const parents: string[] = [];
-  for (const line of header.slice(1)) {
-    const parent = /^parent ([0-9a-f]{40})$/.exec(line)?.[1];
+  let at = 1;
+  for (; at < lines.length; at++) {
+    const parent = /^parent ([0-9a-f]{40})$/.exec(lines[at]!)?.[1];
     if (parent === undefined) break;
     parents.push(parent);
   }
-  return { tree, parents };
+  const committer = lines.find((line, number) => number >= at && line.startsWith('committer '));
+  const time = Number(/> (\d{1,15}) [+-]\d+$/.exec(committer ?? '')?.[1] ?? 0);
+  return { tree, parents, time };
+}
+
+/** The message of a commit. */
+export const readMessage = (objects: ObjectStore, oid: string): string =>
+  partsOf(objects, oid).message.toString('utf8');
+
+/** A commit up to the first empty line, and behind it. */
+function partsOf(objects: ObjectStore, oid: string): { readonly head: Buffer; readonly message: Buffer } {
+  const content = objects.readTyped(oid, 'commit');
+  const octets = Buffer.from(content.buffer, content.byteOffset, content.length);
+  const end = octets.indexOf('\n\n');
+  return end < 0
+    ? { head: octets, message: octets.subarray(octets.length) }
+    : { head: octets.subarray(0, end), message: octets.subarray(end + 2) };
 }
 
 /** The objects of trees that somebody still has: what follows from them is not read, and costs what it changes. */
@@ -74,6 +93,13 @@ function readRoot(objects: ObjectStore, commit: string, before?: Tree): ParsedTr
 /** The state of the root at a commit. `before`: the last one known, which is mostly much the same. */
 export function readTreeOf(objects: ObjectStore, commit: string, before: Tree | undefined): Tree {
   return commit === before?.commit ? before : treeOf(commit, readRoot(objects, commit, before));
+}
+
+/** The same, of a commit that may not be here any more: a `gone` fault. */
+export function readSeen(objects: ObjectStore, commit: string, before: Tree | undefined): Tree {
+  if (!/^[0-9a-f]{40}$/.test(commit) || !objects.has(commit))
+    throw new Failure('gone', `the commit ${commit} is not here any more`);
+  return readTreeOf(objects, commit, before);
 }
 
 /** Writes the objects of a commit on top of `parent`. Moves no branch. */

@@ -4,9 +4,9 @@
  * A push is a compare-and-swap of the branch under git's own lock. Hooks are not run: they are a matter of the remote's
  * receive-pack, which is not there.
  */
-
-import { readTreeOf, type Tree, writeCommit } from './commit.ts';
+import { readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
 import { settle } from './fault.ts';
+import { readLog } from './log.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
 import { moveBranch, readBranch } from './ref.ts';
 import type { Remote } from './remote.ts';
@@ -26,6 +26,8 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
   return {
     head,
     fetch: head,
+    at: (commit) => settle(async () => readSeen(objects, commit, last)),
+    log: (since, tip, pick) => settle(async () => readLog(objects, since, tip, pick)),
     read: (oid, limit) => settle(async () => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
     commit: (parent, request) => settle(() => writeCommit(objects, parent, request)),
     push: (parent, next) =>

@@ -8,10 +8,11 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { initBare } from './bare.ts';
-import { readCommit, readTreeOf, type Tree, writeCommit } from './commit.ts';
+import { readCommit, readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
 import { makeFolder, writeDurably } from './durable.ts';
 import { Failure, settle } from './fault.ts';
 import { fetchTip } from './fetch.ts';
+import { readLog } from './log.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
 import { pushCommits } from './push.ts';
 import { removeLeftovers } from './received-pack.ts';
@@ -75,9 +76,9 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   };
 
   /** The tree of a commit, once everything its root names is known to be there. */
-  const verify = (tip: string): Tree => {
+  const verify = (tip: string, readTree = readTreeOf): Tree => {
     if (tip === last?.commit) return last;
-    const tree = readTreeOf(objects, tip, last);
+    const tree = readTree(objects, tip, last);
     for (const [name, oid] of tree.files) {
       if (last?.files.get(name) === oid || objects.has(oid)) continue;
       throw new Failure('corrupt', `the repository lacks the object ${oid}`);
@@ -135,6 +136,8 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
         return tip === undefined ? undefined : verify(tip);
       }),
     fetch: () => settle(() => inTurn(() => watched(fetchAndHeal))),
+    at: (commit) => settle(async () => verify(commit, readSeen)),
+    log: (since, tip, pick) => settle(async () => readLog(objects, since, tip, pick)),
     read: (oid, limit) => settle(async () => read(oid, limit ?? MAX_BLOB)),
     commit: (parent, request) => settle(() => inTurn(() => writeCommit(objects, parent, request))),
     push: (parent, next) =>

@@ -13,6 +13,7 @@ import type { CommitRequest, Tree } from './commit.ts';
 import { Failure, type GitFault, settle } from './fault.ts';
 import { type HostKeyPin, PIN_HINT } from './host-key.ts';
 import { localStore } from './local-store.ts';
+import type { Commits, PickMessage } from './log.ts';
 import { describeRemote, type Remote } from './remote.ts';
 import { remoteStore } from './remote-store.ts';
 import type { Transport } from './session.ts';
@@ -20,12 +21,17 @@ import type { SshKey } from './ssh-key.ts';
 
 export type { Author, CommitRequest, Tree } from './commit.ts';
 export type { GitFault } from './fault.ts';
+export type { Commits, PickMessage } from './log.ts';
 
 export interface GitStore {
   /** What is known without asking the remote; `undefined`: nothing yet. A local path is always up to date. */
   head(): Promise<Result<Tree | undefined, GitFault>>;
   /** Asks the remote; `undefined`: the repository is empty, or has no such branch. A force-pushed branch is followed. */
   fetch(): Promise<Result<Tree | undefined, GitFault>>;
+  /** The tree of a commit that was seen before; `gone` where it is not here any more. */
+  at(commit: string): Promise<Result<Tree, GitFault>>;
+  /** Looks through the messages of the commits of `since..tip`, as far as they are here. `since`: `undefined` for all. */
+  log<T>(since: string | undefined, tip: string, pick: PickMessage<T>): Promise<Result<Commits<T>, GitFault>>;
   /** The content of a file by the object name that a tree gives. `limit`: octets, default 64 MiB. */
   read(oid: string, limit?: number): Promise<Result<Uint8Array, GitFault>>;
   /** Writes a commit on top of `parent` (`undefined`: the first one) here, and moves no branch. */

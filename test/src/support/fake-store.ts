@@ -4,7 +4,7 @@
  * stores keep the contract of `GitStore` is for the tests with real git.
  */
 import { createHash } from 'node:crypto';
-import type { CommitRequest, GitFault, GitStore, Tree } from '@zonewright/common/git/store';
+import type { CommitRequest, Commits, GitFault, GitStore, PickMessage, Tree } from '@zonewright/common/git/store';
 import { fail, ok, type Result } from '@zonewright/common/result';
 
 /** How one push ends. `lost`: unknown, and it has not arrived; `landed`: unknown, and it has. */
@@ -17,6 +17,7 @@ const FAULTS = {
   unreachable: { kind: 'unreachable', what: 'cannot reach the fake: connection refused' },
   rejected: { kind: 'rejected', what: 'the remote declined the commit (hook)' },
   corrupt: { kind: 'corrupt', what: 'an object is damaged' },
+  gone: { kind: 'gone', what: 'the commit is not here any more' },
   limit: { kind: 'limit', what: 'the object is larger than 64 MiB' },
 } as const satisfies Readonly<Record<string, GitFault>>;
 
@@ -48,6 +49,8 @@ export class FakeStore implements GitStore {
   #known: Tree | undefined;
   readonly #objects = new Map<string, Uint8Array>();
   readonly #messageOf = new Map<string, string>();
+  readonly #parentOf = new Map<string, string | undefined>();
+  readonly #trees = new Map<string, Tree>();
   #count = 0;
 
   constructor(files: Readonly<Record<string, string>>) {
@@ -79,7 +82,10 @@ export class FakeStore implements GitStore {
     }
     const commit = hash('commit', String(this.#count++), parent?.commit ?? '', message);
     this.#messageOf.set(commit, message);
-    return { commit, files, ignored: [] };
+    const tree = { commit, files, ignored: [] };
+    this.#trees.set(commit, tree);
+    this.#parentOf.set(commit, parent?.commit);
+    return tree;
   }
 
   #move(next: Tree): void {
@@ -95,6 +101,21 @@ export class FakeStore implements GitStore {
     if (this.isUnreachable) return Promise.resolve(fail(FAULTS.unreachable));
     this.#known = this.remote;
     return Promise.resolve(ok(this.remote));
+  }
+
+  at(commit: string): Promise<Result<Tree, GitFault>> {
+    const tree = this.#trees.get(commit);
+    return Promise.resolve(tree === undefined ? fail(FAULTS.gone) : ok(tree));
+  }
+
+  log<T>(since: string | undefined, tip: string, pick: PickMessage<T>): Promise<Result<Commits<T>, GitFault>> {
+    const picked: T[] = [];
+    let at: string | undefined = tip;
+    for (; at !== undefined && at !== since; at = this.#parentOf.get(at)) {
+      const found = pick(this.#messageOf.get(at)!, at);
+      if (found !== undefined) picked.push(found);
+    }
+    return Promise.resolve(ok({ picked, isForced: since !== undefined && at === undefined }));
   }
 
   read(oid: string): Promise<Result<Uint8Array, GitFault>> {
