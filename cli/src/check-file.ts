@@ -16,7 +16,7 @@ import {
 import { type ScannedRecord, scanZoneFile } from '@zonewright/common/master/scan';
 import { Name } from '@zonewright/common/name';
 import { TYPE } from '@zonewright/common/rr/type';
-import { contentOf, type Delta, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
+import { contentOf, countDifferences, diffZones, isSoaEdited } from '@zonewright/common/zone/delta';
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { type Difference, differenceOfKeys, differenceOfRecords } from './check-difference.ts';
@@ -34,7 +34,23 @@ export interface FileReport {
   readonly findings: readonly FileFinding[];
   /** What differs from the version before, in order. */
   readonly difference: readonly Difference[];
+  /** Instead of it, where the differences of a zone are only counted. */
+  readonly counted?: Counted;
 }
+
+/** What differs between two versions of a zone, in records, the SOAs not counted. */
+export interface Counted {
+  /** Records of the version before. */
+  readonly before: number;
+  /** Gone, or there in another form: with other data or another TTL. */
+  readonly removed: number;
+  readonly added: number;
+  /** Serials. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export type Include = (fileName: string) => Uint8Array | undefined;
 
 /** What the user says about a file. */
 export interface Given {
@@ -45,12 +61,18 @@ export interface Given {
   /** The version before; empty octets stand for a file that was not there. */
   readonly old?: Uint8Array;
   /** The content of a file that is included; `undefined` when there is none. Without it `$INCLUDE` is a fault. */
-  readonly include?: (fileName: string) => Uint8Array | undefined;
+  readonly include?: Include;
+  /** The same for the version before, where that included other files. */
+  readonly includeOld?: Include;
+  /** The differences of a zone are counted, not listed. */
+  readonly isCounted?: boolean;
+  /** A serial that is not raised is an error, unless the primary raises it (`auto`). */
+  readonly serial?: 'auto' | 'strict';
   /** One of several: files that are nothing of ours are passed over, as the primary does. */
   readonly isOneOfMany?: boolean;
 }
 
-type Comparison = Pick<FileReport, 'findings' | 'difference'>;
+type Comparison = Pick<FileReport, 'findings' | 'difference' | 'counted'>;
 
 const SAME: Comparison = { findings: [], difference: [] };
 
@@ -98,13 +120,13 @@ function statusOf(findings: readonly FileFinding[]): 'checked' | 'faulty' {
 }
 
 function checkZoneFile(octets: Uint8Array, origin: Name, given: Given): FileReport {
-  const { old, include } = given;
+  const { old, include, includeOld = include } = given;
   const reading = readZoneFile(octets, origin, include);
-  const before = old === undefined || old.length === 0 ? undefined : readZoneFile(old, origin, include);
+  const before = old === undefined || old.length === 0 ? undefined : readZoneFile(old, origin, includeOld);
   if (!reading.hasSoa && before?.hasSoa !== true && given.isOneOfMany) return withoutSoa(origin);
   const next = reading.readable;
-  const { findings, difference } =
-    before === undefined || next === undefined ? SAME : compareZones(before, next, reading);
+  const { findings, difference, counted } =
+    before === undefined || next === undefined ? SAME : compareZones(before, next, reading, given);
   return {
     role: 'zone',
     name: origin,
@@ -113,6 +135,7 @@ function checkZoneFile(octets: Uint8Array, origin: Name, given: Given): FileRepo
     findings: inOrder([...reading.findings, ...findings]),
     // Of a file with faults nobody knows all that it should hold.
     difference: reading.zone === undefined ? [] : difference,
+    ...(reading.zone === undefined || counted === undefined ? {} : { counted }),
   };
 }
 
@@ -124,19 +147,37 @@ function withoutSoa(origin: Name): FileReport {
   return { role: 'other', name: origin, status: 'left alone', reason, ...SAME, findings: [finding] };
 }
 
-function compareZones(old: ZoneReading, next: Zone, reading: ZoneReading): Comparison {
-  const { origin } = next;
+function compareZones(old: ZoneReading, next: Zone, reading: ZoneReading, given: Given): Comparison {
   const before = old.readable;
   if (before === undefined) {
-    const what = `the version before holds no zone ${plainName(origin)}: nothing to compare`;
+    const what = `the version before holds no zone ${plainName(next.origin)}: nothing to compare`;
     return { ...SAME, findings: [{ severity: 'warning', rule: 'old-version', what }] };
   }
   const findings: FileFinding[] = old.zone === undefined ? [faultyBefore()] : [];
-  const delta = diffZones(before, next);
   const isSoaSame = before.serial === next.serial && !isSoaEdited(before, next);
-  if (isEmptyDelta(delta) && isSoaSame) return { ...SAME, findings };
-  if (!isNewer(next.serial, before.serial)) findings.push(serialFinding(delta, next.isSigned, reading));
-  return { findings, difference: differenceOfRecords(isSoaSame ? contentOf(delta) : delta) };
+  const { changes, ...comparison } = given.isCounted
+    ? countChanges(before, next)
+    : listChanges(before, next, isSoaSame);
+  if (changes === 0 && isSoaSame) return { ...SAME, findings };
+  if (!isNewer(next.serial, before.serial)) findings.push(serialFinding(old, next, reading, given.serial));
+  return { ...comparison, findings };
+}
+
+type Changes = Pick<FileReport, 'difference' | 'counted'> & { readonly changes: number };
+
+function countChanges(before: Zone, next: Zone): Changes {
+  const { removed, added } = countDifferences(before, next);
+  const counted = { before: before.size - 1, removed, added, from: before.serial, to: next.serial };
+  return { changes: removed + added, difference: [], counted };
+}
+
+function listChanges(before: Zone, next: Zone, isSoaSame: boolean): Changes {
+  const delta = diffZones(before, next);
+  const content = contentOf(delta);
+  return {
+    changes: content.removed.length + content.added.length,
+    difference: differenceOfRecords(isSoaSame ? content : delta),
+  };
 }
 
 function faultyBefore(): FileFinding {
@@ -145,12 +186,26 @@ function faultyBefore(): FileFinding {
 }
 
 /** The wording is the original's, which hooks may look for. A serial that the primary raises would break the signature of the SOA. */
-function serialFinding({ origin, from, to }: Delta, isSigned: boolean, { soa }: ZoneReading): FileFinding {
-  const what = `SOA must increase for ${plainName(origin)} (old: ${from} new: ${to})`;
+function serialFinding(
+  old: ZoneReading,
+  { origin, serial, isSigned }: Zone,
+  { soa }: ZoneReading,
+  policy: Given['serial'],
+): FileFinding {
+  const serials = `(old: ${old.readable?.serial} new: ${serial})`;
+  const find = (severity: FileFinding['severity'], what: string, hint: string): FileFinding =>
+    soa === undefined ? { severity, rule: 'serial', what, hint } : at(soa, severity, 'serial', what, hint);
+  if (policy === 'auto' && !isSigned)
+    return find('note', `the serial does not rise ${serials}`, 'the primary raises it by itself');
+  const what = `SOA must increase for ${plainName(origin)} ${serials}`;
   const hint = isSigned
     ? 'raise the serial and sign the zone again'
-    : 'without this check the primary raises it by itself, unless it runs with --serial strict';
-  return soa === undefined ? { severity: 'error', rule: 'serial', what, hint } : at(soa, 'error', 'serial', what, hint);
+    : policy === 'strict'
+      ? 'raise it'
+      : 'without this check the primary raises it by itself, unless it runs with --serial strict';
+  // Who serves has not taken a version with faults: what counts is the serial before that, which is not known here.
+  const isKnown = policy === undefined || old.zone !== undefined;
+  return find(isKnown ? 'error' : 'warning', what, hint);
 }
 
 function checkKeys(octets: Uint8Array, domain: Name, old: Uint8Array | undefined): FileReport {

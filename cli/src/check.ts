@@ -9,13 +9,13 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
-import { IncludedFiles } from '@zonewright/common/master/include';
+import { type FileFinding, printFinding } from '@zonewright/common/authority/file-finding';
 import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
 import { EXIT } from '@zonewright/common/service/exit';
 import { type CommandContext, defineCommand } from '@zonewright/common/service/options';
 import { printDifference } from './check-difference.ts';
-import { checkFile, type FileReport, type Given } from './check-file.ts';
+import { checkFile, type FileReport } from './check-file.ts';
+import { includedBy } from './included.ts';
 import { plainName } from './words.ts';
 
 const STANDARD_INPUT = '-';
@@ -49,21 +49,6 @@ function inFolder(file: string, finding: FileFinding): FileFinding {
   return finding.file === undefined ? finding : { ...finding, file: join(dirname(file), finding.file) };
 }
 
-/** Gives the files that a file and the version before it include: those that stand beside it. */
-function readIncluded(file: string, ...versions: readonly (Uint8Array | undefined)[]): Given['include'] {
-  if (file === STANDARD_INPUT) return undefined;
-  const read = new Map<string, Uint8Array | undefined>();
-  for (const octets of versions) {
-    if (octets === undefined) continue;
-    const included = new IncludedFiles(octets);
-    for (let name = included.next(); name !== undefined; name = included.next()) {
-      if (!read.has(name)) read.set(name, readBeside(file, name));
-      included.give(name, read.get(name));
-    }
-  }
-  return (name) => read.get(name);
-}
-
 /** A plain file in the same folder: no link leads out of it, and nothing waits for a pipe. */
 function readBeside(file: string, name: string): Uint8Array | undefined {
   let descriptor: number | undefined;
@@ -81,9 +66,7 @@ function readBeside(file: string, name: string): Uint8Array | undefined {
 
 function printReport(file: string, report: FileReport, context: CommandContext): void {
   for (const finding of report.findings) {
-    const { severity, what, hint } = finding;
-    const place = placeOf(file, inFolder(file, finding));
-    context.out(`${place}: ${severity}: ${what}${hint === undefined ? '' : ` (${hint})`}`);
+    context.out(printFinding(file, inFolder(file, finding)));
   }
   for (const difference of report.difference) context.out(printDifference(difference));
   const { name } = report;
@@ -127,7 +110,8 @@ export const command = defineCommand({
         code = EXIT.usage;
         continue;
       }
-      const include = readIncluded(file, octets, old);
+      const isAlone = file === STANDARD_INPUT;
+      const include = isAlone ? undefined : includedBy([octets, old], (name) => readBeside(file, name));
       const report = checkFile(octets, {
         fileName: basename(file),
         ...(zoneName === undefined ? {} : { zoneName }),

@@ -41,6 +41,7 @@ const COMMANDS: readonly CommandRow[] = [
     summary: 'is a zone file good, and a good successor?',
     load: from('./check.js'),
   },
+  { name: 'hook', summary: 'check a push where it comes in, and have it served', load: from('./hook.js') },
   { name: 'notify', aliases: ['onotify'], summary: 'have a server pull now', load: from('./notify.js') },
   { name: 'update', aliases: ['oupdate'], summary: 'point a name at addresses', load: from('./update.js') },
   {

@@ -5,6 +5,7 @@
  */
 import type { FileFinding } from '@zonewright/common/authority/file-finding';
 import { type Key, KeyTable } from '@zonewright/common/authority/key';
+import { joinKeys } from '@zonewright/common/authority/key-set';
 import { fileZone, zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { Place } from '@zonewright/common/master/scan';
 import type { Name } from '@zonewright/common/name';
@@ -101,30 +102,10 @@ export class Files {
     return [...this.#zones.keys(), ...this.#keyFiles.keys()].filter((fileName) => !fileNames.has(fileName));
   }
 
-  /** Puts the keys of all files in force. Of different keys with one name none is; gives where that is so. */
+  /** Puts the keys of all files in force; gives where they contradict each other. */
   gatherKeys(): readonly Located[] {
-    const byName = new Map<string, { readonly fileName: string; readonly key: Key }[]>();
-    for (const [fileName, { keys }] of this.#keyFiles) {
-      for (const key of keys) {
-        const same = byName.get(key.name.key);
-        if (same === undefined) byName.set(key.name.key, [{ fileName, key }]);
-        else same.push({ fileName, key });
-      }
-    }
-    const inForce: Key[] = [];
-    const findings: Located[] = [];
-    for (const [first, ...others] of byName.values()) {
-      const isSame = ({ secret, limits }: Key): boolean =>
-        secret.equals(first!.key.secret) && limits?.text === first!.key.limits?.text;
-      const isOne = others.every(({ key }) => isSame(key));
-      if (isOne) inForce.push(first!.key);
-      else {
-        const what = `key ${first!.key.name} stands also in ${others.map(({ fileName }) => fileName).join(', ')}, with another secret or other limits`;
-        const finding = { severity: 'error', rule: 'key-once', what, hint: 'keep one: neither is used' } as const;
-        findings.push({ fileName: first!.fileName, finding });
-      }
-    }
-    this.#keys = new KeyTable(inForce);
-    return findings;
+    const { keys, contradictions } = joinKeys(this.#keyFiles);
+    this.#keys = new KeyTable(keys);
+    return contradictions.map(({ fileNames, finding }) => ({ fileName: fileNames[0]!, finding }));
   }
 }

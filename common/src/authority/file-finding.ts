@@ -4,8 +4,8 @@ import type { Place } from '../master/scan.ts';
 
 /** What is wrong with a file, and where. */
 export interface FileFinding {
-  /** An error: the zone (the key) is not taken. */
-  readonly severity: 'error' | 'warning';
+  /** An error: the zone (the key) is not taken. A note: what the server makes of it by itself. */
+  readonly severity: 'error' | 'warning' | 'note';
   /** Stable name of the rule. */
   readonly rule?: string;
   /** The file that `$INCLUDE` names, when it stands in one. */
@@ -38,6 +38,12 @@ export function at(
 /** `FILE:LINE:COLUMN` of a finding in `fileName`, or in a file that it includes. */
 export function placeOf(fileName: string, { file, line, column }: FileFinding): string {
   return line === undefined ? (file ?? fileName) : `${file ?? fileName}:${line}:${column ?? 1}`;
+}
+
+/** One line for people: `FILE:LINE:COLUMN: error: what (hint)`. */
+export function printFinding(fileName: string, finding: FileFinding): string {
+  const { severity, what, hint } = finding;
+  return `${placeOf(fileName, finding)}: ${severity}: ${what}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
 /** `line 7`, `line 7 of FILE`. */

@@ -73,7 +73,7 @@ export function readZoneFile(
     scan(outside);
     outside.finish();
   }
-  const hasSoa = intake.hasSoa || (!isReadable && SOA_WORD.test(Buffer.from(octets).toString('latin1')));
+  const hasSoa = intake.hasSoa || (!isReadable && mentionsSoa(octets));
   for (const finding of soaFindings(intake, hasSoa, origin)) findings.add(finding);
   if (zone !== undefined) {
     if (intake.isUneven(zone)) findUneven(scan, zone, intake.inside, findings);
@@ -88,6 +88,11 @@ export function readZoneFile(
     findings: findings.finish(),
     hasSoa,
   };
+}
+
+/** Does it look as if there were an SOA in it? What is a zone has one, unless that stands in a file that it includes. */
+export function mentionsSoa(octets: Uint8Array): boolean {
+  return SOA_WORD.test(Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1'));
 }
 
 /** The first reading: the records into a zone, and of the rest only numbers. */

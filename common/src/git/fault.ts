@@ -91,8 +91,21 @@ export async function settle<T>(work: () => Promise<T>): Promise<Result<T, GitFa
   try {
     return ok(await work());
   } catch (error) {
-    const fault = faultOf(error);
-    if (fault === undefined) throw error;
-    return fail(fault);
+    return faultOrThrow(error);
   }
+}
+
+/** As `settle`, of work that waits for nothing but the disk. */
+export function settleNow<T>(work: () => T): Result<T, GitFault> {
+  try {
+    return ok(work());
+  } catch (error) {
+    return faultOrThrow(error);
+  }
+}
+
+function faultOrThrow(error: unknown): Result<never, GitFault> {
+  const fault = faultOf(error);
+  if (fault === undefined) throw error;
+  return fail(fault);
 }

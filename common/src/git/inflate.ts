@@ -7,7 +7,7 @@ import { constants, inflateSync, type Zlib } from 'node:zlib';
 const LEAST_CHUNK = 64;
 
 /** The octets of a stream that its start is taken from. The code of a first block takes less than 300 (RFC 1951, section 3.2.7). */
-const START = 1024;
+export const START = 1024;
 
 /** Room for one octet more than expected: zlib is done in one step, and a longer stream is noticed. */
 const optionsFor = (size: number) => ({

@@ -1,13 +1,13 @@
 /**
  * Loose objects: a file each, a zlib stream of `TYPE SIZE NUL CONTENT` (gitrepository-layout(5), "objects/[0-9a-f][0-9a-f]").
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, deflate } from 'node:zlib';
 import { writeDurably } from './durable.ts';
 import { Failure, systemCode } from './fault.ts';
-import { inflate, inflateStart } from './inflate.ts';
+import { inflate, inflateStart, START } from './inflate.ts';
 import { type GitObject, type ObjectType, tooLarge } from './object.ts';
 
 const deflated = promisify<Uint8Array, { level: number }, Buffer>(deflate);
@@ -22,13 +22,8 @@ export const hasLoose = (folder: string, oid: string): boolean => existsSync(pat
 
 /** The object in a folder, of at most `limit` octets, or `undefined` where it is not there. */
 export function readLoose(folder: string, oid: string, limit: number): GitObject | undefined {
-  let octets: Buffer;
-  try {
-    octets = readFileSync(pathOf(folder, oid));
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const octets = readWithin(pathOf(folder, oid), limit, oid);
+  if (octets === undefined) return undefined;
   const damaged = (): Failure => new Failure('corrupt', `the object ${oid} is damaged`);
   const start = inflateStart(octets);
   const end = start?.subarray(0, LONGEST_HEADER).indexOf(0) ?? -1;
@@ -40,6 +35,24 @@ export function readLoose(folder: string, oid: string, limit: number): GitObject
   const whole = start.length === end + 1 + size ? start : inflate(octets, end + 1 + size);
   if (whole === undefined) throw damaged();
   return { type: header[1] as ObjectType, content: whole.subarray(end + 1) };
+}
+
+/** The octets of a file. One that holds more than `limit` octets, however they are compressed, is not read into memory to find that out. */
+function readWithin(path: string, limit: number, oid: string): Buffer | undefined {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    // What cannot be compressed gets longer, by less than a hundredth.
+    if (fstatSync(file).size > limit + limit / 100 + START) throw tooLarge(limit, oid);
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Writes an object, durably, as little compressed as git does it. */

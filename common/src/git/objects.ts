@@ -28,12 +28,15 @@ const MAX_GONE = 8;
 
 export class ObjectStore {
   readonly #folder: string;
+  readonly #first: readonly string[];
   readonly #cache = new PackCache();
   #folders: readonly string[] | undefined;
   #packs: ReadonlyMap<string, Pack> = new Map();
 
-  constructor(gitdir: string) {
-    this.#folder = join(gitdir, 'objects');
+  /** `folders`: where the objects are, if elsewhere than in the repository's own folder for them; the first is written to. */
+  constructor(gitdir: string, folders: readonly string[] = [join(gitdir, 'objects')]) {
+    this.#folder = folders[0]!;
+    this.#first = folders;
   }
 
   /** The object of that name; faults: `corrupt` (missing, damaged), `limit` (larger than `limit` octets). */
@@ -128,7 +131,7 @@ export class ObjectStore {
 
   #objectFolders(): readonly string[] {
     if (this.#folders !== undefined) return this.#folders;
-    const folders = [this.#folder];
+    const folders = [...this.#first];
     for (let at = 0; at < folders.length && folders.length < MAX_ALTERNATES; at++) {
       const text = ifThere(() => readFileSync(join(folders[at]!, 'info', 'alternates'), 'utf8')) ?? '';
       for (const line of text.split('\n')) {

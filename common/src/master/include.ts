@@ -27,11 +27,12 @@ const MAX_LOOK = 4096;
 /** Files that one zone may include, directly or not. */
 const MAX_FILES = 1000;
 
-/** The files that a file names, by a look at the lines that begin with `$`. */
-function namedIn(octets: Uint8Array): Iterable<string> {
+/** The files that a file names, by a look at the lines that begin with `$`; of more than it may include, the first. */
+export function includesIn(octets: Uint8Array): Iterable<string> {
   const names = new Set<string>();
   const view = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
   for (let at = view.indexOf('$'); at >= 0; at = view.indexOf('\n$', at) + 1 || -1) {
+    if (names.size >= DEFAULT_FILE_LIMITS.inclusions) break;
     if (!isInclude(view.toString('latin1', at, at + '$INCLUDE'.length))) continue;
     const lexer = new EntryLexer(octets.subarray(at, at + MAX_LOOK));
     lexer.read(0);
@@ -49,7 +50,7 @@ export class IncludedFiles {
   #octets = 0;
 
   constructor(octets: Uint8Array) {
-    this.#wanted = [...namedIn(octets)];
+    this.#wanted = [...includesIn(octets)];
   }
 
   /** The name of a file that has not been asked for. */
@@ -66,6 +67,6 @@ export class IncludedFiles {
     this.files.set(name, octets);
     if (octets === undefined) return;
     this.#octets += octets.length;
-    for (const other of namedIn(octets)) this.#wanted.push(other);
+    for (const other of includesIn(octets)) this.#wanted.push(other);
   }
 }

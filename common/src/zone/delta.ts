@@ -71,6 +71,19 @@ export function diffZonesWithin(old: Zone, next: Zone, records: number): Delta |
   return deltaOf(old, next, removed, added);
 }
 
+/** How many records the difference holds, the SOAs not counted. */
+export function countDifferences(old: Zone, next: Zone): { readonly removed: number; readonly added: number } {
+  let [removed, added] = [0, 0];
+  for (const [a, b] of old.differences(next)) {
+    const gone: ResourceRecord[] = [];
+    const come: ResourceRecord[] = [];
+    diffNodes(a, b, gone, come);
+    removed += gone.length;
+    added += come.length;
+  }
+  return { removed, added };
+}
+
 /** The difference of two versions of one zone that is known to lie in `names` and the SOA. */
 export function diffNames(old: Zone, next: Zone, names: Iterable<Name>): Delta {
   const removed: ResourceRecord[] = [];
