@@ -9,7 +9,13 @@
 import type { Key } from '@zonewright/common/authority/key';
 import { PushedObjects } from '@zonewright/common/git/pushed';
 import { EXIT, type ExitCode } from '@zonewright/common/service/exit';
-import { type ArgumentRow, type CommandContext, defineCommand, type Values } from '@zonewright/common/service/options';
+import {
+  type ArgumentRow,
+  type CommandContext,
+  createContext,
+  defineCommand,
+  type Values,
+} from '@zonewright/common/service/options';
 import { oneOf } from '@zonewright/common/service/service-options';
 import { parseKeyPath, readKeys } from './key-choice.ts';
 import { maxChangeOf, parseMaxChange } from './max-change.ts';
@@ -72,7 +78,8 @@ hook pre-receive: refuses a push with a zone or a key file that the primary woul
 hook post-receive: sends a signed NOTIFY for each zone that a push has changed.`,
   arguments: [KIND],
   options,
-  async run({ kind, ...values }, context) {
+  async run({ kind, ...values }, called) {
+    const context = createContext(`${called.program} ${kind}`, called.env, called);
     if (process.stdin.isTTY)
       return context.fail({ kind: 'usage', what: 'git runs this, with what is pushed on standard input' });
     const moves = await readMoves(process.stdin, values.branch);
@@ -94,15 +101,13 @@ function preReceive(
   values: HookValues,
   context: CommandContext,
 ): ExitCode {
-  const said = pushOptions(context.env);
-  const maxChange = maxChangeOf(values.maxChange, said ?? []);
+  const maxChange = maxChangeOf(values.maxChange, pushOptions(context.env));
   if (!maxChange.ok) return context.fail(maxChange.fault);
   const policy: Policy = {
     branch: values.branch,
     serial: values.serial,
     maxChange: maxChange.value,
     isDeletionAllowed: values.allowDeletion,
-    areOptionsTaken: said !== undefined,
   };
   let code: ExitCode = EXIT.done;
   for (const move of moves) {

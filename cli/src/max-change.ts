@@ -37,31 +37,26 @@ export function maxChangeOf(limit: MaxChange, options: readonly string[]): Resul
   return parsed.ok ? parsed : fail({ ...parsed.fault, what: `the push option ${OPTION}: ${parsed.fault.what}` });
 }
 
-/**
- * What is wrong with a change by which a zone of `before` records loses `removed`. `areOptionsTaken`: whether the repository lets
- * the pusher say something.
- */
+/** What is wrong with a change by which a zone of `before` records loses `removed`. */
 export function changeFinding(
   limit: MaxChange,
   { removed, before, isGone }: { readonly removed: number; readonly before: number; readonly isGone: boolean },
-  areOptionsTaken: boolean,
 ): FileFinding | undefined {
   const percent = isGone || before === 0 ? 100 : (removed * 100) / before;
   const isTooLarge =
-    limit.kind === 'part' ? removed > 0 && percent > limit.most : limit.kind === 'records' && removed > limit.most;
+    limit.kind === 'part'
+      ? (isGone || removed > 0) && percent > limit.most
+      : limit.kind === 'records' && removed > limit.most;
   if (limit.kind === 'off' || !isTooLarge) return undefined;
-  const rounded = percent < 10 ? percent.toFixed(1) : percent.toFixed(0);
+  const share = percent < 10 ? percent.toFixed(1) : percent.toFixed(0);
   const lost = isGone
     ? `the zone goes, with ${removed} records`
-    : `${removed} of ${before} records go or change, ${rounded} %`;
+    : `${removed} of ${before} records go or change, ${share} %`;
   const most = limit.kind === 'part' ? `${limit.most} %` : `${limit.most} records`;
-  const config = areOptionsTaken
-    ? ''
-    : ', which this repository takes after: git config receive.advertisePushOptions true';
   return {
     severity: 'error',
     rule: 'max-change',
     what: `a larger change than may be meant: ${lost}; the most is ${most}`,
-    hint: `if it is meant: git push -o max-change=off${config}`,
+    hint: 'if it is meant: git push -o max-change=off',
   };
 }

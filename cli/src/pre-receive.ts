@@ -26,8 +26,6 @@ export interface Policy {
   readonly maxChange: MaxChange;
   /** May the branch be deleted? */
   readonly isDeletionAllowed: boolean;
-  /** Does the repository let the pusher say something? */
-  readonly areOptionsTaken: boolean;
 }
 
 /** A file that is neither a zone nor keys is looked into for a zone only up to this size, in octets. */
@@ -171,7 +169,7 @@ class Judge {
   }
 
   #judgeChange(fileName: string, change: Parameters<typeof changeFinding>[1]): void {
-    const finding = changeFinding(this.#policy.maxChange, change, this.#policy.areOptionsTaken);
+    const finding = changeFinding(this.#policy.maxChange, change);
     if (finding !== undefined) this.#report.find(fileName, finding);
   }
 

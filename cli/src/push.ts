@@ -61,10 +61,9 @@ function takeLine(line: Buffer, wanted: Buffer, moves: BranchMove[]): Fault | un
   return undefined;
 }
 
-/** What the pusher has said with `git push -o TEXT`; `undefined`: the repository takes no such options. */
-export function pushOptions(env: Readonly<Record<string, string | undefined>>): readonly string[] | undefined {
-  const count = Number(env.GIT_PUSH_OPTION_COUNT ?? Number.NaN);
-  if (!Number.isSafeInteger(count) || count < 0) return undefined;
+/** What the pusher has said with `git push -o TEXT`. */
+export function pushOptions(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const count = Number(env.GIT_PUSH_OPTION_COUNT ?? 0);
   const options: string[] = [];
   for (let i = 0; i < count; i++) {
     const option = env[`GIT_PUSH_OPTION_${i}`];
