@@ -8,7 +8,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Remote } from '@zonewright/common/git/remote';
-import type { GitFault, StoreOptions } from '@zonewright/common/git/store';
+import type { GitFault, Inspection, StoreOptions } from '@zonewright/common/git/store';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import type { Log } from '@zonewright/common/service/log';
 import { hashSeed } from '@zonewright/common/zone/lookup-name';
@@ -56,6 +56,8 @@ export class LoaderClient implements Repository {
 
   /** Is there a repository at all? */
   readonly open = (): Promise<Result<void, GitFault>> => this.#ask('open', []);
+  /** What a person should be told of the remote. */
+  readonly inspect = (): Promise<Result<Inspection, GitFault>> => this.#ask('inspect', []);
   readonly take = this.#method('take');
   readonly next = this.#method('next');
   readonly compare = this.#method('compare');

@@ -20,8 +20,8 @@ export interface LoaderData {
   readonly store: StoreOptions;
 }
 
-/** Any of the requests; `open` says whether there is a repository at all. */
-export type Method = keyof Repository | 'open';
+/** Any of the requests; `open` says whether there is a repository at all, `inspect` what it is like. */
+export type Method = keyof Repository | 'open' | 'inspect';
 
 export interface LoaderRequest {
   readonly id: number;
@@ -44,6 +44,7 @@ async function answer(method: Method, args: readonly unknown[]): Promise<Result<
   if (!opening.ok) return opening;
   repository ??= new GitRepository(opening.value);
   if (method === 'open') return ok(undefined);
+  if (method === 'inspect') return await opening.value.inspect();
   const run = repository[method] as (...all: unknown[]) => Promise<Result<unknown, GitFault>>;
   return run.apply(repository, [...args]);
 }

@@ -1,5 +1,6 @@
 /**
- * The pin of an SSH server's host key: who the server must be (RFC 4251 4.1; fingerprints as OpenSSH prints them).
+ * The pin of an SSH server's host key: who the server must be (RFC 4251 4.1; fingerprints as OpenSSH prints them). There may be
+ * several, of which the server shows any: while a key is replaced, or for servers that take turns.
  *
  * Accepted: `SHA256:BASE64` with or without padding, `ed25519:SHA256:...` and `rsa:SHA256:...`, a whole public key (`ssh-ed25519 AAAA...` or
  * only its Base64). There is no trust on first use and no known_hosts file.
@@ -35,9 +36,16 @@ export function fingerprint(blob: Uint8Array): string {
   return createHash('sha256').update(blob).digest('base64').replace(/=+$/, '');
 }
 
-/** Whether the key blob that a server showed is the pinned one. */
-export function isPinned(pin: HostKeyPin, blob: Uint8Array): boolean {
-  return fingerprint(blob) === pin.sha256;
+/** Whether the key blob that a server showed is a pinned one. */
+export function isPinned(pins: readonly HostKeyPin[], blob: Uint8Array): boolean {
+  const print = fingerprint(blob);
+  return pins.some((pin) => pin.sha256 === print);
+}
+
+/** The types that a pinned key may have, in the order in which they are tried. */
+export function pinnedTypes(pins: readonly HostKeyPin[]): readonly HostKeyType[] {
+  const types = Object.keys(HOST_KEY_ALGORITHMS) as HostKeyType[];
+  return types.filter((type) => pins.some((pin) => pin.type === undefined || pin.type === type));
 }
 
 /** Parses the text of `--authenticator`. */

@@ -1,29 +1,38 @@
 /**
  * git over HTTP(S), the smart protocol (gitprotocol-http(5)): one GET, at most one POST, a connection each.
  *
- * Redirects are followed for the GET only; credentials never go to another host or from https to http. A private CA is
- * given as PEM; certificates are always checked. No cookies, no proxies, no `.netrc`.
+ * Redirects are followed for the GET only, on the same host, and never from https to http; with credentials, not to another port
+ * either. Whoever is to log in does so by name and password (RFC 7617) or token (RFC 6750). A private CA is given as PEM;
+ * certificates are always checked. No cookies, no proxies, no `.netrc`.
  */
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Failure, systemCode, unreachable } from './fault.ts';
 import { PktReader } from './pkt-line.ts';
-import type { Remote } from './remote.ts';
+import type { Credentials, Remote } from './remote.ts';
 import { readAdvertisement, received, type Service, type Transport } from './session.ts';
 import type { Watch } from './watch.ts';
 
 type HttpRemote = Remote & { kind: 'http' };
 
+/** How to log in: `Basic` or `Bearer`. */
+export type HttpLogin = Credentials | { readonly token: string };
+
 const MAX_REDIRECTS = 5;
+/** The largest piece that is written at once, so that a slow peer still shows progress. */
+const PIECE = 64 * 1024;
 const DISCOVERY = '/info/refs?service=';
 
+function authorizationOf(login: HttpLogin | undefined): string | undefined {
+  if (login === undefined) return undefined;
+  if ('token' in login) return `Bearer ${login.token}`;
+  return `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;
+}
+
 /** The http and https transport. `ca`: PEM certificates to trust instead of the well-known ones. */
-export function httpTransport(remote: HttpRemote, ca: string | undefined): Transport {
+export function httpTransport(remote: HttpRemote, ca: string | undefined, login?: HttpLogin): Transport {
   const peer = new URL(remote.url).host;
-  const authorization =
-    remote.credentials === undefined
-      ? undefined
-      : `Basic ${Buffer.from(`${remote.credentials.user}:${remote.credentials.password}`).toString('base64')}`;
+  const authorization = authorizationOf(login ?? remote.credentials);
 
   const ask = (
     method: string,
@@ -124,11 +133,26 @@ function send(
       resolve(reply);
     });
     request.on('error', (error) => reject(connectionFailure(peer, error)));
-    request.on('drain', () => watch.progress());
-    for (const part of body) request.write(part);
-    request.end();
+    request.once('close', () => reject(unreachable(peer, new Error('the connection was closed'))));
+    void write(request, body, watch);
   });
   return watch.run(replied);
+}
+
+/** Writes with back pressure, until all is written or the request has ended. */
+async function write(request: ClientRequest, body: readonly Uint8Array[], watch: Watch): Promise<void> {
+  for (const part of body) {
+    for (let at = 0; at < part.length; at += PIECE) {
+      if (request.destroyed) return;
+      if (!request.write(part.subarray(at, at + PIECE))) {
+        await new Promise<void>((resolve) => {
+          request.once('drain', resolve).once('close', resolve);
+        });
+      }
+      watch.progress();
+    }
+  }
+  request.end();
 }
 
 function connectionFailure(peer: string, error: Error): Failure {
@@ -160,12 +184,12 @@ function redirected(base: string, headers: IncomingHttpHeaders, service: Service
   if (!/^https?:$/.test(to.protocol) || !path.endsWith(tail))
     throw new Failure('refused', `${from.host} redirects to something that is no repository`);
   const isDowngrade = from.protocol === 'https:' && to.protocol === 'http:';
-  const isElsewhere = from.hostname !== to.hostname || (from.protocol === to.protocol && from.port !== to.port);
-  if (isDowngrade || (hasCredentials && isElsewhere)) {
+  const isOtherPort = from.protocol === to.protocol && from.port !== to.port;
+  if (isDowngrade || from.hostname !== to.hostname || (hasCredentials && isOtherPort)) {
     throw new Failure(
       'refused',
       `${from.host} redirects to ${to.protocol}//${to.host}, which is not followed`,
-      'give the new URL, if it is right',
+      'is the repository there now? then give its URL as --remote',
     );
   }
   return `${to.origin}${path.slice(0, -tail.length)}`;
@@ -179,10 +203,20 @@ function expectStatus(reply: IncomingMessage, peer: string, hasCredentials: bool
     throw new Failure(
       'refused',
       `${peer} refuses access (${status})`,
-      hasCredentials ? undefined : 'write user:password@ before the host',
+      hasCredentials
+        ? 'is the name, password or token right, and may it read and write this repository?'
+        : 'give --remote-user and --remote-password, or --remote-token',
     );
   }
-  if (status === 404 || status === 410) throw new Failure('refused', `${peer} has no such repository (${status})`);
+  if (status === 404 || status === 410) {
+    throw new Failure(
+      'refused',
+      `${peer} has no such repository (${status})`,
+      hasCredentials
+        ? undefined
+        : 'some servers say so too of one that needs a login: see --remote-user and --remote-token',
+    );
+  }
   if (status >= 500 || status === 429) throw new Failure('unreachable', `${peer} cannot answer now (${status})`);
   throw new Failure('refused', `${peer} answers ${status}`);
 }

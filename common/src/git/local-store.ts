@@ -6,6 +6,7 @@
  */
 import { readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
 import { settle } from './fault.ts';
+import { inspectLocal } from './inspect.ts';
 import { readLog } from './log.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
 import { moveBranch, readBranch } from './ref.ts';
@@ -35,6 +36,7 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
         await moveBranch(path, branch, parent?.commit, next.commit);
         last = next;
       }),
+    inspect: () => settle(() => inspectLocal(path)),
     close: async () => objects.close(),
   };
 }

@@ -12,6 +12,7 @@ import { readCommit, readSeen, readTreeOf, type Tree, writeCommit } from './comm
 import { makeFolder, writeDurably } from './durable.ts';
 import { Failure, settle } from './fault.ts';
 import { fetchTip } from './fetch.ts';
+import { inspectRemote } from './inspect.ts';
 import { readLog } from './log.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
 import { pushCommits } from './push.ts';
@@ -149,6 +150,8 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
           last = next;
         }),
       ),
+    // Touches nothing here, so it need not wait for its turn.
+    inspect: () => settle(() => watched((watch) => inspectRemote(transport, watch))),
     close: async () => {
       closed.abort();
       await turn;

@@ -1,8 +1,8 @@
 /**
  * One conversation with one service of a remote repository (gitprotocol-pack(5)): its references, then at most one request.
  *
- * `Transport` is the port; ssh, git:// and http(s) implement it. Every octet received is counted against one limit, and every
- * one moves the operation's watch.
+ * `Transport` is the port; ssh, git:// and http(s) implement it. Every octet received is counted against one limit, and what comes
+ * moves the operation's watch.
  */
 import { Failure, quoteRemote, unreachable } from './fault.ts';
 import { type PktReader, pktLine } from './pkt-line.ts';
@@ -36,6 +36,12 @@ export const MAX_RECEIVED = 1024 ** 3;
 const MAX_REFS = 200_000;
 const OID = /^[0-9a-f]{40}$/;
 
+/**
+ * What is shorter than any pkt-line is no sign of life: a connection that drips ends as a silent one does. Whoever means to keep us
+ * may still send the empty lines that git sends while it prepares a pack; the time of the whole operation ends that.
+ */
+const LEAST_PIECE = 4;
+
 /** The chunks of a stream, with its errors as faults. */
 export async function* received(
   stream: AsyncIterable<unknown>,
@@ -47,7 +53,7 @@ export async function* received(
   try {
     for (let next = await source.next(); next.done !== true; next = await source.next()) {
       const chunk = next.value as Uint8Array;
-      watch.progress();
+      if (chunk.length >= LEAST_PIECE) watch.progress();
       total += chunk.length;
       if (total > MAX_RECEIVED) throw new Failure('limit', `${peer} sent more than ${MAX_RECEIVED} octets`);
       yield chunk;

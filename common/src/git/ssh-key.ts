@@ -1,8 +1,9 @@
 /**
  * Key pairs that a client shows to an SSH server (RFC 4253 6.6, RFC 8709; the text forms are OpenSSH's).
  *
- * `ed25519:BASE64` is the 32-octet seed (RFC 8032 5.1.5); PEM (PKCS #1, PKCS #8, SEC 1) and OpenSSH's own container are read too, without
- * passphrase. The secret lives in a `KeyObject`, which neither `JSON.stringify` nor `util.inspect` opens. `rsa:SEED` of the
+ * `ed25519:BASE64` is the 32-octet seed (RFC 8032 5.1.5). Private key files are PEM (PKCS #1, PKCS #8, SEC 1) or OpenSSH's own container,
+ * with a passphrase or without; `TYPE:BASE64` may also be what stands between the first and the last line of such a file, for a line
+ * of environment. The secret lives in a `KeyObject`, which neither `JSON.stringify` nor `util.inspect` opens. `rsa:SEED` of the
  * original, a seed for its own generator, is not supported.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
@@ -21,38 +22,95 @@ export interface SshKey {
   readonly secret: KeyObject;
 }
 
+/** A key file that needs a passphrase to be read. */
+export interface LockedSshKey {
+  readonly type: 'locked';
+  readonly text: string;
+}
+
 const FORMS =
-  'write ed25519:BASE64 with the 32 octets of the seed, or give an OpenSSH or PEM private key without passphrase';
-const usage = (what: string): Result<never, GitFault> => fail({ kind: 'usage', what, hint: FORMS });
+  'write ed25519:BASE64 with the 32 octets of the seed, or give an OpenSSH or PEM private key: --ssh-key @FILE';
+const usage = (what: string, hint = FORMS): Result<never, GitFault> => fail({ kind: 'usage', what, hint });
 
 const TYPES: Readonly<Record<string, SshKeyType>> = { ed25519: 'ed25519', rsa: 'rsa', ec: 'ecdsa' };
 const SEED_OCTETS = 32;
 /** PKCS #8 of an Ed25519 key up to the seed (RFC 8410 7). */
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
+/** How OpenSSH's container begins; the cipher follows (PROTOCOL.key). */
+const CONTAINER = Buffer.from('openssh-key-v1\0');
+/** Structures that a PEM file without passphrase may hold, by the words in its first line. */
+const STRUCTURES = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'] as const;
 
-/** Parses the text of `--ssh-key`: `ed25519:BASE64`, or the content of a private key file. Faults never repeat it. */
-export function parseSshKey(text: string): Result<SshKey, GitFault> {
+/**
+ * Parses the text of `--ssh-key`: `ed25519:BASE64`, the content of a private key file, or `TYPE:` and the body of one. Faults never
+ * repeat it.
+ */
+export function readSshKey(text: string): Result<SshKey | LockedSshKey, GitFault> {
   const trimmed = text.trim();
-  if (trimmed.startsWith('-----BEGIN ')) return parsePem(trimmed);
-  const [type = '', data = ''] = trimmed.split(/:(.*)/s);
-  if (type.toLowerCase() === 'rsa') return usage('an RSA key is given as private key file, not as rsa:SEED');
-  if (type.toLowerCase() !== 'ed25519') return usage('the ssh key has an unknown form');
-  if (!/^[A-Za-z0-9+/]{43}=?$/.test(data)) return usage('the ssh key is not 32 octets in Base64');
-  return ok(fromSeed(Buffer.from(data, 'base64')));
+  if (trimmed.startsWith('-----BEGIN ')) return readFile(trimmed);
+  const [, word = '', data = ''] = /^(ed25519|rsa|ecdsa):([A-Za-z0-9+/]+={0,2})$/i.exec(trimmed) ?? [];
+  const type = word.toLowerCase();
+  if (type === '') return usage('the ssh key has an unknown form');
+  const octets = Buffer.from(data, 'base64');
+  if (type === 'ed25519' && /^.{43}=?$/.test(data)) return ok(fromSeed(octets));
+  return readBody(type, octets);
 }
 
-function parsePem(text: string): Result<SshKey, GitFault> {
+/** A key that is ready for use. Without its passphrase, or with a wrong one, a fault of kind `usage`. */
+export function unlockSshKey(key: SshKey | LockedSshKey, passphrase: string | undefined): Result<SshKey, GitFault> {
+  if (key.type !== 'locked') return ok(key);
+  const hint = 'give it with --ssh-passphrase @FILE or in ZONEWRIGHT_SSH_PASSPHRASE';
+  if (passphrase === undefined) return usage('the ssh key has a passphrase, and none is given', hint);
+  const parsed = parseFile(key.text, passphrase);
+  return parsed.ok
+    ? parsed
+    : usage('the ssh key cannot be read with the passphrase that is given', 'is it the right one?');
+}
+
+/** A key without passphrase; what {@link readSshKey} reads. */
+export function parseSshKey(text: string): Result<SshKey, GitFault> {
+  const read = readSshKey(text);
+  return read.ok ? unlockSshKey(read.value, undefined) : read;
+}
+
+/** The body of a key file, read as if it had its first and last line. */
+function readBody(type: string, octets: Buffer): Result<SshKey | LockedSshKey, GitFault> {
+  const isContainer = octets.subarray(0, CONTAINER.length).equals(CONTAINER);
+  const lines = octets.toString('base64').match(/.{1,64}/g) ?? [];
+  for (const words of isContainer ? ['OPENSSH PRIVATE KEY'] : STRUCTURES) {
+    const read = readFile(`-----BEGIN ${words}-----\n${lines.join('\n')}\n-----END ${words}-----\n`);
+    if (read.ok && (read.value.type === type || read.value.type === 'locked')) return read;
+  }
+  if (type === 'ed25519') return usage('the ssh key is neither 32 octets in Base64 nor the body of a key file');
+  return usage(
+    'the ssh key is not the body of a key file of its type',
+    'rsa:SEED of the OCaml suite is not supported: make a key with ssh-keygen, and give it with --ssh-key @FILE',
+  );
+}
+
+const readFile = (text: string): Result<SshKey | LockedSshKey, GitFault> =>
+  isLocked(text) ? ok({ type: 'locked', text }) : parseFile(text);
+
+function isLocked(text: string): boolean {
+  if (!text.startsWith('-----BEGIN OPENSSH ')) return /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(text);
+  const body = Buffer.from(text.replaceAll(/^-----.*$/gm, ''), 'base64');
+  const cipher = lengthPrefixed('none');
+  return !body.subarray(CONTAINER.length, CONTAINER.length + cipher.length).equals(cipher);
+}
+
+function parseFile(text: string, passphrase?: string): Result<SshKey, GitFault> {
+  const unreadable = 'the ssh key file cannot be read';
   let secret: KeyObject;
   try {
     if (text.startsWith('-----BEGIN OPENSSH ')) {
-      const parsed = ssh2().utils.parseKey(text);
-      if (parsed instanceof Error) return usage('the ssh key file cannot be read, or has a passphrase');
+      const parsed = ssh2().utils.parseKey(text, passphrase);
+      if (parsed instanceof Error) return usage(unreadable);
       secret = createPrivateKey(parsed.getPrivatePEM());
     } else {
-      secret = createPrivateKey(text);
+      secret = createPrivateKey(passphrase === undefined ? text : { key: text, passphrase });
     }
   } catch {
-    return usage('the ssh key file cannot be read, or has a passphrase');
+    return usage(unreadable);
   }
   const type = TYPES[secret.asymmetricKeyType ?? ''];
   return type === undefined ? usage('the ssh key has a type that SSH does not know') : ok({ type, secret });
@@ -112,7 +170,7 @@ export function clientKeyText(key: SshKey): string {
   const inner = Buffer.concat([check, blob, lengthPrefixed(Buffer.concat([seedOf(key), point])), lengthPrefixed('')]);
   const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7]).subarray(0, (8 - (inner.length % 8)) % 8);
   const container = Buffer.concat([
-    Buffer.from('openssh-key-v1\0'),
+    CONTAINER,
     lengthPrefixed('none'),
     lengthPrefixed('none'),
     lengthPrefixed(''),

@@ -1,17 +1,25 @@
 /**
  * git over SSH (gitprotocol-pack(5), "SSH Transport"): one connection and one channel per conversation.
  *
- * The host key is always checked against the pin; there is no agent, no known_hosts and no ssh_config. The only methods of
- * authentication are the given key or the given password.
+ * The host key is always checked against the pins; there is no agent, no known_hosts and no ssh_config. The only methods of
+ * authentication are the given key or the given password. RSA keys sign with SHA-2 (RFC 8332), never with SHA-1.
  */
 import type { Socket } from 'node:net';
 import ssh2, { type ClientChannel, type ConnectConfig } from 'ssh2';
 import { openDuplexSession } from './duplex.ts';
 import { Failure, quoteRemote, unreachable } from './fault.ts';
-import { fingerprint, HOST_KEY_ALGORITHMS, type HostKeyPin, type HostKeyType, isPinned, PIN_HINT } from './host-key.ts';
+import {
+  fingerprint,
+  HOST_KEY_ALGORITHMS,
+  type HostKeyPin,
+  type HostKeyType,
+  isPinned,
+  PIN_HINT,
+  pinnedTypes,
+} from './host-key.ts';
 import type { Remote } from './remote.ts';
 import type { Transport } from './session.ts';
-import { clientKeyText, type SshKey } from './ssh-key.ts';
+import { clientKeyText, publicLine, type SshKey } from './ssh-key.ts';
 import { dial, peerText } from './tcp.ts';
 import type { Watch } from './watch.ts';
 
@@ -19,31 +27,28 @@ export type SshLogin = { readonly key: SshKey } | { readonly password: string };
 
 type SshRemote = Remote & { kind: 'ssh' };
 
-/** A server shows one key, of the type that both sides like best. A bare fingerprint may belong to any of its keys, so each type is asked for. */
-const KEY_TYPES: readonly HostKeyType[] = ['ed25519', 'ecdsa', 'rsa'];
-
-/** The ssh transport. */
-export function sshTransport(remote: SshRemote, login: SshLogin, pin: HostKeyPin): Transport {
+/** The ssh transport. `pins`: at least one. */
+export function sshTransport(remote: SshRemote, login: SshLogin, pins: readonly HostKeyPin[]): Transport {
   const peer = peerText(remote.host, remote.port);
-  let known = pin.type;
+  // A server shows one key, of the type that both sides like best: each type that a pinned key may have is asked for.
+  let types = pinnedTypes(pins);
 
   const connect = async (watch: Watch): Promise<ssh2.Client> => {
     const shown: string[] = [];
-    for (const type of known === undefined ? KEY_TYPES : [known]) {
-      const outcome = await handshake(remote, login, pin, type, watch);
+    for (const type of types) {
+      const outcome = await handshake(remote, login, pins, type, watch);
       if (outcome instanceof ssh2.Client) {
-        known = type;
+        types = [type, ...types.filter((other) => other !== type)];
         return outcome;
       }
-      if (outcome !== undefined) shown.push(outcome);
+      if (outcome !== undefined) shown.push(`SHA256:${outcome} (${type})`);
     }
-    const keys = shown.map((print) => `SHA256:${print}`).join(', ');
+    const wanted = pins.map(({ sha256, type }) => `SHA256:${sha256}${type === undefined ? '' : ` (${type})`}`);
+    const seen = shown.length === 0 ? `no host key of the type ${types.join(' or ')}` : shown.join(', ');
     throw new Failure(
       'hostkey',
-      shown.length === 0
-        ? `${peer} has no host key of the pinned type`
-        : `${peer} shows another host key than the pinned one: ${keys}`,
-      PIN_HINT,
+      `${peer} shows another host key than the pinned one: it shows ${seen}; --authenticator is ${wanted.join(', ')}`,
+      `is it the right server? ${PIN_HINT}`,
     );
   };
 
@@ -61,7 +66,7 @@ export function sshTransport(remote: SshRemote, login: SshLogin, pin: HostKeyPin
 async function handshake(
   remote: SshRemote,
   login: SshLogin,
-  pin: HostKeyPin,
+  pins: readonly HostKeyPin[],
   type: HostKeyType,
   watch: Watch,
 ): Promise<ssh2.Client | string | undefined> {
@@ -69,26 +74,39 @@ async function handshake(
   const socket: Socket = await dial(remote.host, remote.port, watch);
   const client = new ssh2.Client();
   let shown: string | undefined;
+  let isOld = false;
+  const username = remote.user;
+  const methods: readonly ssh2.AnyAuthMethod[] = [
+    { type: 'none', username },
+    'password' in login
+      ? { type: 'password', username, password: login.password }
+      : {
+          type: 'publickey',
+          username,
+          key: signer(login.key, () => {
+            isOld = true;
+          }),
+        },
+  ];
   const config: ConnectConfig = {
     sock: socket,
-    username: remote.user,
+    username,
     readyTimeout: 0, // the watch has the time
     keepaliveInterval: 0,
     algorithms: { serverHostKey: [...HOST_KEY_ALGORITHMS[type]] },
     hostVerifier: (key: Buffer) => {
       watch.progress();
-      if (isPinned(pin, key)) return true;
+      if (isPinned(pins, key)) return true;
       shown = fingerprint(key);
       return false;
     },
-    ...('key' in login
-      ? { privateKey: clientKeyText(login.key), authHandler: ['none', 'publickey'] }
-      : { password: login.password, authHandler: ['none', 'password'] }),
+    authHandler: [...methods],
   };
   const ready = new Promise<boolean>((resolve, reject) => {
     client.once('ready', () => resolve(true));
     client.on('error', (error: Error & { level?: string }) => {
       if (shown !== undefined || /no matching host key/.test(error.message)) resolve(false);
+      else if (isOld) reject(new Failure('refused', `${peer} knows RSA keys with SHA-1 only`, 'use an Ed25519 key'));
       else if (error.level === 'client-authentication') reject(denied(remote, login, peer));
       else reject(unreachable(peer, error));
     });
@@ -108,12 +126,27 @@ async function handshake(
   return shown;
 }
 
-const denied = (remote: SshRemote, login: SshLogin, peer: string): Failure =>
-  new Failure(
-    'refused',
-    `${peer} does not let ${remote.user} in with the given ${'key' in login ? 'key' : 'password'}`,
-    'key' in login ? 'the public line of the key has to stand in authorized_keys of that user' : undefined,
-  );
+/** The key as the library signs with it. `onOld`: the server wants a signature with SHA-1, which it does not get. */
+function signer(key: SshKey, onOld: () => void): ssh2.ParsedKey {
+  const parsed = ssh2.utils.parseKey(clientKeyText(key));
+  if (parsed instanceof Error) throw parsed;
+  if (key.type !== 'rsa') return parsed;
+  const sign = parsed.sign.bind(parsed);
+  parsed.sign = (data, hash) => {
+    if (hash === 'sha256' || hash === 'sha512') return sign(data, hash);
+    onOld();
+    // The library takes an error for a signature that cannot be made; its types do not say so.
+    return new Error('no signature with SHA-1') as unknown as Buffer;
+  };
+  return parsed;
+}
+
+function denied(remote: SshRemote, login: SshLogin, peer: string): Failure {
+  const what = `${peer} does not let ${remote.user} in with the given ${'key' in login ? 'key' : 'password'}`;
+  if ('password' in login) return new Failure('refused', what);
+  const hint = 'its public line has to stand in authorized_keys of that user, or among the deploy keys';
+  return new Failure('refused', what, `${hint}: ${publicLine(login.key)}`);
+}
 
 async function execute(
   client: ssh2.Client,

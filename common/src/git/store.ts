@@ -12,6 +12,8 @@ import { checkBare } from './bare.ts';
 import type { CommitRequest, Tree } from './commit.ts';
 import { Failure, type GitFault, settle } from './fault.ts';
 import { type HostKeyPin, PIN_HINT } from './host-key.ts';
+import type { HttpLogin } from './http.ts';
+import type { Inspection } from './inspect.ts';
 import { localStore } from './local-store.ts';
 import type { Commits, PickMessage } from './log.ts';
 import { describeRemote, type Remote } from './remote.ts';
@@ -21,6 +23,7 @@ import type { SshKey } from './ssh-key.ts';
 
 export type { Author, CommitRequest, Tree } from './commit.ts';
 export type { GitFault } from './fault.ts';
+export type { Inspection } from './inspect.ts';
 export type { Commits, PickMessage } from './log.ts';
 
 export interface GitStore {
@@ -38,6 +41,8 @@ export interface GitStore {
   commit(parent: Tree | undefined, request: CommitRequest): Promise<Result<Tree, GitFault>>;
   /** Moves the remote's branch from `parent` to `next`, which `commit` made from it in one or more steps. `moved` where it is elsewhere. */
   push(parent: Tree | undefined, next: Tree): Promise<Result<void, GitFault>>;
+  /** What the remote is like, beside the branch: for whoever is to be told why things do not work. Changes nothing. */
+  inspect(): Promise<Result<Inspection, GitFault>>;
   /** Ends what is under way and frees everything. */
   close(): Promise<void>;
 }
@@ -47,8 +52,10 @@ export interface StoreOptions {
   readonly directory?: string;
   readonly sshKey?: SshKey;
   readonly sshPassword?: string;
-  /** Who an ssh server has to be. Mandatory for ssh. */
-  readonly authenticator?: HostKeyPin;
+  /** Who an ssh server has to be: any of these. Mandatory for ssh. */
+  readonly authenticator?: readonly HostKeyPin[];
+  /** How to log in over http and https, where the URL does not say so. */
+  readonly httpLogin?: HttpLogin;
   /** PEM certificates that an https server's has to lead to, instead of the well-known ones. */
   readonly tlsCa?: string;
   /** Milliseconds that a remote may be silent; default 30000. An operation as a whole may take 40 times as long. */
@@ -79,15 +86,15 @@ export function openStore(remote: Remote, options: StoreOptions): Promise<Result
 async function transportOf(remote: Exclude<Remote, { kind: 'local' }>, options: StoreOptions): Promise<Transport> {
   switch (remote.kind) {
     case 'http':
-      return (await import('./http.ts')).httpTransport(remote, options.tlsCa);
+      return (await import('./http.ts')).httpTransport(remote, options.tlsCa, options.httpLogin);
     case 'git':
       return (await import('./tcp.ts')).gitTransport(remote);
     case 'ssh': {
       const { sshTransport } = await import('./ssh.ts');
-      const { sshKey, sshPassword, authenticator } = options;
+      const { sshKey, sshPassword, authenticator = [] } = options;
       if (sshKey !== undefined && sshPassword !== undefined)
         throw new Failure('usage', 'both an ssh key and an ssh password are given', 'give one of them');
-      if (authenticator === undefined)
+      if (authenticator.length === 0)
         throw new Failure('usage', 'an ssh remote needs an authenticator: the host key of the server', PIN_HINT);
       if (sshKey !== undefined) return sshTransport(remote, { key: sshKey }, authenticator);
       if (sshPassword !== undefined) return sshTransport(remote, { password: sshPassword }, authenticator);

@@ -1,11 +1,18 @@
 /**
  * What a process says about itself over HTTP (`--http`): GET or HEAD of `/metrics` (Prometheus text), `/health` (alive),
- * `/ready` (200, or 503 with the reasons), `/status` (JSON). No TLS, no access control: it listens on 127.0.0.1 unless told
- * otherwise, and shows no secret (`/status` passes `redact`).
+ * `/ready` (200, or 503 with the reasons), `/status` (JSON); and the routes that a service has beside them. No TLS, no access
+ * control of its own: it listens on 127.0.0.1 unless told otherwise, and shows no secret (`/status` passes `redact`).
  *
- * Always holds: a request is small, short, and has no body; a fault in a callback is a 500 and a log line.
+ * Always holds: a request is small and short; a body is read only by a route that asks for one, up to its limit; a fault in a
+ * callback is a 500 and a log line.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -18,6 +25,32 @@ const HEADER_LIMIT_OCTETS = 8192;
 const TIMEOUT_MS = 5000;
 const CONNECTION_LIMIT = 64;
 
+export interface HttpReply {
+  /** Status code. */
+  readonly code: number;
+  /** Media type. */
+  readonly type: string;
+  readonly body: string;
+}
+
+/** How a body ended: as a whole, larger than its route takes, or before its end. */
+export type BodyEnd = 'whole' | 'too-large' | 'cut';
+
+export interface HttpRequest {
+  readonly headers: IncomingHttpHeaders;
+  /** Gives the octets of the body as they come. To be called at most once. */
+  read(take: (octets: Uint8Array) => void): Promise<BodyEnd>;
+}
+
+/** What is at a path. */
+export interface HttpRoute {
+  /** GET is HEAD as well. */
+  readonly method: 'GET' | 'POST';
+  /** Octets of the largest body; 0: a request has none. */
+  readonly bodyLimit: number;
+  answer(request: HttpRequest): HttpReply | Promise<HttpReply>;
+}
+
 export interface HttpOptions {
   /** Port 0 takes a free one. */
   readonly endpoint: Endpoint;
@@ -27,6 +60,8 @@ export interface HttpOptions {
   ready(): readonly string[];
   /** JSON data: zones, serials, commits, peers and their lag, what is refused and why. */
   status(): unknown;
+  /** What else there is, by path. */
+  readonly routes?: ReadonlyMap<string, HttpRoute>;
 }
 
 export interface HttpServer {
@@ -35,65 +70,85 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-interface Reply {
-  readonly code: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-function json(code: number, value: unknown): Reply {
+function json(code: number, value: unknown): HttpReply {
   return { code, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value, undefined, 2)}\n` };
 }
 
-const plain = (code: number, text: string): Reply => ({ code, type: 'text/plain; charset=utf-8', body: `${text}\n` });
+/** A reply of one line of text. */
+export const plainReply = (code: number, text: string): HttpReply => ({
+  code,
+  type: 'text/plain; charset=utf-8',
+  body: `${text}\n`,
+});
 
-type Page = (options: HttpOptions) => Reply | Promise<Reply>;
-
-const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
-  [
-    '/metrics',
-    async ({ metrics }) => {
-      const { type, body } = await metrics.text();
-      return { code: 200, type, body };
-    },
-  ],
-  ['/health', () => json(200, { alive: true })],
-  [
-    '/ready',
-    (options) => {
+/** The pages that every service has. */
+function pagesOf(options: HttpOptions): readonly (readonly [string, HttpRoute])[] {
+  const page = (path: string, answer: HttpRoute['answer']) => [path, { method: 'GET', bodyLimit: 0, answer }] as const;
+  return [
+    page('/metrics', async () => ({ code: 200, ...(await options.metrics.text()) })),
+    page('/health', () => json(200, { alive: true })),
+    page('/ready', () => {
       const reasons = options.ready();
       return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons: redact(reasons) });
-    },
-  ],
-  ['/status', async (options) => json(200, redact(await options.status(), 0, Number.POSITIVE_INFINITY))],
-]);
+    }),
+    page('/status', async () => json(200, redact(await options.status(), 0, Number.POSITIVE_INFINITY))),
+  ];
+}
 
-function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+const METHODS = { GET: ['GET', 'HEAD'], POST: ['POST'] } as const;
+
+function send(request: IncomingMessage, response: ServerResponse, reply: HttpReply, allow: string): void {
   const body = Buffer.from(reply.body);
   response.writeHead(reply.code, {
     'content-type': reply.type,
     'content-length': body.length,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(reply.code === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...(reply.code === 405 ? { allow } : {}),
     ...(reply.code === 405 || reply.code === 413 ? { connection: 'close' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
+  request.resume();
 }
 
-async function answer(request: IncomingMessage, options: HttpOptions): Promise<Reply> {
-  const [path = ''] = (request.url ?? '').split('?');
-  const page = PAGES.get(path);
-  if (page === undefined) return plain(404, 'not found: there are /metrics /health /ready /status');
-  if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'only GET and HEAD');
-  if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0) {
-    return plain(413, 'a request has no body here');
-  }
+/** Reads a body of at most `limit` octets. */
+function readBody(request: IncomingMessage, limit: number, take: (octets: Uint8Array) => void): Promise<BodyEnd> {
+  return new Promise((done) => {
+    let octets = 0;
+    request.on('data', (chunk: Buffer) => {
+      octets += chunk.length;
+      if (octets <= limit) take(chunk);
+      else done('too-large');
+    });
+    request.once('end', () => done('whole'));
+    // After its end it is late for both; before it they come when the client goes away, or takes longer than it may.
+    request.once('error', () => done('cut'));
+    request.once('close', () => done('cut'));
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  path: string,
+  route: HttpRoute | undefined,
+  known: string,
+  log: Log,
+): Promise<HttpReply> {
+  if (route === undefined) return plainReply(404, `not found: there are ${known}`);
+  const methods: readonly string[] = METHODS[route.method];
+  if (!methods.includes(request.method ?? '')) return plainReply(405, `only ${methods.join(' and ')}`);
+  const isChunked = request.headers['transfer-encoding'] !== undefined;
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (route.bodyLimit === 0 && (isChunked || announced > 0)) return plainReply(413, 'a request has no body here');
+  if (announced > route.bodyLimit) return plainReply(413, `a body has at most ${route.bodyLimit} octets here`);
   try {
-    return await page(options);
+    return await route.answer({
+      headers: request.headers,
+      read: (take) => readBody(request, route.bodyLimit, take),
+    });
   } catch (error) {
-    options.log.error('http.fault', { path, error });
-    return plain(500, 'internal fault, see the log');
+    log.error('http.fault', { path, error });
+    return plainReply(500, 'internal fault, see the log');
   }
 }
 
@@ -109,6 +164,8 @@ function listen(server: Server, endpoint: Endpoint): Promise<NodeJS.ErrnoExcepti
 
 /** Listens. The fault is one of {@link explainListenError}. */
 export async function startHttp(options: HttpOptions): Promise<Result<HttpServer, Fault>> {
+  const routes = new Map<string, HttpRoute>([...pagesOf(options), ...(options.routes ?? [])]);
+  const known = [...routes.keys()].join(' ');
   const server = createServer(
     {
       maxHeaderSize: HEADER_LIMIT_OCTETS,
@@ -118,8 +175,10 @@ export async function startHttp(options: HttpOptions): Promise<Result<HttpServer
       connectionsCheckingInterval: 1000,
     },
     (request, response) => {
-      request.resume();
-      void answer(request, options).then((reply) => send(request, response, reply));
+      const [path = ''] = (request.url ?? '').split('?');
+      const route = routes.get(path);
+      const allow = METHODS[route?.method ?? 'GET'].join(', ');
+      void answer(request, path, route, known, options.log).then((reply) => send(request, response, reply, allow));
     },
   );
   server.maxConnections = CONNECTION_LIMIT;

@@ -28,6 +28,8 @@ export interface OptionRow {
   /** Its value may be `@FILE`, and is never shown. */
   readonly secret?: boolean;
   readonly repeatable?: boolean;
+  /** What stands between the items of a repeatable option in one text; commas and white space unless given. */
+  readonly separator?: RegExp;
   readonly required?: boolean;
   /** Written as a user would; read by `parse` like any other. */
   readonly default?: string;
@@ -162,11 +164,13 @@ function readSecret(text: string, where: string): Result<string, Fault> {
   }
 }
 
-function split(text: string): readonly string[] {
-  return text.split(/[\s,]+/).filter((item) => item !== '');
+const SEPARATOR = /[\s,]+/;
+
+function split(text: string, separator: RegExp): readonly string[] {
+  return text.split(separator).filter((item) => item.trim() !== '');
 }
 
-type ReadableRow = Pick<OptionRow, 'secret' | 'parse' | 'repeatable'>;
+type ReadableRow = Pick<OptionRow, 'secret' | 'parse' | 'repeatable' | 'separator'>;
 
 /** A text of a secret option that could not be read: with fewer characters it is shown as it is, from this many on it is taken for a secret everywhere. */
 const SHORT_WORD = 6;
@@ -184,7 +188,8 @@ function readItem(row: ReadableRow, text: string, where: string): Result<unknown
 }
 
 function readItems(row: ReadableRow, texts: readonly string[], where: string): Result<readonly unknown[], Fault> {
-  const splitIf = row.repeatable === true ? split : (text: string): readonly string[] => [text];
+  const { repeatable = false, separator = SEPARATOR } = row;
+  const splitIf = (text: string): readonly string[] => (repeatable ? split(text, separator) : [text]);
   const values: unknown[] = [];
   for (const text of texts.flatMap(splitIf)) {
     const content = row.secret === true ? readSecret(text, where) : ok(text);

@@ -4,7 +4,15 @@
  * stores keep the contract of `GitStore` is for the tests with real git.
  */
 import { createHash } from 'node:crypto';
-import type { CommitRequest, Commits, GitFault, GitStore, PickMessage, Tree } from '@zonewright/common/git/store';
+import type {
+  CommitRequest,
+  Commits,
+  GitFault,
+  GitStore,
+  Inspection,
+  PickMessage,
+  Tree,
+} from '@zonewright/common/git/store';
 import { fail, ok, type Result } from '@zonewright/common/result';
 
 /** How one push ends. `lost`: unknown, and it has not arrived; `landed`: unknown, and it has. */
@@ -142,6 +150,10 @@ export class FakeStore implements GitStore {
     if (end !== 'ok') return Promise.resolve(fail(FAULTS[end]));
     this.#known = next;
     return Promise.resolve(ok(undefined));
+  }
+
+  inspect(): Promise<Result<Inspection, GitFault>> {
+    return Promise.resolve(ok({ branches: this.remote === undefined ? [] : ['main'] }));
   }
 
   close(): Promise<void> {

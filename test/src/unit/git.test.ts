@@ -121,7 +121,7 @@ const reaches: Record<string, Reach> = {
     needs: sshNeeds,
     isRemote: true,
     url: (path, port) => `ssh://${sshd!.user}@127.0.0.1:${port ?? sshd!.port}${path}`,
-    options: () => ({ sshKey: clientKey, authenticator: must(parseHostKeyPin(sshd!.hostKeyFingerprint)) }),
+    options: () => ({ sshKey: clientKey, authenticator: [must(parseHostKeyPin(sshd!.hostKeyFingerprint))] }),
   },
   'git://': {
     needs: ['git'],
@@ -589,7 +589,7 @@ testWith(test, sshNeeds)('ssh: an RSA client key, an RSA host key and a whole ho
   ]) {
     const store = await storeOf(t, reaches.ssh!, path, '', {
       sshKey: rsaKey,
-      authenticator: must(parseHostKeyPin(pin)),
+      authenticator: [must(parseHostKeyPin(pin))],
     });
     t.is(must(await store.fetch())!.commit, commit);
   }
@@ -598,7 +598,7 @@ testWith(test, sshNeeds)('ssh: an RSA client key, an RSA host key and a whole ho
 testWith(test, sshNeeds)('ssh: a server with another host key than the pinned one learns nothing', async (t) => {
   const path = await newRepository();
   const wrong = `SHA256:${createHash('sha256').update('another key').digest('base64')}`;
-  const store = await storeOf(t, reaches.ssh!, path, '', { authenticator: must(parseHostKeyPin(wrong)) });
+  const store = await storeOf(t, reaches.ssh!, path, '', { authenticator: [must(parseHostKeyPin(wrong))] });
   const fault = faultOf(t, await store.fetch(), 'hostkey');
   t.true(fault.what.includes(sshd!.hostKeyFingerprint));
 });
@@ -612,7 +612,7 @@ test('ssh: without a pin, or without a login, nothing is tried', async (t) => {
   const remote = must(parseRemote('git@192.0.2.1:zones.git'));
   const fault = faultOf(t, await openStore(remote, { sshKey: clientKey }), 'usage');
   t.regex(fault.hint ?? '', /ssh-keyscan HOST \| ssh-keygen -lf -/);
-  const authenticator = must(parseHostKeyPin(`SHA256:${'A'.repeat(43)}`));
+  const authenticator = [must(parseHostKeyPin(`SHA256:${'A'.repeat(43)}`))];
   faultOf(t, await openStore(remote, { authenticator }), 'usage');
   faultOf(t, await openStore(remote, { authenticator, sshKey: clientKey, sshPassword: 's3cret' }), 'usage');
 });
