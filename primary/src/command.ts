@@ -1,13 +1,9 @@
 /** `zonewright primary`: options, and the wiring of store, writer, sockets, notifier and status page. */
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { mayPerform } from '@zonewright/common/authority/key';
-import { parseHostKeyPin } from '@zonewright/common/git/host-key';
-import { describeRemote, parseRemote } from '@zonewright/common/git/remote';
-import { parseSshKey } from '@zonewright/common/git/ssh-key';
-import type { GitFault, StoreOptions } from '@zonewright/common/git/store';
-import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { describeRemote } from '@zonewright/common/git/remote';
+import type { GitFault } from '@zonewright/common/git/store';
+import { type Fault, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
 import { nextDelay } from '@zonewright/common/service/backoff';
@@ -17,6 +13,7 @@ import { type PreparedNameServer, prepareNameServer, serverFailure } from '@zone
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { openMetrics, startPages } from '@zonewright/common/service/pages';
+import { LOGIN_OPTIONS, REMOTE, storeOptionsOf } from '@zonewright/common/service/remote-options';
 import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
 import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
@@ -25,15 +22,12 @@ import { EDE } from '@zonewright/common/wire/edns';
 import { LoaderClient } from './loader-client.ts';
 import { METRICS } from './metrics.ts';
 import { Primary } from './primary.ts';
+import { RemoteReport } from './remote-report.ts';
+import { startTriggers, TRIGGER_OPTIONS, type Triggers } from './triggers.ts';
 
 const options = [
-  {
-    flag: '--remote <URL[#BRANCH]>',
-    description:
-      'where the zones are: https://, http://, ssh://, user@host:path, git://, or the path of a bare repository',
-    required: true,
-    parse: parseRemote,
-  },
+  REMOTE,
+  ...LOGIN_OPTIONS,
   { flag: '--axfr', description: 'let anybody transfer zones, without a key' },
   {
     flag: '--ack <WHEN>',
@@ -48,23 +42,7 @@ const options = [
     default: 'auto',
     parse: oneOf(['auto', 'strict']),
   },
-  {
-    flag: '--ssh-key <TYPE:DATA>',
-    description: 'private key for ssh remotes, or @FILE',
-    secret: true,
-    parse: parseSshKey,
-  },
-  { flag: '--ssh-password <PASSWORD>', description: 'password for ssh remotes, or @FILE', secret: true },
-  {
-    flag: '--authenticator <SHA256:...>',
-    aliases: ['--ssh-authenticator'],
-    description: 'host key that an ssh remote must show: ssh-keyscan HOST | ssh-keygen -lf -',
-    parse: parseHostKeyPin,
-  },
-  {
-    flag: '--tls-ca <FILE>',
-    description: 'PEM certificates that an https remote must lead to, instead of the well-known ones',
-  },
+  ...TRIGGER_OPTIONS,
   ...SERVICE_OPTIONS,
   ...ANSWERING_OPTIONS,
 ] as const;
@@ -111,6 +89,9 @@ class PrimaryService {
   readonly #log: ProcessLog;
   readonly #closing: (() => unknown)[] = [];
   #primary: Primary | undefined;
+  #triggers: Triggers | undefined;
+  #report: RemoteReport | undefined;
+  #pulling: Promise<unknown> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #attempt = 0;
   #isStopping = false;
@@ -121,14 +102,19 @@ class PrimaryService {
   }
 
   async start(context: ServiceContext): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
-    const { remote, port, listen } = this.#values;
-    const store = await this.#storeOptions();
+    const { remote, port, listen, data } = this.#values;
+    const store = await storeOptionsOf(remote, this.#values, data);
     if (!store.ok) return store;
     const loader = new LoaderClient({ remote, store: store.value, log: this.#log });
     this.#closing.push(() => loader.close());
     const opened = await loader.open();
     if (!opened.ok) return opened;
     const metrics = await openMetrics(METRICS, this.#values);
+    const triggers = await startTriggers(this.#values, { remote, log: this.#log, metrics, pull: () => this.pull() });
+    if (!triggers.ok) return triggers;
+    this.#triggers = triggers.value;
+    this.#closing.push(() => triggers.value.close());
+    this.#report = new RemoteReport({ remote, log: this.#log, inspect: loader.inspect });
     const published = metrics.counter('zonewright_zone_changes_total');
     let notifier: Notifier | undefined;
     const primary = new Primary({
@@ -148,6 +134,7 @@ class PrimaryService {
     this.#closing.push(() => prepared.close());
     await primary.loadKnown();
     const first = primary.pull();
+    triggers.value.around(first);
     if (primary.isEmpty) {
       const pulled = await first;
       if (!pulled.ok && FINAL_FAULTS.has(pulled.fault.kind) && primary.isEmpty) return pulled;
@@ -183,6 +170,7 @@ class PrimaryService {
       metrics,
       ready: () => (primary.zones.size === 0 ? ['no zone is served'] : []),
       status: () => primary.status(),
+      routes: triggers.value.routes,
     });
     if (!pages.ok) return pages;
     this.#closing.push(() => pages.value.close());
@@ -209,9 +197,14 @@ class PrimaryService {
   async pull(): Promise<Result<void, GitFault>> {
     if (this.#primary === undefined || this.#isStopping) return ok(undefined);
     clearTimeout(this.#retry);
-    const pulled = await this.#primary.pull();
-    this.#afterPull(pulled);
-    return pulled;
+    const pulling = this.#primary.pull();
+    // Whoever asks while one is waiting shares it, and so its consequences.
+    if (pulling !== this.#pulling) {
+      this.#pulling = pulling;
+      this.#triggers?.around(pulling);
+      void pulling.then((result) => this.#afterPull(result));
+    }
+    return await pulling;
   }
 
   #afterPull(result: Result<void, GitFault>): void {
@@ -226,10 +219,7 @@ class PrimaryService {
         text,
       );
     } else if (primary.isEmpty) {
-      const text = primary.hasHead
-        ? 'the repository holds no zones and no keys yet (push a zone file named like its zone, and a key file `_keys`)'
-        : 'the repository is empty, or has no branch of this name (push a zone file named like its zone, and a key file `_keys`, or choose another branch: --remote URL#BRANCH)';
-      this.#log.warn('repository.empty', { remote: describeRemote(this.#values.remote) }, text);
+      void this.#report?.empty(primary.hasHead);
     } else {
       if (primary.zones.size === 0)
         this.#log.warn(
@@ -237,29 +227,12 @@ class PrimaryService {
           { remote: describeRemote(this.#values.remote) },
           'the repository holds no zones (push a zone file named like its zone)',
         );
+      void this.#report?.pulled();
       this.#attempt = 0;
       return;
     }
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => void this.pull(), nextDelay(this.#attempt++, RETRY, Math.random));
-  }
-
-  async #storeOptions(): Promise<Result<StoreOptions, Fault>> {
-    const { sshKey, sshPassword, authenticator, tlsCa, data } = this.#values;
-    let pem: string | undefined;
-    if (tlsCa !== undefined) {
-      try {
-        pem = await readFile(tlsCa, 'utf8');
-      } catch {
-        return fail({ kind: 'usage', what: `cannot read the file ${tlsCa} of --tls-ca` });
-      }
-    }
-    return ok({
-      ...(sshKey === undefined ? {} : { sshKey }),
-      ...(sshPassword === undefined ? {} : { sshPassword }),
-      ...(authenticator === undefined ? {} : { authenticator }),
-      ...(pem === undefined ? {} : { tlsCa: pem }),
-      ...(data === undefined ? {} : { directory: join(data, 'git') }),
-    });
   }
 
   #prepare(primary: Primary, notifier: () => Notifier | undefined): PreparedNameServer {

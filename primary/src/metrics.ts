@@ -7,5 +7,7 @@ export const METRICS = {
   zonewright_zones_refused: { type: 'gauge', help: 'Zone files whose latest version has errors and is not served' },
   zonewright_keys: { type: 'gauge', help: 'Keys in force' },
   zonewright_zone_changes_total: { type: 'counter', help: 'Versions of zones published or withdrawn' },
+  zonewright_hooks_received_total: { type: 'counter', help: 'Webhooks with a good proof' },
+  zonewright_hooks_refused_total: { type: 'counter', help: 'Webhooks without a good proof' },
   ...ANSWERING_METRICS,
 } as const satisfies MetricTable;
