@@ -7,6 +7,10 @@
 /** How much of the interval is left to chance. */
 const JITTER = 0.2;
 
+/** How long to wait, given a `chance` of 0 to 1. Milliseconds. */
+export const pollDelay = (interval: number, chance: number): number =>
+  Math.round(interval * (1 - JITTER / 2 + JITTER * chance));
+
 export interface PollOptions {
   /** Milliseconds between the end of a pull and the next one. */
   readonly interval: number;
@@ -44,6 +48,6 @@ export class Poll {
   #wait(): void {
     if (this.#isClosed) return;
     const { interval, random, pull } = this.#options;
-    this.#timer = setTimeout(pull, interval * (1 - JITTER / 2 + JITTER * random()));
+    this.#timer = setTimeout(pull, pollDelay(interval, random()));
   }
 }

@@ -4,7 +4,7 @@
  * A conversation that ends after the advertisement says so with a flush, or the server would report a hung-up client. Nothing
  * waits for the end of the stream before it reads.
  */
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { Failure } from './fault.ts';
 import { FLUSH, PktReader } from './pkt-line.ts';
 import { readAdvertisement, received, type Service, type Session } from './session.ts';
@@ -63,10 +63,10 @@ export function openDuplexSession(channel: Channel, service: Service, peer: stri
 }
 
 /** Writes with back pressure. A peer that stops reading ends the writing; its reply says why. */
-async function send(stream: Duplex, body: readonly Uint8Array[], watch: Watch): Promise<void> {
+export async function send(stream: Writable, body: readonly Uint8Array[], watch: Watch): Promise<void> {
   for (const part of body) {
     for (let at = 0; at < part.length; at += PIECE) {
-      if (!stream.writable) return;
+      if (!stream.writable || stream.destroyed) return;
       if (!stream.write(part.subarray(at, at + PIECE))) await watch.run(settled(stream, 'drain'));
       watch.progress();
     }
@@ -74,7 +74,7 @@ async function send(stream: Duplex, body: readonly Uint8Array[], watch: Watch): 
 }
 
 /** Waits for `event`, the end of the stream, or `milliseconds`, whatever comes first. */
-function settled(stream: Duplex, event: 'drain' | 'close', milliseconds?: number): Promise<void> {
+function settled(stream: Writable, event: 'drain' | 'close', milliseconds?: number): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       for (const name of [event, 'close', 'error']) stream.removeListener(name, done);

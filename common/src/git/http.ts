@@ -5,8 +5,9 @@
  * either. Whoever is to log in does so by name and password (RFC 7617) or token (RFC 6750). A private CA is given as PEM;
  * certificates are always checked. No cookies, no proxies, no `.netrc`.
  */
-import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { send } from './duplex.ts';
 import { Failure, systemCode, unreachable } from './fault.ts';
 import { PktReader } from './pkt-line.ts';
 import type { Credentials, Remote } from './remote.ts';
@@ -19,8 +20,6 @@ type HttpRemote = Remote & { kind: 'http' };
 export type HttpLogin = Credentials | { readonly token: string };
 
 const MAX_REDIRECTS = 5;
-/** The largest piece that is written at once, so that a slow peer still shows progress. */
-const PIECE = 64 * 1024;
 const DISCOVERY = '/info/refs?service=';
 
 function authorizationOf(login: HttpLogin | undefined): string | undefined {
@@ -41,7 +40,7 @@ export function httpTransport(remote: HttpRemote, ca: string | undefined, login?
     body: readonly Uint8Array[],
     watch: Watch,
   ) =>
-    send(
+    request(
       method,
       new URL(url),
       authorization === undefined ? headers : { ...headers, authorization },
@@ -106,7 +105,7 @@ export function httpTransport(remote: HttpRemote, ca: string | undefined, login?
   };
 }
 
-function send(
+function request(
   method: string,
   url: URL,
   headers: Record<string, string>,
@@ -134,25 +133,13 @@ function send(
     });
     request.on('error', (error) => reject(connectionFailure(peer, error)));
     request.once('close', () => reject(unreachable(peer, new Error('the connection was closed'))));
-    void write(request, body, watch);
+    // What ends the writing ends the request as well.
+    send(request, body, watch).then(
+      () => request.end(),
+      () => request.destroy(),
+    );
   });
   return watch.run(replied);
-}
-
-/** Writes with back pressure, until all is written or the request has ended. */
-async function write(request: ClientRequest, body: readonly Uint8Array[], watch: Watch): Promise<void> {
-  for (const part of body) {
-    for (let at = 0; at < part.length; at += PIECE) {
-      if (request.destroyed) return;
-      if (!request.write(part.subarray(at, at + PIECE))) {
-        await new Promise<void>((resolve) => {
-          request.once('drain', resolve).once('close', resolve);
-        });
-      }
-      watch.progress();
-    }
-  }
-  request.end();
 }
 
 function connectionFailure(peer: string, error: Error): Failure {

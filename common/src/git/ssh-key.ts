@@ -52,7 +52,7 @@ export function readSshKey(text: string): Result<SshKey | LockedSshKey, GitFault
   const type = word.toLowerCase();
   if (type === '') return usage('the ssh key has an unknown form');
   const octets = Buffer.from(data, 'base64');
-  if (type === 'ed25519' && /^.{43}=?$/.test(data)) return ok(fromSeed(octets));
+  if (type === 'ed25519' && octets.length === SEED_OCTETS) return ok(fromSeed(octets));
   return readBody(type, octets);
 }
 

@@ -19,6 +19,7 @@ export class Watch {
   readonly #whole: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #heard = 0;
+  #isStopped = false;
 
   /** `silence`: milliseconds the peer may be silent; `closed`: fires when the store is closed. */
   constructor(peer: string, silence: number, closed: AbortSignal) {
@@ -38,6 +39,7 @@ export class Watch {
 
   /** The peer was heard, or took octets. */
   progress(): void {
+    if (this.#isStopped) return;
     this.#heard++;
     if (this.#timer === undefined) this.#start();
     else this.#timer.refresh();
@@ -76,6 +78,7 @@ export class Watch {
 
   /** Ends the watch; nothing fires afterwards. */
   stop(): void {
+    this.#isStopped = true;
     this.rest();
     clearTimeout(this.#whole);
     this.#closed.removeEventListener('abort', this.#onClosed);

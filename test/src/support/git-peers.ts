@@ -106,8 +106,15 @@ export interface Sshd extends Peer {
   readonly hostKeyLine: string;
 }
 
-/** OpenSSH's sshd with an Ed25519 and an RSA host key; who has one of `authorizedKeys` (public lines) is let in as the own user. */
-export async function startSshd(options: { readonly authorizedKeys: readonly string[] }): Promise<Sshd> {
+export interface SshdOptions {
+  /** Public lines of who is let in, with options before them if need be. */
+  readonly authorizedKeys: readonly string[];
+  /** Further lines of sshd_config(5). */
+  readonly config?: readonly string[];
+}
+
+/** OpenSSH's sshd with an Ed25519 and an RSA host key; who has one of `authorizedKeys` is let in as the own user. */
+export async function startSshd(options: SshdOptions): Promise<Sshd> {
   const folder = await temporaryFolder();
   const port = await freePort(HOST);
   const prints: string[] = [];
@@ -132,6 +139,7 @@ export async function startSshd(options: { readonly authorizedKeys: readonly str
     'MaxStartups 200',
     'UseDNS no',
     'PrintMotd no',
+    ...(options.config ?? []),
   ];
   await writeFile(join(folder, 'config'), `${config.join('\n')}\n`);
   // sshd insists on this folder where it is started by root.
@@ -152,8 +160,8 @@ export async function startSshd(options: { readonly authorizedKeys: readonly str
   };
 }
 
-/** `git daemon` with pushing allowed, for all repositories below `root`; on a free port unless given. */
-export async function startGitDaemon(root: string, wantedPort?: number): Promise<Peer> {
+/** `git daemon` for all repositories below `root`, with pushing allowed unless `isReadOnly`; on a free port unless given. */
+export async function startGitDaemon(root: string, wantedPort?: number, isReadOnly = false): Promise<Peer> {
   const port = wantedPort ?? (await freePort(HOST));
   const args = [
     'daemon',
@@ -162,14 +170,14 @@ export async function startGitDaemon(root: string, wantedPort?: number): Promise
     `--port=${port}`,
     `--base-path=${root}`,
     '--export-all',
-    '--enable=receive-pack',
+    ...(isReadOnly ? [] : ['--enable=receive-pack']),
     '--informative-errors',
   ];
   return await startServer(needed('git'), [...args, root], port, gitEnvironment);
 }
 
 export interface HttpBackendOptions {
-  readonly credentials?: { readonly user: string; readonly password: string };
+  readonly credentials?: { readonly user: string; readonly password: string } | { readonly token: string };
   /** PEM of a key and its certificate: then it is https. */
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Answers a request itself by returning true. */
@@ -180,7 +188,10 @@ export interface HttpBackendOptions {
 export async function startHttpBackend(root: string, options: HttpBackendOptions = {}): Promise<Peer> {
   const { credentials } = options;
   const wanted =
-    credentials && `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64')}`;
+    credentials &&
+    ('token' in credentials
+      ? `Bearer ${credentials.token}`
+      : `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64')}`);
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     if (options.intercept?.(request, response) === true) return;
     if (wanted !== undefined && request.headers.authorization !== wanted) {
