@@ -105,7 +105,8 @@ function send(request: IncomingMessage, response: ServerResponse, reply: HttpRep
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...(reply.code === 405 ? { allow } : {}),
-    ...(reply.code === 405 || reply.code === 413 ? { connection: 'close' } : {}),
+    // Places for connections are few: who comes once does not keep one.
+    ...(reply.code === 405 || reply.code === 413 || request.method === 'POST' ? { connection: 'close' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
   request.resume();
