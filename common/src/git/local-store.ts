@@ -6,11 +6,13 @@
  */
 import { readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
 import { settle } from './fault.ts';
+import { historyOf, readCommitText } from './history.ts';
 import { inspectLocal } from './inspect.ts';
 import { readLog } from './log.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
 import { moveBranch, readBranch } from './ref.ts';
 import type { Remote } from './remote.ts';
+import { readShallow } from './shallow.ts';
 import type { GitStore } from './store.ts';
 
 /** The store of a local path. The path has been checked. */
@@ -29,6 +31,11 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
     fetch: head,
     at: (commit) => settle(async () => readSeen(objects, commit, last)),
     log: (since, tip, pick) => settle(async () => readLog(objects, since, tip, pick)),
+    // Whoever made it without its past has to see to that.
+    deepen: () => settle(async () => false),
+    history: (request) =>
+      historyOf({ objects: () => objects, shallow: () => readShallow(path), deepen: async () => false }, request),
+    about: (commit) => settle(async () => readCommitText(objects, commit)),
     read: (oid, limit) => settle(async () => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
     commit: (parent, request) => settle(() => writeCommit(objects, parent, request)),
     push: (parent, next) =>

@@ -11,7 +11,8 @@ import { initBare } from './bare.ts';
 import { readCommit, readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
 import { makeFolder, writeDurably } from './durable.ts';
 import { Failure, settle } from './fault.ts';
-import { fetchTip } from './fetch.ts';
+import { fetchOlder, fetchTip, type Route } from './fetch.ts';
+import { historyOf, readCommitText } from './history.ts';
 import { inspectRemote } from './inspect.ts';
 import { readLog } from './log.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
@@ -19,6 +20,7 @@ import { pushCommits } from './push.ts';
 import { removeLeftovers } from './received-pack.ts';
 import { readBranch, setBranch } from './ref.ts';
 import type { Transport } from './session.ts';
+import { readShallow } from './shallow.ts';
 import type { GitStore } from './store.ts';
 import { Watch } from './watch.ts';
 
@@ -36,6 +38,9 @@ export interface RemoteStoreOptions {
 /** A cache with more packs than this makes reading slow: it is fetched anew by the first fetch of a run. */
 const MAX_PACKS = 200;
 
+/** How many older commits are fetched at first, then, and then (`undefined`: all), where somebody asks for them. */
+const OLDER: readonly [number, ...(number | undefined)[]] = [100, 2000, undefined];
+
 /** How long an operation that has been ended may take to say so, in milliseconds. */
 const GRACE = 2000;
 
@@ -48,6 +53,8 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   /** The tree seen last, with all that its root needs. */
   let last: Tree | undefined;
   let isFirst = true;
+  /** How often older commits were fetched. */
+  let deepenings = 0;
   let turn: Promise<unknown> = Promise.resolve();
   /** What still runs, also where its caller has been told of a time-out. */
   const underWay = new Set<Promise<unknown>>();
@@ -63,8 +70,8 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     turn = mine.catch(() => {});
     return mine;
   };
-  const watched = async <T>(work: (watch: Watch) => Promise<T>): Promise<T> => {
-    const watch = new Watch(transport.peer, options.timeout, closed.signal);
+  const watched = async <T>(work: (watch: Watch) => Promise<T>, signal = closed.signal): Promise<T> => {
+    const watch = new Watch(transport.peer, options.timeout, signal);
     const running = work(watch);
     underWay.add(running);
     const done = (): boolean => underWay.delete(running);
@@ -107,9 +114,11 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     last = undefined;
   };
 
+  const route = (watch: Watch): Route => ({ transport, watch, branch, gitdir, objects });
+
   const fetchOnce = async (watch: Watch): Promise<Tree | undefined> => {
     const have = readBranch(gitdir, branch);
-    const tip = await fetchTip(transport, watch, gitdir, objects, branch, have);
+    const tip = await fetchTip(route(watch), have);
     watch.rest();
     const tree = tip === undefined ? undefined : verify(tip);
     // An operation that was given up must not move the branch under the next one.
@@ -130,6 +139,17 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     }
   };
 
+  const deepen = async (watch: Watch): Promise<boolean> => {
+    const have = readBranch(gitdir, branch);
+    const before = await readShallow(gitdir);
+    if (have === undefined || before.size === 0) return false;
+    await fetchOlder(route(watch), have, OLDER[Math.min(deepenings++, OLDER.length - 1)]);
+    const after = await readShallow(gitdir);
+    return [...before].some((oid) => !after.has(oid));
+  };
+  const deepenInTurn = (signal: AbortSignal | undefined): Promise<boolean> =>
+    inTurn(() => watched(deepen, signal && AbortSignal.any([closed.signal, signal])));
+
   return {
     head: () =>
       settle(async () => {
@@ -139,6 +159,13 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     fetch: () => settle(() => inTurn(() => watched(fetchAndHeal))),
     at: (commit) => settle(async () => verify(commit, readSeen)),
     log: (since, tip, pick) => settle(async () => readLog(objects, since, tip, pick)),
+    deepen: () => settle(() => deepenInTurn(undefined)),
+    history: (request) =>
+      historyOf(
+        { objects: () => objects, shallow: () => readShallow(gitdir), deepen: () => deepenInTurn(request.signal) },
+        request,
+      ),
+    about: (commit) => settle(async () => readCommitText(objects, commit)),
     read: (oid, limit) => settle(async () => read(oid, limit ?? MAX_BLOB)),
     commit: (parent, request) => settle(() => inTurn(() => writeCommit(objects, parent, request))),
     push: (parent, next) =>

@@ -11,6 +11,7 @@ import type { Result } from '../result.ts';
 import { checkBare } from './bare.ts';
 import type { CommitRequest, Tree } from './commit.ts';
 import { Failure, type GitFault, settle } from './fault.ts';
+import type { CommitText, History, HistoryRequest } from './history.ts';
 import { type HostKeyPin, PIN_HINT } from './host-key.ts';
 import type { HttpLogin } from './http.ts';
 import type { Inspection } from './inspect.ts';
@@ -23,6 +24,7 @@ import type { SshKey } from './ssh-key.ts';
 
 export type { Author, CommitRequest, Tree } from './commit.ts';
 export type { GitFault } from './fault.ts';
+export type { Change, CommitText, History, HistoryRequest, Lookup } from './history.ts';
 export type { Inspection } from './inspect.ts';
 export type { Commits, PickMessage } from './log.ts';
 
@@ -35,6 +37,12 @@ export interface GitStore {
   at(commit: string): Promise<Result<Tree, GitFault>>;
   /** Looks through the messages of the commits of `since..tip`, as far as they are here. `since`: `undefined` for all. */
   log<T>(since: string | undefined, tip: string, pick: PickMessage<T>): Promise<Result<Commits<T>, GitFault>>;
+  /** Fetches older commits, some, then more, then all that the remote has; `false` where there are none to be had. */
+  deepen(): Promise<Result<boolean, GitFault>>;
+  /** The commits that changed what some files say, newest first. Where they are not here, they are fetched. */
+  history(request: HistoryRequest): History;
+  /** What a commit says of itself. */
+  about(commit: string): Promise<Result<CommitText, GitFault>>;
   /** The content of a file by the object name that a tree gives. `limit`: octets, default 64 MiB. */
   read(oid: string, limit?: number): Promise<Result<Uint8Array, GitFault>>;
   /** Writes a commit on top of `parent` (`undefined`: the first one) here, and moves no branch. */

@@ -164,3 +164,25 @@ export function filesOf(entries: readonly TreeEntry[]): Listing {
 function reasonAgainst(name: string | undefined, mode: string): string | undefined {
   return name === undefined ? 'name is not UTF-8' : (nameFault(name) ?? modeFault(mode));
 }
+
+/** The object name of a plain file among the entries of a tree object, found without reading all of them; `undefined` where there is none, or two. */
+export function findFile(content: Uint8Array, name: string): string | undefined {
+  const octets = Buffer.from(content.buffer, content.byteOffset, content.length);
+  const wanted = Buffer.from(` ${name}\0`);
+  // The same octets may stand in the hash of another entry, but seldom do.
+  if (!octets.includes(wanted)) return undefined;
+  let found: string | undefined;
+  for (let at = 0; at < octets.length; ) {
+    const space = octets.indexOf(0x20, at);
+    const end = space < 0 ? -1 : octets.indexOf(0, space);
+    if (end < 0 || end + 1 + OID_OCTETS > octets.length)
+      throw new Failure('corrupt', 'the root of the repository is damaged');
+    if (end + 1 - space === wanted.length && wanted.compare(octets, space, end + 1) === 0) {
+      if (found !== undefined) return undefined;
+      if (FILE_MODES.has(octets.toString('latin1', at, space)))
+        found = octets.toString('hex', end + 1, end + 1 + OID_OCTETS);
+    }
+    at = end + 1 + OID_OCTETS;
+  }
+  return found;
+}

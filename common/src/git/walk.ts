@@ -118,7 +118,7 @@ function commitIfThere(objects: ObjectStore, oid: string): WalkedCommit | undefi
 }
 
 /** What is waited for with the latest date comes out first; of one date, what came in first. */
-class ByDate<T extends { readonly time: number }> {
+export class ByDate<T extends { readonly time: number }> {
   readonly #heap: { readonly item: T; readonly number: number }[] = [];
   #count = 0;
 

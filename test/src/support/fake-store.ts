@@ -7,8 +7,11 @@ import { createHash } from 'node:crypto';
 import type {
   CommitRequest,
   Commits,
+  CommitText,
   GitFault,
   GitStore,
+  History,
+  HistoryRequest,
   Inspection,
   PickMessage,
   Tree,
@@ -124,6 +127,37 @@ export class FakeStore implements GitStore {
       if (found !== undefined) picked.push(found);
     }
     return Promise.resolve(ok({ picked, isForced: since !== undefined && at === undefined }));
+  }
+
+  deepen(): Promise<Result<boolean, GitFault>> {
+    return Promise.resolve(ok(false));
+  }
+
+  async *history({ from, stateOf }: HistoryRequest): History {
+    const read = async (commit: string): Promise<string | undefined> => {
+      const state = await stateOf((fileName) => this.#trees.get(commit)?.files.get(fileName));
+      return state.ok ? state.value : undefined;
+    };
+    for (let at: string | undefined = from; at !== undefined; ) {
+      const parent = this.#parentOf.get(at);
+      const state = await read(at);
+      const parents = parent === undefined ? [] : [{ commit: parent, state: await read(parent) }];
+      if (state !== parents[0]?.state) yield { commit: at, state, parents, isCut: false };
+      at = parent;
+    }
+    return ok({ isWhole: true });
+  }
+
+  about(commit: string): Promise<Result<CommitText, GitFault>> {
+    const parent = this.#parentOf.get(commit);
+    return Promise.resolve(
+      ok({
+        author: { name: 'somebody', email: 'somebody@example.org' },
+        time: 0,
+        parents: parent === undefined ? [] : [parent],
+        message: this.#messageOf.get(commit) ?? '',
+      }),
+    );
   }
 
   read(oid: string): Promise<Result<Uint8Array, GitFault>> {
