@@ -24,7 +24,7 @@ export async function importCommits(
 ): Promise<{ readonly path: string; readonly oids: readonly string[] }> {
   const path = join(folder, 'r.git');
   await git(folder, 'init', '-q', '--bare', '-b', 'main', path);
-  const stream = commits.map(({ parents, time, message, files = { f: String(commits.length % 10) } }, number) =>
+  const stream = commits.map(({ parents, time, message, files }, number) =>
     [
       // A name for each, so that whoever has no parents is not taken to follow from the one before.
       `commit refs/heads/c${number}\n`,
@@ -33,7 +33,9 @@ export async function importCommits(
       data(message ?? String(number)),
       ...parents.map((parent, i) => `${i === 0 ? 'from' : 'merge'} :${parent + 1}\n`),
       'deleteall\n',
-      ...Object.entries(files).map(([name, text]) => `M 100644 inline ${name}\n${data(text)}`),
+      ...Object.entries(files ?? { f: String(number % 10) }).map(
+        ([name, text]) => `M 100644 inline ${name}\n${data(text)}`,
+      ),
     ].join(''),
   );
   const marks = join(path, 'marks');

@@ -2,8 +2,6 @@
  * What lies between two commits, in histories that native git made: merges, clocks that are wrong, clones without their past. And
  * what the primary is told of it: marks, and whether the history was rewritten.
  */
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ObjectStore } from '@zonewright/common/git/objects';
 import { parseRemote } from '@zonewright/common/git/remote';
@@ -15,57 +13,24 @@ import { type Mark, markLines, readMark } from '@zonewright/primary/mark';
 import type { Head, Source, TakeRequest } from '@zonewright/primary/repository';
 import anyTest, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { git, gitEnvironment } from '../support/git-peers.ts';
-import { needed, testWith } from '../support/needs.ts';
+import { importCommits, type PlannedCommit } from '../support/commits.ts';
+import { git } from '../support/git-peers.ts';
+import { testWith } from '../support/needs.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
 import { given } from '../support/records.ts';
 import { makeRepository } from '../support/repository.ts';
 
 const test = testWith(anyTest, ['git']);
 
-interface Planned {
-  /** By their numbers, smaller than the own one. */
-  readonly parents: readonly number[];
-  readonly time: number;
-  readonly message?: string;
-}
-
 /** A bare repository with these commits; their names by their numbers. `main` is at the last one. */
-async function historyOf(t: Owner, commits: readonly Planned[]): Promise<{ path: string; oids: readonly string[] }> {
-  const path = join(temporaryFolder(t, 'history'), 'r.git');
-  await git('.', 'init', '-q', '--bare', '-b', 'main', path);
-  const stream = commits.map(({ parents, time, message }, number) =>
-    [
-      // A name for each, so that whoever has no parents is not taken to follow from the one before.
-      `commit refs/heads/c${number}`,
-      `mark :${number + 1}`,
-      `committer A <a@example.org> ${time} +0000`,
-      `data ${Buffer.byteLength(message ?? String(number))}\n${message ?? number}`,
-      ...parents.map((parent, i) => `${i === 0 ? 'from' : 'merge'} :${parent + 1}`),
-      'deleteall',
-      `M 100644 inline f\ndata 1\n${number % 10}`,
-      '',
-    ].join('\n'),
-  );
-  const marks = join(path, 'marks');
-  await new Promise<void>((resolve, reject) => {
-    const args = ['fast-import', '--quiet', `--export-marks=${marks}`];
-    const child = execFile(needed('git'), args, { cwd: path, env: gitEnvironment }, (error) =>
-      error === null ? resolve() : reject(error),
-    );
-    child.stdin!.end(`${stream.join('')}done\n`);
-  });
-  const oids = commits.map(() => '');
-  for (const line of readFileSync(marks, 'utf8').trim().split('\n')) {
-    const [number = '', oid = ''] = line.split(' ');
-    oids[Number(number.slice(1)) - 1] = oid;
-  }
-  await git(path, 'update-ref', 'refs/heads/main', oids.at(-1)!);
-  return { path, oids };
-}
+const historyOf = (
+  t: Owner,
+  commits: readonly PlannedCommit[],
+): Promise<{ readonly path: string; readonly oids: readonly string[] }> =>
+  importCommits(temporaryFolder(t, 'history'), commits);
 
 /** The numbers of the commits that are reachable from one, itself among them. */
-function reachable(commits: readonly Planned[], from: number): ReadonlySet<number> {
+function reachable(commits: readonly PlannedCommit[], from: number): ReadonlySet<number> {
   const found = new Set([from]);
   for (const number of found) for (const parent of commits[number]!.parents) found.add(parent);
   return found;
