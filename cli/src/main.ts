@@ -43,6 +43,7 @@ const COMMANDS: readonly CommandRow[] = [
   },
   { name: 'hook', summary: 'check a push where it comes in, and have it served', load: from('./hook.js') },
   { name: 'log', summary: 'who changed a zone or a name, when, and by which commit', load: from('./log.js') },
+  { name: 'revert', summary: 'take back what a commit changed in zones', load: from('./revert.js') },
   { name: 'notify', aliases: ['onotify'], summary: 'have a server pull now', load: from('./notify.js') },
   { name: 'update', aliases: ['oupdate'], summary: 'point a name at addresses', load: from('./update.js') },
   {
