@@ -13,7 +13,7 @@ import { printRecord } from '@zonewright/common/rr/record';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import { EXIT } from '@zonewright/common/service/exit';
 import { type CommandContext, defineCommand, type Values } from '@zonewright/common/service/options';
-import { REMOTE_OPTIONS } from '@zonewright/primary/remote-options';
+import { REMOTE_OPTIONS } from '@zonewright/common/service/remote-options';
 import { ZoneHistory } from '@zonewright/primary/zone-history';
 import { printDifference } from './check-difference.ts';
 import { printable } from './printable.ts';

@@ -3,7 +3,7 @@ import { describeRemote } from '@zonewright/common/git/remote';
 import { type GitStore, openStore, type Tree } from '@zonewright/common/git/store';
 import type { Fault, Result } from '@zonewright/common/result';
 import type { CommandContext } from '@zonewright/common/service/options';
-import { type RemoteValues, storeOptionsOf } from '@zonewright/primary/remote-options';
+import { type RemoteValues, storeOptionsOf } from '@zonewright/common/service/remote-options';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

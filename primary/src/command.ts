@@ -13,7 +13,7 @@ import { type PreparedNameServer, prepareNameServer, serverFailure } from '@zone
 import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { openMetrics, startPages } from '@zonewright/common/service/pages';
-import { LOGIN_OPTIONS, REMOTE, storeOptionsOf } from '@zonewright/common/service/remote-options';
+import { REMOTE_OPTIONS, storeOptionsOf } from '@zonewright/common/service/remote-options';
 import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
 import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
@@ -26,8 +26,7 @@ import { RemoteReport } from './remote-report.ts';
 import { startTriggers, TRIGGER_OPTIONS, type Triggers } from './triggers.ts';
 
 const options = [
-  REMOTE,
-  ...LOGIN_OPTIONS,
+  ...REMOTE_OPTIONS,
   { flag: '--axfr', description: 'let anybody transfer zones, without a key' },
   {
     flag: '--ack <WHEN>',
@@ -103,7 +102,7 @@ class PrimaryService {
 
   async start(context: ServiceContext): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
     const { remote, port, listen, data } = this.#values;
-    const store = await storeOptionsOf(remote, this.#values, data);
+    const store = await storeOptionsOf(this.#values, data);
     if (!store.ok) return store;
     const loader = new LoaderClient({ remote, store: store.value, log: this.#log });
     this.#closing.push(() => loader.close());

@@ -55,21 +55,21 @@ export const LOGIN_OPTIONS = [
   },
 ] as const satisfies readonly OptionRow[];
 
+/** Where a repository is, and how to get in. */
+export const REMOTE_OPTIONS = [REMOTE, ...LOGIN_OPTIONS] as const satisfies readonly OptionRow[];
+
 export type LoginValues = Values<readonly [], typeof LOGIN_OPTIONS>;
+export type RemoteValues = Values<readonly [], typeof REMOTE_OPTIONS>;
 
 const usage = (what: string, hint?: string): Result<never, Fault> =>
   fail({ kind: 'usage', what, ...(hint === undefined ? {} : { hint }) });
 
 /** What a store is opened with. `data`: the folder of `--data`. */
-export async function storeOptionsOf(
-  remote: Remote,
-  values: LoginValues,
-  data: string | undefined,
-): Promise<Result<StoreOptions, Fault>> {
+export async function storeOptionsOf(values: RemoteValues, data?: string): Promise<Result<StoreOptions, Fault>> {
   const { sshKey, sshPassphrase, sshPassword, authenticator } = values;
   const key = sshKey === undefined ? ok(undefined) : unlockSshKey(sshKey, sshPassphrase);
   if (!key.ok) return key;
-  const login = httpLoginOf(remote, values);
+  const login = httpLoginOf(values.remote, values);
   if (!login.ok) return login;
   const authorities = await readAuthorities(values.tlsCa);
   if (!authorities.ok) return authorities;

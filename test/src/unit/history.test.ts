@@ -142,7 +142,7 @@ const places: Readonly<Record<string, (t: Owner, root: string) => Promise<Place>
     const key = generateSshKey();
     const peer = await startSshd({ authorizedKeys: [publicLine(key)] });
     t.teardown(() => peer.stop());
-    const authenticator = must(parseHostKeyPin(peer.hostKeyFingerprint));
+    const authenticator = [must(parseHostKeyPin(peer.hostKeyFingerprint))];
     return { url: `ssh://${peer.user}@127.0.0.1:${peer.port}${root}/r.git`, options: { sshKey: key, authenticator } };
   },
 };

@@ -340,7 +340,7 @@ test('what of the options cannot work together is a usage fault before anything 
   ): Promise<Result<StoreOptions, { kind: string; what: string }>> => {
     const values = readValues(command, [], {}, env);
     if (!values.ok) return { ok: false, fault: values.fault[0]! };
-    return storeOptionsOf(must(parseRemote(url)), values.value as unknown as LoginValues, undefined);
+    return storeOptionsOf({ ...(values.value as unknown as LoginValues), remote: must(parseRemote(url)) });
   };
   const https = 'https://git.example/zones.git';
   const bad: readonly (readonly [words: RegExp, url: string, env: Record<string, string>])[] = [
