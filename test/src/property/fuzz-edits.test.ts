@@ -1,0 +1,209 @@
+/**
+ * UPDATEs on hand-written zone files: the file says what is served, and only lines that say something else are others than before.
+ * What a line says is told by reading; which lines differ, by comparing texts. The seed is printed; `SEED=n` repeats a run.
+ */
+import type { Key } from '@zonewright/common/authority/key';
+import { runUpdate } from '@zonewright/common/authority/update';
+import type { RecordEntry } from '@zonewright/common/master/document';
+import { parseZoneFile } from '@zonewright/common/master/parse';
+import { Name } from '@zonewright/common/name';
+import { type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
+import { TYPE } from '@zonewright/common/rr/type';
+import { contentOf, type Delta, isSoaEdited } from '@zonewright/common/zone/delta';
+import type { Zone } from '@zonewright/common/zone/zone';
+import { editedFile } from '@zonewright/primary/commit';
+import test from 'ava';
+import { type CorpusFile, corpus, includedFile, read } from '../support/corpus.ts';
+import { commentOf, diffLines, linesOf, missingIn, printDiff } from '../support/line-diff.ts';
+import { chanceFrom, seedOfRun } from '../support/mutation.ts';
+import { randomUpdate } from '../support/random-update.ts';
+import { given, nameOf } from '../support/records.ts';
+
+/** Sequences for each file, and updates of each; more with `npm run test:fuzz`. */
+const SEQUENCES = process.env.FUZZ === 'whole' ? 100 : 2;
+const UPDATES = 24;
+
+const seed = seedOfRun();
+const key: Key = {
+  name: nameOf('fuzz._update.'),
+  algorithm: 'hmac-sha256',
+  secret: new Uint8Array(32),
+  operation: 'update',
+  zone: Name.root,
+} as unknown as Key;
+
+const textOf = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
+const contentIn = (zone: Zone): string =>
+  [zone.soaRecord(), ...zone.records()]
+    .map((record) => `${record.ttl} ${recordKey(record)}`)
+    .sort()
+    .join('\n');
+
+/** A file as lines, with what the records of each line are. */
+class Lines {
+  readonly lines: readonly string[];
+  readonly entries: readonly RecordEntry[];
+  readonly #numbers = new Map<RecordEntry, readonly [first: number, end: number]>();
+  /** The lines of directives that stand for records, by the keys of those. */
+  readonly #directives: { readonly keys: ReadonlySet<string>; readonly span: readonly [number, number] }[] = [];
+  readonly hasTtl: boolean;
+
+  constructor(octets: Uint8Array, origin: Name) {
+    const { file, faults } = parseZoneFile(octets, { origin, include: includedFile });
+    if (faults.length > 0) throw new Error(faults[0]!.what);
+    this.lines = linesOf(file.text);
+    let line = 0;
+    for (const entry of file.entries) {
+      const count = linesOf(file.text.slice(entry.start, entry.end)).length;
+      // The order mark is an entry without a line of its own.
+      const isLine = file.text[entry.end - 1] === '\n' || entry.end === file.text.length;
+      if (entry.kind === 'record') this.#numbers.set(entry, [line, line + count]);
+      if (entry.kind === 'expansion') {
+        const keys = new Set(entry.steps.flatMap((step) => (step.kind === 'record' ? [recordKey(step.record)] : [])));
+        this.#directives.push({ keys, span: [line, line + count] });
+      }
+      if (isLine) line += count;
+    }
+    this.entries = [...this.#numbers.keys()];
+    this.hasTtl = file.entries.some(({ kind }) => kind === 'ttl');
+  }
+
+  of(entry: RecordEntry): readonly string[] {
+    return this.lines.slice(...this.#numbers.get(entry)!);
+  }
+
+  /** The lines of a directive that stands for one of these. */
+  directives(keys: ReadonlySet<string>): readonly string[] {
+    return this.#directives.flatMap((each) =>
+      [...keys].some((key) => each.keys.has(key)) ? this.lines.slice(...each.span) : [],
+    );
+  }
+}
+
+/** What is wrong with a changed file, if anything. */
+function wrong(
+  file: CorpusFile,
+  before: Uint8Array,
+  after: Uint8Array,
+  delta: Delta,
+  old: Zone,
+  next: Zone,
+): string | undefined {
+  const { zone, findings } = read(after, file.origin);
+  if (zone === undefined) return `no zone: ${findings.find(({ severity }) => severity === 'error')?.what}`;
+  if (contentIn(zone) !== contentIn(next))
+    return `the file says\n${missingIn(contentIn(zone).split('\n'), contentIn(next).split('\n')).join('\n')}\nserved is\n${missingIn(contentIn(next).split('\n'), contentIn(zone).split('\n')).join('\n')}`;
+  return wrongLines(new Lines(before, file.origin), new Lines(after, file.origin), delta, isSoaEdited(old, next));
+}
+
+function wrongLines(before: Lines, after: Lines, delta: Delta, isSoaChanged: boolean): string | undefined {
+  const diff = diffLines(before.lines, after.lines);
+  const removed = diff.removed.map((line) => before.lines[line]!);
+  const added = diff.added.map((line) => after.lines[line]!);
+  const { removed: gone, added: come } = contentOf(delta);
+  const touched = new Set([...gone, ...come].map(recordKey));
+  const isTouched = ({ record }: RecordEntry): boolean => record.type === TYPE.SOA || touched.has(recordKey(record));
+  const entries = before.entries.filter(isTouched);
+  const excused: string[] = [];
+  // A line that left out what stood in one before it, which is another now.
+  for (const [i, entry] of before.entries.entries()) {
+    const isBehind = before.entries[i - 1] !== undefined && isTouched(before.entries[i - 1]!);
+    if (!isTouched(entry) && ((isBehind && !entry.hasOwner) || (!entry.hasTtl && !before.hasTtl)))
+      excused.push(...before.of(entry));
+  }
+  const expanded = before.directives(touched);
+  const last = before.lines.at(-1)!;
+  const unended = last.endsWith('\n') ? [] : [last];
+  const spoiled = missingIn(removed, [
+    ...entries.flatMap((entry) => before.of(entry)),
+    ...excused,
+    ...expanded,
+    ...unended,
+  ]);
+  if (spoiled.length > 0) return `lines are others that say the same: ${JSON.stringify(spoiled)}`;
+
+  const written = after.entries.filter(isTouched).flatMap((entry) => after.of(entry));
+  const others = missingIn(added, written);
+  // What was left out and is written now, and the comment that a directive has become.
+  const most = removed.length - missingIn(removed, [...excused, ...expanded, ...unended]).length;
+  if (expanded.length === 0 && others.length > most)
+    return `lines are there that need not be: ${JSON.stringify(others)}`;
+
+  const soaIn = (lines: Lines): readonly string[] =>
+    lines.of(lines.entries.find(({ record }) => record.type === TYPE.SOA)!);
+  const soaLines = diffLines(soaIn(before), soaIn(after)).removed.length;
+  if (!isSoaChanged && soaLines > 1) return `${soaLines} lines of the SOA are others`;
+
+  return wrongComments(before, after, gone, come, expanded.length > 0);
+}
+
+/** Comments go with the line of a record that goes, and not otherwise. */
+function wrongComments(
+  before: Lines,
+  after: Lines,
+  gone: readonly ResourceRecord[],
+  come: readonly ResourceRecord[],
+  isExpanded: boolean,
+): string | undefined {
+  const commentsOf = (lines: readonly string[]): string[] => lines.flatMap((line) => commentOf(line) ?? []);
+  const lost = missingIn(commentsOf(before.lines), commentsOf(after.lines));
+  if (lost.length === 0 || isExpanded) return undefined;
+  const setOf = ({ name, type }: ResourceRecord): string => `${type} ${name.key}`;
+  const room = new Map<string, number>();
+  for (const record of come) room.set(setOf(record), (room.get(setOf(record)) ?? 0) + 1);
+  const allowed: string[] = [];
+  const goneKeys = new Set(gone.map(recordKey));
+  const kept = new Set(come.map(recordKey));
+  for (const entry of before.entries) {
+    const id = recordKey(entry.record);
+    const lines = before.of(entry);
+    if (!goneKeys.has(id)) continue;
+    // Of a string that goes.
+    if (lines.length > 1) allowed.push(...commentsOf(lines));
+    else if (!kept.has(id)) allowed.push(...commentsOf(lines));
+  }
+  const missed = missingIn(lost, allowed);
+  return missed.length === 0 ? undefined : `comments are lost: ${JSON.stringify(missed)}`;
+}
+
+test('after any updates of any file the file says what is served, and no line is another without need', (t) => {
+  t.log(`SEED=${seed}`);
+  t.true(corpus.length >= 40);
+  const stock = corpus.flatMap(({ octets, origin }) => [...(read(octets, origin).zone?.records() ?? [])]);
+  let [changes, refused] = [0, 0];
+  const faults: string[] = [];
+  for (const [number, file] of corpus.entries()) {
+    for (let sequence = 0; sequence < SEQUENCES; sequence++) {
+      const chance = chanceFrom(seed + number * 1_000_003 + sequence);
+      let { octets } = file;
+      let zone = read(octets, file.origin).zone!;
+      for (let i = 0; i < UPDATES; i++) {
+        const { kinds, operations } = randomUpdate({ zone, chance, stock });
+        const outcome = runUpdate(
+          { origin: file.origin, scope: file.origin, key, prerequisites: [], operations },
+          zone,
+        );
+        if (!outcome.ok || outcome.value === undefined) {
+          refused++;
+          continue;
+        }
+        const { zone: next, delta } = outcome.value;
+        const edited = editedFile(octets, next, delta, includedFile);
+        const fault = edited.ok ? wrong(file, octets, edited.value, delta, zone, next) : edited.fault.what;
+        if (fault !== undefined) {
+          const shown = edited.ok ? printDiff(textOf(octets), textOf(edited.value)) : '';
+          faults.push(
+            `SEED=${seed} ${file.name}, sequence ${sequence}, update ${i} (${kinds.join(', ')}): ${fault}\n${shown}`,
+          );
+          break;
+        }
+        octets = given(edited);
+        zone = next;
+        changes++;
+      }
+    }
+  }
+  t.log(`${corpus.length} files, ${changes} changes, ${refused} refused or without effect`);
+  for (const fault of faults.slice(0, 20)) t.fail(fault);
+  t.true(changes > refused);
+});
