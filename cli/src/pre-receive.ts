@@ -134,18 +134,22 @@ class Judge {
     // A file without a zone was told of when it came, unless zones include it.
     const isPlain = report.status === 'left alone' && (isOld || this.#changes.included.has(fileName));
     for (const finding of isPlain ? [] : report.findings) this.#report.find(fileName, finding);
-    const { name, counted, difference, status } = report;
-    if (report.role === 'keys' && difference.length > 0) {
-      const count = (change: string): number => difference.filter((one) => one.change === change).length;
-      this.#report.note(`${quoted(fileName)}: ${count('removed')} keys removed, ${count('added')} added`);
-    }
-    if (counted === undefined || status !== 'checked' || name === undefined) return;
+    const { name, counted, status } = report;
+    if (report.role === 'keys') this.#tellKeys(fileName, report);
+    if (report.role !== 'zone' || status !== 'checked' || name === undefined) return;
+    const zone = `${quoted(fileName)}: zone ${plainName(name)}`;
+    if (!isOld) this.#report.note(`${zone} is new, serial ${report.serial}`);
+    if (counted === undefined) return;
     const { removed, added, before, from, to } = counted;
     const serials = from === to ? `serial ${to}` : `serial ${from} -> ${to}`;
-    this.#report.note(
-      `${quoted(fileName)}: zone ${plainName(name)}, ${serials}: ${removed} records removed, ${added} added`,
-    );
+    this.#report.note(`${zone}, ${serials}, records: ${removed} removed, ${added} added`);
     this.#judgeChange(fileName, { removed, before, isGone: false });
+  }
+
+  #tellKeys(fileName: string, { difference }: FileReport): void {
+    if (difference.length === 0) return;
+    const removed = difference.filter(({ change }) => change === 'removed').length;
+    this.#report.note(`${quoted(fileName)}: keys: ${removed} removed, ${difference.length - removed} added`);
   }
 
   #judgeRemoval(fileName: string, role: Exclude<FileRole, { kind: 'other' }>, old: Uint8Array): void {
