@@ -133,6 +133,7 @@ class PrimaryService {
     this.#closing.push(() => prepared.close());
     await primary.loadKnown();
     const first = primary.pull();
+    this.#pulling = first;
     triggers.value.around(first);
     if (primary.isEmpty) {
       const pulled = await first;

@@ -65,11 +65,16 @@ const SYSTEM_TEXT: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'timed out',
 };
 
+const SYSTEM_HINT: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'is the name in --remote right?',
+  ECONNREFUSED: 'is the port in --remote right, and does the server run?',
+};
+
 /** A network error as a `Failure` of kind `unreachable`: `cannot reach HOST port PORT: connection refused`. */
 export function unreachable(peer: string, error: unknown): Failure {
   const code = systemCode(error);
   const text = code === undefined ? (error instanceof Error ? quoteRemote(error.message) : 'failed') : code;
-  return new Failure('unreachable', `cannot reach ${peer}: ${SYSTEM_TEXT[text] ?? text}`);
+  return new Failure('unreachable', `cannot reach ${peer}: ${SYSTEM_TEXT[text] ?? text}`, SYSTEM_HINT[text]);
 }
 
 const DISK_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM']);

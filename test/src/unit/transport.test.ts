@@ -32,6 +32,7 @@ import {
   type Sshd,
   startGitDaemon,
   startHttpBackend,
+  startSilentServer,
   startSshd,
 } from '../support/git-peers.ts';
 import { type Hindrance, startHindered } from '../support/hindered.ts';
@@ -442,6 +443,18 @@ const WAYS: Readonly<Record<string, Way>> = {
 
 /** Milliseconds of silence that these tests allow. */
 const PATIENCE = 3000;
+
+test('https: a server that takes a connection and begins no TLS is given up in time, and left at once on closing', async (t) => {
+  const silent = await startSilentServer();
+  t.teardown(() => silent.stop());
+  const url = `https://127.0.0.1:${silent.port}/zones.git`;
+  faultOf(t, await (await open(t, url, { timeout: 200 })).fetch(), 'timeout');
+  const patient = must(await openStore(must(parseRemote(url)), {}));
+  const pending = patient.fetch();
+  await until(() => silent.connections.size > 0, { what: 'it is connected' });
+  await patient.close();
+  t.regex(faultOf(t, await pending, 'unreachable').what, /closed/);
+});
 
 for (const [name, way] of Object.entries(WAYS)) {
   const hindered = async (t: ExecutionContext<unknown>, how: Omit<Hindrance, 'port'>) => {
