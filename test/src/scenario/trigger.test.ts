@@ -14,6 +14,7 @@ import { freePort } from '../support/ports.ts';
 import { makeRepository } from '../support/repository.ts';
 import { PRIMARY, type Scene, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
+import { until } from '../support/until.ts';
 import { tool } from '../support/zonewright.ts';
 
 const secrecy = secrecyOf(anyTest);
@@ -35,13 +36,15 @@ test.serial('a webhook makes a primary pull, and a storm of them costs one pull 
   let pulls = 0;
   let atOnce = 0;
   let most = 0;
+  let isFailing = false;
   const peer = await startHttpBackend(repository.folder, {
     intercept: (request, response) => {
       if (request.url?.endsWith('/info/refs?service=git-upload-pack') !== true) return false;
       pulls++;
       most = Math.max(most, ++atOnce);
       response.once('close', () => atOnce--);
-      return false;
+      if (isFailing) setTimeout(() => response.writeHead(503).end(), 500);
+      return isFailing;
     },
   });
   t.teardown(() => peer.stop());
@@ -82,8 +85,15 @@ test.serial('a webhook makes a primary pull, and a storm of them costs one pull 
   await primary.shows('NOERROR 192.0.2.3', 'www.mirage');
   t.is(most, 1);
   t.true(pulls - before < 100, `${pulls - before} pulls for 201 hooks`);
+
+  isFailing = true;
+  await Promise.all(Array.from({ length: 40 }, () => hook('refs/heads/main')));
+  await primary.service.waitForEvent('pull.failed');
+  await until(() => hook('refs/heads/main'), { what: 'a hook is taken', holds: (code) => code === 202 });
+  const failures = primary.service.lines.filter(({ text }) => text.includes('"pull.failed"')).length;
+  t.true(failures < 10, `${failures} failures for 40 hooks that found the remote failing`);
   const metrics = await (await fetch(`http://127.0.0.1:${http}/metrics`)).text();
-  t.regex(metrics, /^zonewright_hooks_received_total 203$/m);
+  t.regex(metrics, /^zonewright_hooks_received_total 244$/m);
   t.regex(metrics, /^zonewright_hooks_refused_total 1$/m);
   t.false(primary.service.text().includes(secret));
 });
