@@ -26,7 +26,7 @@ export function editedFile(
   include?: (fileName: string) => Uint8Array | undefined,
 ): Result<Uint8Array, Fault> {
   const { removed, added } = delta === undefined ? { removed: [], added: [] } : contentOf(delta);
-  const change = { removed, added: [...added, zone.soaRecord()] };
+  const change = { removed, added: [...added, zone.soaRecord()], areTtlsKept: true };
   return editZoneFile(octets, change, { origin: zone.origin, ...(include && { include }) });
 }
 

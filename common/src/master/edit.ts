@@ -10,11 +10,12 @@
 import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
-import { printRecord, type RecordChange, type ResourceRecord, recordKey } from '../rr/record.ts';
+import { printRecord, type ResourceRecord, recordKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import type { DefaultTtl } from './default-ttl.ts';
 import { type ExpansionEntry, type ExpansionStep, fileText, type RecordEntry } from './document.ts';
-import { layoutOf, printLine } from './layout.ts';
+import { locateHeader } from './header.ts';
+import { type EntryLayout, layoutOf, printLine } from './layout.ts';
 import { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS } from './limits.ts';
 import type { Pages } from './pages.ts';
@@ -25,6 +26,7 @@ import type { ParseOptions } from './scan.ts';
 import { isSameStanding } from './standing.ts';
 import { isStretchGood } from './stretch.ts';
 import { type Survey, surveyZoneFile } from './survey.ts';
+import type { FileChange } from './touched.ts';
 export interface EditFault {
   /** `faulty`: the file could not be read without faults. `class`: a record of a class other than IN. `unwritable`: no text means these records. */
   readonly kind: 'faulty' | 'class' | 'unwritable';
@@ -45,7 +47,7 @@ export interface EditOptions extends ParseOptions {
  */
 export function editZoneFile(
   octets: Uint8Array,
-  change: RecordChange,
+  change: FileChange,
   options: EditOptions,
 ): Result<Uint8Array, EditFault> {
   if (change.added.some((record) => record.class !== CLASS.IN))
@@ -64,9 +66,13 @@ export function editZoneFile(
 const NO_PLAN: EditPlan = { dropped: new Set(), replaced: new Map(), additions: new Map() };
 
 /** The file with directives written out that stand for what the change concerns. */
-function writtenOut(survey: Survey, { removed, added }: RecordChange, options: EditOptions): Survey | undefined {
+function writtenOut(
+  survey: Survey,
+  { removed, added, areTtlsKept = false }: FileChange,
+  options: EditOptions,
+): Survey | undefined {
   const octets = new Edit(survey, NO_PLAN, false, survey.expansions).run(options);
-  const rest = { removed, added: added.filter((record) => !survey.known.has(recordKey(record))) };
+  const rest = { removed, added: added.filter((record) => !survey.known.has(recordKey(record))), areTtlsKept };
   return octets && surveyZoneFile(octets, options, rest, options.pageEntries);
 }
 
@@ -104,6 +110,9 @@ class Edit {
   /** How the author wrote `#owner`, where it was read under the `$ORIGIN` in force. */
   #ownerText: string | undefined;
   readonly #plain: ResourceRecord[] = [];
+  /** The one that was asked for last. */
+  #layout: { readonly entry: RecordEntry; readonly layout: EntryLayout } | undefined;
+  readonly #firstLineEnd: string;
 
   constructor(survey: Survey, plan: EditPlan, isPlain: boolean, expansions: ReadonlySet<number> = new Set()) {
     this.#survey = survey;
@@ -113,6 +122,7 @@ class Edit {
     this.#expansions = expansions;
     this.#lexer = new EntryLexer(survey.pages.octets);
     this.#revision = new Revision(survey.pages.octets);
+    this.#firstLineEnd = lineEndAt(survey.pages.octets, survey.pages.octets.indexOf(LF));
     const { standing } = survey.pages.at(0);
     this.#ttl = standing.ttl.clone();
     this.#origin = standing.origin;
@@ -199,7 +209,12 @@ class Edit {
     const needsTtl = !entry.hasTtl && this.#needsTtl(entry, target);
     if (replacement !== undefined || needsOwner || needsTtl) {
       const owner = needsOwner ? { owner: this.#ownerText ?? entry.record.name.relativeTo(entry.origin) } : {};
-      const text = rewriteEntry(this.#lexer, entry, { record: target, needsTtl, ...owner });
+      const hasOwner = entry.hasOwner || needsOwner;
+      const model = needsTtl
+        ? this.#near(index, (near) => near.hasOwner === hasOwner && this.#hasTtlFirst(near))
+        : undefined;
+      const layout = model && this.#layoutOf(model);
+      const text = rewriteEntry(this.#lexer, entry, { record: target, needsTtl, model: layout, ...owner });
       this.#replace(entry);
       if (text === undefined) {
         this.#insert({ record: target, model: index });
@@ -260,12 +275,11 @@ class Edit {
   /** Writes a line of its own, in the layout of the entry `model` or one near it. */
   #insert({ record, model: index }: Addition): void {
     const model = this.#recordAt(index);
-    const isTtlUsual = !this.#ttl.isFixed && model?.hasTtl === true;
+    const isTtlUsual = model?.hasTtl === true && this.#isTtlStatedAnyway(model.record);
     const isMinimumUsed = this.#ttl.isMinimumUsed(record.type);
     const isTtlWritten = isTtlUsual || isMinimumUsed || this.#ttl.of(record.type, record.rdata) !== record.ttl;
-    const isOwnerImplied = this.#owner?.equals(record.name) === true && this.#isOwnerLeftOut(model, record);
-    const near = model && this.#nearWithTtl(index!, isTtlWritten);
-    const layout = near && layoutOf(this.#lexer, near);
+    const isOwnerImplied = this.#owner?.equals(record.name) === true && this.#isOwnerLeftOut(index, record);
+    const layout = model && this.#layoutNear(index!, model, isTtlWritten);
     const line = printLine(layout, { record, origin: this.#origin, isOwnerImplied, isTtlWritten });
     this.#append(line, record, isTtlWritten ? record.ttl : undefined, this.#lineEnd(model));
   }
@@ -275,18 +289,61 @@ class Edit {
     return entry?.kind === 'record' ? entry : undefined;
   }
 
-  /** The entry itself or the nearest one before it that has a TTL, or has none: its columns fit best. */
-  #nearWithTtl(index: number, hasTtl: boolean): RecordEntry | undefined {
-    for (let i = index; i >= Math.max(0, index - NEAR_ENTRIES); i--) {
-      const entry = this.#recordAt(i);
-      if (entry?.hasTtl === hasTtl && entry.record.type !== TYPE.SOA) return entry;
+  /** The entry itself, or the nearest one before it, or else behind it, that is of some kind: its columns fit best. */
+  #near(index: number, isFit: (entry: RecordEntry) => boolean): RecordEntry | undefined {
+    for (const step of [-1, 1]) {
+      for (let i = index; Math.abs(i - index) <= NEAR_ENTRIES; i += step) {
+        if (i < 0 || i >= this.#survey.entries || this.#pages.isExpansion(i)) break;
+        const entry = this.#pages.entry(i);
+        if (entry?.kind === 'expansion') break;
+        if (entry?.kind === 'record' && entry.record.type !== TYPE.SOA && isFit(entry)) return entry;
+      }
     }
-    return this.#recordAt(index);
+    return undefined;
   }
 
-  #isOwnerLeftOut(model: RecordEntry | undefined, record: ResourceRecord): boolean {
+  /** The layout that a new line behind a model has. One whose owner leaves no room for columns is not imitated, if others have them. */
+  #layoutNear(index: number, model: RecordEntry, hasTtl: boolean): EntryLayout {
+    const near = this.#near(index, (entry) => entry.hasTtl === hasTtl) ?? model;
+    const layout = this.#layoutOf(near);
+    const column = layout.fields[1]?.column ?? 0;
+    if (!near.hasOwner || layout.fields[1]?.gap !== ' ') return layout;
+    const other = this.#near(index, (entry) => {
+      if (entry.hasTtl !== hasTtl || !entry.hasOwner || entry.record.type !== near.record.type) return false;
+      this.#lexer.read(entry.start);
+      const [end, next] = [this.#lexer.ends[0]!, this.#lexer.starts[1]!];
+      return next - end > 1 && next - entry.start < column;
+    });
+    return other === undefined ? layout : this.#layoutOf(other);
+  }
+
+  /** Does the entry state a TTL, and before the class if that is stated as well? */
+  #hasTtlFirst(entry: RecordEntry): boolean {
+    if (!entry.hasTtl) return false;
+    this.#lexer.read(entry.start);
+    const header = locateHeader(this.#lexer);
+    return header.class < 0 || header.ttl < header.class;
+  }
+
+  #layoutOf(entry: RecordEntry): EntryLayout {
+    if (this.#layout?.entry.start !== entry.start) this.#layout = { entry, layout: layoutOf(this.#lexer, entry) };
+    return this.#layout.layout;
+  }
+
+  /** Would a record state its TTL here, where it need not? */
+  #isTtlStatedAnyway({ type, ttl, rdata }: ResourceRecord): boolean {
+    return !this.#ttl.isFixed || this.#ttl.of(type, rdata) === ttl;
+  }
+
+  /** Do records of one owner leave it out here: this owner's, or else those of others? */
+  #isOwnerLeftOut(index: number | undefined, record: ResourceRecord): boolean {
+    const model = this.#recordAt(index);
     if (model === undefined || !model.record.name.equals(record.name)) return false;
-    return !model.hasOwner || this.#survey.impliedOwners > 0;
+    if (!model.hasOwner) return true;
+    const before = this.#near(index! - 1, () => true);
+    return before?.record.name.equals(record.name) === true && before.start < model.start
+      ? false
+      : this.#survey.impliedOwners > 0;
   }
 
   #append(line: string, record: ResourceRecord, statedTtl: number | undefined, lineEnd: string): void {
@@ -303,8 +360,8 @@ class Edit {
   /** As in the model, or else as in the file's first line. */
   #lineEnd(model: RecordEntry | undefined): string {
     const { octets } = this.#pages;
-    const at = model !== undefined && octets[model.end - 1] === LF ? model.end - 1 : octets.indexOf(LF);
-    return at > 0 && octets[at - 1] === CR ? '\r\n' : '\n';
+    const isEnded = model !== undefined && octets[model.end - 1] === LF;
+    return isEnded ? lineEndAt(octets, model.end - 1) : this.#firstLineEnd;
   }
 
   #ownerOf(entry: RecordEntry): string {
@@ -312,6 +369,8 @@ class Edit {
     return this.#lexer.raw(0);
   }
 }
+
+const lineEndAt = (octets: Uint8Array, at: number): string => (at > 0 && octets[at - 1] === CR ? '\r\n' : '\n');
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -10,19 +10,26 @@ import { fileOctets, type RecordEntry } from './document.ts';
 import { locateHeader, printTtl } from './header.ts';
 import { EntryLexer } from './lexer.ts';
 
-const TAB_STOP = 8;
+export const TAB_STOP = 8;
+const TAB = 0x09;
+const LF = 0x0a;
 
-/** The column behind a text, from 0. */
-export function columnAfter(text: string): number {
-  let column = 0;
-  for (let i = 0; i < text.length; i++) column += text[i] === '\t' ? TAB_STOP - (column % TAB_STOP) : 1;
+/** The column behind a text that begins at column `from`; columns count from 0. */
+export function columnAfter(text: string, from = 0): number {
+  let column = from;
+  for (let i = 0; i < text.length; i++) {
+    const octet = text.charCodeAt(i);
+    if (octet === LF) column = 0;
+    else if (octet === TAB) column += TAB_STOP - (column % TAB_STOP);
+    // What continues a character in UTF-8 has no column of its own.
+    else if (octet < 0x80 || octet >= 0xc0) column++;
+  }
   return column;
 }
 
-/** The space to put behind `line` so that the next field stands where the model has it: `model` is the space there, `column` where it ends. */
-export function gapAfter(line: string, model: string, column: number): string {
+/** The space to put at column `at` so that the next field stands where the model has it: `model` is the space there, `column` where it ends. */
+export function gapFrom(at: number, model: string, column: number): string {
   if (model.length === 1) return model;
-  const at = columnAfter(line);
   if (/^ +$/.test(model)) return ' '.repeat(Math.max(1, column - at));
   if (!/^\t+$/.test(model)) return model === '' ? ' ' : model;
   return '\t'.repeat(Math.max(1, Math.ceil((column - (at - (at % TAB_STOP))) / TAB_STOP)));
@@ -30,12 +37,16 @@ export function gapAfter(line: string, model: string, column: number): string {
 
 type FieldKind = 'owner' | 'ttl' | 'class' | 'type' | 'rdata';
 
-interface FieldLayout {
-  readonly kind: FieldKind;
-  readonly text: string;
-  /** The blanks before it. */
+/** A single blank or tab says nothing of columns. */
+interface Gap {
+  /** The blanks before a field. */
   readonly gap: string;
   readonly column: number;
+}
+
+interface FieldLayout extends Gap {
+  readonly kind: FieldKind;
+  readonly text: string;
 }
 
 /** What of an entry's layout can be imitated. */
@@ -45,8 +56,12 @@ export interface EntryLayout {
   readonly hasOwner: boolean;
   /** Names below the origin written with all their labels. */
   readonly isOwnerAbsolute: boolean;
+  /** Names below the root, which is the origin, written without their last dot. */
+  readonly isDotLeftOut: boolean;
   readonly isRdataAbsolute: boolean;
   readonly type: number;
+  /** Between the tokens of the RDATA, where they all stand on the first line. */
+  readonly rdataGaps: readonly Gap[];
 }
 
 /** The layout of files that have no record yet. */
@@ -59,8 +74,10 @@ const PLAIN: EntryLayout = {
   })),
   hasOwner: true,
   isOwnerAbsolute: false,
+  isDotLeftOut: false,
   isRdataAbsolute: false,
   type: 0,
+  rdataGaps: [],
 };
 
 /** The tokens of a piece of text as they stand there. */
@@ -108,9 +125,23 @@ export function layoutOf(lexer: EntryLexer, entry: RecordEntry): EntryLayout {
     fields,
     hasOwner: entry.hasOwner,
     isOwnerAbsolute: entry.hasOwner && lexer.raw(0) === record.name.toString() && record.name.isSubdomainOf(origin),
+    isDotLeftOut: entry.hasOwner && origin.isRoot && !lexer.raw(0).endsWith('.'),
     isRdataAbsolute: isSame(absolute) && !isSame(relative),
     type: record.type,
+    rdataGaps: rdataGapsOf(lexer, header.type + 1),
   };
+}
+
+function rdataGapsOf(lexer: EntryLexer, first: number): readonly Gap[] {
+  if (lexer.lines > 1 || lexer.parentheses.length > 0) return [];
+  const gaps: Gap[] = [];
+  let column = 0;
+  for (let i = first + 1; i < lexer.count; i++) {
+    const gap = lexer.slice(lexer.ends[i - 1]!, lexer.starts[i]!);
+    column = columnAfter(lexer.slice(i === first + 1 ? lexer.start : lexer.starts[i - 1]!, lexer.starts[i]!), column);
+    gaps.push({ gap, column });
+  }
+  return gaps;
 }
 
 export interface NewLine {
@@ -125,7 +156,7 @@ export interface NewLine {
 export function printLine(model: EntryLayout | undefined, line: NewLine): string {
   const { fields, ...habits } = model ?? PLAIN;
   const { record, origin } = line;
-  const owner = habits.isOwnerAbsolute ? record.name.toString() : record.name.relativeTo(origin);
+  const owner = ownerText(habits, record.name, origin);
   let text = line.isOwnerImplied ? '' : owner;
   let isTtlDue = line.isTtlWritten && !fields.some((field) => field.kind === 'ttl');
   for (const field of fields) {
@@ -135,34 +166,53 @@ export function printLine(model: EntryLayout | undefined, line: NewLine): string
       const ttl = printTtl(record.ttl);
       text +=
         text === ''
-          ? `${gapAfter('', field.gap, field.column)}${ttl}`
+          ? `${gapFrom(0, field.gap, field.column)}${ttl}`
           : `${field.gap.startsWith('\t') ? '\t' : ' '}${ttl}`;
     }
     // An owner left out leaves its column empty.
     const gap =
       text === '' && field.gap.length === 1 && field.column > 1 && field.gap === ' '
         ? ' '.repeat(field.column)
-        : gapAfter(text, field.gap, field.column);
-    text += gap + printField(field, habits, record, origin);
+        : gapFrom(columnAfter(text), field.gap, field.column);
+    text += gap;
+    text += field.kind === 'rdata' ? printData(columnAfter(text), habits, record, origin) : printField(field, record);
   }
   return text.trimEnd();
 }
 
-function printField(
-  field: FieldLayout,
-  habits: Omit<EntryLayout, 'fields'>,
-  record: ResourceRecord,
-  origin: Name,
-): string {
+function ownerText({ isOwnerAbsolute, isDotLeftOut }: Omit<EntryLayout, 'fields'>, name: Name, origin: Name): string {
+  const absolute = name.toString();
+  if (isDotLeftOut && origin.isRoot && !name.isRoot) return absolute.slice(0, -1);
+  return isOwnerAbsolute ? absolute : name.relativeTo(origin);
+}
+
+function printField(field: FieldLayout, record: ResourceRecord): string {
   if (field.kind === 'ttl') return printTtl(record.ttl, field.text);
   if (field.kind === 'class') return field.text;
-  if (field.kind === 'type') {
-    const type = printType(record.type);
-    return field.text !== '' && field.text === field.text.toLowerCase() ? type.toLowerCase() : type;
+  const type = printType(record.type);
+  return field.text !== '' && field.text === field.text.toLowerCase() ? type.toLowerCase() : type;
+}
+
+/** RDATA that begins at a column, its fields as far apart as in a model of the same type. */
+function printData(
+  at: number,
+  habits: Omit<EntryLayout, 'fields'>,
+  { type, rdata }: ResourceRecord,
+  origin: Name,
+): string {
+  const isLike = habits.type === type;
+  const isAbsolute = isLike ? habits.isRdataAbsolute : habits.isOwnerAbsolute;
+  const text = printRdata(type, rdata, isAbsolute ? undefined : origin);
+  if (!isLike || habits.rdataGaps.every(({ gap }) => gap === ' ')) return text;
+  const [first = '', ...tokens] = rawTokens(text);
+  if (tokens.length !== habits.rdataGaps.length) return text;
+  let line = first;
+  let column = columnAfter(first, at);
+  for (const [i, token] of tokens.entries()) {
+    const { gap, column: wanted } = habits.rdataGaps[i]!;
+    const next = (gapFrom(column, gap, wanted) || ' ') + token;
+    column = columnAfter(next, column);
+    line += next;
   }
-  return printRdata(
-    record.type,
-    record.rdata,
-    habits.isRdataAbsolute && habits.type === record.type ? undefined : origin,
-  );
+  return line;
 }

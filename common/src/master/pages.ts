@@ -13,10 +13,12 @@ export interface Page {
   /** The offset of its first octet. */
   readonly start: number;
   readonly standing: Standing;
+  /** It is nothing but a directive that may stand for many records: reading it costs as much as those. */
+  isExpansion?: boolean;
 }
 
-/** Pages kept open: changes go through a file in order, and look back a few entries. */
-const OPEN_PAGES = 2;
+/** Pages kept open: changes go through a file in order, and look a few entries back and ahead. */
+const OPEN_PAGES = 3;
 
 export class Pages {
   readonly octets: Uint8Array;
@@ -56,6 +58,11 @@ export class Pages {
       else high = middle;
     }
     return low;
+  }
+
+  /** Is it worth looking there for a model? */
+  isExpansion(entry: number): boolean {
+    return this.at(this.pageOf(entry)).isExpansion === true;
   }
 
   entriesOf(page: number): readonly Entry[] {

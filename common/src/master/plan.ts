@@ -6,6 +6,7 @@
  */
 import type { Name } from '../name.ts';
 import type { ResourceRecord } from '../rr/record.ts';
+import { TYPE } from '../rr/type.ts';
 import type { Survey } from './survey.ts';
 import type { TouchedOwner, TouchedSet } from './touched.ts';
 
@@ -24,7 +25,10 @@ export interface EditPlan {
 
 export function planEdit(survey: Survey): EditPlan {
   const planner = new Planner(survey);
-  for (const owner of survey.owners) planner.plan(owner);
+  // What belongs to an owner that stands there already comes before new owners.
+  const isNew = ({ entries }: TouchedOwner): boolean => entries.length === 0;
+  for (const owner of survey.owners) if (!isNew(owner)) planner.plan(owner);
+  for (const owner of survey.owners) if (isNew(owner)) planner.plan(owner);
   return planner;
 }
 
@@ -42,10 +46,11 @@ class Planner implements EditPlan {
     const rest = [...owner.sets.values()].map((set) => ({ set, added: this.#pair(set) }));
     for (const { set, added } of rest) if (set.last !== undefined) this.#place(added, set.last);
     const kept = owner.entries.findLast((entry) => !this.dropped.has(entry));
-    const anchor = kept ?? owner.entries.at(-1);
-    for (const { set, added } of rest) {
-      if (set.last === undefined) this.#place(added, anchor ?? this.#sectionEnd(owner.name));
-    }
+    const fresh = rest.filter(({ set, added }) => set.last === undefined && added.length > 0);
+    const [first] = fresh;
+    const type = fresh.length === 1 ? first!.added[0]!.type : undefined;
+    const anchor = kept ?? owner.entries.at(-1) ?? (first && this.#sectionEnd(owner.name, type));
+    for (const { added } of fresh) this.#place(added, anchor);
   }
 
   /** Settles what can be done in place, marks what goes, and gives back what needs lines of its own. */
@@ -62,14 +67,18 @@ class Planner implements EditPlan {
     for (const { entry, key } of hits) {
       if (isUniform.get(key)) continue;
       const record = added.get(key);
-      if (record === undefined || settled.has(key)) free.push(entry);
+      if (record === undefined) free.push(entry);
       else this.replaced.set(entry, record);
       settled.add(key);
     }
     for (const key of [...settled, ...isUniform.keys()]) added.delete(key);
     const rest = [...added.values()];
+    const { ttl, least } = set;
+    if (ttl !== undefined && least?.isWritten && least.record.ttl !== ttl)
+      this.replaced.set(least.entry, { ...least.record, ttl });
     for (const [i, entry] of free.entries()) {
-      const next = rest[i];
+      // A SOA that stands twice, as in what a transfer gave, goes on to do so.
+      const next = rest[i] ?? (rest[0]?.type === TYPE.SOA ? rest[0] : undefined);
       if (next === undefined) this.dropped.add(entry);
       else this.replaced.set(entry, next);
     }
@@ -84,11 +93,17 @@ class Planner implements EditPlan {
     for (const record of records) list.push({ record, model: anchor });
   }
 
-  /** New owners stand at the end of the records whose $ORIGIN is nearest above them; comments at the end of a file stay there. */
-  #sectionEnd(owner: Name): number | undefined {
+  /**
+   * New owners stand at the end of the records whose $ORIGIN is nearest above them; comments at the end of a file stay there. Where
+   * records of one type stand together there, one of a single type stands at their end.
+   */
+  #sectionEnd(owner: Name, type: number | undefined): number | undefined {
     for (let above: Name | undefined = owner; above !== undefined; above = above.parent()) {
-      const last = this.#survey.sections.get(above.key);
-      if (last !== undefined) return last;
+      const section = this.#survey.sections.get(above.key);
+      if (section === undefined) continue;
+      const block = type === undefined ? undefined : section.blocks.get(type);
+      const isBlock = block !== undefined && block.runs === 1 && block.owners > 1 && !block.isCut;
+      return isBlock ? block.last : section.last;
     }
     return this.#survey.lastRecord;
   }

@@ -3,13 +3,22 @@
  * which the change concerns, where new ones would stand, and the pages of the file.
  */
 import type { Name } from '../name.ts';
-import type { RecordChange } from '../rr/record.ts';
+import type { ResourceRecord } from '../rr/record.ts';
+import { TYPE } from '../rr/type.ts';
 import { DefaultTtl } from './default-ttl.ts';
 import { isBlank } from './lexer.ts';
 import { type Page, Pages } from './pages.ts';
 import { type EntryKind, type ParseOptions, type ScannedRecord, type ScanSink, scanZoneFile } from './scan.ts';
 import { keep, type Standing } from './standing.ts';
-import { type Hit, hitOf, type TouchedOwner, TouchedOwners, type TouchedSet } from './touched.ts';
+import {
+  type FileChange,
+  type Hit,
+  hitOf,
+  leastOf,
+  type TouchedOwner,
+  TouchedOwners,
+  type TouchedSet,
+} from './touched.ts';
 
 export interface Survey {
   readonly origin: Name;
@@ -19,10 +28,10 @@ export interface Survey {
   readonly entries: number;
   /** With the places where they stand. */
   readonly owners: Iterable<TouchedOwner>;
-  /** The last record entry under each `$ORIGIN`, by its key. */
-  readonly sections: ReadonlyMap<string, number>;
+  /** What stands under each `$ORIGIN`, by its key; of those that come again, the last. */
+  readonly sections: ReadonlyMap<string, Section>;
   readonly lastRecord: number | undefined;
-  /** Entries that could leave their owner out: how many did, less how many did not. */
+  /** Entries below the apex that could leave their owner out: how many did, less how many did not. */
   readonly impliedOwners: number;
   /** Directives that stand for records which the change removes or changes. */
   readonly expansions: ReadonlySet<number>;
@@ -30,10 +39,27 @@ export interface Survey {
   readonly known: ReadonlySet<string>;
 }
 
+/** The record entries under one `$ORIGIN`. */
+export interface Section {
+  readonly last: number;
+  /** Of types that the change adds. */
+  readonly blocks: ReadonlyMap<number, Block>;
+}
+
+/** How records of one type stand. */
+export interface Block {
+  last: number;
+  /** One, where no records of other types are between them. */
+  runs: number;
+  /** It ends in the middle of what belongs to one owner. */
+  isCut: boolean;
+  owners: number;
+}
+
 export function surveyZoneFile(
   octets: Uint8Array,
   options: ParseOptions,
-  change: RecordChange,
+  change: FileChange,
   pageEntries = PAGE_ENTRIES,
 ): Survey {
   const surveyor = new Surveyor(octets, options.origin, change, pageEntries);
@@ -61,7 +87,7 @@ class Surveyor implements ScanSink {
   lastRecord: number | undefined;
   impliedOwners = 0;
   readonly owners: TouchedOwners;
-  readonly sections = new Map<string, number>();
+  readonly sections = new Map<string, Section>();
   readonly expansions = new Set<number>();
   readonly known = new Set<string>();
   readonly #octets: Uint8Array;
@@ -75,17 +101,26 @@ class Surveyor implements ScanSink {
   #standing: Standing;
   #sectionOrigin: Name;
   #sectionEnd: number | undefined;
+  #blocks = new Map<number, Block>();
+  /** Types that are added. */
+  readonly #wanted: ReadonlySet<number>;
+  #type = 0;
+  #typeBefore = 0;
+  #block: Block | undefined;
   /** The numbers of the owners of the last record, and of the last one with an entry of its own. */
   #number = 0;
   #numberBefore = 0;
+  /** The apex, as far as it is known: the owner of the SOA. */
+  #apex = -1;
   /** Records of touched owners since the last entry. */
   #found: Found[] = [];
 
-  constructor(octets: Uint8Array, origin: Name, change: RecordChange, pageEntries: number) {
+  constructor(octets: Uint8Array, origin: Name, change: FileChange, pageEntries: number) {
     this.#octets = octets;
     this.#pageEntries = pageEntries;
     this.#pageEnd = pageEntries;
     this.owners = new TouchedOwners(change);
+    this.#wanted = new Set(change.added.map(({ type }) => type));
     this.#sectionOrigin = origin;
     this.#standing = { origin, owner: undefined, ttl: new DefaultTtl() };
     this.#pages = [{ first: 0, start: 0, standing: this.#standing }];
@@ -93,10 +128,12 @@ class Surveyor implements ScanSink {
 
   onRecord(record: ScannedRecord): void {
     this.#number = record.ownerNumber;
+    this.#type = record.type;
     const owner = this.owners.of(record);
     if (owner === undefined) return;
     const set = owner.sets.get(record.type);
-    this.#found.push({ owner, set, hit: set && hitOf(set, record) });
+    const hit = set && hitOf(set, record);
+    this.#found.push({ owner, set, hit, least: set && hit === undefined ? leastOf(set, record) : undefined });
   }
 
   onEntry(kind: EntryKind, start: number, end: number, _line: number, standing: Standing): void {
@@ -113,6 +150,10 @@ class Surveyor implements ScanSink {
   /** The pages, and at last what stands for the end of the file. */
   finish(): readonly Page[] {
     this.#beginSection(this.#sectionOrigin);
+    for (const { sets } of this.owners) {
+      for (const { ttl, least } of sets.values())
+        if (least !== undefined && !least.isWritten && least.record.ttl !== ttl) this.expansions.add(least.entry);
+    }
     for (const key of this.#changed) this.known.delete(key);
     if (this.#pages.at(-1)!.first < this.entries) this.#beginPage(this.#octets.length);
     return this.#pages;
@@ -121,18 +162,48 @@ class Surveyor implements ScanSink {
   #record(start: number): void {
     this.lastRecord = this.entries;
     this.#sectionEnd = this.entries;
-    if (isBlank(this.#octets[start])) this.impliedOwners++;
-    else if (this.#number === this.#numberBefore) this.impliedOwners--;
+    this.#countBlock();
+    if (this.#type === TYPE.SOA) this.#apex = this.#number;
+    if (this.#number !== this.#apex) {
+      if (isBlank(this.#octets[start])) this.impliedOwners++;
+      else if (this.#number === this.#numberBefore) this.impliedOwners--;
+    }
     this.#numberBefore = this.#number;
-    for (const { owner, set, hit } of this.#found) {
+    for (const { owner, set, hit, least } of this.#found) {
       owner.entries.push(this.entries);
-      if (set !== undefined) set.last = this.entries;
-      if (hit !== undefined) set?.hits.push({ ...hit, entry: this.entries });
+      if (set === undefined) continue;
+      set.last = this.entries;
+      if (hit !== undefined) set.hits.push({ ...hit, entry: this.entries });
+      if (least !== undefined) set.least = { record: least, entry: this.entries, isWritten: true };
     }
   }
 
+  #countBlock(): void {
+    const isRun = this.#type === this.#typeBefore;
+    if (!isRun) {
+      if (this.#block !== undefined) this.#block.isCut = this.#number === this.#numberBefore;
+      this.#typeBefore = this.#type;
+      this.#block = this.#wanted.has(this.#type) ? this.#blockOf(this.#type) : undefined;
+      if (this.#block !== undefined) this.#block.runs++;
+    }
+    const block = this.#block;
+    if (block === undefined) return;
+    block.last = this.entries;
+    if (!isRun || this.#number !== this.#numberBefore) block.owners++;
+  }
+
+  #blockOf(type: number): Block {
+    const block = this.#blocks.get(type) ?? { last: this.entries, runs: 0, isCut: false, owners: 0 };
+    this.#blocks.set(type, block);
+    return block;
+  }
+
   #expansion(): void {
-    for (const { set, hit } of this.#found) {
+    const page = this.#pages.at(-1)!;
+    if (page.first === this.entries) page.isExpansion = true;
+    for (const { set, hit, least } of this.#found) {
+      if (least !== undefined && set !== undefined && (set.least === undefined || set.least.record.ttl > least.ttl))
+        set.least = { record: least, entry: this.entries, isWritten: false };
       if (hit === undefined) continue;
       if (hit.isRemoved || set?.added.get(hit.key)?.ttl !== hit.ttl) {
         this.expansions.add(this.entries);
@@ -142,9 +213,13 @@ class Surveyor implements ScanSink {
   }
 
   #beginSection(origin: Name): void {
-    if (this.#sectionEnd !== undefined) this.sections.set(this.#sectionOrigin.key, this.#sectionEnd);
+    if (this.#sectionEnd !== undefined)
+      this.sections.set(this.#sectionOrigin.key, { last: this.#sectionEnd, blocks: this.#blocks });
     this.#sectionOrigin = origin;
     this.#sectionEnd = undefined;
+    this.#blocks = new Map();
+    this.#typeBefore = 0;
+    this.#block = undefined;
   }
 
   #isExpansion(start: number): boolean {
@@ -164,6 +239,7 @@ interface Found {
   readonly owner: TouchedOwner;
   readonly set: TouchedSet | undefined;
   readonly hit: Hit | undefined;
+  readonly least: ResourceRecord | undefined;
 }
 
 const DOLLAR = 0x24;

@@ -1,8 +1,18 @@
 /** What a change of records touches in a file: names, sets of records, and the entries that hold them. */
 import type { Name } from '../name.ts';
+import { CLASS } from '../rr/class.ts';
 import { type RecordChange, type ResourceRecord, recordKey } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import type { ScannedRecord } from './scan.ts';
+
+/** What a file is to say otherwise. */
+export interface FileChange extends RecordChange {
+  /**
+   * A set of which records only go keeps the TTL that they have in `removed`, as its least one in the file (RFC 2181 5.2).
+   * Without this, TTLs of `removed` do not matter.
+   */
+  readonly areTtlsKept?: boolean;
+}
 
 /** A record that the change concerns, where it stands in the file. */
 export interface Hit {
@@ -21,6 +31,10 @@ export interface TouchedSet {
   readonly hits: (Hit & { readonly entry: number })[];
   /** The last entry that holds a record of this type. */
   last: number | undefined;
+  /** The TTL that those which stay are to have as their least one; `undefined` where that does not matter. */
+  ttl: number | undefined;
+  /** Of the records that stay, the first with the least TTL, and the entry that stands for it. */
+  least: { readonly record: ResourceRecord; readonly entry: number; readonly isWritten: boolean } | undefined;
 }
 
 export interface TouchedOwner {
@@ -38,9 +52,17 @@ export class TouchedOwners implements Iterable<TouchedOwner> {
   #number = -1;
   #found: TouchedOwner | undefined;
 
-  constructor({ removed, added }: RecordChange) {
-    for (const record of removed) this.#setOf(record).removed.set(recordKey(record), record);
-    for (const record of added) this.#setOf(record).added.set(recordKey(record), record);
+  constructor({ removed, added, areTtlsKept = false }: FileChange) {
+    for (const record of removed) {
+      const set = this.#setOf(record);
+      set.removed.set(recordKey(record), record);
+      if (areTtlsKept) set.ttl = record.ttl;
+    }
+    for (const record of added) {
+      const set = this.#setOf(record);
+      set.added.set(recordKey(record), record);
+      set.ttl = undefined;
+    }
   }
 
   [Symbol.iterator](): Iterator<TouchedOwner> {
@@ -57,14 +79,32 @@ export class TouchedOwners implements Iterable<TouchedOwner> {
     return this.#found;
   }
 
-  #setOf({ name, type }: ResourceRecord): { removed: RecordsByKey; added: RecordsByKey } {
+  #setOf({ name, type }: ResourceRecord): TouchedSet {
     this.#marks[markOf(name.wire, name.wire.length)] = 1;
     const owner = this.#owners.get(name.key) ?? { name, sets: new Map(), entries: [] };
     this.#owners.set(name.key, owner);
-    const set = owner.sets.get(type) ?? { removed: new Map(), added: new Map(), hits: [], last: undefined };
+    const set = owner.sets.get(type) ?? emptySet();
     owner.sets.set(type, set);
     return set;
   }
+}
+
+const emptySet = (): TouchedSet => ({
+  removed: new Map(),
+  added: new Map(),
+  hits: [],
+  last: undefined,
+  ttl: undefined,
+  least: undefined,
+});
+
+/** A record that stays, if its TTL is the least so far of a set whose TTL matters. */
+export function leastOf(
+  { ttl: wanted, least }: TouchedSet,
+  { name, type, ttl, rdata }: ScannedRecord,
+): ResourceRecord | undefined {
+  if (wanted === undefined || (least !== undefined && least.record.ttl <= ttl)) return undefined;
+  return { name, type, class: CLASS.IN, ttl, rdata };
 }
 
 /** What a record that stands in the file has to do with the change of its set. A SOA replaces any other (RFC 1035 5.2). */
