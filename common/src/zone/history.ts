@@ -8,9 +8,9 @@ import { condense } from './condense.ts';
 import type { Delta } from './delta.ts';
 
 /** Deltas kept for a zone, and records and octets in all of them: what an IXFR longer than this costs, an AXFR does better. */
-const MAX_DELTAS = 1000;
+export const MAX_DELTAS = 1000;
 export const MAX_RECORDS = 100_000;
-const MAX_OCTETS = 16 * 2 ** 20;
+export const MAX_OCTETS = 16 * 2 ** 20;
 /** Records of a chain that is condensed: more would take longer than a server may be busy, so they go as they are. */
 const MAX_CONDENSED = 5_000;
 /** What the type, class, TTL and length of a record take, and the pointer or root label that ends its owner. */

@@ -1,0 +1,195 @@
+/**
+ * The journal on the disk, as the thread that serves sees it. Octets are made and read here, in slices; the rest is done by a thread of
+ * its own (`journal-thread.ts`).
+ *
+ * Group commit: one transaction is under way at a time, and all writes that come meanwhile are the next one. So an idle journal
+ * writes at once, and the busier it is, the more writes share a sync.
+ */
+import { join } from 'node:path';
+import { makeFolder, PRIVATE_FOLDER } from '@zonewright/common/git/durable';
+import type { Name } from '@zonewright/common/name';
+import { fail, ok, type Result } from '@zonewright/common/result';
+import type { ResourceRecord } from '@zonewright/common/rr/record';
+import { gather, Slices } from '@zonewright/common/service/slices';
+import type { Delta } from '@zonewright/common/zone/delta';
+import { joinDeltas } from '@zonewright/common/zone/delta-octets';
+import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone/record-octets';
+import type { Entry, Journal, JournalFault, JournalWrite, Kept } from './journal.ts';
+import { JournalClient } from './journal-client.ts';
+import { faultOf } from './journal-fault.ts';
+import { lockFile, type Release } from './journal-lock.ts';
+import { readEntry, readLastGood, writeEntry, writeLastGood } from './journal-octets.ts';
+import type { Stored, StoredDelta, StoredWrite } from './journal-store.ts';
+
+/** Records of a delta are kept in parts of about so many octets: memory and free room in a file come in pieces. */
+const PART_OCTETS = 65_536;
+
+interface Waiting {
+  readonly what: JournalWrite;
+  readonly settle: (result: Result<void, JournalFault>) => void;
+}
+
+/**
+ * Opens the journal in a folder, or makes both. The folder is this process's alone until the journal is closed: another gets a fault
+ * of kind `usage`.
+ */
+export async function openJournal(directory: string): Promise<Result<Journal, JournalFault>> {
+  const path = join(directory, 'journal.mdb');
+  let release: Release | undefined;
+  try {
+    await makeFolder(directory, PRIVATE_FOLDER);
+    release = lockFile(join(directory, 'lock'));
+  } catch (error) {
+    return fail(faultOf(path, error));
+  }
+  if (release === undefined) {
+    const hint = 'two primaries need two folders';
+    return fail({ kind: 'usage', what: `the journal ${path} is in use by another process`, hint });
+  }
+  const client = new JournalClient(path);
+  const stored = await client.ask('open', []);
+  if (stored.ok) return ok(new DatabaseJournal(path, client, release, stored.value, await keptOf(stored.value)));
+  await client.close();
+  release();
+  return stored;
+}
+
+class DatabaseJournal implements Journal {
+  readonly id: string;
+  readonly kept: Kept;
+  readonly #path: string;
+  readonly #client: JournalClient;
+  readonly #release: Release;
+  #generation: number;
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(path: string, client: JournalClient, release: Release, { id, generation }: Stored, kept: Kept) {
+    this.id = id;
+    this.kept = kept;
+    this.#path = path;
+    this.#client = client;
+    this.#release = release;
+    this.#generation = generation;
+  }
+
+  write(what: JournalWrite): Promise<Result<void, JournalFault>> {
+    if (this.#isClosed) return Promise.resolve(fail(this.#closed()));
+    const written = new Promise<Result<void, JournalFault>>((settle) => this.#waiting.push({ what, settle }));
+    this.#writing ??= this.#write();
+    return written;
+  }
+
+  async historyOf(origin: Name): Promise<readonly Delta[]> {
+    if (this.#isClosed) return [];
+    const octets = await this.#client.ask('historyOf', [wireOf(origin)]);
+    return octets.ok ? joinDeltas(await gather(readRecords(octets.value), new Slices())) : [];
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#writing;
+    await this.#client.close();
+    this.#release();
+  }
+
+  /** Writes until nothing waits. */
+  async #write(): Promise<void> {
+    // What is asked for in the same turn belongs together.
+    await undefined;
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting;
+      this.#waiting = [];
+      const slices = new Slices();
+      const writes: StoredWrite[] = [];
+      for (const { what } of group) writes.push(await storedWrite(what, slices));
+      const parts = writes.flatMap(({ deltas }) => deltas.flatMap((delta) => delta.parts));
+      const memory = parts.map(({ buffer }) => buffer as ArrayBuffer);
+      const result = await this.#client.ask('write', [this.#generation, writes], memory);
+      if (result.ok) this.#generation++;
+      for (const { settle } of group) settle(result);
+    }
+    this.#writing = undefined;
+  }
+
+  #closed(): JournalFault {
+    return { kind: 'disk', what: `the journal ${this.#path} has been closed` };
+  }
+}
+
+async function storedWrite(what: JournalWrite, slices: Slices): Promise<StoredWrite> {
+  const entries: StoredWrite['entries'][number][] = [];
+  for (const entry of what.entries ?? []) {
+    if (slices.isOver) await slices.pause();
+    entries.push({ position: entry.position, octets: writeEntry(entry) });
+  }
+  const deltas: StoredDelta[] = [];
+  for (const delta of what.deltas ?? []) deltas.push(await storedDelta(delta, slices));
+  return {
+    entries,
+    closed: what.closed ?? [],
+    inForce: what.inForce,
+    lastGood: [...(what.lastGood ?? [])].map(([fileName, good]) => ({
+      fileName,
+      octets: good === undefined ? undefined : writeLastGood(fileName, good),
+    })),
+    withdrawn: (what.withdrawn ?? []).map(wireOf),
+    deltas,
+  };
+}
+
+async function storedDelta({ origin, from, to, removed, added }: Delta, slices: Slices): Promise<StoredDelta> {
+  const parts: Uint8Array[] = [];
+  let octets = 0;
+  for (const part of partsOf([removed, added])) {
+    if (slices.isOver) await slices.pause();
+    const written = writeRecords([part]);
+    octets += written.length;
+    parts.push(written);
+  }
+  return { zone: wireOf(origin), from, to, records: removed.length + added.length, octets, parts };
+}
+
+/** In memory of its own. */
+const wireOf = ({ wire }: Name): Uint8Array => new Uint8Array(wire);
+
+function* partsOf(lists: readonly (readonly ResourceRecord[])[]): Generator<readonly ResourceRecord[], void, undefined> {
+  let part: ResourceRecord[] = [];
+  let octets = 0;
+  for (const list of lists) {
+    for (const record of list) {
+      part.push(record);
+      octets += recordOctets(record);
+      if (octets < PART_OCTETS) continue;
+      yield part;
+      part = [];
+      octets = 0;
+    }
+  }
+  if (part.length > 0) yield part;
+}
+
+async function keptOf({ inForce, position, open, lastGood }: Stored): Promise<Kept> {
+  const slices = new Slices();
+  const entries = await gather(entriesOf(open), slices);
+  return { inForce, position, open: entries, lastGood: new Map(await gather(goodsOf(lastGood), slices)) };
+}
+
+function* entriesOf(octets: Uint8Array): Generator<Entry, void, undefined> {
+  for (const value of valuesOf(octets)) yield readEntry(value.readUIntBE(0, 6), value.subarray(6));
+}
+
+function* goodsOf(octets: Uint8Array): Generator<ReturnType<typeof readLastGood>, void, undefined> {
+  for (const value of valuesOf(octets)) yield readLastGood(value);
+}
+
+function* valuesOf(octets: Uint8Array): Generator<Buffer, void, undefined> {
+  const all = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  for (let at = 0; at < all.length; ) {
+    const start = at + 4;
+    at = start + all.readUInt32BE(at);
+    yield all.subarray(start, at);
+  }
+}

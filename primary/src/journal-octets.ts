@@ -1,0 +1,175 @@
+/**
+ * What the journal keeps, as octets. An entry is its kind, time, zone and serials, then - for an UPDATE - scope, key, source and the
+ * records of the update section; its position is the key that it stands under. Numbers are in network order, names as on the
+ * wire, records as in `record-octets.ts`.
+ *
+ * Each value carries a checksum over itself and the key that it stands under, since a database says nothing of octets that a disk
+ * has turned. What has passed it is trusted.
+ */
+import { crc32 } from 'node:zlib';
+import { MAX_NAME_OCTETS, Name } from '@zonewright/common/name';
+import { Reader, Writer } from '@zonewright/common/octets';
+import { readRecords, writeRecords } from '@zonewright/common/zone/record-octets';
+import type { Entry, LastGood } from './journal.ts';
+
+const CHECKSUM_OCTETS = 4;
+/** Of an entry, without its operations. */
+const MAX_HEAD_OCTETS = 64 + 3 * MAX_NAME_OCTETS + 255;
+/** Of the object names of a file and what it includes: a hundred thousand of them. */
+const MAX_GOOD_OCTETS = 16 * 2 ** 20;
+
+const KINDS = ['serial', 'update'] as const;
+
+/** One after the other, in memory of their own: where octets share it, a message to a thread takes all of it along. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const octets = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    octets.set(part, at);
+    at += part.length;
+  }
+  return octets;
+}
+
+/** The value with its checksum, as it stands on the disk. */
+export function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(CHECKSUM_OCTETS + value.length);
+  new DataView(sealed.buffer).setUint32(0, crc32(value, crc32(key)));
+  sealed.set(value, CHECKSUM_OCTETS);
+  return sealed;
+}
+
+/** The value, a view of what is given; `undefined` when it is not what was written under that key. */
+export function unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
+  if (sealed.length < CHECKSUM_OCTETS) return undefined;
+  const value = sealed.subarray(CHECKSUM_OCTETS);
+  const sum = new DataView(sealed.buffer, sealed.byteOffset).getUint32(0);
+  return sum === crc32(value, crc32(key)) ? value : undefined;
+}
+
+/** What the journal knows of itself. */
+export interface State {
+  /** 32 hex digits. */
+  readonly id: string;
+  /** How many writes there were. */
+  readonly generation: number;
+  /** Of the newest entry that there ever was. */
+  readonly position: number;
+  readonly inForce: string | undefined;
+}
+
+/** Of all that is kept. A change of it that a reader of this one could not understand gets the next number. */
+const FORMAT = 1;
+const ID_OCTETS = 16;
+
+export function writeState({ id, generation, position, inForce }: State): Uint8Array {
+  const writer = new Writer(MAX_HEAD_OCTETS);
+  writer.u16(FORMAT);
+  writer.bytes(Buffer.from(id, 'hex'));
+  writer.u48(generation);
+  writer.u48(position);
+  text(writer, inForce ?? '');
+  return written(writer);
+}
+
+/** `undefined`: of a later format. */
+export function readState(octets: Uint8Array): State | undefined {
+  const reader = new Reader(octets);
+  if (reader.u16() !== FORMAT) return undefined;
+  const id = Buffer.from(reader.bytes(ID_OCTETS)).toString('hex');
+  const [generation, position, inForce] = [reader.u48(), reader.u48(), readText(reader)];
+  return checked(reader, { id, generation, position, inForce: inForce === '' ? undefined : inForce });
+}
+
+/** Without its position. */
+export function writeEntry(entry: Entry): Uint8Array {
+  const writer = new Writer(MAX_HEAD_OCTETS);
+  writer.u8(KINDS.indexOf(entry.kind));
+  writer.u48(entry.time);
+  writer.name(entry.zone);
+  writer.u32(entry.from);
+  writer.u32(entry.to);
+  if (entry.kind === 'serial') return written(writer);
+  writer.name(entry.scope);
+  writer.name(entry.key);
+  text(writer, entry.source);
+  return joined([written(writer), writeRecords([entry.operations])]);
+}
+
+export function readEntry(position: number, octets: Uint8Array): Entry {
+  const reader = new Reader(octets);
+  const kind = KINDS[reader.u8()]!;
+  const time = reader.u48();
+  const step = { position, time, zone: reader.name(false), from: reader.u32(), to: reader.u32() };
+  if (kind === 'serial') return checked(reader, { kind, ...step });
+  const [scope, key, source] = [reader.name(false), reader.name(false), readText(reader)];
+  return checked(reader, { kind, ...step, scope, key, source, operations: [...readRecords(reader.rest())] });
+}
+
+export function writeLastGood(fileName: string, { oid, includes }: LastGood): Uint8Array {
+  const writer = new Writer(MAX_GOOD_OCTETS);
+  for (const part of [fileName, oid, ...[...includes].flat()]) longText(writer, part);
+  return written(writer);
+}
+
+export function readLastGood(octets: Uint8Array): readonly [string, LastGood] {
+  const reader = new Reader(octets);
+  const [fileName, oid] = [readLongText(reader), readLongText(reader)];
+  const includes = new Map<string, string>();
+  while (reader.left > 0) includes.set(readLongText(reader), readLongText(reader));
+  return checked(reader, [fileName, { oid, includes }]);
+}
+
+/** What is known of a delta without its records. */
+export interface DeltaHead {
+  /** The apex. */
+  readonly zone: Name;
+  readonly from: number;
+  readonly to: number;
+  /** SOAs included. */
+  readonly records: number;
+  /** Of its records as they are kept. */
+  readonly octets: number;
+  /** In so many values. */
+  readonly parts: number;
+}
+
+export function writeDeltaHead({ zone, from, to, records, octets, parts }: DeltaHead): Uint8Array {
+  const writer = new Writer(MAX_HEAD_OCTETS);
+  writer.name(zone);
+  for (const number of [from, to, records, octets, parts]) writer.u32(number);
+  return written(writer);
+}
+
+export function readDeltaHead(octets: Uint8Array): DeltaHead {
+  const reader = new Reader(octets);
+  const [zone, from, to] = [reader.name(false), reader.u32(), reader.u32()];
+  return checked(reader, { zone, from, to, records: reader.u32(), octets: reader.u32(), parts: reader.u32() });
+}
+
+function written(writer: Writer): Uint8Array {
+  if (writer.isFull) throw new Error('larger than the journal can hold');
+  return writer.octets.slice(0, writer.length);
+}
+
+function checked<T>(reader: Reader, value: T): T {
+  if (reader.fault !== undefined) throw new Error(`the journal holds something ${reader.fault.what}`);
+  return value;
+}
+
+/** At most 255 octets: the rest is cut. */
+function text(writer: Writer, string: string): void {
+  const octets = Buffer.from(string).subarray(0, 255);
+  writer.u8(octets.length);
+  writer.bytes(octets);
+}
+
+const readText = (reader: Reader): string => Buffer.from(reader.string()).toString();
+
+function longText(writer: Writer, string: string): void {
+  const octets = Buffer.from(string);
+  writer.u32(octets.length);
+  writer.bytes(octets);
+}
+
+const readLongText = (reader: Reader): string => Buffer.from(reader.bytes(reader.u32())).toString();
