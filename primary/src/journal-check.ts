@@ -15,7 +15,16 @@ const VERSION = 2;
 /** Offsets in a page. `lower` and `upper`, and where nodes are, count from behind its head. */
 const PAGE = { number: 0, transaction: 8, flags: 18, lower: 20, upper: 22, pages: 20, head: 24 } as const;
 /** Offsets in a meta page, behind the head of the page; `free` and `main` are trees. */
-const META = { magic: 24, version: 28, mapSize: 40, free: 48, main: 96, last: 144, transaction: 152, end: 160 } as const;
+const META = {
+  magic: 24,
+  version: 28,
+  mapSize: 40,
+  free: 48,
+  main: 96,
+  last: 144,
+  transaction: 152,
+  end: 160,
+} as const;
 /** Offsets in the description of a tree; `pageSize` in that of the free pages only. */
 const TREE = { pageSize: 0, flags: 4, depth: 6, branches: 8, leaves: 16, overflow: 24, entries: 32, root: 40 } as const;
 /** Offsets in a node: the size of its value, or the lower half of a page number. */
@@ -30,6 +39,7 @@ const BIG_DATA = 1;
 /** The root of an empty tree. */
 const NO_PAGE = 2n ** 64n - 1n;
 const METAS = 2;
+const [UNKNOWN, USED, FREE] = [0, 1, 2];
 /** LMDB's own bound for the depth of a tree. */
 const MAX_DEPTH = 32;
 
@@ -75,7 +85,7 @@ class Check {
   /** As many as the newest transaction knows of; the file may be shorter, where the last are free. */
   #known = 0;
   #transaction = 0;
-  /** One octet a page: is it in use? */
+  /** One octet a page: what is known of it. */
   #used = new Uint8Array(0);
 
   constructor(fd: number) {
@@ -124,7 +134,7 @@ class Check {
     // The map is made as large as that says, and is at least as large as the file that was written through it.
     need(number(newest, META.mapSize) >= this.#known * pageSize, 'a damaged head');
     this.#used = new Uint8Array(Math.max(METAS, Math.min(this.#known, this.#pages)));
-    this.#used.fill(1, 0, METAS);
+    this.#used.fill(USED, 0, METAS);
     return newest;
   }
 
@@ -160,8 +170,11 @@ class Check {
         onLeaf({ key, value });
       }
     }
-    for (const [name, count] of Object.entries(found))
-      need(tree[name as keyof typeof found] === count, `${count} ${name}, not ${tree[name as keyof typeof found]}`);
+    const isCounted = (what: keyof typeof found): boolean => found[what] === tree[what];
+    need(
+      (['branches', 'leaves', 'overflow', 'entries'] as const).every(isCounted),
+      'something that was counted is missing',
+    );
   }
 
   /** A page of a kind, which nothing else may lead to. */
@@ -219,7 +232,8 @@ class Check {
       const length = isRun ? -at : 1n;
       need(first >= METAS && first + length <= this.#known, 'a free page that is not there');
       for (let page = Number(first); page < Number(first + length); page++) {
-        need(this.#used[page] !== 1, 'a page that is in use and free');
+        need(this.#used[page] === undefined || this.#used[page] === UNKNOWN, 'a page that is free and in use');
+        this.#used[page] = FREE;
       }
     }
   }
@@ -228,8 +242,8 @@ class Check {
   #use(first: bigint, pages: number): number {
     need(first >= METAS && first + BigInt(pages) <= this.#used.length, 'a page that is not there');
     for (let page = Number(first); page < Number(first) + pages; page++) {
-      need(this.#used[page] === 0, 'a page that is used twice');
-      this.#used[page] = 1;
+      need(this.#used[page] === UNKNOWN, 'a page that is used twice');
+      this.#used[page] = USED;
     }
     return Number(first);
   }

@@ -64,7 +64,8 @@ export class JournalClient {
       this.#worker = undefined;
       const waiting = [...this.#waiting.values()];
       this.#waiting.clear();
-      for (const settle of waiting) settle(fail({ kind: 'disk', what: `cannot use the journal ${this.#path}: ${why}` }));
+      for (const settle of waiting)
+        settle(fail({ kind: 'disk', what: `cannot use the journal ${this.#path}: ${why}` }));
     });
     return worker;
   }

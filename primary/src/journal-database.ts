@@ -155,7 +155,9 @@ async function storedDelta({ origin, from, to, removed, added }: Delta, slices: 
 /** In memory of its own. */
 const wireOf = ({ wire }: Name): Uint8Array => new Uint8Array(wire);
 
-function* partsOf(lists: readonly (readonly ResourceRecord[])[]): Generator<readonly ResourceRecord[], void, undefined> {
+function* partsOf(
+  lists: readonly (readonly ResourceRecord[])[],
+): Generator<readonly ResourceRecord[], void, undefined> {
   let part: ResourceRecord[] = [];
   let octets = 0;
   for (const list of lists) {

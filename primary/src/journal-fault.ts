@@ -1,6 +1,7 @@
 /**
  * What can go wrong with the journal, from errors of the system and of LMDB. Other errors are bugs, and are thrown on.
  */
+import { getSystemErrorName } from 'node:util';
 import { systemCode } from '@zonewright/common/git/fault';
 import type { JournalFault } from './journal.ts';
 
@@ -17,10 +18,16 @@ export function faultOf(path: string, error: unknown): JournalFault {
   if (error instanceof Unusable) return damaged(path, error.message);
   const code = systemCode(error);
   if (code !== undefined && NOT_USABLE.has(code))
-    return { kind: 'usage', what: `cannot use the journal ${path} (${code})`, hint: 'it needs a folder that it may write to' };
+    return {
+      kind: 'usage',
+      what: `cannot use the journal ${path} (${code})`,
+      hint: 'it needs a folder that it may write to',
+    };
   if (code !== undefined) return diskFault(path, code);
   const number = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof number !== 'number') throw error;
+  // What is above 0 is a number of the system.
+  if (number > 0) return diskFault(path, getSystemErrorName(-number));
   const { message } = error as Error;
   return DAMAGE.has(number) ? damaged(path, message) : diskFault(path, message);
 }

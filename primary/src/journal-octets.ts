@@ -7,7 +7,7 @@
  * has turned. What has passed it is trusted.
  */
 import { crc32 } from 'node:zlib';
-import { MAX_NAME_OCTETS, Name } from '@zonewright/common/name';
+import { MAX_NAME_OCTETS, type Name } from '@zonewright/common/name';
 import { Reader, Writer } from '@zonewright/common/octets';
 import { readRecords, writeRecords } from '@zonewright/common/zone/record-octets';
 import type { Entry, LastGood } from './journal.ts';

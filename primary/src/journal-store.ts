@@ -17,7 +17,18 @@ import { newJournalId } from './journal.ts';
 import { DeltaChains, type Dropped } from './journal-chains.ts';
 import { checkDatabase } from './journal-check.ts';
 import { Unusable } from './journal-fault.ts';
-import { type DeltaHead, joined, readDeltaHead, readState, type State, seal, unseal, writeDeltaHead, writeState } from './journal-octets.ts';
+import {
+  type DeltaHead,
+  joined,
+  readDeltaHead,
+  readState,
+  type State,
+  seal,
+  unseal,
+  writeDeltaHead,
+  writeState,
+} from './journal-octets.ts';
+import { Room, type Statistics } from './journal-room.ts';
 
 /** A delta, its records in parts. */
 export interface StoredDelta extends Omit<DeltaHead, 'zone' | 'parts'> {
@@ -65,6 +76,7 @@ const goodKey = (fileName: string): Buffer =>
 
 export class JournalStore {
   readonly #db: RootDatabase<Buffer, Buffer>;
+  readonly #room: Room;
   readonly #chains = new DeltaChains();
   readonly stored: Stored;
 
@@ -73,11 +85,12 @@ export class JournalStore {
     if (!existsSync(path)) create(path);
     const damage = checkDatabase(path);
     if (damage !== undefined) throw new Unusable(damage);
+    this.#room = new Room(path);
     this.#db = openDatabase(path);
     try {
       this.stored = this.#read();
     } catch (error) {
-      void this.#db.close();
+      void this.close();
       throw error;
     }
   }
@@ -85,6 +98,7 @@ export class JournalStore {
   /** All of the writes in one transaction. `generation`: how many transactions there were before. */
   write(generation: number, writes: readonly StoredWrite[]): void {
     this.#db.transactionSync(() => {
+      this.#makeRoom(writes);
       const state = this.#readState();
       if (state.generation !== generation) throw new Unusable('another than the last write is the last');
       let { position, inForce } = state;
@@ -112,7 +126,17 @@ export class JournalStore {
   }
 
   close(): Promise<void> {
+    this.#room.close();
     return this.#db.close();
+  }
+
+  #makeRoom(writes: readonly StoredWrite[]): void {
+    let [values, octets] = [1, 0];
+    for (const value of writes.flatMap(valuesOf)) {
+      values++;
+      octets += value.length;
+    }
+    this.#room.make(this.#db.getStats() as Statistics, values, octets);
   }
 
   #apply({ entries, closed, lastGood, withdrawn, deltas }: StoredWrite): void {
@@ -183,6 +207,9 @@ function create(path: string): void {
   const draft = `${path}.new`;
   rmSync(draft, { force: true });
   const db = openDatabase(draft);
+  const room = new Room(draft);
+  room.make(db.getStats() as Statistics, 1, 0);
+  room.close();
   const state = { id: newJournalId(), generation: 0, position: 0, inForce: undefined };
   db.transactionSync(() => void db.put(STATE, Buffer.from(seal(STATE, writeState(state)))));
   void db.close();
@@ -191,6 +218,12 @@ function create(path: string): void {
   const folder = openSync(dirname(path), 'r');
   fsyncSync(folder);
   closeSync(folder);
+}
+
+/** Heads of deltas are smaller than what they have to do with. */
+function valuesOf({ entries, lastGood, deltas }: StoredWrite): Uint8Array[] {
+  const values = [...entries.map(({ octets }) => octets), ...deltas.flatMap(({ zone, parts }) => [zone, ...parts])];
+  return [...values, ...lastGood.flatMap(({ octets }) => octets ?? [])];
 }
 
 const lockOf = (path: string): string => `${path}-lock`;
