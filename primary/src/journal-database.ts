@@ -14,12 +14,13 @@ import { gather, Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone/record-octets';
-import type { Entry, Journal, JournalFault, JournalWrite, Kept } from './journal.ts';
+import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from './journal.ts';
 import { JournalClient } from './journal-client.ts';
 import { faultOf } from './journal-fault.ts';
 import { lockFile, type Release } from './journal-lock.ts';
-import { readEntry, readLastGood, writeEntry, writeLastGood } from './journal-octets.ts';
-import type { Stored, StoredDelta, StoredWrite } from './journal-store.ts';
+import { readEntry, readLastGood, writeDeltaHead, writeEntry, writeLastGood } from './journal-octets.ts';
+import { memoryOf, Packing, type Packs, unpack } from './journal-pack.ts';
+import type { Stored, StoredWrite } from './journal-store.ts';
 
 /** Records of a delta are kept in parts of about so many octets: memory and free room in a file come in pieces. */
 const PART_OCTETS = 65_536;
@@ -83,8 +84,8 @@ class DatabaseJournal implements Journal {
 
   async historyOf(origin: Name): Promise<readonly Delta[]> {
     if (this.#isClosed) return [];
-    const octets = await this.#client.ask('historyOf', [wireOf(origin)]);
-    return octets.ok ? joinDeltas(await gather(readRecords(octets.value), new Slices())) : [];
+    const octets = await this.#client.ask('historyOf', [new Uint8Array(origin.wire)]);
+    return octets.ok ? joinDeltas(await gather(recordsOf(octets.value), new Slices())) : [];
   }
 
   async close(): Promise<void> {
@@ -105,8 +106,13 @@ class DatabaseJournal implements Journal {
       const slices = new Slices();
       const writes: StoredWrite[] = [];
       for (const { what } of group) writes.push(await storedWrite(what, slices));
-      const parts = writes.flatMap(({ deltas }) => deltas.flatMap((delta) => delta.parts));
-      const memory = parts.map(({ buffer }) => buffer as ArrayBuffer);
+      const packs = writes.flatMap(({ entries, lastGood, withdrawn, deltas }) => [
+        entries,
+        lastGood,
+        withdrawn,
+        deltas,
+      ]);
+      const memory = memoryOf(packs.flat());
       const result = await this.#client.ask('write', [this.#generation, writes], memory);
       if (result.ok) this.#generation++;
       for (const { settle } of group) settle(result);
@@ -120,40 +126,42 @@ class DatabaseJournal implements Journal {
 }
 
 async function storedWrite(what: JournalWrite, slices: Slices): Promise<StoredWrite> {
-  const entries: StoredWrite['entries'][number][] = [];
-  for (const entry of what.entries ?? []) {
-    if (slices.isOver) await slices.pause();
-    entries.push({ position: entry.position, octets: writeEntry(entry) });
-  }
-  const deltas: StoredDelta[] = [];
-  for (const delta of what.deltas ?? []) deltas.push(await storedDelta(delta, slices));
   return {
-    entries,
+    entries: await packed(what.entries ?? [], writeEntry, slices),
     closed: what.closed ?? [],
     inForce: what.inForce,
-    lastGood: [...(what.lastGood ?? [])].map(([fileName, good]) => ({
-      fileName,
-      octets: good === undefined ? undefined : writeLastGood(fileName, good),
-    })),
-    withdrawn: (what.withdrawn ?? []).map(wireOf),
-    deltas,
+    lastGood: await packed(what.lastGood ?? [], ([fileName, good]) => writeLastGood(fileName, good), slices),
+    withdrawn: await packed(what.withdrawn ?? [], ({ wire }) => wire, slices),
+    deltas: await packedDeltas(what.deltas ?? [], slices),
   };
 }
 
-async function storedDelta({ origin, from, to, removed, added }: Delta, slices: Slices): Promise<StoredDelta> {
-  const parts: Uint8Array[] = [];
-  let octets = 0;
-  for (const part of partsOf([removed, added])) {
+async function packed<T>(all: Iterable<T>, write: (each: T) => Uint8Array, slices: Slices): Promise<Packs> {
+  const packing = new Packing();
+  for (const each of all) {
     if (slices.isOver) await slices.pause();
-    const written = writeRecords([part]);
-    octets += written.length;
-    parts.push(written);
+    packing.add(write(each));
   }
-  return { zone: wireOf(origin), from, to, records: removed.length + added.length, octets, parts };
+  return packing.end();
 }
 
-/** In memory of its own. */
-const wireOf = ({ wire }: Name): Uint8Array => new Uint8Array(wire);
+async function packedDeltas(deltas: readonly Delta[], slices: Slices): Promise<Packs> {
+  const packing = new Packing();
+  for (const { origin, from, to, removed, added } of deltas) {
+    const parts: Uint8Array[] = [];
+    let octets = 0;
+    for (const part of partsOf([removed, added])) {
+      if (slices.isOver) await slices.pause();
+      const written = writeRecords([part]);
+      octets += written.length;
+      parts.push(written);
+    }
+    const records = removed.length + added.length;
+    packing.add(writeDeltaHead({ zone: origin, from, to, records, octets, parts: parts.length }));
+    for (const part of parts) packing.add(part);
+  }
+  return packing.end();
+}
 
 function* partsOf(
   lists: readonly (readonly ResourceRecord[])[],
@@ -173,25 +181,23 @@ function* partsOf(
   if (part.length > 0) yield part;
 }
 
+function* recordsOf(parts: Packs): Generator<ResourceRecord, void, undefined> {
+  for (const part of unpack(parts)) yield* readRecords(part);
+}
+
+function* goodsOf(packs: Packs): Generator<readonly [string, LastGood], void, undefined> {
+  for (const octets of unpack(packs)) {
+    const [fileName, good] = readLastGood(octets);
+    if (good !== undefined) yield [fileName, good];
+  }
+}
+
+function* entriesOf(packs: Packs): Generator<Entry, void, undefined> {
+  for (const octets of unpack(packs)) yield readEntry(octets);
+}
+
 async function keptOf({ inForce, position, open, lastGood }: Stored): Promise<Kept> {
   const slices = new Slices();
   const entries = await gather(entriesOf(open), slices);
   return { inForce, position, open: entries, lastGood: new Map(await gather(goodsOf(lastGood), slices)) };
-}
-
-function* entriesOf(octets: Uint8Array): Generator<Entry, void, undefined> {
-  for (const value of valuesOf(octets)) yield readEntry(value.readUIntBE(0, 6), value.subarray(6));
-}
-
-function* goodsOf(octets: Uint8Array): Generator<ReturnType<typeof readLastGood>, void, undefined> {
-  for (const value of valuesOf(octets)) yield readLastGood(value);
-}
-
-function* valuesOf(octets: Uint8Array): Generator<Buffer, void, undefined> {
-  const all = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
-  for (let at = 0; at < all.length; ) {
-    const start = at + 4;
-    at = start + all.readUInt32BE(at);
-    yield all.subarray(start, at);
-  }
 }

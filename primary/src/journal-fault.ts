@@ -16,7 +16,7 @@ const DAMAGE: ReadonlySet<number> = new Set([-30797, -30796, -30794, -30793]);
 /** `path` is the file of the journal. */
 export function faultOf(path: string, error: unknown): JournalFault {
   if (error instanceof Unusable) return damaged(path, error.message);
-  const code = systemCode(error);
+  const code = /^E[A-Z0-9]+$/.exec(systemCode(error) ?? '')?.[0];
   if (code !== undefined && NOT_USABLE.has(code))
     return {
       kind: 'usage',

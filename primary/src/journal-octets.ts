@@ -1,35 +1,26 @@
 /**
- * What the journal keeps, as octets. An entry is its kind, time, zone and serials, then - for an UPDATE - scope, key, source and the
- * records of the update section; its position is the key that it stands under. Numbers are in network order, names as on the
+ * What the journal keeps, as octets. An entry is its position, kind, time, zone and serials, then - for an UPDATE - scope, key, source and the
+ * records of the update section. Numbers are in network order, names as on the
  * wire, records as in `record-octets.ts`.
  *
  * Each value carries a checksum over itself and the key that it stands under, since a database says nothing of octets that a disk
  * has turned. What has passed it is trusted.
  */
 import { crc32 } from 'node:zlib';
-import { MAX_NAME_OCTETS, type Name } from '@zonewright/common/name';
+import type { Name } from '@zonewright/common/name';
 import { Reader, Writer } from '@zonewright/common/octets';
 import { readRecords, writeRecords } from '@zonewright/common/zone/record-octets';
 import type { Entry, LastGood } from './journal.ts';
 
 const CHECKSUM_OCTETS = 4;
-/** Of an entry, without its operations. */
-const MAX_HEAD_OCTETS = 64 + 3 * MAX_NAME_OCTETS + 255;
+/** Of the state, and of what is known of a delta. */
+const MAX_HEAD_OCTETS = 1024;
+/** Of an entry: names in the update section are compressed in a message, and not here. */
+const MAX_ENTRY_OCTETS = 4 * 2 ** 20;
 /** Of the object names of a file and what it includes: a hundred thousand of them. */
 const MAX_GOOD_OCTETS = 16 * 2 ** 20;
 
 const KINDS = ['serial', 'update'] as const;
-
-/** One after the other, in memory of their own: where octets share it, a message to a thread takes all of it along. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const octets = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    octets.set(part, at);
-    at += part.length;
-  }
-  return octets;
-}
 
 /** The value with its checksum, as it stands on the disk. */
 export function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
@@ -81,9 +72,9 @@ export function readState(octets: Uint8Array): State | undefined {
   return checked(reader, { id, generation, position, inForce: inForce === '' ? undefined : inForce });
 }
 
-/** Without its position. */
 export function writeEntry(entry: Entry): Uint8Array {
-  const writer = new Writer(MAX_HEAD_OCTETS);
+  const writer = new Writer(MAX_ENTRY_OCTETS);
+  writer.u48(entry.position);
   writer.u8(KINDS.indexOf(entry.kind));
   writer.u48(entry.time);
   writer.name(entry.zone);
@@ -93,11 +84,16 @@ export function writeEntry(entry: Entry): Uint8Array {
   writer.name(entry.scope);
   writer.name(entry.key);
   text(writer, entry.source);
-  return joined([written(writer), writeRecords([entry.operations])]);
+  writer.bytes(writeRecords([entry.operations]));
+  return written(writer);
 }
 
-export function readEntry(position: number, octets: Uint8Array): Entry {
+/** The first thing that {@link writeEntry} writes. */
+export const positionOf = (entry: Uint8Array): number => new Reader(entry).u48();
+
+export function readEntry(octets: Uint8Array): Entry {
   const reader = new Reader(octets);
+  const position = reader.u48();
   const kind = KINDS[reader.u8()]!;
   const time = reader.u48();
   const step = { position, time, zone: reader.name(false), from: reader.u32(), to: reader.u32() };
@@ -106,15 +102,19 @@ export function readEntry(position: number, octets: Uint8Array): Entry {
   return checked(reader, { kind, ...step, scope, key, source, operations: [...readRecords(reader.rest())] });
 }
 
-export function writeLastGood(fileName: string, { oid, includes }: LastGood): Uint8Array {
+/** `good`: `undefined` says that there is none. */
+export function writeLastGood(fileName: string, good: LastGood | undefined): Uint8Array {
   const writer = new Writer(MAX_GOOD_OCTETS);
-  for (const part of [fileName, oid, ...[...includes].flat()]) longText(writer, part);
+  longText(writer, fileName);
+  for (const part of good === undefined ? [] : [good.oid, ...[...good.includes].flat()]) longText(writer, part);
   return written(writer);
 }
 
-export function readLastGood(octets: Uint8Array): readonly [string, LastGood] {
+export function readLastGood(octets: Uint8Array): readonly [fileName: string, good: LastGood | undefined] {
   const reader = new Reader(octets);
-  const [fileName, oid] = [readLongText(reader), readLongText(reader)];
+  const fileName = readLongText(reader);
+  if (reader.left === 0) return checked(reader, [fileName, undefined]);
+  const oid = readLongText(reader);
   const includes = new Map<string, string>();
   while (reader.left > 0) includes.set(readLongText(reader), readLongText(reader));
   return checked(reader, [fileName, { oid, includes }]);

@@ -18,43 +18,37 @@ import { DeltaChains, type Dropped } from './journal-chains.ts';
 import { checkDatabase } from './journal-check.ts';
 import { Unusable } from './journal-fault.ts';
 import {
-  type DeltaHead,
-  joined,
+  positionOf,
   readDeltaHead,
+  readLastGood,
   readState,
   type State,
   seal,
   unseal,
-  writeDeltaHead,
   writeState,
 } from './journal-octets.ts';
+import { octetsIn, Packing, type Packs, unpack } from './journal-pack.ts';
 import { Room, type Statistics } from './journal-room.ts';
 
-/** A delta, its records in parts. */
-export interface StoredDelta extends Omit<DeltaHead, 'zone' | 'parts'> {
-  /** The apex in wire form. */
-  readonly zone: Uint8Array;
-  readonly parts: readonly Uint8Array[];
-}
-
-/** A `JournalWrite` as octets. */
+/** A `JournalWrite` as octets (`journal-octets.ts`). */
 export interface StoredWrite {
-  readonly entries: readonly { readonly position: number; readonly octets: Uint8Array }[];
+  /** What `writeEntry` wrote. */
+  readonly entries: Packs;
   readonly closed: readonly number[];
   readonly inForce: string | undefined;
-  /** `octets`: `undefined` to forget it. */
-  readonly lastGood: readonly { readonly fileName: string; readonly octets: Uint8Array | undefined }[];
-  /** Wire form. */
-  readonly withdrawn: readonly Uint8Array[];
-  readonly deltas: readonly StoredDelta[];
+  /** What `writeLastGood` wrote. */
+  readonly lastGood: Packs;
+  /** Names in wire form. */
+  readonly withdrawn: Packs;
+  /** Of each delta what `writeDeltaHead` wrote, and then its parts. */
+  readonly deltas: Packs;
 }
 
 /** What an opened store holds. */
 export interface Stored extends State {
-  /** Each its position (six octets) and what `writeEntry` wrote, behind its length (four octets). */
-  readonly open: Uint8Array;
-  /** What `writeLastGood` wrote, each behind its length. */
-  readonly lastGood: Uint8Array;
+  /** As in a {@link StoredWrite}. */
+  readonly open: Packs;
+  readonly lastGood: Packs;
 }
 
 const STATE = Buffer.from('s');
@@ -103,26 +97,25 @@ export class JournalStore {
       if (state.generation !== generation) throw new Unusable('another than the last write is the last');
       let { position, inForce } = state;
       for (const write of writes) {
-        this.#apply(write);
-        position = write.entries.at(-1)?.position ?? position;
+        position = this.#apply(write) ?? position;
         inForce = write.inForce ?? inForce;
       }
       this.#put(STATE, writeState({ ...state, generation: generation + 1, position, inForce }));
     });
   }
 
-  /** Records of the chain of a zone, one after the other. Empty where a part of it is damaged: it can be done without. */
-  historyOf(zone: Name): Uint8Array {
-    const records: Uint8Array[] = [];
+  /** The parts of all deltas of a zone. None where one of them is damaged: they can be done without. */
+  historyOf(zone: Name): Packs {
+    const packing = new Packing();
     for (const { number, head } of this.#chains.of(zone)) {
       for (let part = 0; part < head.parts; part++) {
         const octets = this.#get(partKey(number, part));
-        if (octets === undefined) return new Uint8Array(0);
-        records.push(octets);
+        if (octets === undefined) return [];
+        packing.add(octets);
       }
     }
     this.#db.resetReadTxn();
-    return joined(records);
+    return packing.end();
   }
 
   close(): Promise<void> {
@@ -132,28 +125,37 @@ export class JournalStore {
 
   #makeRoom(writes: readonly StoredWrite[]): void {
     let [values, octets] = [1, 0];
-    for (const value of writes.flatMap(valuesOf)) {
-      values++;
-      octets += value.length;
+    for (const { entries, lastGood, deltas } of writes) {
+      const packs = [...entries, ...lastGood, ...deltas];
+      for (const _ of unpack(packs)) values++;
+      octets += octetsIn(packs);
     }
     this.#room.make(this.#db.getStats() as Statistics, values, octets);
   }
 
-  #apply({ entries, closed, lastGood, withdrawn, deltas }: StoredWrite): void {
-    for (const { position, octets } of entries) this.#put(entryKey(position), octets);
-    for (const position of closed) this.#db.remove(entryKey(position));
-    for (const { fileName, octets } of lastGood) {
-      if (octets === undefined) this.#db.remove(goodKey(fileName));
+  /** Gives the position of its last entry. */
+  #apply({ entries, closed, lastGood, withdrawn, deltas }: StoredWrite): number | undefined {
+    let position: number | undefined;
+    for (const octets of unpack(entries)) {
+      position = positionOf(octets);
+      this.#put(entryKey(position), octets);
+    }
+    for (const each of closed) this.#db.remove(entryKey(each));
+    for (const octets of unpack(lastGood)) {
+      const [fileName, good] = readLastGood(octets);
+      if (good === undefined) this.#db.remove(goodKey(fileName));
       else this.#put(goodKey(fileName), octets);
     }
-    for (const zone of withdrawn) this.#forget(this.#chains.withdraw(nameOf(zone)));
-    for (const delta of deltas) {
-      const { next: number } = this.#chains;
-      const head: DeltaHead = { ...delta, zone: nameOf(delta.zone), parts: delta.parts.length };
-      this.#put(headKey(number), writeDeltaHead(head));
-      for (const [part, octets] of delta.parts.entries()) this.#put(partKey(number, part), octets);
+    for (const zone of unpack(withdrawn)) this.#forget(this.#chains.withdraw(nameOf(zone)));
+    const values = unpack(deltas);
+    for (const octets of values) {
+      const number = this.#chains.next;
+      const head = readDeltaHead(octets);
+      this.#put(headKey(number), octets);
+      for (let part = 0; part < head.parts; part++) this.#put(partKey(number, part), values.next().value!);
       this.#forget(this.#chains.add(number, head));
     }
+    return position;
   }
 
   #forget(dropped: readonly Dropped[]): void {
@@ -166,12 +168,11 @@ export class JournalStore {
   #read(): Stored {
     const state = this.#readState();
     for (const [key, octets] of this.#all('h')) this.#chains.add(key.readUIntBE(1, 6), readDeltaHead(octets));
-    const open: Uint8Array[] = [];
-    for (const [key, octets] of this.#all('e')) open.push(lengthOf(octets.length + 6), key.subarray(1, 7), octets);
-    const lastGood: Uint8Array[] = [];
-    for (const [, octets] of this.#all('g')) lastGood.push(lengthOf(octets.length), octets);
+    const [open, lastGood] = [new Packing(), new Packing()];
+    for (const [, octets] of this.#all('e')) open.add(octets);
+    for (const [, octets] of this.#all('g')) lastGood.add(octets);
     this.#db.resetReadTxn();
-    return { ...state, open: joined(open), lastGood: joined(lastGood) };
+    return { ...state, open: open.end(), lastGood: lastGood.end() };
   }
 
   #readState(): State {
@@ -220,12 +221,6 @@ function create(path: string): void {
   closeSync(folder);
 }
 
-/** Heads of deltas are smaller than what they have to do with. */
-function valuesOf({ entries, lastGood, deltas }: StoredWrite): Uint8Array[] {
-  const values = [...entries.map(({ octets }) => octets), ...deltas.flatMap(({ zone, parts }) => [zone, ...parts])];
-  return [...values, ...lastGood.flatMap(({ octets }) => octets ?? [])];
-}
-
 const lockOf = (path: string): string => `${path}-lock`;
 
 function openDatabase(path: string): RootDatabase<Buffer, Buffer> {
@@ -249,10 +244,4 @@ function nameOf(wire: Uint8Array): Name {
   const name = Name.fromWire(wire);
   if (!name.ok) throw new Error(`a zone with ${name.fault.what}`);
   return name.value;
-}
-
-function lengthOf(length: number): Uint8Array {
-  const octets = Buffer.alloc(4);
-  octets.writeUInt32BE(length);
-  return octets;
 }

@@ -10,6 +10,7 @@ import { Name } from '@zonewright/common/name';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import type { JournalFault } from './journal.ts';
 import { faultOf } from './journal-fault.ts';
+import type { Packs } from './journal-pack.ts';
 import { JournalStore, type Stored, type StoredWrite } from './journal-store.ts';
 
 /** What the thread starts with: the file. */
@@ -20,7 +21,7 @@ export interface JournalMethods {
   open(): Stored;
   write(generation: number, writes: readonly StoredWrite[]): void;
   /** The origin in wire form. */
-  historyOf(origin: Uint8Array): Uint8Array;
+  historyOf(origin: Uint8Array): Packs;
   close(): void;
 }
 
@@ -54,7 +55,7 @@ const methods = {
   write: (generation, writes) => opened().write(generation, writes),
   historyOf: (origin) => {
     const name = Name.fromWire(origin);
-    return name.ok ? opened().historyOf(name.value) : new Uint8Array(0);
+    return name.ok ? opened().historyOf(name.value) : [];
   },
   close: () => {},
 } satisfies JournalMethods;
@@ -76,7 +77,6 @@ let last: Promise<void> = Promise.resolve();
 parentPort!.on('message', ({ id, method, args }: JournalRequest) => {
   last = last.then(async () => {
     const result = await answer(method, args);
-    const memory = result.ok && result.value instanceof Uint8Array ? [result.value.buffer as ArrayBuffer] : [];
-    parentPort!.postMessage({ id, result } satisfies JournalAnswer, memory);
+    parentPort!.postMessage({ id, result } satisfies JournalAnswer);
   });
 });

@@ -40,18 +40,24 @@ export const serialAt = (position: number): SerialEntry => ({
 const soaAt = (serial: number, zone: string): ResourceRecord =>
   recordOf(`${zone} 3600 SOA ns.${zone} hostmaster.${zone} ${serial} 3600 600 86400 300`);
 
+/** So many addresses, at names that have 256 of them each. */
+function addresses(count: number, zone: string): ResourceRecord[] {
+  const records: ResourceRecord[] = [];
+  let name = mirage;
+  for (let i = 0; i < count; i++) {
+    if (i % 256 === 0) name = nameOf(`h${i / 256}.${zone}`);
+    records.push({ name, type: 1, class: 1, ttl: 300, rdata: Uint8Array.of(10, i >> 16, i >> 8, i) });
+  }
+  return records;
+}
+
 /** From the serial before to this one, with so many added records. */
 export const deltaAt = (serial: number, records = 1, zone = 'mirage.'): Delta => ({
   origin: nameOf(zone),
   from: serial - 1,
   to: serial,
   removed: [soaAt(serial - 1, zone)],
-  added: [
-    soaAt(serial, zone),
-    ...Array.from({ length: records }, (_, i) =>
-      recordOf(`h${i}.${zone} 300 A 10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`),
-    ),
-  ],
+  added: [soaAt(serial, zone), ...addresses(records, zone)],
 });
 
 /** What {@link journalProgram} writes at a time: two entries and what belongs to them, all of which tell the second position. */

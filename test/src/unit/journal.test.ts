@@ -385,7 +385,7 @@ test('a file that a disk has damaged is refused or as good as before, and never 
     const page = (place % pages) * PAGE;
     if (kind === 'turn') octets[place % octets.length]! ^= octet;
     if (kind === 'head') octets[(page + (Math.floor(place / pages) % 160)) % octets.length]! ^= octet;
-    if (kind === 'empty') octets.fill(0, page, page + PAGE);
+    if (kind === 'empty') octets.fill(0, page, Math.min(page + PAGE, octets.length));
     if (kind === 'cut') octets = octets.subarray(0, place % octets.length);
     writeFileSync(path, octets);
     let store: JournalStore | undefined;
@@ -459,12 +459,12 @@ test('a journal whose entries are closed does not grow without end', async (t) =
   const churn = async (rounds: number): Promise<number> => {
     for (let i = 0; i < rounds; i++) {
       const first = position;
-      position += 100;
-      const all = Array.from({ length: 100 }, (_, at) => first + at + 1);
+      position += 50;
+      const all = Array.from({ length: 50 }, (_, at) => first + at + 1);
       await written(journal, {
         entries: all.map((at) => updateAt(at)),
-        closed: all.map((at) => at - 300),
-        deltas: all.map((at) => deltaAt(at, 20)),
+        closed: all.map((at) => at - 150).filter((at) => at > 0),
+        deltas: all.map((at) => deltaAt(at, 10)),
       });
     }
     return statSync(join(folder, FILE)).size;
@@ -473,25 +473,28 @@ test('a journal whose entries are closed does not grow without end', async (t) =
   t.true((await churn(80)) <= size * 1.25);
 });
 
-test('a journal with ten thousand open entries and a long history is opened, read and written in slices', async (t) => {
-  const folder = temporaryFolder(t, 'journal');
-  const journal = await opened(t, folder);
-  const [delta, entries] = [deltaAt(1, 99_000), Array.from({ length: 10_000 }, (_, i) => updateAt(i + 1))];
-  const stalls = [await longestStall(() => written(journal, { deltas: [delta], entries }))];
-  await journal.close();
-  let again = journal;
-  let history: readonly Delta[] = [];
-  const opening = async (): Promise<void> => {
-    again = await opened(t, folder);
-  };
-  const reading = async (): Promise<void> => {
-    history = await again.historyOf(mirage);
-  };
-  stalls.push(await longestStall(opening), await longestStall(reading));
-  t.is(again.kept.open.length, 10_000);
-  t.is(history[0]?.added.length, 99_001);
-  t.true(Math.max(...stalls) < BUSY, `${stalls.map(Math.round).join(' ')} ms`);
-});
+test.serial(
+  'a journal with ten thousand open entries and a long history is opened, read and written in slices',
+  async (t) => {
+    const folder = temporaryFolder(t, 'journal');
+    const journal = await opened(t, folder);
+    const [delta, entries] = [deltaAt(1, 99_000), Array.from({ length: 10_000 }, (_, i) => updateAt(i + 1))];
+    const stalls = [await longestStall(() => written(journal, { deltas: [delta], entries }))];
+    await journal.close();
+    let again = journal;
+    let history: readonly Delta[] = [];
+    const opening = async (): Promise<void> => {
+      again = await opened(t, folder);
+    };
+    const reading = async (): Promise<void> => {
+      history = await again.historyOf(mirage);
+    };
+    stalls.push(await longestStall(opening), await longestStall(reading));
+    t.is(again.kept.open.length, 10_000);
+    t.is(history[0]?.added.length, 99_001);
+    t.true(Math.max(...stalls) < BUSY, `${stalls.map(Math.round).join(' ')} ms`);
+  },
+);
 
 test('a journal that is closed takes no writes, and finishes those it has taken', async (t) => {
   const folder = temporaryFolder(t, 'journal');
