@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { fail, type Result } from '@zonewright/common/result';
 import type { JournalFault } from './journal.ts';
+import { journalFault } from './journal-fault.ts';
 import type { JournalAnswer, JournalData, JournalMethods, JournalRequest } from './journal-thread.ts';
 
 type Settle = (result: Result<never, JournalFault> | JournalAnswer['result']) => void;
@@ -64,8 +65,7 @@ export class JournalClient {
       this.#worker = undefined;
       const waiting = [...this.#waiting.values()];
       this.#waiting.clear();
-      for (const settle of waiting)
-        settle(fail({ kind: 'disk', what: `cannot use the journal ${this.#path}: ${why}` }));
+      for (const settle of waiting) settle(fail(journalFault('disk', this.#path, why)));
     });
     return worker;
   }

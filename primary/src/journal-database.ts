@@ -16,7 +16,7 @@ import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone/record-octets';
 import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from './journal.ts';
 import { JournalClient } from './journal-client.ts';
-import { faultOf } from './journal-fault.ts';
+import { faultOf, journalFault } from './journal-fault.ts';
 import { lockFile, type Release } from './journal-lock.ts';
 import { readEntry, readLastGood, writeDeltaHead, writeEntry, writeLastGood } from './journal-octets.ts';
 import { memoryOf, Packing, type Packs, unpack } from './journal-pack.ts';
@@ -36,16 +36,12 @@ interface Waiting {
  */
 export async function openJournal(directory: string): Promise<Result<Journal, JournalFault>> {
   const path = join(directory, 'journal.mdb');
-  let release: Release | undefined;
+  let release: Release;
   try {
     await makeFolder(directory, PRIVATE_FOLDER);
     release = lockFile(join(directory, 'lock'));
   } catch (error) {
     return fail(faultOf(path, error));
-  }
-  if (release === undefined) {
-    const hint = 'two primaries need two folders';
-    return fail({ kind: 'usage', what: `the journal ${path} is in use by another process`, hint });
   }
   const client = new JournalClient(path);
   const stored = await client.ask('open', []);
@@ -76,7 +72,7 @@ class DatabaseJournal implements Journal {
   }
 
   write(what: JournalWrite): Promise<Result<void, JournalFault>> {
-    if (this.#isClosed) return Promise.resolve(fail(this.#closed()));
+    if (this.#isClosed) return Promise.resolve(fail(journalFault('disk', this.#path, 'it has been closed')));
     const written = new Promise<Result<void, JournalFault>>((settle) => this.#waiting.push({ what, settle }));
     this.#writing ??= this.#write();
     return written;
@@ -118,10 +114,6 @@ class DatabaseJournal implements Journal {
       for (const { settle } of group) settle(result);
     }
     this.#writing = undefined;
-  }
-
-  #closed(): JournalFault {
-    return { kind: 'disk', what: `the journal ${this.#path} has been closed` };
   }
 }
 

@@ -7,6 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { Unusable } from './journal-fault.ts';
 
 /** On Linux, macOS and the BSDs alike: exclusive, and without waiting. */
 const LOCK_EX = 2;
@@ -15,15 +16,28 @@ const LOCK_NB = 4;
 /** Lets go of the lock. */
 export type Release = () => void;
 
-/** Takes the lock; `undefined` when another has it. Throws a system error where there are no such files or locks. */
-export function lockFile(path: string): Release | undefined {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const flock = koffi.load(null).func('flock', 'int', ['int', 'int']);
+/** Takes the lock. Throws {@link Unusable} where another has it or there are no locks, and errors of the file. */
+export function lockFile(path: string): Release {
+  const { flock, errno } = load();
   const fd = openSync(path, 'a', 0o600);
   if (flock(fd, LOCK_EX | LOCK_NB) === 0) return () => closeSync(fd);
-  const errno = koffi.errno();
+  const why = errno();
   closeSync(fd);
-  if (errno === constants.errno.EWOULDBLOCK) return undefined;
-  const code = getSystemErrorName(-errno);
-  throw Object.assign(new Error(`flock: ${code}`), { code });
+  if (why === constants.errno.EWOULDBLOCK) throw new Unusable('another process has it', 'usage');
+  throw new Unusable(`it cannot be locked (${getSystemErrorName(-why)})`, 'usage');
+}
+
+interface Calls {
+  flock(fd: number, operation: number): number;
+  errno(): number;
+}
+
+function load(): Calls {
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const flock = koffi.load(null).func('flock', 'int', ['int', 'int']) as unknown as Calls['flock'];
+    return { flock, errno: () => koffi.errno() };
+  } catch (error) {
+    throw new Unusable(`there are no locks here: ${error instanceof Error ? error.message : String(error)}`, 'usage');
+  }
 }

@@ -29,38 +29,33 @@ const LISTED = 500;
 const STEP_OCTETS = 256 * 1024;
 const ZEROS = Buffer.alloc(64 * 1024);
 
-export class Room {
-  readonly #fd: number;
-
-  constructor(path: string) {
-    this.#fd = openSync(path, 'r+');
+/** Makes room for a transaction that puts in so many values and octets. Throws a system error when there is none. */
+export function makeRoom(path: string, statistics: Statistics, values: number, octets: number): void {
+  const { pageSize, lastPageNumber, treeBranchPageCount, treeLeafPageCount, free } = statistics;
+  // Each page of the trees may be written anew, and split; of the file's pages each may come to be free.
+  const trees = treeBranchPageCount + treeLeafPageCount + free.treeBranchPageCount + free.treeLeafPageCount;
+  const added = 2 * values + Math.ceil(octets / pageSize);
+  const pages = FEW_PAGES + 2 * (trees + free.overflowPages) + added + Math.ceil(lastPageNumber / LISTED);
+  const fd = openSync(path, 'r+');
+  try {
+    extend(fd, (lastPageNumber + 1 + pages) * pageSize);
+  } finally {
+    closeSync(fd);
   }
+}
 
-  /** Makes room for a transaction that puts in so many values and octets. Throws a system error when there is none. */
-  make(statistics: Statistics, values: number, octets: number): void {
-    const { pageSize, lastPageNumber, treeBranchPageCount, treeLeafPageCount, free } = statistics;
-    // Each page of the trees may be written anew, and split; of the file's pages each may come to be free.
-    const trees = treeBranchPageCount + treeLeafPageCount + free.treeBranchPageCount + free.treeLeafPageCount;
-    const added = 2 * values + Math.ceil(octets / pageSize);
-    const pages = FEW_PAGES + 2 * (trees + free.overflowPages) + added + Math.ceil(lastPageNumber / LISTED);
-    this.#extend((lastPageNumber + 1 + pages) * pageSize);
-  }
-
-  close(): void {
-    closeSync(this.#fd);
-  }
-
-  #extend(octets: number): void {
-    const { size } = fstatSync(this.#fd);
+function extend(fd: number, octets: number): void {
+  const { size } = fstatSync(fd);
+  if (size >= octets) {
     // What is behind the last page nobody reads. On a disk that has become read-only, this fails.
-    if (size >= octets) writeSync(this.#fd, ZEROS, 0, 1, size - 1);
-    const end = Math.ceil(octets / STEP_OCTETS) * STEP_OCTETS;
-    try {
-      for (let at = size; size < octets && at < end; )
-        at += writeSync(this.#fd, ZEROS, 0, Math.min(ZEROS.length, end - at), at);
-    } catch (error) {
-      ftruncateSync(this.#fd, size);
-      throw error;
-    }
+    writeSync(fd, ZEROS, 0, 1, size - 1);
+    return;
+  }
+  const end = Math.ceil(octets / STEP_OCTETS) * STEP_OCTETS;
+  try {
+    for (let at = size; at < end; ) at += writeSync(fd, ZEROS, 0, Math.min(ZEROS.length, end - at), at);
+  } catch (error) {
+    ftruncateSync(fd, size);
+    throw error;
   }
 }

@@ -28,7 +28,7 @@ import {
   writeState,
 } from './journal-octets.ts';
 import { octetsIn, Packing, type Packs, unpack } from './journal-pack.ts';
-import { Room, type Statistics } from './journal-room.ts';
+import { makeRoom, type Statistics } from './journal-room.ts';
 
 /** A `JournalWrite` as octets (`journal-octets.ts`). */
 export interface StoredWrite {
@@ -70,7 +70,7 @@ const goodKey = (fileName: string): Buffer =>
 
 export class JournalStore {
   readonly #db: RootDatabase<Buffer, Buffer>;
-  readonly #room: Room;
+  readonly #path: string;
   readonly #chains = new DeltaChains();
   readonly stored: Stored;
 
@@ -79,7 +79,7 @@ export class JournalStore {
     if (!existsSync(path)) create(path);
     const damage = checkDatabase(path);
     if (damage !== undefined) throw new Unusable(damage);
-    this.#room = new Room(path);
+    this.#path = path;
     this.#db = openDatabase(path);
     try {
       this.stored = this.#read();
@@ -94,7 +94,8 @@ export class JournalStore {
     this.#db.transactionSync(() => {
       this.#makeRoom(writes);
       const state = this.#readState();
-      if (state.generation !== generation) throw new Unusable('another than the last write is the last');
+      if (state.generation !== generation)
+        throw new Unusable('a write that was given up is there all the same', 'disk');
       let { position, inForce } = state;
       for (const write of writes) {
         position = this.#apply(write) ?? position;
@@ -107,19 +108,21 @@ export class JournalStore {
   /** The parts of all deltas of a zone. None where one of them is damaged: they can be done without. */
   historyOf(zone: Name): Packs {
     const packing = new Packing();
-    for (const { number, head } of this.#chains.of(zone)) {
-      for (let part = 0; part < head.parts; part++) {
-        const octets = this.#get(partKey(number, part));
-        if (octets === undefined) return [];
-        packing.add(octets);
+    try {
+      for (const { number, head } of this.#chains.of(zone)) {
+        for (let part = 0; part < head.parts; part++) {
+          const octets = this.#get(partKey(number, part));
+          if (octets === undefined) return [];
+          packing.add(octets);
+        }
       }
+      return packing.end();
+    } finally {
+      this.#db.resetReadTxn();
     }
-    this.#db.resetReadTxn();
-    return packing.end();
   }
 
   close(): Promise<void> {
-    this.#room.close();
     return this.#db.close();
   }
 
@@ -130,7 +133,7 @@ export class JournalStore {
       for (const _ of unpack(packs)) values++;
       octets += octetsIn(packs);
     }
-    this.#room.make(this.#db.getStats() as Statistics, values, octets);
+    makeRoom(this.#path, this.#db.getStats() as Statistics, values, octets);
   }
 
   /** Gives the position of its last entry. */
@@ -208,9 +211,7 @@ function create(path: string): void {
   const draft = `${path}.new`;
   rmSync(draft, { force: true });
   const db = openDatabase(draft);
-  const room = new Room(draft);
-  room.make(db.getStats() as Statistics, 1, 0);
-  room.close();
+  makeRoom(draft, db.getStats() as Statistics, 1, 0);
   const state = { id: newJournalId(), generation: 0, position: 0, inForce: undefined };
   db.transactionSync(() => void db.put(STATE, Buffer.from(seal(STATE, writeState(state)))));
   void db.close();

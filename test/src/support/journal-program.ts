@@ -5,13 +5,13 @@
  * `hold` opens the journal and keeps it. `write` also writes pairs of entries without end, several at a time; each line is a
  * position that is on the disk. `fill` writes until there is a fault, empties the journal, and writes again.
  */
-import { writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Journal } from '@zonewright/primary/journal';
 import { openJournal } from '@zonewright/primary/journal-database';
 import { deltaAt, mirage, pairAt, updateAt } from './journal.ts';
 
-const say = (what: string | number): void => void writeSync(1, `${what}\n`);
+/** To a pipe: synchronous on POSIX systems. */
+const say = (what: string | number): void => void process.stdout.write(`${what}\n`);
 
 /** Writes at a time. */
 const AT_ONCE = 5;

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { exitCodeOf } from '@zonewright/common/service/exit';
@@ -289,7 +290,7 @@ test('a second process is refused while one has the journal, and not when that w
   await once(createInterface(child.stdout), 'line');
   const fault = await refusal(t, folder);
   t.deepEqual([fault.kind, exitCodeOf({ ...fault })], ['usage', 2]);
-  t.true(fault.what.includes(folder) && fault.what.endsWith('in use by another process'), fault.what);
+  t.true(fault.what.includes(folder) && fault.what.endsWith('another process has it'), fault.what);
   child.kill('SIGKILL');
   await once(child, 'close');
   const journal = await opened(t, folder);
@@ -500,6 +501,18 @@ test.serial(
     t.true(Math.max(...stalls) < BUSY, `${stalls.map(Math.round).join(' ')} ms`);
   },
 );
+
+test('a write that ends the thread of the journal is a fault, and the next has another thread', async (t) => {
+  const folder = temporaryFolder(t, 'journal');
+  const journal = await opened(t, folder);
+  await written(journal, { entries: [updateAt(1)], deltas: [deltaAt(1)] });
+  const origin = { wire: Uint8Array.of(9) } as Name;
+  const ended = await journal.write({ entries: [updateAt(2)], deltas: [{ ...deltaAt(2), origin }] });
+  t.regex(ended.ok ? '' : ended.fault.what, /its thread has died/);
+  await written(journal, { entries: [updateAt(3)], deltas: [deltaAt(2)] });
+  t.deepEqual(await journal.historyOf(mirage), [deltaAt(1), deltaAt(2)]);
+  t.deepEqual(positionsOf(await reopened(t, journal, folder)), [1, 3]);
+});
 
 test('a journal that is closed takes no writes, and finishes those it has taken', async (t) => {
   const folder = temporaryFolder(t, 'journal');
