@@ -118,14 +118,18 @@ export class GitRepository implements Repository {
     const tree = this.#tree;
     if (tree?.commit !== parent) return fail({ kind: 'moved', what: 'the repository has to be read first' });
     const files = new Map<string, Uint8Array>();
+    const before = new Map<string, Uint8Array>();
     const refused: { fileName: string; what: string }[] = [];
     for (const edit of edits) {
       const edited = await this.#edit(edit);
-      if (edited.ok) files.set(edit.fileName, edited.value);
-      else refused.push({ fileName: edit.fileName, what: edited.fault.what });
+      if (edited.ok) {
+        files.set(edit.fileName, edited.value.after);
+        before.set(edit.fileName, edited.value.before);
+      } else refused.push({ fileName: edit.fileName, what: edited.fault.what });
     }
     if (files.size === 0) return ok({ commit: undefined, objects: new Map(), refused });
-    const next = await this.#store.commit(tree, { files, author, time: Math.floor(Date.now() / 1000), message });
+    const time = Math.floor(Date.now() / 1000);
+    const next = await this.#store.commit(tree, { files, before, author, time, message });
     if (!next.ok) return next;
     const objects = new Map([...files.keys()].map((fileName) => [fileName, next.value.files.get(fileName)!]));
     this.#committed = { tree: next.value, objects };
@@ -152,8 +156,12 @@ export class GitRepository implements Repository {
     return ok(undefined);
   }
 
-  /** The new content of a zone file. The files that it includes are as they were when it was read. */
-  async #edit({ fileName, soa, delta }: Edit): Promise<Result<Uint8Array, Fault>> {
+  /** The content of a zone file, and the new one. The files that it includes are as they were when it was read. */
+  async #edit({
+    fileName,
+    soa,
+    delta,
+  }: Edit): Promise<Result<{ readonly before: Uint8Array; readonly after: Uint8Array }, Fault>> {
     const file = this.#loader.fileOf(fileName);
     if (file === undefined) return fail({ kind: 'faulty', what: `there is no file ${fileName}` });
     const octets = await this.#store.read(file.oid);
@@ -164,7 +172,8 @@ export class GitRepository implements Repository {
     const origin = record!.name;
     const version = { origin, soaRecord: () => record! };
     const change = delta === undefined ? undefined : deltaOfPlain(origin, delta);
-    return editedFile(octets.value, version, change, (name) => included.value.get(name));
+    const after = editedFile(octets.value, version, change, (name) => included.value.get(name));
+    return after.ok ? ok({ before: octets.value, after: after.value }) : after;
   }
 }
 

@@ -3,8 +3,10 @@
  *
  * A commit changes the files it is asked to and nothing else: all other entries of the root are carried over octet for octet.
  */
+
+import { isWorthwhile, makeDelta } from './delta.ts';
 import { Failure } from './fault.ts';
-import { type NamedObject, named } from './object.ts';
+import { type NamedObject, named, objectName } from './object.ts';
 import type { ObjectStore } from './objects.ts';
 import {
   FILE_MODE,
@@ -25,6 +27,8 @@ export interface Author {
 /** A change to files of the root: name to new content, or to `null` where the file goes. `time`: seconds since 1970. */
 export interface CommitRequest {
   readonly files: ReadonlyMap<string, Uint8Array | null>;
+  /** What files hold at the parent, where that is at hand: it has not to be read again. */
+  readonly before?: ReadonlyMap<string, Uint8Array>;
   readonly author: Author;
   readonly time: number;
   readonly message: string;
@@ -76,6 +80,26 @@ function partsOf(objects: ObjectStore, oid: string): { readonly head: Buffer; re
     : { head: octets.subarray(0, end), message: octets.subarray(end + 2) };
 }
 
+/** An object of a commit, as it is sent: whole, or as a delta against one of its parent. */
+export type Sent = Omit<NamedObject, 'content'> &
+  ({ readonly content: Uint8Array } | { readonly base: string; readonly delta: Uint8Array });
+
+/** What a commit brings over its parent. */
+export interface Written {
+  readonly parent: string | undefined;
+  readonly objects: readonly Sent[];
+}
+
+/** Of commits that were written and not sent yet. */
+const written = new WeakMap<Tree, Written>();
+
+/** What a commit brings, where it was written here and not asked for before. */
+export function takeWritten(tree: Tree): Written | undefined {
+  const found = written.get(tree);
+  written.delete(tree);
+  return found;
+}
+
 /** The objects of trees that somebody still has: what follows from them is not read, and costs what it changes. */
 const parsed = new WeakMap<Tree, ParsedTree>();
 
@@ -110,8 +134,8 @@ export async function writeCommit(
 ): Promise<Tree> {
   if (!Number.isSafeInteger(request.time) || request.time < 0)
     throw new Failure('usage', 'the time of a commit is a number of seconds since 1970');
-  const entries = parent === undefined ? [] : (parsed.get(parent) ?? readRoot(objects, parent.commit)).entries;
-  const { changed, blobs } = applyFiles(entries, request.files);
+  const before = parent === undefined ? NO_TREE : (parsed.get(parent) ?? readRoot(objects, parent.commit));
+  const { changed, blobs } = applyFiles(before.entries, request);
   const root = formatTree(changed);
   const tree = named('tree', root.octets);
   const person = `${identity(request.author.name, 'zonewright')} <${identity(request.author.email, 'zonewright')}> ${request.time} +0000`;
@@ -123,25 +147,57 @@ export async function writeCommit(
   ];
   const message = request.message.replaceAll('\0', '').replace(/\s*$/, '\n');
   const commit = named('commit', Buffer.from(`${lines.join('\n')}\n\n${message}`));
-  await objects.add([...blobs, tree, commit]);
-  return treeOf(commit.oid, root);
+  await objects.add([...blobs.map(({ object }) => object), tree, commit]);
+  const next = treeOf(commit.oid, root);
+  const wasTree = { oid: objectName('tree', before.octets), content: before.octets };
+  if (blobs.every(({ base }) => base !== 'unread')) {
+    const changes = [{ object: tree, base: wasTree }, ...blobs];
+    written.set(next, { parent: parent?.commit, objects: [commit, ...changes.flatMap(asSent)] });
+  }
+  return next;
+}
+
+const NO_TREE: ParsedTree = { octets: Buffer.alloc(0), entries: [] };
+
+/** What an object was at the parent. */
+interface Base {
+  readonly oid: string;
+  readonly content: Uint8Array;
+}
+
+function asSent({ object, base }: NewObject): readonly Sent[] {
+  if (base === undefined || base === 'unread') return [object];
+  if (base.oid === object.oid) return [];
+  const delta = makeDelta(base.content, object.content);
+  return [isWorthwhile(delta, object.content) ? { ...withoutContent(object), base: base.oid, delta } : object];
+}
+
+const withoutContent = ({ oid, type }: NamedObject): Pick<NamedObject, 'oid' | 'type'> => ({ oid, type });
+
+interface NewObject {
+  readonly object: NamedObject;
+  readonly base: Base | undefined | 'unread';
 }
 
 /** The entries after a change, and what is in new ones. What is there keeps its place and its mode, what is new stands at the end. */
 function applyFiles(
   entries: readonly TreeEntry[],
-  files: ReadonlyMap<string, Uint8Array | null>,
-): { readonly changed: readonly TreeEntry[]; readonly blobs: readonly NamedObject[] } {
+  { files, before }: Pick<CommitRequest, 'files' | 'before'>,
+): { readonly changed: readonly TreeEntry[]; readonly blobs: readonly NewObject[] } {
   for (const name of files.keys()) {
     const reason = nameFault(name);
     if (reason !== undefined) throw new Failure('usage', `a file cannot be written: ${reason}`);
   }
-  const changes = new Map([...files].map(([name, content]) => [Buffer.from(name).toString('latin1'), content]));
+  const octetsOf = (name: string): string => Buffer.from(name).toString('latin1');
+  const changes = new Map([...files].map(([name, content]) => [octetsOf(name), content]));
+  const contents = new Map([...(before ?? [])].map(([name, content]) => [octetsOf(name), content]));
   const changed: TreeEntry[] = [];
-  const blobs: NamedObject[] = [];
-  const blob = (content: Uint8Array): string => {
+  const blobs: NewObject[] = [];
+  const blob = (content: Uint8Array, entry?: TreeEntry): string => {
     const object = named('blob', content);
-    blobs.push(object);
+    const was = entry && contents.get(entry.name);
+    if (entry === undefined) blobs.push({ object, base: undefined });
+    else blobs.push({ object, base: was === undefined ? 'unread' : { oid: entry.oid, content: was } });
     return object.oid;
   };
   const done = new Set<string>();
@@ -154,7 +210,7 @@ function applyFiles(
       changed.push(entry);
       continue;
     }
-    if (content !== null) changed.push({ ...entry, oid: blob(content) });
+    if (content !== null) changed.push({ ...entry, oid: blob(content, entry) });
     done.add(entry.name);
   }
   for (const [name, content] of changes)

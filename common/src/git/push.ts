@@ -4,8 +4,8 @@
  * The command names the commit that the branch has to be at; the remote itself refuses it where that is no longer so. What is
  * new is sent as deltas against what the remote has, unless it says `no-thin`.
  */
-import { readCommit } from './commit.ts';
-import { makeDelta } from './delta.ts';
+import { readCommit, type Tree, takeWritten, type Written } from './commit.ts';
+import { isWorthwhile, makeDelta } from './delta.ts';
 import { Failure, quoteRemote } from './fault.ts';
 import type { ObjectType } from './object.ts';
 import { MAX_STRUCTURE, type ObjectStore } from './objects.ts';
@@ -25,15 +25,17 @@ const MAX_SENT_BLOB = 1024 ** 3;
 const MOVED =
   /failed to (update|lock|write) ref|cannot lock ref|fetch first|non-fast-forward|not fast.?forward|stale|already exists|incorrect old value|reference (not found|missing)/i;
 
-/** Moves `branch` of the remote from `parent` to `next`, whose objects are in `objects`. */
+/** Moves `branch` of the remote from `parent` to `tree.commit`, whose objects are in `objects`. */
 export async function pushCommits(
   transport: Transport,
   watch: Watch,
   objects: ObjectStore,
   branch: string,
   parent: string | undefined,
-  next: string,
+  tree: Tree,
 ): Promise<void> {
+  const next = tree.commit;
+  const written = takeWritten(tree);
   const ref = `refs/heads/${branch}`;
   const session = await transport.open('git-receive-pack', watch);
   try {
@@ -42,7 +44,9 @@ export async function pushCommits(
     if (now === next) return; // an earlier push, whose outcome was not known, has arrived
     if (now !== parent) throw new Failure('moved', `the branch ${branch} of the remote has moved`);
     watch.rest();
-    const pack = await packCommits(objects, parent, next, !capabilities.has('no-thin'));
+    const isThin = !capabilities.has('no-thin');
+    const isAtHand = written !== undefined && written.parent === parent && isThin;
+    const pack = isAtHand ? await packWritten(written) : await packCommits(objects, parent, next, isThin);
     watch.progress();
     const asked = ['report-status', 'side-band-64k', 'quiet'].filter((name) => capabilities.has(name));
     const command = requestLines([`${parent ?? NO_COMMIT} ${next} ${ref}`], '\0 ', asked);
@@ -107,6 +111,16 @@ async function readReport(reply: AsyncIterable<Uint8Array>, hasSideBand: boolean
   return { unpack, refs, progress: band?.progress ?? '' };
 }
 
+/** A pack of what one commit brings, without a look at the disk. */
+async function packWritten({ objects }: Written): Promise<readonly Uint8Array[]> {
+  const pack = new PackWriter();
+  for (const object of new Map(objects.map((each) => [each.oid, each])).values()) {
+    if ('delta' in object) await pack.addDelta(object.oid, object.base, object.delta);
+    else await pack.add(object.oid, object.type, object.content);
+  }
+  return pack.finish().parts;
+}
+
 /** A pack of what `next` has and `parent` has not, following first parents. Only root blobs differ between the two. */
 async function packCommits(
   objects: ObjectStore,
@@ -130,7 +144,7 @@ async function packCommits(
     const content = objects.readTyped(oid, type, limit);
     if (base !== undefined && base !== oid) {
       const delta = makeDelta(objects.readTyped(base, type, limit), content);
-      if (delta.length < content.length / 2) return await pack.addDelta(oid, base, delta);
+      if (isWorthwhile(delta, content)) return await pack.addDelta(oid, base, delta);
     }
     await pack.add(oid, type, content);
   };

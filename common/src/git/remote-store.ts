@@ -172,7 +172,7 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
       settle(() =>
         inTurn(async () => {
           readCommit(objects, next.commit);
-          await watched((watch) => pushCommits(transport, watch, objects, branch, parent?.commit, next.commit));
+          await watched((watch) => pushCommits(transport, watch, objects, branch, parent?.commit, next));
           await setBranch(gitdir, branch, next.commit);
           last = next;
         }),

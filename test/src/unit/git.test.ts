@@ -919,6 +919,57 @@ test('a delta rebuilds its target', (t) => {
   t.deepEqual(Buffer.from(applyDelta(base, delta, 1e6)), target);
 });
 
+test('a delta of an edit in several places is hardly longer than what is new', (t) => {
+  const line = (n: number): string => `host${n}   A 10.0.${(n >> 8) & 255}.${n & 255}\n`;
+  const edits = fc.array(
+    fc.record({
+      at: fc.integer({ min: 0, max: 2999 }),
+      kind: fc.constantFrom('change', 'remove', 'insert', 'many', 'fewer'),
+    }),
+    { minLength: 1, maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(edits, (all) => {
+      const before = Array.from({ length: 3000 }, (_, n) => line(n));
+      const after = [...before];
+      for (const { at, kind } of all) {
+        if (kind === 'change') after[at] = `host${at} 60 AAAA 2001:db8::${at}\n`;
+        else if (kind === 'remove') after[at] = '';
+        else if (kind === 'insert') after[at] += `new${at} A 192.0.2.1\n`;
+        else if (kind === 'many')
+          after[at] += Array.from({ length: 50 }, (_, n) => `more${at}-${n} TXT "x"\n`).join('');
+        else for (let n = at; n < Math.min(at + 200, 3000); n++) after[n] = '';
+      }
+      const [base, target] = [Buffer.from(before.join('')), Buffer.from(after.join(''))];
+      const delta = makeDelta(base, target);
+      t.true(target.equals(applyDelta(base, delta, 1e7)));
+      const fresh = all.reduce((sum, { kind }) => sum + (kind === 'many' ? 2500 : 300), 0);
+      t.true(delta.length < fresh + 300, `${delta.length} octets for ${JSON.stringify(all)}`);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('a delta of versions that have nothing, or everything, in common takes no longer than their length', (t) => {
+  const lines = (count: number, text: (n: number) => string): Buffer =>
+    Buffer.from(Array.from({ length: count }, (_, n) => text(n)).join(''));
+  const pairs = [
+    [lines(100_000, (n) => `a${n} A 192.0.2.1\n`), lines(100_000, (n) => `b${n * 7} TXT "x"\n`)],
+    [lines(200_000, () => 'same A 192.0.2.1\n'), lines(210_000, () => 'same A 192.0.2.1\n')],
+    [lines(100_000, (n) => `a${n} A 192.0.2.1\n`), lines(100_000, (n) => `a${n} A 192.0.2.${n & 1}\n`)],
+    [lines(100_000, (n) => `a${n} A 192.0.2.1\n`), lines(100_000, (n) => `a${100_000 - n} A 192.0.2.1\n`)],
+    [Buffer.alloc(2_000_000, 'ab'), Buffer.alloc(2_000_000, 'aab')],
+  ] as const;
+  for (const [base, target] of pairs) {
+    const start = process.cpuUsage();
+    const delta = makeDelta(base, target);
+    const { user, system } = process.cpuUsage(start);
+    t.true(user + system < 3e6, `${(user + system) / 1000} ms`);
+    t.true(delta.length < target.length * 1.2 + 100);
+    t.true(target.equals(applyDelta(base, delta, 1e8)));
+  }
+});
+
 test('a tree is written as it was read, and names that stand twice are no files', (t) => {
   const oid = '1'.repeat(40);
   const entries = [
