@@ -128,31 +128,53 @@ function permissionFault(key: Key, { name, type }: ResourceRecord): string | und
 /** RRSIG, NSEC, NSEC3: of them one alone that does not fit makes answers bogus, and only who signs the whole zone can make them. */
 const MADE_BY_SIGNING: ReadonlySet<number> = new Set([TYPE.RRSIG, TYPE.NSEC, TYPE.NSEC3]);
 
-/** Runs an update against a version of its zone (3.2, 3.4.2). The serial of the outcome is raised. */
-export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, UpdateFault> {
+/**
+ * Runs an update against a version of its zone (3.2, 3.4.2). The serial of the outcome is raised; `today`: see {@link raise} of
+ * `zone/serial.ts`.
+ */
+export function runUpdate(update: Update, zone: Zone, today?: number): Result<UpdateOutcome, UpdateFault> {
   // Judged anew: the version may be newer than the one that the request was read with.
   const apart = zoneBetween(update.key.zone, zone);
   if (apart !== undefined) return fault(RCODE.REFUSED, apart);
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return fault(rcode, 'a prerequisite does not hold');
-  if (update.operations.length === 0) return ok(undefined);
+  return carryOutAll(update.operations, zone, today, update.key);
+}
+
+/**
+ * Runs operations on another version of their zone than the one for which they were judged and acknowledged: neither prerequisites nor
+ * keys are asked again. What a zone cannot hold is refused here too.
+ */
+export function rerun(
+  operations: readonly ResourceRecord[],
+  zone: Zone,
+  today?: number,
+): Result<UpdateOutcome, UpdateFault> {
+  return carryOutAll(operations, zone, today, undefined);
+}
+
+function carryOutAll(
+  operations: readonly ResourceRecord[],
+  zone: Zone,
+  today: number | undefined,
+  key: Key | undefined,
+): Result<UpdateOutcome, UpdateFault> {
+  if (operations.length === 0) return ok(undefined);
   if (zone.isSigned) return fault(RCODE.REFUSED, `${zone.origin} is signed elsewhere: a change has to be signed there`);
   const edit = new ZoneEdit(zone);
   const services = new ServiceSets(edit);
-  for (const operation of update.operations) {
-    const beyond = isWholeName(operation)
-      ? typeBeyond(update.key, typesToDelete(edit, zone.origin, operation.name))
-      : undefined;
+  for (const operation of operations) {
+    const beyond =
+      key !== undefined && isWholeName(operation)
+        ? typeBeyond(key, typesToDelete(edit, zone.origin, operation.name))
+        : undefined;
     if (beyond !== undefined)
-      return fault(
-        RCODE.REFUSED,
-        `key ${update.key.name} may not change ${beyond} records, and ${operation.name} has them`,
-      );
+      return fault(RCODE.REFUSED, `key ${key?.name} may not change ${beyond} records, and ${operation.name} has them`);
     carryOut(edit, services, zone.origin, operation);
   }
   const next = edit.finish();
   if (next === undefined) return fault(RCODE.REFUSED, 'the zone would be left without its SOA');
-  const names = update.operations.map((operation) => operation.name);
+  const names = operations.map((operation) => operation.name);
   const delta = diffNames(zone, next, names);
   if (isEmptyDelta(delta) && !isSoaEdited(zone, next) && !isNewer(next.serial, zone.serial)) {
     next.discard();
@@ -163,7 +185,7 @@ export function runUpdate(update: Update, zone: Zone): Result<UpdateOutcome, Upd
     next.discard();
     return fault(RCODE.REFUSED, `${wrong.name}: ${wrong.what}`);
   }
-  const raised = withRaisedSerial(next, zone.serial);
+  const raised = withRaisedSerial(next, zone.serial, today);
   return ok({ zone: raised, delta: diffNames(zone, raised, names) });
 }
 
@@ -203,8 +225,12 @@ function* delegations(zone: Zone): Generator<Name, void, undefined> {
 }
 
 /** The zone with a serial newer than `served`: its own where it is, else the next. */
-export function withRaisedSerial(zone: Zone, served: number): Zone {
-  const serial = raise(served, zone.serial);
+export function withRaisedSerial(zone: Zone, served: number, today?: number): Zone {
+  return zoneWithSerial(zone, raise(served, zone.serial, today));
+}
+
+/** The zone with this serial. */
+export function zoneWithSerial(zone: Zone, serial: number): Zone {
   if (serial === zone.serial) return zone;
   const soa = zone.soaRecord();
   return zone.change({ removed: [soa], added: [{ ...soa, rdata: withSerial(soa.rdata, serial) }] })!;

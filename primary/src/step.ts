@@ -1,0 +1,28 @@
+/**
+ * The steps of a change on its way, named: a test that ends the process at any of them shows that nothing acknowledged depends on what
+ * comes after. Nothing happens where nobody listens.
+ */
+import { channel } from 'node:diagnostics_channel';
+
+export const STEPS = [
+  'update.run',
+  'update.journalled',
+  'update.published',
+  'update.answered',
+  'write.gathered',
+  'write.committed',
+  'write.pushed',
+  'write.closed',
+  'pull.fetched',
+  'pull.journalled',
+  'pull.published',
+] as const;
+
+export type Step = (typeof STEPS)[number];
+
+const steps = channel('zonewright:step');
+
+/** Says that a step has been done. */
+export function step(name: Step): void {
+  if (steps.hasSubscribers) steps.publish(name);
+}
