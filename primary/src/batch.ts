@@ -3,7 +3,8 @@
  * by anybody until it is published, and all of it can be dropped.
  */
 import { edeCodeOf, runUpdate, type Update } from '@zonewright/common/authority/update';
-import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
+import type { Name } from '@zonewright/common/name';
+import type { Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import type { Delta } from '@zonewright/common/zone/delta';
@@ -29,13 +30,17 @@ const NO_ZONE: Ran = {
   what: 'the zone is no longer served here',
 };
 
+/** The version that the entries of a zone lead to, and what each of them did. */
+export interface Change {
+  readonly zone: Zone;
+  readonly deltas: readonly Delta[];
+}
+
 export class Batch {
   readonly entries: UpdateEntry[] = [];
-  /** What each entry did, in the same order. */
-  readonly deltas: Delta[] = [];
   readonly #served: (update: Update) => Zone | undefined;
   readonly #first: number;
-  readonly #versions = new Map<string, Zone>();
+  readonly #changes = new Map<string, { zone: Zone; readonly deltas: Delta[] }>();
 
   /** `first`: the position of the first entry. */
   constructor(served: (update: Update) => Zone | undefined, first: number) {
@@ -43,20 +48,25 @@ export class Batch {
     this.#first = first;
   }
 
-  /** The versions that the entries lead to, one for each zone that they change. */
-  get versions(): Iterable<Zone> {
-    return this.#versions.values();
+  /** One for each zone that is changed. */
+  get changes(): Iterable<Change> {
+    return this.#changes.values();
+  }
+
+  /** What the entries did, those of a zone in their order. */
+  get deltas(): readonly Delta[] {
+    return [...this.#changes.values()].flatMap(({ deltas }) => deltas);
   }
 
   /** The version of a zone that its entries lead to. */
-  versionOf({ key }: Update['origin']): Zone | undefined {
-    return this.#versions.get(key);
+  versionOf({ key }: Name): Zone | undefined {
+    return this.#changes.get(key)?.zone;
   }
 
   /** Runs one more. `time`: milliseconds since 1970. */
   run({ update, source }: Asked, time: number): Ran {
     const { origin, scope, key, operations } = update;
-    const zone = this.#versions.get(origin.key) ?? this.#served(update);
+    const zone = this.versionOf(origin) ?? this.#served(update);
     if (zone === undefined) return NO_ZONE;
     const outcome = runUpdate(update, zone, dateSerial(time));
     if (!outcome.ok) {
@@ -64,34 +74,23 @@ export class Batch {
       return { kind: 'refused', verdict: { rcode, ede: { code: edeCodeOf(outcome.fault), text: what } }, what };
     }
     if (outcome.value === undefined) return { kind: 'nothing' };
-    const { delta } = outcome.value;
-    const position = this.#first + this.entries.length;
+    const { zone: next, delta } = outcome.value;
     const { from, to } = delta;
-    const entry: UpdateEntry = {
-      kind: 'update',
-      position,
-      time,
-      zone: origin,
-      scope,
-      key: key.name,
-      source,
-      operations,
-      from,
-      to,
-    };
-    this.#versions.set(origin.key, outcome.value.zone);
+    const position = this.#first + this.entries.length;
+    const common = { position, time, zone: origin, from, to };
+    const entry: UpdateEntry = { kind: 'update', ...common, scope, key: key.name, source, operations };
+    const change = this.#changes.get(origin.key);
+    if (change === undefined) this.#changes.set(origin.key, { zone: next, deltas: [delta] });
+    else {
+      change.zone = next;
+      change.deltas.push(delta);
+    }
     this.entries.push(entry);
-    this.deltas.push(delta);
     return { kind: 'entry', entry };
   }
 
   /** Drops all of it. */
   discard(): void {
-    for (const zone of [...this.#versions.values()].reverse()) zone.discard();
+    for (const { zone } of this.#changes.values()) zone.discard();
   }
-}
-
-/** The answer to an update that could not be made as durable as NOERROR says. */
-export function notDurable(what: string): Verdict {
-  return serverFailure(EDE.NETWORK_ERROR, what);
 }

@@ -11,14 +11,12 @@ import type { Place } from '@zonewright/common/master/scan';
 import type { Name } from '@zonewright/common/name';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { keyOfPlain } from './plain.ts';
-import type { Reading, ZoneReading } from './repository.ts';
+import type { Reading, Source, ZoneReading } from './repository.ts';
 
 /** The file of a zone. */
 export interface ZoneFile {
   readonly fileName: string;
   readonly origin: Name;
-  /** What the file says, in its last good version; `undefined` when there never was one. */
-  readonly serial: number | undefined;
   /** Where the SOA of the apex stands. */
   readonly soa?: Place;
   /** Why the file at the head is not served. */
@@ -29,6 +27,8 @@ interface KeyFile {
   /** Of the last version without errors; where there never was one, those that are good. */
   readonly keys: readonly Key[];
   readonly errors: readonly FileFinding[];
+  /** What the keys were read from. */
+  readonly source: Source | undefined;
 }
 
 /** A finding in a file. */
@@ -38,7 +38,7 @@ export interface Located {
 }
 
 /** The zone that a file of this name is of. */
-function originOf(fileName: string): Name {
+export function originOf(fileName: string): Name {
   const role = fileZone(fileName);
   if (role.kind !== 'zone') throw new Error(`a zone in ${fileName}`);
   return role.origin;
@@ -59,20 +59,25 @@ export class Files {
     return this.#zones.get(zoneFileName(origin));
   }
 
+  zone(fileName: string): ZoneFile | undefined {
+    return this.#zones.get(fileName);
+  }
+
   /** Files that are not in force as they stand at the head, and why. */
   *refused(): Generator<{ readonly fileName: string; readonly errors: readonly FileFinding[] }, void, undefined> {
     for (const { fileName, errors } of this.#zones.values()) if (errors.length > 0) yield { fileName, errors };
     for (const [fileName, { errors }] of this.#keyFiles) if (errors.length > 0) yield { fileName, errors };
   }
 
-  /** Takes in what a zone file says; `zone` where it has no errors. Gives why it is no zone, if so. */
-  takeZone({ fileName, soa, errors, reason }: ZoneReading, zone: Zone | undefined): ZoneFile | string {
+  /**
+   * What there is to be noted of a zone file; `zone` where it has no errors. Where it is no zone, why not, unless it was one before,
+   * or `isKnown`: a zone does not vanish by a mistake.
+   */
+  judge({ fileName, soa, errors, reason }: ZoneReading, zone: Zone | undefined, isKnown = false): ZoneFile | string {
     const before = this.#zones.get(fileName);
-    // A zone does not vanish by a mistake.
-    if (before === undefined && reason !== undefined) return reason;
+    if (before === undefined && !isKnown && reason !== undefined) return reason;
     const origin = zone?.origin ?? before?.origin ?? originOf(fileName);
-    const place = soa === undefined ? {} : { soa };
-    return this.note({ fileName, origin, serial: zone?.serial ?? before?.serial, ...place, errors });
+    return { fileName, origin, ...(soa === undefined ? {} : { soa }), errors };
   }
 
   /** Notes of a file what was decided about it, until it changes. */
@@ -81,12 +86,21 @@ export class Files {
     return file;
   }
 
-  takeKeys({ fileName, keys, findings }: Extract<Reading, { kind: 'keys' }>): void {
+  takeKeys({ fileName, keys, findings, source }: Extract<Reading, { kind: 'keys' }>): void {
     const before = this.#keyFiles.get(fileName);
     const errors = findings.filter(({ severity }) => severity === 'error');
     // As with zones: who repairs the file has to be able to tell us.
     const isKept = errors.length > 0 && before !== undefined;
-    this.#keyFiles.set(fileName, { keys: isKept ? before.keys : keys.map(keyOfPlain), errors });
+    this.#keyFiles.set(fileName, {
+      keys: isKept ? before.keys : keys.map(keyOfPlain),
+      errors,
+      source: isKept ? before.source : source,
+    });
+  }
+
+  /** What the keys of a file that are in force were read from. */
+  keySource(fileName: string): Source | undefined {
+    return this.#keyFiles.get(fileName)?.source;
   }
 
   /** Forgets a file that is gone; gives the zone that it was. */

@@ -21,7 +21,7 @@ export interface Intake {
 
 export interface ZoneIntake {
   readonly reading: ZoneReading;
-  /** Present when the file has no errors. */
+  /** Present when the file has no errors; beside errors the last good version. */
   readonly zone?: Zone;
   /** With the version that is served, if there is one. */
   comparison?: Comparison;

@@ -43,7 +43,7 @@ export class Loader {
 
   /**
    * Reads what changed, file by file; gives the files that are gone. After a fault, of the store, all is as it was. `lastGood`: what is
-   * taken instead of a file with errors.
+   * taken instead of a file that was not in force as it stands there.
    */
   async *load(
     tree: Tree,
@@ -61,7 +61,7 @@ export class Loader {
       if (!read.ok) return read;
       files.set(fileName, { oid, includes: read.value.includes });
       const { reading } = read.value;
-      const good = hasErrors(reading) ? lastGood.get(fileName) : undefined;
+      const good = lastGood.get(fileName);
       const before = good === undefined ? undefined : await this.#readSource(fileName, good);
       if (before?.ok === false) return before;
       yield before === undefined ? reading : withLastGood(reading, before.value);

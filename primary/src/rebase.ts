@@ -6,14 +6,14 @@
  * what was served and the file wants no newer serial, the serial stays.
  */
 import { rerun, zoneWithSerial } from '@zonewright/common/authority/update';
-import { Name } from '@zonewright/common/name';
-import { gather, Slices } from '@zonewright/common/service/slices';
+import type { Name } from '@zonewright/common/name';
+import { gather, type Slices } from '@zonewright/common/service/slices';
 import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { isNewer, raise } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { Entry, SerialEntry } from './journal.ts';
 import { type PlainDelta, recordsOfPlain } from './plain.ts';
-import { type Dropped, namesOf } from './unwritten.ts';
+import type { Dropped } from './unwritten.ts';
 
 export interface Rebased {
   /** The version to serve. */
@@ -87,8 +87,9 @@ export async function differenceIn(old: Zone, next: Zone, names: Iterable<Name>,
   for (let at = STRIDE; at < all.length; at += STRIDE) {
     if (slices.isOver) await slices.pause();
     const some = diffNames(old, next, all.slice(at, at + STRIDE));
-    removed.push(...some.removed.slice(1));
-    added.push(...some.added.slice(1));
+    // Not spread into `push`: a set may hold more records than a call may have arguments.
+    for (const record of some.removed.slice(1)) removed.push(record);
+    for (const record of some.added.slice(1)) added.push(record);
   }
   return { ...whole, removed, added };
 }
@@ -112,21 +113,18 @@ export interface Rebase {
   /** A serial that the new version has to be above where nothing is served: one that was served before. */
   readonly floor: number | undefined;
   readonly open: readonly Entry[];
-  /** Where `next` may differ from `served`, besides the names of the entries; `undefined`: anywhere. */
-  readonly names: readonly Name[] | undefined;
   readonly today: number;
+  /** What differs between the version that is served and another; `undefined` where that is not known, or too much. */
+  differenceTo(zone: Zone): Promise<Delta | undefined>;
 }
 
-/** Puts a zone on a new base. `delta`: from what is served to what is to be, `undefined` where that is not known. */
+/** Puts a zone on a new base. `delta`: from what is served to what is to be. */
 export async function rebase(
-  { next, served, floor, open, names, today }: Rebase,
+  { next, served, floor, open, today, differenceTo }: Rebase,
   slices: Slices,
 ): Promise<Rebased & { readonly delta: Delta | undefined }> {
   const again = await runAgain(next, open, today, slices);
-  const delta =
-    served === undefined || names === undefined
-      ? undefined
-      : await differenceIn(served, again.zone, [...names, ...namesOf(open)], slices);
+  const delta = served === undefined ? undefined : await differenceTo(again.zone);
   const isSame =
     delta !== undefined && served !== undefined && isEmptyDelta(delta) && !isSoaEdited(served, again.zone);
   const serial = serialFor(again.zone.serial, served?.serial ?? floor, isSame, today);

@@ -47,7 +47,7 @@ export type TakeRequest =
   | {
       readonly from: 'commit';
       readonly commit: string;
-      /** By the name of the file: what is taken instead where the file has errors at this commit. */
+      /** By the name of the file: what is taken instead of what it says at this commit, since that was not in force. */
       readonly lastGood: ReadonlyMap<string, Source>;
     };
 

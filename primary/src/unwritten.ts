@@ -73,7 +73,7 @@ export class Unwritten {
   readonly #open = new Set<string>();
   /** Versions that could not be written into their file: not tried again until there is another one. */
   readonly #refused = new Map<string, Zone>();
-  /** Of the zones that are not broken; reckoned when asked for. */
+  /** Of the zones whose files can be written to; reckoned when asked for. */
   #waiting: Waiting | undefined = NOTHING;
   /** Of the newest entry that was noted. */
   #position: number;
@@ -129,7 +129,7 @@ export class Unwritten {
       if (standing === undefined) throw new Error('an entry of a zone that is not served');
       this.#standings.set(key, { ...standing, open: standing.open.concat(more) });
       this.#open.add(key);
-      if (!standing.isBroken) this.#count(more);
+      if (!this.#isStuck(standing)) this.#count(more);
     }
   }
 
@@ -145,12 +145,21 @@ export class Unwritten {
     for (const key of this.#open) yield this.#standings.get(key)!;
   }
 
-  /** What waits for the remote; of a zone whose file is broken, what waits for that. */
+  /** What waits for the remote; of a zone whose file cannot be written to, what waits for that. */
   waiting(origin?: Name): Waiting {
     const standing = origin && this.of(origin);
-    if (standing?.isBroken) return waitingOf([standing]);
-    this.#waiting ??= waitingOf([...this.open()].filter(({ isBroken }) => !isBroken));
+    if (standing !== undefined && this.#isStuck(standing)) return waitingOf([standing]);
+    this.#waiting ??= waitingOf([...this.open()].filter((each) => !this.#isStuck(each)));
     return this.#waiting;
+  }
+
+  /** All that waits. */
+  get allWaiting(): Waiting {
+    return waitingOf([...this.open()]);
+  }
+
+  #isStuck({ origin, isBroken }: Standing): boolean {
+    return isBroken || this.#refused.has(origin.key);
   }
 
   /** Is there something that can be written? */
@@ -191,6 +200,7 @@ export class Unwritten {
   /** Notes that a version cannot be written into its file. */
   refuse({ origin, zone }: Part): void {
     this.#refused.set(origin.key, zone);
+    this.#waiting = undefined;
   }
 
   /**

@@ -1,0 +1,98 @@
+/**
+ * NOERROR means: in the journal, on the disk, and visible. The commit comes later; how many updates may wait for it, and for how long,
+ * is bounded. All that has come while the last batch was being made durable is one batch, and one sync of the disk.
+ */
+import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
+import { Slices } from '@zonewright/common/service/slices';
+import { EDE } from '@zonewright/common/wire/edns';
+import { type Acknowledge, DONE, fieldsOf, logRefusal, type Pending, publishBatch, versionFor } from './acknowledge.ts';
+import { Batch } from './batch.ts';
+import type { State } from './state.ts';
+import { step } from './step.ts';
+
+/** How much may wait for the remote. */
+export interface UnpushedLimits {
+  readonly updates: number;
+  /** Seconds since the oldest was acknowledged. */
+  readonly age: number;
+}
+
+export interface JournalOptions {
+  readonly limits: UnpushedLimits;
+  /** Why what waits is not in the remote yet, if that is known. */
+  waitsFor(): string | undefined;
+  /** Something is there to be written. */
+  onEntries(): void;
+}
+
+export class AcknowledgeJournal implements Acknowledge {
+  readonly #state: State;
+  readonly #options: JournalOptions;
+
+  constructor(state: State, options: JournalOptions) {
+    this.#state = state;
+    this.#options = options;
+  }
+
+  settle(take: () => readonly Pending[]): Promise<void> {
+    return this.#state.versions.take(() => this.#settleNow(take()));
+  }
+
+  async #settleNow(all: readonly Pending[]): Promise<void> {
+    const { log, journal, unwritten } = this.#state;
+    const batch = new Batch(versionFor(this.#state), unwritten.position + 1);
+    const verdicts: Verdict[] = [];
+    const slices = new Slices();
+    for (const each of all) {
+      verdicts.push(this.#run(batch, each));
+      if (slices.isOver) await slices.pause();
+    }
+    step('update.run');
+    const { entries, deltas } = batch;
+    if (entries.length > 0) {
+      const written = await journal.write({ entries, deltas });
+      if (!written.ok) {
+        const { kind, what } = written.fault;
+        log.error('journal.failed', { kind, updates: entries.length }, what);
+        batch.discard();
+        // Also of those without an entry: what they were judged by has never been.
+        const failed = serverFailure(EDE.NOT_READY, `the journal cannot be written: ${what}`);
+        for (const { answer } of all) answer(failed);
+        return;
+      }
+      step('update.journalled');
+      publishBatch(this.#state, batch);
+      unwritten.note(entries);
+      step('update.published');
+    }
+    for (const [i, { answer }] of all.entries()) answer(verdicts[i]!);
+    setImmediate(() => step('update.answered'));
+    if (entries.length > 0) this.#options.onEntries();
+  }
+
+  #run(batch: Batch, asked: Pending): Verdict {
+    const { log } = this.#state;
+    const full = this.#isFull(batch, asked);
+    if (full !== undefined) {
+      log.warn('update.failed', fieldsOf(asked), full);
+      return serverFailure(EDE.NOT_READY, full);
+    }
+    const ran = batch.run(asked, Date.now());
+    if (ran.kind === 'refused') logRefusal(log, asked, ran);
+    if (ran.kind === 'refused') return ran.verdict;
+    if (ran.kind === 'entry')
+      log.info('update.accepted', { ...fieldsOf(asked), serial: ran.entry.to, position: ran.entry.position });
+    return DONE;
+  }
+
+  /** Why no more is taken, if so. */
+  #isFull(batch: Batch, { update }: Pending): string | undefined {
+    const { limits, waitsFor } = this.#options;
+    const { updates, oldest } = this.#state.unwritten.waiting(update.origin);
+    const age = oldest === undefined ? 0 : (Date.now() - oldest) / 1000;
+    const isFull = updates + batch.entries.length >= limits.updates;
+    if (!isFull && age < limits.age) return undefined;
+    const why = waitsFor();
+    return `${updates} updates wait to be written to git${why === undefined ? '' : `: ${why}`}`;
+  }
+}

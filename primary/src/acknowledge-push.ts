@@ -1,0 +1,121 @@
+/**
+ * NOERROR means: in the remote, and visible. All that has come while the last batch was being pushed is run, and pushed as one commit;
+ * where the branch has moved, it is run again on what is new, its prerequisites included. What fails leaves nothing behind.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { nextDelay } from '@zonewright/common/service/backoff';
+import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
+import { EDE } from '@zonewright/common/wire/edns';
+import {
+  type Acknowledge,
+  DONE,
+  fieldsOf,
+  logRefusal,
+  notDurable,
+  type Pending,
+  publishBatch,
+  versionFor,
+} from './acknowledge.ts';
+import { Batch, type Ran } from './batch.ts';
+import { type Pulled, pull } from './pull.ts';
+import type { State } from './state.ts';
+import { step } from './step.ts';
+import { takeWritten, write } from './write.ts';
+
+/** How long an update is run again because others push first, milliseconds: who asked does not wait any longer. */
+const UPDATE_TIME = 20_000;
+/** Pauses between those runs, milliseconds: writers that met come apart. */
+export const CONTENTION = { base: 2, max: 50 } as const;
+
+const NOTHING_FOUND: Pulled = { arrivedOf: () => 0 };
+
+export class AcknowledgePush implements Acknowledge {
+  readonly #state: State;
+  readonly #isStopped: () => boolean;
+
+  constructor(state: State, isStopped: () => boolean) {
+    this.#state = state;
+    this.#isStopped = isStopped;
+  }
+
+  settle(take: () => readonly Pending[]): Promise<void> {
+    const { git, versions } = this.#state;
+    return git.take(() => versions.take(() => this.#settleNow(take())));
+  }
+
+  async #settleNow(all: readonly Pending[]): Promise<void> {
+    const { log } = this.#state;
+    const until = performance.now() + UPDATE_TIME;
+    let left = all;
+    for (let tries = 0; left.length > 0; tries++) {
+      const batch = new Batch(versionFor(this.#state), this.#state.unwritten.position + 1);
+      const rans = left.map((each) => this.#run(batch, each));
+      step('update.run');
+      const isLate = performance.now() > until || this.#isStopped();
+      const settled = (await this.#write(batch)) ?? (isLate ? () => notDurable('others kept pushing') : undefined);
+      if (settled !== undefined) {
+        for (const [i, each] of left.entries()) each.answer(this.#verdict(each, rans[i]!, settled(rans[i]!)));
+        setImmediate(() => step('update.answered'));
+        return;
+      }
+      log.debug('update.again', { updates: left.length, tries });
+      await pause(nextDelay(tries, CONTENTION, Math.random));
+      const pulled = await pull(this.#state, 'remote', true);
+      const arrived = pulled.ok ? pulled.value : NOTHING_FOUND;
+      left = left.filter((each, i) => {
+        const ran = rans[i]!;
+        const hasArrived = ran.kind === 'entry' && ran.entry.position <= arrived.arrivedOf(ran.entry.zone);
+        if (hasArrived) each.answer(this.#verdict(each, ran, DONE));
+        else if (!pulled.ok) each.answer(this.#verdict(each, ran, notDurable(pulled.fault.what)));
+        return !hasArrived && pulled.ok;
+      });
+    }
+  }
+
+  #run(batch: Batch, asked: Pending): Ran {
+    const file = this.#state.publisher.files.of(asked.update.origin);
+    if (file === undefined || file.errors.length === 0) return batch.run(asked, Date.now());
+    const what = `the file ${file.fileName} in git has errors; repair it first`;
+    return { kind: 'refused', verdict: serverFailure(EDE.INVALID_DATA, what), what };
+  }
+
+  /** Commits, pushes and publishes; gives what each comes to; `undefined` where all is to be run again. */
+  async #write(batch: Batch): Promise<((ran: Ran) => Verdict) | undefined> {
+    const state = this.#state;
+    const { entries, deltas } = batch;
+    const draft = entries.length === 0 ? undefined : state.unwritten.next(state.served, batch);
+    if (draft === undefined) return () => DONE;
+    step('write.gathered');
+    const written = await write(state, draft);
+    if (!written.ok) {
+      const { kind, what } = written.fault;
+      batch.discard();
+      return kind === 'moved' || kind === 'unknown' ? undefined : () => notDurable(what);
+    }
+    const { commit, refused } = written.value;
+    const whats = new Map(refused.map(({ part, what }) => [part.origin.key, what]));
+    const closed = takeWritten(state, written.value);
+    const landed = deltas.filter(({ origin }) => !whats.has(origin.key));
+    if (commit !== undefined) await state.note({ inForce: commit, closed, deltas: landed });
+    step('write.closed');
+    publishBatch(state, batch, (origin) => !whats.has(origin.key));
+    step('update.published');
+    return (ran) => {
+      const what = ran.kind === 'entry' ? whats.get(ran.entry.zone.key) : undefined;
+      return what === undefined ? DONE : notDurable(what);
+    };
+  }
+
+  /** What is said to an update whose batch has come to `verdict`. */
+  #verdict(asked: Pending, ran: Ran, verdict: Verdict): Verdict {
+    const { log, publisher } = this.#state;
+    if (ran.kind === 'refused') {
+      logRefusal(log, asked, ran);
+      return ran.verdict;
+    }
+    if (verdict !== DONE) log.error('update.failed', fieldsOf(asked), verdict.ede?.text ?? '');
+    else if (ran.kind === 'entry')
+      log.info('update.accepted', { ...fieldsOf(asked), serial: ran.entry.to, commit: publisher.commit });
+    return verdict;
+  }
+}

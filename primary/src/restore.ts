@@ -1,0 +1,119 @@
+/**
+ * The restart from the journal: the commit that was in force, with last good versions of files that are broken in it, and the open
+ * entries run again on it. That is what was served when the process ended, serials included, whatever the remote has become since.
+ */
+import { rerun, zoneWithSerial } from '@zonewright/common/authority/update';
+import type { GitFault } from '@zonewright/common/git/store';
+import type { Name } from '@zonewright/common/name';
+import { ok, type Result } from '@zonewright/common/result';
+import { Slices } from '@zonewright/common/service/slices';
+import { zoneFileName } from '@zonewright/common/authority/zone-file';
+import { dateSerial } from '@zonewright/common/zone/serial';
+import type { Zone } from '@zonewright/common/zone/zone';
+import type { ZoneFile } from './files.ts';
+import { takeIn } from './intake.ts';
+import type { Entry } from './journal.ts';
+import type { State } from './state.ts';
+import type { ZoneDecision } from './takeover.ts';
+import type { Standing } from './unwritten.ts';
+
+/** Serves again what was served. False where there is nothing to begin with. In the turn of the repository. */
+export async function restore(state: State): Promise<Result<boolean, GitFault>> {
+  const { repository, journal, publisher, lastGood } = state;
+  const { inForce, open } = journal.kept;
+  const byZone = entriesByZone(open);
+  // Known as open whatever becomes of the rest.
+  for (const entries of byZone.values()) state.unwritten.settle(orphan(entries));
+  if (inForce === undefined) return ok(false);
+  const taken = await repository.take({ from: 'commit', commit: inForce, lastGood });
+  if (!taken.ok) return taken;
+  const intake = await takeIn(repository, taken.value.first, () => undefined);
+  if (!intake.ok) return intake;
+  return state.versions.take(async () => {
+    const { zones, keys, others } = intake.value;
+    const slices = new Slices();
+    const today = dateSerial(Date.now());
+    const ignored = others.map(({ fileName, reason }) => ({ fileName, reason }));
+    const decisions: ZoneDecision[] = [];
+    for (const { reading, zone } of zones) {
+      const { fileName, source } = reading;
+      const judged = publisher.files.judge(reading, zone, lastGood.has(fileName));
+      if (typeof judged === 'string') {
+        ignored.push({ fileName, reason: judged });
+        continue;
+      }
+      const file = lastGood.has(fileName) && judged.errors.length === 0 ? notRaised(judged) : judged;
+      const entries = byZone.get(file.origin.key) ?? [];
+      decisions.push({
+        file,
+        standing: {
+          origin: file.origin,
+          fileName,
+          base: zone,
+          source,
+          isBroken: file.errors.length > 0,
+          open: entries,
+          dropped: [],
+          arrived: 0,
+        },
+        ...(zone === undefined ? {} : { zone: await asServed(zone, entries, today, slices) }),
+        isNews: true,
+        closed: [],
+        dropped: [],
+      });
+      if (slices.isOver) await slices.pause();
+    }
+    await publisher.takeOver({ commit: inForce, zones: decisions, keys, gone: [], ignored });
+    return ok(true);
+  });
+}
+
+/** A file without errors that was not in force all the same. */
+function notRaised(file: ZoneFile): ZoneFile {
+  const what = 'SOA must increase';
+  const hint = 'raise the serial above the one served';
+  return { ...file, errors: [{ severity: 'error', rule: 'serial', what, hint, ...file.soa }] };
+}
+
+function entriesByZone(open: readonly Entry[]): Map<string, Entry[]> {
+  const byZone = new Map<string, Entry[]>();
+  for (const entry of open) {
+    const same = byZone.get(entry.zone.key);
+    if (same === undefined) byZone.set(entry.zone.key, [entry]);
+    else same.push(entry);
+  }
+  return byZone;
+}
+
+/** A zone of which nothing is known but its entries. */
+function orphan(open: readonly Entry[]): Standing {
+  const origin: Name = open[0]!.zone;
+  return {
+    origin,
+    fileName: zoneFileName(origin),
+    base: undefined,
+    source: undefined,
+    isBroken: false,
+    open,
+    dropped: [],
+    arrived: 0,
+  };
+}
+
+/**
+ * The version that open entries led to. Each has the serial that it had then; those before a raised serial were run on this base
+ * without theirs, as it was raised for all of them.
+ */
+async function asServed(base: Zone, open: readonly Entry[], today: number, slices: Slices): Promise<Zone> {
+  const raised = open.findLastIndex(({ kind }) => kind === 'serial');
+  let zone = base;
+  for (const [i, entry] of open.entries()) {
+    if (entry.kind === 'update') {
+      const outcome = rerun(entry.operations, zone, today);
+      if (outcome.ok && outcome.value !== undefined) zone = outcome.value.zone;
+    }
+    if (i >= raised) zone = zoneWithSerial(zone, entry.to);
+    if (slices.isOver) await slices.pause();
+  }
+  return zone;
+}

@@ -1,0 +1,69 @@
+/**
+ * What the parts of a primary share: what is served, what of it is not written yet, the journal, the repository, and the two turns in
+ * which all of that changes.
+ *
+ * Always holds: the repository is asked in its turn alone, one request after the other; versions are published in theirs. Who needs both
+ * takes that of the repository first.
+ */
+import type { Name } from '@zonewright/common/name';
+import type { Log } from '@zonewright/common/service/log';
+import { condense } from './condense.ts';
+import type { Journal, JournalWrite } from './journal.ts';
+import type { PullFault } from './pull.ts';
+import { Publisher, type PublisherOptions } from './publisher.ts';
+import type { Repository, Source } from './repository.ts';
+import { Turn } from './turn.ts';
+import { Unwritten } from './unwritten.ts';
+
+export interface StateOptions extends PublisherOptions {
+  readonly repository: Repository;
+  readonly journal: Journal;
+  readonly serialPolicy: 'auto' | 'strict';
+}
+
+export class State {
+  readonly log: Log;
+  readonly repository: Repository;
+  readonly journal: Journal;
+  readonly serialPolicy: 'auto' | 'strict';
+  readonly unwritten: Unwritten;
+  readonly publisher: Publisher;
+  /** Of the repository. */
+  readonly git = new Turn();
+  /** Of the versions that are served, and of the positions of entries. */
+  readonly versions = new Turn();
+  /** By the name of the file: what is in force of files that are not as they stand at the head. As the journal has it. */
+  readonly lastGood: Map<string, Source>;
+  /**
+   * The newest position that a commit can speak of: of entries from before the start, or in a commit that was to be pushed since. A mark
+   * beyond it is of a time that this journal does not know, having been put back.
+   */
+  attempted: number;
+  /** Zones that are about to be copied, by the keys of their origins. */
+  readonly condensing = new Set<string>();
+  /** Why the last pull has failed, if it has. */
+  fault: PullFault | undefined;
+  isClosed = false;
+
+  constructor({ log, repository, journal, serialPolicy, ...rest }: StateOptions) {
+    const { position, lastGood } = journal.kept;
+    this.log = log;
+    this.repository = repository;
+    this.journal = journal;
+    this.serialPolicy = serialPolicy;
+    this.unwritten = new Unwritten(position);
+    this.publisher = new Publisher({ log, ...rest, onWasteful: ({ origin }) => void condense(this, origin) }, this.unwritten);
+    this.lastGood = new Map(
+      [...lastGood].map(([fileName, { oid, includes }]) => [fileName, { oid, includes: [...includes] }]),
+    );
+    this.attempted = position;
+  }
+
+  readonly served = (origin: Name) => this.publisher.zones.get(origin);
+
+  /** Writes to the journal what is true whether that works or not: after a fault, a restart begins from an older state. */
+  async note(what: JournalWrite): Promise<void> {
+    const written = await this.journal.write(what);
+    if (!written.ok) this.log.error('journal.failed', { kind: written.fault.kind }, written.fault.what);
+  }
+}
