@@ -89,9 +89,8 @@ export class AcknowledgeJournal implements Acknowledge {
   #isFull(batch: Batch, { update }: Pending): string | undefined {
     const { limits, waitsFor } = this.#options;
     const { updates, oldest } = this.#state.unwritten.waiting(update.origin);
-    const age = oldest === undefined ? 0 : (Date.now() - oldest) / 1000;
-    const isFull = updates + batch.entries.length >= limits.updates;
-    if (!isFull && age < limits.age) return undefined;
+    const isOld = oldest !== undefined && Date.now() - oldest >= 1000 * limits.age;
+    if (updates + batch.entries.length < limits.updates && !isOld) return undefined;
     const why = waitsFor();
     return `${updates} updates wait to be written to git${why === undefined ? '' : `: ${why}`}`;
   }

@@ -1,9 +1,9 @@
 /** `zonewright primary`: options, and the wiring of store, writer, sockets, notifier and status page. */
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { mayPerform } from '@zonewright/common/authority/key';
 import { describeRemote } from '@zonewright/common/git/remote';
-import type { GitFault } from '@zonewright/common/git/store';
-import { type Fault, ok, type Result } from '@zonewright/common/result';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
 import { nextDelay } from '@zonewright/common/service/backoff';
@@ -14,14 +14,17 @@ import { Notifier } from '@zonewright/common/service/notifier';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { openMetrics, startPages } from '@zonewright/common/service/pages';
 import { REMOTE_OPTIONS, storeOptionsOf } from '@zonewright/common/service/remote-options';
-import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS } from '@zonewright/common/service/service-options';
+import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS, wholeNumber } from '@zonewright/common/service/service-options';
 import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
+import { type Journal, memoryJournal } from './journal.ts';
+import { openJournal } from './journal-database.ts';
 import { LoaderClient } from './loader-client.ts';
 import { METRICS } from './metrics.ts';
 import { Primary } from './primary.ts';
+import type { PullFault } from './pull.ts';
 import { RemoteReport } from './remote-report.ts';
 import { startTriggers, TRIGGER_OPTIONS, type Triggers } from './triggers.ts';
 
@@ -30,9 +33,21 @@ const options = [
   { flag: '--axfr', description: 'let anybody transfer zones, without a key' },
   {
     flag: '--ack <WHEN>',
-    description: 'when an update is acknowledged; `push`: once its commit is in the remote',
-    default: 'push',
-    parse: oneOf(['push']),
+    description:
+      'when an update is acknowledged: `journal`, once it is on the disk here, needs --data and is the default with it; `push`, once its commit is in the remote',
+    parse: oneOf(['journal', 'push']),
+  },
+  {
+    flag: '--max-unpushed <N>',
+    description: 'updates that may wait to be written to git; further ones are SERVFAIL',
+    default: '10000',
+    parse: wholeNumber(1, 1_000_000),
+  },
+  {
+    flag: '--max-unpushed-age <SECONDS>',
+    description: 'how long the oldest of them may wait; further ones are SERVFAIL then',
+    default: '86400',
+    parse: wholeNumber(1, 31_536_000),
   },
   {
     flag: '--serial <POLICY>',
@@ -78,10 +93,10 @@ const RETRY = { base: 1000, max: 60_000 } as const;
 const NOTIFY_ANSWER = 3000;
 /** Who knows zones from before waits this long for the remote, and then serves what it knows. Milliseconds. */
 const KNOWN_WAIT = 2000;
-/** What updates under way may take once the service is to stop. Milliseconds. */
+/** What updates under way, and writing what waits, may take once the service is to stop. Milliseconds. */
 const LAST_UPDATES = 5000;
 /** Faults that time does not heal. */
-const FINAL_FAULTS: ReadonlySet<GitFault['kind']> = new Set(['usage', 'refused', 'hostkey']);
+const FINAL_FAULTS: ReadonlySet<PullFault['kind']> = new Set(['usage', 'refused', 'hostkey']);
 
 class PrimaryService {
   readonly #values: PrimaryValues;
@@ -104,6 +119,11 @@ class PrimaryService {
     const { remote, port, listen, data } = this.#values;
     const store = await storeOptionsOf(this.#values, data);
     if (!store.ok) return store;
+    const ack = this.#ackOf();
+    if (!ack.ok) return ack;
+    const journal = await this.#openJournal();
+    if (!journal.ok) return journal;
+    this.#closing.push(() => journal.value.close());
     const loader = new LoaderClient({ remote, store: store.value, log: this.#log });
     this.#closing.push(() => loader.close());
     const opened = await loader.open();
@@ -116,8 +136,12 @@ class PrimaryService {
     this.#report = new RemoteReport({ remote, log: this.#log, inspect: loader.inspect });
     const published = metrics.counter('zonewright_zone_changes_total');
     let notifier: Notifier | undefined;
+    const { maxUnpushed, maxUnpushedAge } = this.#values;
     const primary = new Primary({
       repository: loader,
+      journal: journal.value,
+      ack: ack.value,
+      unpushed: { updates: maxUnpushed, age: maxUnpushedAge },
       log: this.#log,
       serialPolicy: this.#values.serial,
       isTransferOpen: this.#values.axfr,
@@ -160,6 +184,11 @@ class PrimaryService {
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(primary.zones.size);
       metrics.gauge('zonewright_zones_refused').set(primary.refusedFiles.length);
+      const { updates, oldest } = primary.unpushed;
+      metrics.gauge('zonewright_updates_unpushed').set(updates);
+      metrics
+        .gauge('zonewright_updates_unpushed_age_seconds')
+        .set(oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000);
       metrics.gauge('zonewright_keys').set(primary.authority.keys.size);
     });
     const pages = await startPages({
@@ -181,20 +210,36 @@ class PrimaryService {
       listen: server.value.bound,
       udp: { way: server.value.udp.way, threads: server.value.udp.threads },
       remote: describeRemote(remote),
+      ack: ack.value,
+      ...(this.#values.ack === undefined && ack.value === 'push'
+        ? { why: '--ack push, since there is no --data: without it nothing can be kept until it is pushed' }
+        : {}),
       zones: primary.zones.size,
     });
+  }
+
+  /** What NOERROR means: what can be kept here is, unless that is not wanted. */
+  #ackOf(): Result<'journal' | 'push', Fault> {
+    const { ack, data } = this.#values;
+    if (ack !== 'journal' || data !== undefined) return ok(ack ?? (data === undefined ? 'push' : 'journal'));
+    return fail({ kind: 'usage', what: '--ack journal needs --data', hint: 'name a folder for the journal' });
+  }
+
+  async #openJournal(): Promise<Result<Journal, Fault>> {
+    const { data } = this.#values;
+    return data === undefined ? ok(memoryJournal()) : openJournal(join(data, 'journal'));
   }
 
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#retry);
-    // A remote that does not answer must not keep us; what is not acknowledged by then may be lost.
-    await this.#primary?.close(this.#primary.updatesWaiting > 0 ? LAST_UPDATES : 0);
+    // A remote that does not answer must not keep us: what is acknowledged is in the journal.
+    await this.#primary?.close(LAST_UPDATES);
     for (const close of this.#closing) await close();
   }
 
   /** Pulls, and goes on trying while that cannot work. */
-  async pull(): Promise<Result<void, GitFault>> {
+  async pull(): Promise<Result<void, PullFault>> {
     if (this.#primary === undefined || this.#isStopping) return ok(undefined);
     clearTimeout(this.#retry);
     const pulling = this.#primary.pull();
@@ -207,7 +252,7 @@ class PrimaryService {
     return await pulling;
   }
 
-  #afterPull(result: Result<void, GitFault>): void {
+  #afterPull(result: Result<void, PullFault>): void {
     if (this.#isStopping) return;
     const primary = this.#primary!;
     if (!result.ok) {

@@ -107,8 +107,7 @@ function paragraph(lines: readonly string[]): readonly string[] {
 function subjectOf(parts: readonly Part[], updates: readonly UpdateEntry[]): string {
   const where = parts.length === 1 ? parts[0]!.fileName : `${parts.length} zones`;
   const [first] = updates;
-  if (first === undefined)
-    return parts.length === 1 ? `${where}: raise the serial` : `raise the serials of ${where}`;
+  if (first === undefined) return parts.length === 1 ? `${where}: raise the serial` : `raise the serials of ${where}`;
   return updates.length === 1 ? `${where}: update by ${first.source}` : `${where}: ${updates.length} updates`;
 }
 

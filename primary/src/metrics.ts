@@ -6,6 +6,8 @@ export const METRICS = {
   zonewright_zones: { type: 'gauge', help: 'Zones being served' },
   zonewright_zones_refused: { type: 'gauge', help: 'Zone files whose latest version has errors and is not served' },
   zonewright_keys: { type: 'gauge', help: 'Keys in force' },
+  zonewright_updates_unpushed: { type: 'gauge', help: 'Updates that are acknowledged and not in the remote' },
+  zonewright_updates_unpushed_age_seconds: { type: 'gauge', help: 'Since the oldest of them was acknowledged' },
   zonewright_zone_changes_total: { type: 'counter', help: 'Versions of zones published or withdrawn' },
   zonewright_hooks_received_total: { type: 'counter', help: 'Webhooks with a good proof' },
   zonewright_hooks_refused_total: { type: 'counter', help: 'Webhooks without a good proof' },

@@ -122,18 +122,11 @@ export class Primary {
   update(update: Update, from: Peer): Promise<Verdict> {
     if (this.#isClosing) return Promise.resolve(STOPPING);
     this.#waiting++;
-    const answered = new Promise<Verdict>((done) => {
-      this.#pending.push({
-        update,
-        source: printPeer(from),
-        answer: (verdict) => {
-          this.#waiting--;
-          done(verdict);
-        },
-      });
+    const answered = new Promise<Verdict>((answer) => {
+      this.#pending.push({ update, source: printPeer(from), answer });
     });
     this.#settling ??= this.#settle();
-    return answered;
+    return answered.finally(() => this.#waiting--);
   }
 
   async #settle(): Promise<void> {

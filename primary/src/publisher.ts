@@ -11,9 +11,9 @@ import type { Log } from '@zonewright/common/service/log';
 import { Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
+import { printOperation } from './commit.ts';
 import { Files, type Located, type ZoneFile } from './files.ts';
 import { Histories } from './histories.ts';
-import { printOperation } from './commit.ts';
 import type { Takeover, Withdrawal, ZoneDecision } from './takeover.ts';
 import type { Dropped, Unwritten } from './unwritten.ts';
 

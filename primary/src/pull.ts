@@ -41,11 +41,7 @@ export async function pull(
   return pulled;
 }
 
-async function pullNow(
-  state: State,
-  from: 'known' | 'remote',
-  isInTurn: boolean,
-): Promise<Result<Pulled, PullFault>> {
+async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean): Promise<Result<Pulled, PullFault>> {
   const { repository, publisher, journal } = state;
   const since = publisher.commit ?? journal.kept.inForce;
   const taken = await repository.take({ from, journal: journal.id, ...(since === undefined ? {} : { since }) });

@@ -96,7 +96,10 @@ export async function differenceIn(old: Zone, next: Zone, names: Iterable<Name>,
 
 /** The names of the records of a difference that came from elsewhere. */
 export async function namesOfPlain({ removed, added }: PlainDelta, slices: Slices): Promise<Name[]> {
-  const records = [...(await gather(recordsOfPlain(removed), slices)), ...(await gather(recordsOfPlain(added), slices))];
+  const records = [
+    ...(await gather(recordsOfPlain(removed), slices)),
+    ...(await gather(recordsOfPlain(added), slices)),
+  ];
   return records.map(({ name }) => name);
 }
 
@@ -125,8 +128,7 @@ export async function rebase(
 ): Promise<Rebased & { readonly delta: Delta | undefined }> {
   const again = await runAgain(next, open, today, slices);
   const delta = served === undefined ? undefined : await differenceTo(again.zone);
-  const isSame =
-    delta !== undefined && served !== undefined && isEmptyDelta(delta) && !isSoaEdited(served, again.zone);
+  const isSame = delta !== undefined && served !== undefined && isEmptyDelta(delta) && !isSoaEdited(served, again.zone);
   const serial = serialFor(again.zone.serial, served?.serial ?? floor, isSame, today);
   const zone = zoneWithSerial(again.zone, serial);
   const settled = settleSerial(serial, next.serial, again.open, open);

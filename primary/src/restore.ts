@@ -2,12 +2,13 @@
  * The restart from the journal: the commit that was in force, with last good versions of files that are broken in it, and the open
  * entries run again on it. That is what was served when the process ended, serials included, whatever the remote has become since.
  */
+import { at, type FileFinding } from '@zonewright/common/authority/file-finding';
 import { rerun, zoneWithSerial } from '@zonewright/common/authority/update';
+import { zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { GitFault } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
 import { Slices } from '@zonewright/common/service/slices';
-import { zoneFileName } from '@zonewright/common/authority/zone-file';
 import { dateSerial } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { ZoneFile } from './files.ts';
@@ -72,7 +73,11 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
 function notRaised(file: ZoneFile): ZoneFile {
   const what = 'SOA must increase';
   const hint = 'raise the serial above the one served';
-  return { ...file, errors: [{ severity: 'error', rule: 'serial', what, hint, ...file.soa }] };
+  const error: FileFinding =
+    file.soa === undefined
+      ? { severity: 'error', rule: 'serial', what, hint }
+      : at(file.soa, 'error', 'serial', what, hint);
+  return { ...file, errors: [error] };
 }
 
 function entriesByZone(open: readonly Entry[]): Map<string, Entry[]> {

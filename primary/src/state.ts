@@ -9,8 +9,8 @@ import type { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
 import { condense } from './condense.ts';
 import type { Journal, JournalWrite } from './journal.ts';
-import type { PullFault } from './pull.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
+import type { PullFault } from './pull.ts';
 import type { Repository, Source } from './repository.ts';
 import { Turn } from './turn.ts';
 import { Unwritten } from './unwritten.ts';
@@ -52,7 +52,10 @@ export class State {
     this.journal = journal;
     this.serialPolicy = serialPolicy;
     this.unwritten = new Unwritten(position);
-    this.publisher = new Publisher({ log, ...rest, onWasteful: ({ origin }) => void condense(this, origin) }, this.unwritten);
+    this.publisher = new Publisher(
+      { log, ...rest, onWasteful: ({ origin }) => void condense(this, origin) },
+      this.unwritten,
+    );
     this.lastGood = new Map(
       [...lastGood].map(([fileName, { oid, includes }]) => [fileName, { oid, includes: [...includes] }]),
     );

@@ -1,6 +1,6 @@
 /** One commit of what is not in the remote yet, and its push: for the writer, and for updates that are acknowledged by it. */
 import type { GitFault } from '@zonewright/common/git/store';
-import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { fail, ok, type Result } from '@zonewright/common/result';
 import { gather, Slices } from '@zonewright/common/service/slices';
 import { authorOfDraft, draftMessage } from './commit.ts';
 import { plainDelta, plainRecords } from './plain.ts';
@@ -34,7 +34,7 @@ function* editsOf(parts: readonly Part[]): Generator<Edit, void, undefined> {
 }
 
 /** Commits a draft on top of the head in force, and pushes. In the turn of the repository. */
-export async function write(state: State, wanted: Draft): Promise<Result<Written, GitFault | Fault>> {
+export async function write(state: State, wanted: Draft): Promise<Result<Written, GitFault>> {
   const { repository, journal, publisher, unwritten } = state;
   const refused: RefusedPart[] = [];
   let draft = wanted;
@@ -59,7 +59,7 @@ export async function write(state: State, wanted: Draft): Promise<Result<Written
       draft = { ...draft, parts, without: [...draft.without, ...out.map(({ origin }) => origin)] };
       continue;
     }
-    if (commit === undefined) return fail({ kind: 'faulty', what: 'nothing was committed' });
+    if (commit === undefined) return fail({ kind: 'corrupt', what: 'nothing was committed' });
     step('write.committed');
     // From now on a commit that speaks of this position may be in the remote, whatever is learnt of it.
     state.attempted = Math.max(state.attempted, draft.position);

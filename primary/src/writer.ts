@@ -8,7 +8,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import { CONTENTION } from './acknowledge-push.ts';
-import { pull, type PullFault } from './pull.ts';
+import { type PullFault, pull } from './pull.ts';
 import type { State } from './state.ts';
 import { step } from './step.ts';
 import { takeWritten, type Written, write } from './write.ts';

@@ -9,6 +9,7 @@ import type { Update } from '@zonewright/common/authority/update';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Log } from '@zonewright/common/service/log';
 import { diffZones } from '@zonewright/common/zone/delta';
+import { memoryJournal } from '@zonewright/primary/journal';
 import { LoaderClient } from '@zonewright/primary/loader-client';
 import type { LoaderRequest } from '@zonewright/primary/loader-thread';
 import { deltaOfPlain, keyOfPlain, plainDelta, plainKey } from '@zonewright/primary/plain';
@@ -79,6 +80,9 @@ const start = async (t: ExecutionContext<unknown>, files: Files): Promise<World>
   t.teardown(() => loader.close());
   const primary = new Primary({
     repository: loader,
+    journal: memoryJournal(),
+    ack: 'push',
+    unpushed: { updates: 10_000, age: 86_400 },
     log,
     serialPolicy: 'auto',
     isTransferOpen: false,

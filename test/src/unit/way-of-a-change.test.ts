@@ -1,0 +1,309 @@
+/**
+ * The way of a change with a journal, on a fake store and a fake journal: acknowledged before it is in the remote, written after it, and
+ * never lost. With real git and a real journal it is run in scenario/journal.test.ts.
+ */
+import { CLASS } from '@zonewright/common/rr/class';
+import { printRcode, RCODE } from '@zonewright/common/wire/code';
+import type { UpdateEntry } from '@zonewright/primary/journal';
+import test from 'ava';
+import {
+  fileText,
+  origin,
+  otherText,
+  PEER,
+  removal,
+  restart,
+  startWorld,
+  unused,
+  update,
+  type World,
+} from '../support/fake-primary.ts';
+import { given, nameOf } from '../support/records.ts';
+import { until } from '../support/until.ts';
+
+const add = (name: string, address = '192.0.2.9') => update(`${name} 60 A ${address}`);
+const DONE = { rcode: RCODE.NOERROR };
+
+/** A world whose remote is away: what is acknowledged stays in the journal. */
+const startAway = async (files: Readonly<Record<string, string>>): Promise<World> => {
+  const world = await startWorld(files);
+  world.store.isUnreachable = true;
+  world.store.pushEnds = Array.from({ length: 100 }, () => 'unreachable' as const);
+  return world;
+};
+
+const comeBack = async ({ store, primary }: World): Promise<void> => {
+  store.isUnreachable = false;
+  store.pushEnds = [];
+  given(await primary.pull());
+};
+
+test('an update is acknowledged once it is in the journal and visible, and is in the remote soon after', async (t) => {
+  const world = await startWorld({ example: fileText(1) });
+  const { store, journal, primary } = world;
+  t.deepEqual(await primary.update(add('new'), PEER), DONE);
+  t.true(world.has('new'));
+  t.is(world.serial(), 2);
+  t.is((journal.writes.at(-1)!.entries![0] as UpdateEntry).source, '192.0.2.77:4242');
+  await world.written();
+  t.true(store.text('example').startsWith('$TTL 60 ; mine\n@ SOA ns hostmaster 2 3600'));
+  t.regex(store.text('example'), /^new\b.*192\.0\.2\.9$/m);
+  t.is(journal.inForce, store.remote!.commit);
+  t.deepEqual(world.changes, ['example. 1', 'example. 2']);
+});
+
+test('a prerequisite is judged by what is served, be it in the remote or not', async (t) => {
+  const world = await startAway({ example: fileText(1) });
+  const once = update('new 60 A 192.0.2.9', [unused('new')]);
+  t.deepEqual(await world.primary.update(once, PEER), DONE);
+  t.is(printRcode((await world.primary.update(once, PEER)).rcode), 'YXDOMAIN');
+});
+
+test('updates that come together share a write of the journal, and a commit that names each of them', async (t) => {
+  const world = await startWorld({ example: fileText(1), other: otherText(1) });
+  const { store, journal, primary } = world;
+  const before = journal.writes.length;
+  const all = Array.from({ length: 50 }, (_, i) => primary.update(add(`n${i}`, `192.0.2.${i}`), PEER));
+  for (const verdict of await Promise.all(all)) t.deepEqual(verdict, DONE);
+  t.true(journal.writes.filter(({ entries }) => entries !== undefined).length - before < 5);
+  await world.written();
+  t.true(store.pushes < 10);
+  t.is(world.serial(), 51);
+  t.true(store.text('example').includes('hostmaster 51 '));
+  t.regex(store.messages.at(-1)!, /\nZonewright-Journal: [0-9a-f]{32} 50\n$/);
+  const said = store.messages.join('\n');
+  for (let i = 0; i < 50; i++) t.true(said.includes(`+ n${i} 60 IN A 192.0.2.${i}\n`), `${i}`);
+});
+
+test('a journal that cannot be written acknowledges nothing, and shows nothing', async (t) => {
+  const world = await startWorld({ example: fileText(1) });
+  world.journal.isFull = true;
+  const verdict = await world.primary.update(add('new'), PEER);
+  t.is(printRcode(verdict.rcode), 'SERVFAIL');
+  t.regex(verdict.ede!.text, /journal cannot be written: no space left/);
+  t.false(world.has('new'));
+  t.is(world.serial(), 1);
+  world.store.pushElsewhere({ example: fileText(5) });
+  t.false((await world.primary.pull()).ok, 'and no commit is taken');
+  t.is(world.serial(), 1);
+  world.journal.isFull = false;
+  given(await world.primary.pull());
+  t.is(world.serial(), 5);
+  t.deepEqual(await world.primary.update(add('new'), PEER), DONE);
+  t.is(world.serial(), 6);
+});
+
+test('what was acknowledged and not pushed is served after a kill, serials included, and is pushed once', async (t) => {
+  const before = await startAway({ example: fileText(1), other: otherText(1) });
+  for (const name of ['a', 'b', 'c']) t.deepEqual(await before.primary.update(add(name), PEER), DONE);
+  t.deepEqual(await before.primary.update(removal('b'), PEER), DONE);
+  const after = await restart(before);
+  t.deepEqual([after.serial(), after.has('a'), after.has('b'), after.has('c')], [5, true, false, true]);
+  t.is(after.primary.unpushed.updates, 4);
+  t.is(after.primary.authority.historyOf(origin)!.since(1)!.length, 4, 'and what came before can be told');
+  t.deepEqual(await after.primary.update(add('d'), PEER), DONE);
+  t.is(after.primary.authority.historyOf(origin)!.since(2)!.length, 4);
+  await comeBack(after);
+  await after.written();
+  t.is(after.serial(), 6);
+  t.regex(after.store.text('example'), /hostmaster 6 /);
+  for (const name of ['a', 'c', 'd'])
+    t.is(after.store.text('example').match(new RegExp(`^${name}\\b`, 'gm'))?.length, 1, name);
+});
+
+test('a push that landed when the process was killed is not done again', async (t) => {
+  const before = await startWorld({ example: fileText(1) });
+  before.store.pushEnds = ['landed'];
+  before.store.afterPush = () => {
+    before.store.isUnreachable = true;
+  };
+  t.deepEqual(await before.primary.update(add('a'), PEER), DONE);
+  await until(() => before.events.includes('write.failed'), { what: 'the push has ended' });
+  before.store.isUnreachable = false;
+  before.store.afterPush = undefined;
+  // Somebody takes it away again: the update has had its effect.
+  before.store.pushElsewhere({ example: fileText(7) });
+  const after = await restart(before);
+  t.deepEqual([after.serial(), after.has('a')], [2, true]);
+  given(await after.primary.pull());
+  t.deepEqual([after.serial(), after.has('a')], [7, false]);
+  t.is(after.journal.open.length, 0);
+  t.false(after.events.includes('update.dropped'));
+});
+
+test('open updates are run again on what others have pushed, and their commit says what was not done', async (t) => {
+  const world = await startAway({ example: fileText(1) });
+  const { store, primary } = world;
+  t.deepEqual(await primary.update(add('mine'), PEER), DONE);
+  t.deepEqual(await primary.update(add('both'), PEER), DONE);
+  store.pushElsewhere({ example: fileText(9, 'theirs A 192.0.2.1', 'both A 192.0.2.9') });
+  await comeBack(world);
+  t.true(world.has('mine') && world.has('theirs') && world.has('both'));
+  t.is(world.serial(), 10);
+  await world.written();
+  t.regex(store.text('example'), /^theirs /m);
+  t.regex(store.text('example'), /^mine\b/m);
+  t.is(store.text('example').match(/^both\b/gm)?.length, 1);
+  t.regex(
+    store.messages.at(-1)!,
+    /\n\+ mine 60 IN A 192\.0\.2\.9\n\nNot done: personal\._update\.example from 192\.0\.2\.77:4242: \+ both 60 IN A 192\.0\.2\.9: it changes nothing any more\n/,
+  );
+  t.is(world.lines.filter(({ event }) => event === 'update.dropped').length, 1);
+});
+
+test('updates go on while others push all the time, and all of it gets there', async (t) => {
+  const world = await startWorld({ example: fileText(1) });
+  const { store, primary } = world;
+  let moves = 0;
+  store.beforePush = () => {
+    if (++moves <= 60) store.pushElsewhere({ example: fileText(1 + moves, `other${moves} A 192.0.2.${moves}`) });
+  };
+  for (let i = 0; i < 20; i++) t.deepEqual(await primary.update(add(`n${i}`), PEER), DONE);
+  await world.written();
+  t.true(moves > 60);
+  for (let i = 0; i < 20; i++) t.regex(store.text('example'), new RegExp(`^n${i}\\b`, 'm'));
+  t.regex(store.text('example'), /^other60 /m, 'nothing of theirs is overwritten');
+  t.true(store.text('example').includes(`hostmaster ${world.serial()} `));
+});
+
+test('a zone that is broken at the head takes updates, which are written once it is good; others are not held up', async (t) => {
+  const world = await startWorld({ example: fileText(1), other: otherText(1) });
+  const { store, primary, journal } = world;
+  store.pushElsewhere({ example: fileText(2, 'x A 1.2.3') });
+  given(await primary.pull());
+  t.deepEqual(await primary.update(add('new'), PEER), DONE);
+  t.deepEqual(await primary.update(update('x.other. 60 A 192.0.2.1', [], nameOf('other.')), PEER), DONE);
+  t.true(world.has('new'));
+  await until(() => /^x\.other\.|^x\b/m.test(store.text('other')), { what: 'the other zone is written' });
+  t.regex(store.messages.at(-1)!, /\nZonewright-Journal-Without: example\.\n$/);
+  t.true(store.text('example').includes('1.2.3'), 'what is broken is left alone');
+  const after = await restart(world);
+  t.deepEqual([after.serial(), after.has('new')], [2, true], 'also by a kill');
+  t.deepEqual(after.primary.refusedFiles, ['example']);
+  t.is(after.primary.zones.get(nameOf('other.'))?.serial, 2);
+  t.deepEqual(await after.primary.update(add('more'), PEER), DONE);
+  store.pushElsewhere({ example: fileText(3, 'x A 192.0.2.3') });
+  given(await after.primary.pull());
+  t.true(after.has('new') && after.has('more') && after.has('x'));
+  await after.written();
+  t.regex(store.text('example'), /^new\b/m);
+  t.true(journal.open.length > 0, 'the other process is as it was');
+});
+
+test('a zone that is gone is withdrawn, and what was to be written of it is named', async (t) => {
+  const world = await startAway({ example: fileText(1), other: otherText(1) });
+  t.deepEqual(await world.primary.update(add('new'), PEER), DONE);
+  world.store.pushElsewhere({ example: undefined });
+  await comeBack(world);
+  t.is(world.primary.zones.get(origin), undefined);
+  t.is(world.journal.open.length, 0);
+  const [line] = world.lines.filter(({ event }) => event === 'update.dropped');
+  t.like(line, { fields: { zone: 'example.', operations: ['+ new 60 IN A 192.0.2.9'] } });
+  t.is(printRcode((await world.primary.update(add('late'), PEER)).rcode), 'NOTAUTH');
+});
+
+test('a serial that was raised is the same after a kill', async (t) => {
+  const before = await startAway({ example: fileText(7) });
+  before.store.isUnreachable = false;
+  before.store.pushElsewhere({ example: fileText(3, 'a A 192.0.2.1') });
+  given(await before.primary.pull());
+  t.is(before.serial(), 8);
+  t.deepEqual(await before.primary.update(add('b'), PEER), DONE);
+  const after = await restart(before);
+  t.deepEqual([after.serial(), after.has('a'), after.has('b')], [9, true, true]);
+  await comeBack(after);
+  await after.written();
+  t.true(after.store.text('example').includes('hostmaster 9 '));
+});
+
+test('with strict serials a refused file is refused after a kill too', async (t) => {
+  const settings = { serialPolicy: 'strict' } as const;
+  const before = await startWorld({ example: fileText(7) }, settings);
+  before.store.pushElsewhere({ example: fileText(7, 'a A 192.0.2.1') });
+  given(await before.primary.pull());
+  t.deepEqual([before.serial(), before.has('a')], [7, false]);
+  const after = await restart(before, settings);
+  t.deepEqual([after.serial(), after.has('a'), after.primary.refusedFiles], [7, false, ['example']]);
+  given(await after.primary.pull());
+  t.deepEqual([after.serial(), after.has('a'), after.primary.refusedFiles], [7, false, ['example']]);
+});
+
+test('with strict serials who writes a file need not know of updates that are not written yet', async (t) => {
+  const world = await startWorld({ example: fileText(7) }, { serialPolicy: 'strict' });
+  world.store.pushEnds = Array.from({ length: 5 }, () => 'unreachable' as const);
+  for (const name of ['a', 'b', 'c']) t.deepEqual(await world.primary.update(add(name), PEER), DONE);
+  world.store.pushElsewhere({ example: fileText(8, 'theirs A 192.0.2.1') });
+  await comeBack(world);
+  t.deepEqual(world.primary.refusedFiles, []);
+  t.is(world.serial(), 11);
+  t.true(world.has('theirs') && world.has('c'));
+});
+
+test('no more updates are taken than may wait, and all are written when the remote is back', async (t) => {
+  const world = await startWorld({ example: fileText(1) }, { unpushed: { updates: 3, age: 86_400 } });
+  world.store.pushEnds = Array.from({ length: 100 }, () => 'rejected' as const);
+  for (const name of ['a', 'b', 'c']) t.deepEqual(await world.primary.update(add(name), PEER), DONE);
+  await until(() => world.events.includes('write.failed'), { what: 'the remote has declined' });
+  const verdict = await world.primary.update(add('d'), PEER);
+  t.is(printRcode(verdict.rcode), 'SERVFAIL');
+  t.regex(verdict.ede!.text, /^3 updates wait to be written to git: the remote declined the commit/);
+  t.false(world.has('d'));
+  t.like(world.primary.status(), {
+    ack: 'journal',
+    unpushed: { updates: 3, waitsFor: 'the remote declined the commit (hook)' },
+    zones: [{ zone: 'example.', serial: 4, unpushed: 3 }],
+  });
+  await comeBack(world);
+  await world.written();
+  t.deepEqual(await world.primary.update(add('d'), PEER), DONE);
+  await world.written();
+});
+
+test('updates are not taken when the oldest has waited too long', async (t) => {
+  const world = await startWorld({ example: fileText(1) }, { unpushed: { updates: 100, age: 0 } });
+  world.store.pushEnds = Array.from({ length: 100 }, () => 'unreachable' as const);
+  t.is(printRcode((await world.primary.update(add('a'), PEER)).rcode), 'NOERROR');
+  t.is(printRcode((await world.primary.update(add('b'), PEER)).rcode), 'SERVFAIL');
+});
+
+test('a branch whose history was rewritten is followed, and it is said', async (t) => {
+  const world = await startWorld({ example: fileText(5) });
+  const old = world.store.remote;
+  world.store.pushElsewhere({ example: fileText(9, 'a A 192.0.2.1') });
+  given(await world.primary.pull());
+  world.store.remote = old;
+  given(await world.primary.pull());
+  t.true(world.events.includes('branch.forced'));
+  t.deepEqual([world.serial(), world.has('a')], [10, false]);
+});
+
+test('what is stopped tries to push what waits', async (t) => {
+  const world = await startWorld({ example: fileText(1) });
+  world.store.pushEnds = ['unreachable'];
+  t.deepEqual(await world.primary.update(add('a'), PEER), DONE);
+  await until(() => world.events.includes('write.failed'), { what: 'the remote was away' });
+  await world.primary.close(5000);
+  t.is(world.journal.open.length, 0);
+  t.regex(world.store.text('example'), /^a\b/m);
+});
+
+test('several keys in a commit are named, and what is hostile in data stays on its line', async (t) => {
+  const world = await startAway({ example: fileText(1) });
+  const evil = update('evil 60 TXT "a\\010Zonewright-Journal: 00000000000000000000000000000000 99\\010\\010x"');
+  t.deepEqual(await world.primary.update(evil, PEER), DONE);
+  const other = { ...add('b'), key: { ...add('b').key, name: nameOf('second._update.example.') } };
+  t.deepEqual(await world.primary.update(other, PEER), DONE);
+  t.deepEqual(
+    await world.primary.update({ ...removal('b'), operations: [{ ...unused('b'), class: CLASS.ANY }] }, PEER),
+    DONE,
+  );
+  await comeBack(world);
+  await world.written();
+  const message = world.store.messages.at(-1)!;
+  t.is(message.match(/^Zonewright-Journal/gm)?.length, 1);
+  t.regex(message, /\n- b ANY\n/);
+  t.regex(
+    message,
+    /\n\nCo-authored-by: second\._update\.example via zonewright <noreply@zonewright\.invalid>\nZonewright-Journal: [0-9a-f]{32} 3\n$/,
+  );
+});
