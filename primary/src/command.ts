@@ -19,6 +19,7 @@ import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
+import { searchChanges } from './changes-search.ts';
 import { type Journal, memoryJournal } from './journal.ts';
 import { openJournal } from './journal-database.ts';
 import { LoaderClient } from './loader-client.ts';
@@ -153,7 +154,7 @@ class PrimaryService {
       },
     });
     this.#primary = primary;
-    const prepared = this.#prepare(primary, () => notifier);
+    const prepared = this.#prepare(primary, loader, () => notifier);
     this.#closing.push(() => prepared.close());
     await primary.loadKnown();
     const first = primary.pull();
@@ -280,7 +281,7 @@ class PrimaryService {
     this.#retry = setTimeout(() => void this.pull(), nextDelay(this.#attempt++, RETRY, Math.random));
   }
 
-  #prepare(primary: Primary, notifier: () => Notifier | undefined): PreparedNameServer {
+  #prepare(primary: Primary, loader: LoaderClient, notifier: () => Notifier | undefined): PreparedNameServer {
     return prepareNameServer({
       addresses: this.#values.listen,
       port: this.#values.port,
@@ -306,6 +307,7 @@ class PrimaryService {
           return refusal === undefined ? { rcode: RCODE.NOERROR } : serverFailure(EDE.INVALID_DATA, refusal);
         },
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
+        changesSince: searchChanges(loader, this.#log),
       },
     });
   }

@@ -9,11 +9,13 @@ import { MAX_RECORDS } from '@zonewright/common/zone/history';
 import type { ImageHandle } from '@zonewright/common/zone/image';
 import { gatherImages } from '@zonewright/common/zone/image-region';
 import { Zone, type ZoneHandle } from '@zonewright/common/zone/zone';
+import { changesSince } from './changes-since.ts';
 import { editedFile } from './commit.ts';
 import { Loader, readIncluded } from './loader.ts';
 import { readMark } from './mark.ts';
-import { deltaOfPlain, plainDelta, recordsOfPlain } from './plain.ts';
+import { deltaOfPlain, type PlainDelta, plainDelta, recordsOfPlain } from './plain.ts';
 import type {
+  ChangeRequest,
   Committed,
   Comparison,
   Edit,
@@ -149,6 +151,11 @@ export class GitRepository implements Repository {
 
   async objectOf(fileName: string): Promise<Result<string | undefined, GitFault>> {
     return ok(this.#tree?.files.get(fileName));
+  }
+
+  async changesSince(request: ChangeRequest): Promise<Result<PlainDelta | undefined, GitFault>> {
+    const commit = this.#tree?.commit;
+    return commit === undefined ? ok(undefined) : await changesSince(this.#store, commit, request);
   }
 
   async close(): Promise<Result<void, GitFault>> {

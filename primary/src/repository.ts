@@ -3,7 +3,7 @@
  * pushes may be another thread (`loader-client.ts`) or, for tests and tools, an object beside it (`git-repository.ts`). Zones are
  * handed over as they lie in shared memory; nothing of a zone is copied.
  *
- * One request at a time, but for `close`. Always holds: who asks says which commit it has in force, so that a repository that
+ * One request at a time, but for `changesSince` and `close`. Always holds: who asks says which commit it has in force, so that a repository that
  * knows less - one that began anew - tells of all files again instead of what changed.
  */
 import type { FileFinding } from '@zonewright/common/authority/file-finding';
@@ -32,6 +32,8 @@ export interface Repository {
   push(): Promise<Result<void, GitFault>>;
   /** The object name that a file has at the head; `undefined` when it is not there. */
   objectOf(fileName: string): Promise<Result<string | undefined, GitFault>>;
+  /** What changed since a version of a zone that git may have. May be asked beside any other request. */
+  changesSince(request: ChangeRequest): Promise<Result<PlainDelta | undefined, GitFault>>;
   /** Ends what is under way and frees everything. */
   close(): Promise<Result<void, GitFault>>;
 }
@@ -109,6 +111,13 @@ export interface ZoneReading {
 export interface Pair {
   readonly served: ZoneHandle;
   readonly next: ZoneHandle;
+}
+
+export interface ChangeRequest {
+  readonly served: ZoneHandle;
+  readonly serial: number;
+  /** Milliseconds after which nobody waits for it any more. */
+  readonly limit: number;
 }
 
 export interface Comparison {

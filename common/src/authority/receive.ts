@@ -13,6 +13,7 @@ import { EDE, OPTION } from '../wire/edns.ts';
 import { decodeMessage, encodeMessage, type Message, type Question, responseTo } from '../wire/message.ts';
 import { tsigSize } from '../wire/tsig.ts';
 import type { StreamSigner } from '../wire/tsig-stream.ts';
+import type { Delta } from '../zone/delta.ts';
 import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { authenticate } from './authenticate.ts';
@@ -62,6 +63,8 @@ export type Outcome =
       readonly request: Request;
       readonly messages: Iterable<Uint8Array>;
       readonly signer?: StreamSigner;
+      /** For a client whose version is not known here: `messages` are the whole zone, unless somebody finds what changed since. */
+      readonly sought?: { readonly serial: number; messages(delta: Delta): Iterable<Uint8Array> };
     }
   | { readonly kind: 'update'; readonly request: Request; readonly update: Update }
   | { readonly kind: 'notify'; readonly request: Request; readonly zone: Name; readonly serial?: number };

@@ -2,14 +2,17 @@
  * A request for a zone (AXFR, RFC 5936; IXFR, RFC 1995): may this client have it, in which form, over which transport?
  * What the records are, and how they are packed, is `transfer.ts`.
  *
+ * An IXFR from a serial that the history does not know is answered with the whole zone, unless whoever sends it finds what changed.
  * Always holds: who may not transfer a zone learns nothing about it; AXFR goes over TCP only.
  */
+import type { ResourceRecord } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE, type EdnsOption } from '../wire/edns.ts';
 import { type Message, type Question, responseTo } from '../wire/message.ts';
 import { StreamSigner } from '../wire/tsig-stream.ts';
-import type { Difference } from '../zone/history.ts';
+import type { Delta } from '../zone/delta.ts';
+import { type Difference, differenceOf } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { mayPerform } from './key.ts';
 import type { Authority, Outcome } from './receive.ts';
@@ -50,13 +53,17 @@ export function transfer(question: Question, call: TransferCall): Outcome {
   const zone = authority.zones.get(question.name);
   if (zone === undefined) return call.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
   if (serial !== undefined && transport === 'udp') return ixfrOverUdp(call, zone, serial);
-  const records =
-    serial === undefined ? axfrRecords(zone) : ixfrRecords(zone, serial, differenceFrom(call, zone, serial));
-  const messages = packMessages(message, records, call.options(zone));
+  const options = call.options(zone);
+  const pack = (records: Iterable<ResourceRecord>): Iterable<Uint8Array> => packMessages(message, records, options);
   const requestMac = message.tsig?.mac;
-  return key === undefined || requestMac === undefined
-    ? { kind: 'transfer', zone, request, messages }
-    : { kind: 'transfer', zone, request, messages, signer: new StreamSigner(key, requestMac) };
+  const signer = key === undefined || requestMac === undefined ? {} : { signer: new StreamSigner(key, requestMac) };
+  const begun = { kind: 'transfer', zone, request, ...signer } as const;
+  if (serial === undefined) return { ...begun, messages: pack(axfrRecords(zone)) };
+  const difference = differenceFrom(call, zone, serial);
+  const messages = pack(ixfrRecords(zone, serial, difference));
+  if (difference !== undefined || isCurrent(zone, serial)) return { ...begun, messages };
+  const since = (delta: Delta): Iterable<Uint8Array> => pack(ixfrRecords(zone, serial, differenceOf(delta)));
+  return { ...begun, messages, sought: { serial, messages: since } };
 }
 
 function differenceFrom({ authority }: TransferCall, zone: Zone, serial: number): Difference | undefined {

@@ -20,6 +20,8 @@ import { type Fault, ok, type Result } from '../result.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE } from '../wire/edns.ts';
 import { SIPHASH_KEY_OCTETS } from '../wire/siphash.ts';
+import type { Delta } from '../zone/delta.ts';
+import type { Zone } from '../zone/zone.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import type { Log } from './log.ts';
 import { TransferQueue } from './transfer-queue.ts';
@@ -47,6 +49,8 @@ const BUSY = {
 export interface NameServerHooks {
   update(update: Update, from: Peer): Promise<Verdict>;
   notify(request: Request, zone: Name, serial: number | undefined, from: Peer): Promise<Verdict>;
+  /** What changed since a version that the history does not know; `undefined` where nobody knows, or not in time. */
+  changesSince?(zone: Zone, serial: number): Promise<Delta | undefined>;
   /** A hidden secondary asked to be notified of `zone`, and all below it, on its connection. */
   register?(connection: Connection, key: Key, zone: Name): void;
 }
@@ -81,6 +85,8 @@ export interface UdpStatus {
   readonly threads: number;
   readonly counts: Counts;
 }
+
+type Transfer = Extract<Outcome, { kind: 'transfer' }>;
 
 const NOTHING_LIMITED = { slipped: 0, dropped: 0 } as const;
 
@@ -174,10 +180,22 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     }
   };
 
+  const messagesOf = async ({ zone, messages, sought }: Transfer): Promise<Iterable<Uint8Array>> => {
+    if (sought === undefined || hooks.changesSince === undefined) return messages;
+    try {
+      const delta = await hooks.changesSince(zone, sought.serial);
+      return delta === undefined ? messages : sought.messages(delta);
+    } catch (error) {
+      log.error('process.fault', { during: 'transfer', error });
+      return messages;
+    }
+  };
+
   const transfers = new TransferQueue();
-  const stream = async (transfer: Extract<Outcome, { kind: 'transfer' }>, connection: Connection): Promise<void> => {
+  const stream = async (transfer: Transfer, connection: Connection): Promise<void> => {
     const { zone, signer } = transfer;
-    const messages = signer === undefined ? transfer.messages : signer.signAll(transfer.messages, seconds);
+    const plain = await messagesOf(transfer);
+    const messages = signer === undefined ? plain : signer.signAll(plain, seconds);
     const sent = await transfers.send(messages, connection);
     if (sent === undefined) return;
     log.info('transfer.out', {

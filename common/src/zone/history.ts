@@ -96,7 +96,8 @@ export class History {
   }
 }
 
-function differenceOf(delta: Delta): Difference {
+/** One change as a way. */
+export function differenceOf(delta: Delta): Difference {
   const { origin, removed, added } = delta;
   return {
     deltas: [delta],

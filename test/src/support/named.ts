@@ -51,6 +51,8 @@ export interface NamedOptions {
   readonly address?: string;
   /** A free one unless given. */
   readonly port?: number;
+  /** The folder of one that was stopped, with what it knew; a new one unless given. */
+  readonly folder?: string;
   readonly keys?: readonly KeyText[];
   readonly zones: readonly (NamedPrimaryZone | NamedSecondaryZone)[];
   /** Further statements of `options`, verbatim. */
@@ -143,8 +145,8 @@ interface PreparedNamed extends PreparedServer {
 export const prepareNamed = async (owner: Owner, options: NamedOptions): Promise<PreparedNamed> => {
   const address = options.address ?? '127.0.0.1';
   const port = options.port ?? (await freePort(address));
-  const folder = temporaryFolder(owner, 'named');
-  mkdirSync(join(folder, 'zones'));
+  const folder = options.folder ?? temporaryFolder(owner, 'named');
+  mkdirSync(join(folder, 'zones'), { recursive: true });
   const zoneFile = (name: string): string => join(folder, 'zones', without(name));
   for (const zone of options.zones) if ('text' in zone) writeFileSync(zoneFile(zone.name), zone.text);
   const file = join(folder, 'named.conf');
