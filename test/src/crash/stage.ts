@@ -1,0 +1,27 @@
+/** What those who ask, update and commit share: where the server is, with which key, what is known of the zones, and whether it is over. */
+import type { Key } from '@zonewright/common/authority/key';
+import type { Peer } from '@zonewright/common/net/address';
+import type { Chance } from '../support/mutation.ts';
+import type { Repository } from '../support/repository.ts';
+import type { Tally } from './tally.ts';
+import type { CrashZone } from './world.ts';
+
+export interface Stage {
+  readonly zones: readonly CrashZone[];
+  readonly tallies: readonly Tally[];
+  readonly repository: Repository;
+  readonly server: Peer;
+  /** May update, and notify. */
+  readonly key: Key;
+  readonly chance: Chance;
+  /** Is an update that could not be written kept (`journal`), or may it be refused while the remote is out of reach (`push`)? */
+  readonly ack: 'journal' | 'push';
+  /** Takes one of the operations that are left; `false` when it is over. */
+  take(): boolean;
+  /** Whether it is over for those who only look. */
+  isOver(): boolean;
+  /** What went as it may go, counted under a word for it. */
+  count(what: string): void;
+  /** Something went wrong. */
+  fail(what: string): void;
+}
