@@ -17,6 +17,17 @@ export interface Reports {
     readonly latencies: readonly number[];
   };
   readonly flood: { readonly sent: number };
+  readonly updates: {
+    readonly sent: number;
+    /** Milliseconds of each that was answered with NOERROR, in the order of the answers. */
+    readonly latencies: readonly number[];
+    /** From the first that was sent to the last answer. */
+    readonly seconds: number;
+    /** When the last answer came: milliseconds since 1970, with their fractions. */
+    readonly lastAt: number;
+    /** Answers with another RCODE, by it. */
+    readonly refused: Readonly<Record<string, number>>;
+  };
 }
 
 export type ClientName = keyof Reports;

@@ -24,6 +24,8 @@ const SCALES = {
     questions: 300_000,
     event: 3000,
     updates: 100,
+    updating: 10_000,
+    file: 50_000_000,
   },
   quick: {
     name: 'quick',
@@ -36,6 +38,8 @@ const SCALES = {
     questions: 20_000,
     event: 400,
     updates: 50,
+    updating: 2000,
+    file: 5_000_000,
   },
 } as const satisfies Readonly<Record<string, Scale>>;
 
@@ -72,11 +76,11 @@ const measure = async (area: Area, bench: Bench, machine: string): Promise<strin
     }
     rows.push(rowOf(outcomeOf(each, trials), trials));
   }
-  const { name, loadRounds, questions, million, large, signed, zones } = bench.scale;
+  const { name, loadRounds, questions, million, large, signed, zones, file } = bench.scale;
   const sizes =
     name === 'full'
       ? ''
-      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}.`;
+      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 50 MB for ${file / 1e6}.`;
   const run =
     `A ${name} run of ${new Date().toISOString().slice(0, 16)}Z with seed ${bench.seed}: ${loadRounds} rounds of ${questions} questions; ` +
     `load average ${load} before it.${sizes} On ${machine}.`;

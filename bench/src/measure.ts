@@ -44,6 +44,9 @@ export interface Scale {
   readonly event: number;
   /** Changes of a zone in one round, at most. */
   readonly updates: number;
+  /** Milliseconds for which updates come at a steady rate, and octets of a large zone file. */
+  readonly updating: number;
+  readonly file: number;
 }
 
 export interface Bench {
@@ -59,10 +62,11 @@ export const UNITS = {
   us: { name: 'µs', digits: 2 },
   ms: { name: 'ms', digits: 1 },
   s: { name: 's', digits: 2 },
+  kB: { name: 'kB', digits: 1 },
   MB: { name: 'MB', digits: 1 },
 } as const satisfies Readonly<Record<string, { name: string; digits: number }>>;
 
-export const AREAS = ['udp', 'tcp', 'start', 'axfr', 'update', 'gap', 'input'] as const;
+export const AREAS = ['udp', 'tcp', 'start', 'axfr', 'update', 'ddns', 'gap', 'input'] as const;
 export type Area = (typeof AREAS)[number];
 
 export interface Measure {

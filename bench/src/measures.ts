@@ -1,8 +1,10 @@
 /** Everything that is measured: a row here is a row of the results. What is wanted is a ratio in one run, or a number. */
 import { signZone } from '@zonewright/test/support/signer';
 import { transfer } from './areas/axfr.ts';
+import { ddns } from './areas/ddns.ts';
 import { EVENTS, gapOf } from './areas/gap.ts';
 import { garbage } from './areas/input.ts';
+import { clone, largeFile } from './areas/large-file.ts';
 import { startOf } from './areas/start.ts';
 import { update } from './areas/update.ts';
 import { askOpening } from './client.ts';
@@ -43,6 +45,8 @@ const LOADS = {
 
 const million = startOf(({ scale }) => plainWorld(scale.million));
 const many = startOf(({ scale }) => manyWorld(scale.zones));
+
+const cloned = clone(({ scale }) => manyWorld(scale.zones).zones);
 
 const GAPS = {
   reloaded: gapOf(EVENTS.reload),
@@ -99,6 +103,17 @@ const ROWS: readonly Row[] = [
   ['update', 'CPU, zone of 1 M records', update, 'cpu', 'ms', { atMost: 2 }],
   ['update', 'the same against 1 k records', update, 'cpu', 'ms', { times: 1.25, of: OWN }, { baseline: 'with 1 k' }],
   ['update', 'time, zone of 1 M records', update, 'time', 'ms', undefined, { baseline: 'with 1 k' }],
+
+  ['ddns', '1 k records, 200 updates a second: p50 of answers', ddns, 'p50', 'ms', { atMost: 10 }],
+  ['ddns', '1 k records, 200 updates a second: p99 of answers', ddns, 'p99', 'ms'],
+  ['ddns', '1 k records, 200 updates a second: all pushed after', ddns, 'pushed', 's', { atMost: 3 }],
+  ['ddns', '1 k records, as fast as they are taken: an update', ddns, 'each', 'ms', { atMost: 5 }],
+  ['ddns', 'file of 50 MB, one update: answered', largeFile, 'answered', 'ms', { atMost: 20 }, GREATEST],
+  ['ddns', 'file of 50 MB, one update: pushed', largeFile, 'pushed', 's', { atMost: 3 }, GREATEST],
+  ['ddns', 'file of 50 MB, one update: sent', largeFile, 'octets', 'kB', { atMost: 100 }, GREATEST],
+  ['ddns', 'file of 50 MB, updated: p99.9', largeFile, 'p999', 'ms', WITHOUT_GAP],
+  ['ddns', 'file of 50 MB, updated: longest', largeFile, 'longest', 'ms', undefined, GREATEST],
+  ['ddns', '10 k zones cloned: last zone answered', cloned, 'time', 's', { atMost: 5 }],
 
   ['gap', '1 M records reloaded: p99.9', GAPS.reloaded, 'p999', 'ms', WITHOUT_GAP],
   ['gap', '1 M records reloaded: longest', GAPS.reloaded, 'longest', 'ms', undefined, GREATEST],

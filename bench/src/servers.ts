@@ -37,7 +37,7 @@ export interface Setting {
   readonly isPinned?: boolean;
   /** Whether cookies are answered with cookies, which Knot and NSD do not do unless told. */
   readonly hasCookies?: boolean;
-  /** Whether BIND takes updates; it then reads no zone file again. */
+  /** Whether BIND and Knot take updates, into a journal; BIND then reads no zone file again. */
   readonly isDynamic?: boolean;
   /** Further options of ours; those that it does not have (yet) are left out. */
   readonly flags?: readonly Flag[];
@@ -91,8 +91,12 @@ type Prepare = (owner: Owner, setting: Setting) => Promise<PreparedServer>;
 
 const PREPARE: Readonly<Record<ServerName, Prepare>> = {
   zonewright: prepareOurs,
-  knot: (owner, { zones, hasCookies = false }) =>
-    prepareKnot(owner, zones, { log: 'warning', template: hasCookies ? ['global-module: mod-cookies'] : [] }),
+  knot: (owner, { zones, hasCookies = false, isDynamic = false }) =>
+    prepareKnot(owner, zones, {
+      log: 'warning',
+      template: hasCookies ? ['global-module: mod-cookies'] : [],
+      ...(isDynamic ? { updater: KEY } : {}),
+    }),
   nsd: (owner, { zones, hasCookies = false }) =>
     prepareNsd(owner, zones, { server: ['minimal-responses: yes', `answer-cookie: ${hasCookies ? 'yes' : 'no'}`] }),
   bind: (owner, { zones, hasCookies = false, isDynamic = false }) =>

@@ -42,6 +42,31 @@ export const plainWorld = (count: number): World => ({
   kinds: mixOf(count),
 });
 
+/** The address that the n-th update gives a host: no other has it. */
+export const updatedAddress = (n: number): string => `172.${16 + ((n >> 16) & 15)}.${(n >> 8) & 255}.${n & 255}`;
+
+/** Octets of a line of {@link fileWorld}. */
+const LINE = 50;
+
+/** One zone whose file has so many octets: addresses with a comment beside each. */
+export const fileWorld = (octets: number): World => {
+  const count = Math.floor(octets / LINE);
+  return {
+    zones: [
+      {
+        name: ORIGIN,
+        text:
+          HEAD +
+          lines(count, (i) => `host${i} A ${address(i)}`.padEnd(30).concat('; written by hand'.padEnd(LINE - 31))),
+      },
+    ],
+    kinds: mixOf(count),
+  };
+};
+
+/** The hosts of {@link fileWorld}. */
+export const hostsOf = (octets: number): number => Math.floor(octets / LINE);
+
 /** The zone file of a plain world with another serial, and a name more: `changedSERIAL`. */
 export const changedText = ({ zones: [zone] }: World, serial: number): string =>
   `${zone!.text.replace(' hostmaster 1 ', ` hostmaster ${serial} `)}changed${serial} A 192.0.2.3\n`;

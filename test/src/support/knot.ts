@@ -1,11 +1,12 @@
 /**
  * Knot DNS's `knotd` on an address of this machine, as a primary of zones from files.
  *
- * It is configured for tests: one worker of each kind, no journal, no signing, all in a temporary folder that is removed
+ * It is configured for tests: one worker of each kind, no journal unless it takes updates, no signing, all in a temporary folder that is removed
  * with its owner. Knot checks little: a zone that it refuses is answered with SERVFAIL.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type KeyText, keyParts } from './dig.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { freePort } from './ports.ts';
 import { type Program, startProgram } from './process.ts';
@@ -37,12 +38,14 @@ export interface KnotOptions {
   readonly log?: 'info' | 'warning';
   /** Lines for all zones, verbatim, such as `global-module: mod-cookies`. */
   readonly template?: readonly string[];
+  /** May update all zones. Then what changes is kept in the journal, and zone files stay as they are. */
+  readonly updater?: KeyText;
 }
 
 const configuration = (
   { folder, address, port }: Omit<PreparedServer, 'command' | 'args'>,
   zones: readonly FileZone[],
-  { log = 'info', template = [] }: KnotOptions,
+  { log = 'info', template = [], updater }: KnotOptions,
 ): string => `server:
     rundir: "${folder}"
     listen: ${address}@${port}
@@ -56,18 +59,23 @@ database:
 log:
   - target: stderr
     any: ${log}
-acl:
+${updater === undefined ? '' : keySection(updater)}acl:
   - id: anybody
     action: transfer
-template:
+${updater === undefined ? '' : `  - id: updater\n    key: ${keyParts(updater).name}\n    action: update\n`}template:
   - id: default
-    acl: anybody
+    acl: [anybody${updater === undefined ? '' : ', updater'}]
     storage: "${folder}"
     zonefile-load: whole
-    journal-content: none
+    ${updater === undefined ? 'journal-content: none' : 'journal-content: changes\n    zonefile-sync: -1'}
     semantic-checks: off
 ${template.map((line) => `    ${line}\n`).join('')}zone:
 ${zones.map(({ name }, i) => `  - domain: "${name.replaceAll('\\', '\\\\')}"\n    file: "${i}.zone"\n`).join('')}`;
+
+const keySection = (key: KeyText): string => {
+  const { name, algorithm, secret } = keyParts(key);
+  return `key:\n  - id: ${name}\n    algorithm: ${algorithm}\n    secret: ${secret}\n`;
+};
 
 /** Writes what knotd reads. All of it goes with its owner. */
 export const prepareKnot = async (
