@@ -13,11 +13,19 @@ const MARK = /^Zonewright-Journal: ([0-9a-f]{32}) (\d+)$/m;
 
 const isOurs = ({ author }: PastCommit): boolean => /\bzonewright\b/.test(author);
 
-/** All that is wrong; at the end the head, whose past was judged. */
+/** All that is wrong with the branch as it is now. */
 export async function judge(stage: Stage, hands: readonly Hands[]): Promise<readonly string[]> {
-  const { zones, repository } = stage;
-  const fileNames = zones.map(({ fileName }) => fileName);
-  const past = await pastOf(repository, fileNames);
+  const fileNames = stage.zones.map(({ fileName }) => fileName);
+  return faultsIn(await pastOf(stage.repository, fileNames), stage, hands);
+}
+
+/** All that is wrong with a past. */
+export function faultsIn(
+  past: Past,
+  stage: Pick<Stage, 'zones' | 'tallies' | 'ack'>,
+  hands: readonly Pick<Hands, 'number' | 'commits' | 'faultsIn'>[],
+): readonly string[] {
+  const { zones } = stage;
   const head = past.commits.at(-1)!;
   const ids = new Set(past.commits.map(({ id }) => id));
   const textOf = ({ files }: PastCommit, fileName: string): string => past.texts.get(files.get(fileName) ?? '') ?? '';
@@ -35,7 +43,7 @@ export async function judge(stage: Stage, hands: readonly Hands[]): Promise<read
 }
 
 /** Every acknowledged update is at the head. */
-function finalFaults({ tallies }: Stage, zone: CrashZone, text: string): readonly string[] {
+function finalFaults({ tallies }: Pick<Stage, 'tallies'>, zone: CrashZone, text: string): readonly string[] {
   if (text.includes(BROKEN)) return [`${zone.fileName} is broken at the end`];
   const counts = countsIn(text);
   return tallies

@@ -1,23 +1,24 @@
 /**
- * One who looks at a zone all the time, over all lives of its server: by questions for its SOA, and by transfers.
+ * One who looks at a zone all the time, over all lives of its server: by questions for its SOA, and by transfers, whole ones and of differences (RFC 1995).
  *
  * Always holds, or is a fault: a serial is never older than one that was seen before the question was sent (RFC 1982); a serial stands for one
  * content; in it each tally has a count from what was acknowledged before to what was asked for since; the zone is served.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { applyInbound, type Inbound, InboundTransfer } from '@zonewright/common/authority/inbound';
 import { exchange } from '@zonewright/common/net/exchange';
 import { openStream } from '@zonewright/common/net/stream';
 import { CLASS } from '@zonewright/common/rr/class';
-import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { readSoa } from '@zonewright/common/rr/soa';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, type Message } from '@zonewright/common/wire/message';
 import { isNewer } from '@zonewright/common/zone/serial';
+import type { Zone } from '@zonewright/common/zone/zone';
 import { textOfRecord } from '../soak/text.ts';
 import type { Stage } from './stage.ts';
-import { countsIn } from './tally.ts';
+import { countsIn, type Tally } from './tally.ts';
 import type { CrashZone } from './world.ts';
 
 /** Milliseconds between two questions, and between two transfers, at most. */
@@ -36,6 +37,8 @@ export class Watch {
   readonly #stage: Stage;
   /** The newest serial that was seen. */
   #serial: number | undefined;
+  /** The newest version that was transferred. */
+  #zone: Zone | undefined;
   readonly #contents = new Map<number, string>();
 
   constructor(stage: Stage, zone: CrashZone) {
@@ -49,34 +52,15 @@ export class Watch {
     const again = async (work: () => Promise<unknown>, most: number): Promise<void> => {
       for (; !this.#stage.isOver(); await pause(1 + chance(most))) await work();
     };
-    await Promise.all([again(() => this.#ask(), PAUSE.soa), again(() => this.transfer(), PAUSE.transfer)]);
+    await Promise.all([
+      again(() => this.#ask(), PAUSE.soa),
+      again(() => this.#take(chance(3) === 0 ? 'AXFR' : 'IXFR'), PAUSE.transfer),
+    ]);
   }
 
-  /** What is served, and judged; `undefined` without an answer. */
+  /** What is served, whole, and judged; `undefined` without an answer. */
   async transfer(): Promise<Seen | undefined> {
-    const tallies = this.#stage.tallies.filter(({ zone }) => zone === this.zone);
-    const least = tallies.map(({ settled }) => settled);
-    const since = this.#serial;
-    const records = await this.#records();
-    if (records === undefined) return undefined;
-    const [soa] = records;
-    const seen = { serial: readSoa(soa!.rdata).serial, text: records.map(textOfRecord).sort().join('\n') };
-    this.#judge(seen.serial, since, 'AXFR');
-    const counts = countsIn(seen.text);
-    for (const [i, { number, may }] of tallies.entries()) {
-      const count = counts.get(number) ?? `tally ${number} is not there`;
-      if (typeof count === 'string') this.#fail(`serial ${seen.serial}: ${count}`);
-      else if (count < least[i]! || count > may)
-        this.#fail(`serial ${seen.serial}: tally ${number} is at ${count}, and ${least[i]} to ${may} are possible`);
-      else tallies[i]!.settle(count);
-    }
-    const digest = createHash('sha256').update(seen.text).digest('base64');
-    const before = this.#contents.get(seen.serial) ?? digest;
-    if (before !== digest)
-      this.#fail(`serial ${seen.serial} has stood for another content before, now for\n${seen.text}`);
-    this.#contents.set(seen.serial, before);
-    this.#stage.count('transfers');
-    return seen;
+    return await this.#take('AXFR');
   }
 
   /** How many serials were seen. */
@@ -109,23 +93,67 @@ export class Watch {
     if (this.#serial === undefined || isNewer(serial, this.#serial)) this.#serial = serial;
   }
 
-  /** All records but the SOA at the end. */
-  async #records(): Promise<readonly ResourceRecord[] | undefined> {
+  /** Takes the zone, by differences to what was taken last where there is something. */
+  async #take(how: 'AXFR' | 'IXFR'): Promise<Seen | undefined> {
+    const tallies = this.#stage.tallies.filter(({ zone }) => zone === this.zone);
+    const least = tallies.map(({ settled }) => settled);
+    const since = this.#serial;
+    const before = this.#zone;
+    const inbound = await this.#inbound(how === 'IXFR' ? before : undefined);
+    if (inbound === undefined) return undefined;
+    const applied = inbound.kind === 'current' ? undefined : applyInbound(before, inbound);
+    if (applied !== undefined && 'kind' in applied) {
+      this.#fail(`${how}: ${applied.what}`);
+      return undefined;
+    }
+    const zone = applied?.zone ?? before!;
+    // Two are under way at a time, and the later may be done first.
+    if (this.#zone === undefined || isNewer(zone.serial, this.#zone.serial)) this.#zone = zone;
+    const records = [zone.soaRecord(), ...zone.records()];
+    const seen = { serial: zone.serial, text: records.map(textOfRecord).sort().join('\n') };
+    this.#judge(seen.serial, since, how);
+    this.#count(seen, tallies, least);
+    const kind = applied?.deltas === undefined ? 'transfers' : 'transfers of differences';
+    this.#stage.count(inbound.kind === 'current' ? 'transfers of nothing' : kind);
+    return seen;
+  }
+
+  #count({ serial, text }: Seen, tallies: readonly Tally[], least: readonly number[]): void {
+    const counts = countsIn(text);
+    for (const [i, tally] of tallies.entries()) {
+      const { number, may } = tally;
+      const count = counts.get(number) ?? `tally ${number} is not there`;
+      if (typeof count === 'string') this.#fail(`serial ${serial}: ${count}`);
+      else if (count < least[i]! || count > may)
+        this.#fail(`serial ${serial}: tally ${number} is at ${count}, and ${least[i]} to ${may} are possible`);
+      else tally.settle(count);
+    }
+    const digest = createHash('sha256').update(text).digest('base64');
+    const before = this.#contents.get(serial) ?? digest;
+    if (before !== digest) this.#fail(`serial ${serial} has stood for another content before, now for\n${text}`);
+    this.#contents.set(serial, before);
+  }
+
+  /** A whole zone, or what is different from `zone`; `undefined` without an answer. */
+  async #inbound(zone: Zone | undefined): Promise<Inbound | undefined> {
     const opened = await openStream({ server: this.#stage.server, timeout: TIMEOUT });
     if (!opened.ok) return undefined;
-    const records: ResourceRecord[] = [];
+    const taking = new InboundTransfer(this.zone.name, zone?.serial);
+    const question = this.#question(zone === undefined ? TYPE.AXFR : TYPE.IXFR);
+    const message = zone === undefined ? question : { ...question, authorities: [zone.soaRecord()] };
     try {
-      for await (const message of opened.value.conversation(this.#question(TYPE.AXFR))) {
-        if (!message.ok) return undefined;
-        if (message.value.rcode !== RCODE.NOERROR) {
-          this.#fail(`AXFR: ${printRcode(message.value.rcode)}`);
+      for await (const reply of opened.value.conversation(message)) {
+        if (!reply.ok) return undefined;
+        const { rcode, answers } = reply.value;
+        if (rcode !== RCODE.NOERROR) {
+          this.#fail(`transfer: ${printRcode(rcode)}`);
           return undefined;
         }
-        records.push(...message.value.answers);
-        const soas = records.filter(({ type }) => type === TYPE.SOA);
-        if (soas.length < 2) continue;
-        if (Buffer.compare(soas[0]!.rdata, soas[1]!.rdata) !== 0) this.#fail('AXFR: it begins and ends differently');
-        return records.slice(0, -1);
+        const taken = taking.take(answers);
+        if (taken === undefined) continue;
+        if (taken.kind !== 'inbound') return taken;
+        this.#fail(`transfer: ${taken.what}`);
+        return undefined;
       }
       return undefined;
     } finally {
