@@ -3,6 +3,7 @@
  * comes after. Nothing happens where nobody listens.
  */
 import { channel } from 'node:diagnostics_channel';
+import { GIT_STEPS } from '@zonewright/common/git/step';
 
 export const STEPS = [
   'update.run',
@@ -16,6 +17,7 @@ export const STEPS = [
   'pull.fetched',
   'pull.journalled',
   'pull.published',
+  ...GIT_STEPS,
 ] as const;
 
 export type Step = (typeof STEPS)[number];

@@ -8,6 +8,7 @@ import { isWorthwhile, makeDelta } from './delta.ts';
 import { Failure } from './fault.ts';
 import { type NamedObject, named, objectName } from './object.ts';
 import type { ObjectStore } from './objects.ts';
+import { step } from './step.ts';
 import {
   FILE_MODE,
   filesOf,
@@ -148,6 +149,7 @@ export async function writeCommit(
   const message = request.message.replaceAll('\0', '').replace(/\s*$/, '\n');
   const commit = named('commit', Buffer.from(`${lines.join('\n')}\n\n${message}`));
   await objects.add([...blobs.map(({ object }) => object), tree, commit]);
+  step('git.written');
   const next = treeOf(commit.oid, root);
   const wasTree = { oid: objectName('tree', before.octets), content: before.octets };
   if (blobs.every(({ base }) => base !== 'unread')) {

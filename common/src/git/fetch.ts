@@ -11,6 +11,7 @@ import { FLUSH, PktReader, pktLine, SideBand } from './pkt-line.ts';
 import type { ReceivedPack } from './received-pack.ts';
 import { requestLines, type Session, type Transport } from './session.ts';
 import { readShallow, writeShallow } from './shallow.ts';
+import { step } from './step.ts';
 import type { Watch } from './watch.ts';
 
 const CAPABILITIES = ['side-band-64k', 'ofs-delta'];
@@ -79,7 +80,9 @@ async function fetchPack(
     await session.close();
   }
   try {
+    step('git.received');
     await reply.pack.accept();
+    step('git.accepted');
     // Not before: commits must not count as having their parents here while these are not.
     await writeShallow(gitdir, reply.shallow);
   } finally {

@@ -12,6 +12,7 @@ import { MAX_STRUCTURE, type ObjectStore } from './objects.ts';
 import { PackWriter } from './pack-writer.ts';
 import { FLUSH, PktReader, SideBand } from './pkt-line.ts';
 import { requestLines, type Session, type Transport } from './session.ts';
+import { step } from './step.ts';
 import { parseTree } from './tree.ts';
 import type { Watch } from './watch.ts';
 
@@ -50,7 +51,9 @@ export async function pushCommits(
     watch.progress();
     const asked = ['report-status', 'side-band-64k', 'quiet'].filter((name) => capabilities.has(name));
     const command = requestLines([`${parent ?? NO_COMMIT} ${next} ${ref}`], '\0 ', asked);
+    step('git.sending');
     await send(session, [...command, FLUSH, ...pack], ref, asked);
+    step('git.sent');
   } finally {
     await session.close();
   }

@@ -18,7 +18,7 @@ import { readLog } from './log.ts';
 import { MAX_BLOB, ObjectStore } from './objects.ts';
 import { pushCommits } from './push.ts';
 import { removeLeftovers } from './received-pack.ts';
-import { readBranch, setBranch } from './ref.ts';
+import { readBranch, removeOldLocks, setBranch } from './ref.ts';
 import type { Transport } from './session.ts';
 import { readShallow } from './shallow.ts';
 import type { GitStore } from './store.ts';
@@ -197,6 +197,7 @@ async function prepareCache(options: RemoteStoreOptions): Promise<void> {
   const made = await initBare(gitdir, options.branch);
   if (!made.ok) throw new Failure(made.fault.kind, made.fault.what, made.fault.hint);
   await removeLeftovers(join(gitdir, 'objects'));
+  await removeOldLocks(gitdir, options.branch);
   const origin = join(gitdir, 'zonewright-remote');
   const before = await readFile(origin, 'utf8').catch(() => undefined);
   if (before === `${description}\n`) return;

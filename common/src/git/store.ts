@@ -17,6 +17,7 @@ import type { HttpLogin } from './http.ts';
 import type { Inspection } from './inspect.ts';
 import { localStore } from './local-store.ts';
 import type { Commits, PickMessage } from './log.ts';
+import { removeOldLocks } from './ref.ts';
 import { describeRemote, type Remote } from './remote.ts';
 import { remoteStore } from './remote-store.ts';
 import type { Transport } from './session.ts';
@@ -77,6 +78,7 @@ export function openStore(remote: Remote, options: StoreOptions): Promise<Result
   return settle(async () => {
     if (remote.kind === 'local') {
       await checkBare(remote.path);
+      await removeOldLocks(remote.path, remote.branch);
       return localStore(remote);
     }
     const transport = await transportOf(remote, options);

@@ -4,7 +4,7 @@
 
 import { execFile } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { initBare } from '@zonewright/common/git/bare';
@@ -548,6 +548,39 @@ test('a local branch that another process has locked is not written', async (t) 
   await rm(join(path, 'refs/heads/main.lock'));
   must(await store.push(undefined, first));
   t.is((await stat(join(path, 'refs/heads'))).isDirectory(), true);
+});
+
+testWith(test, ['git'])("the lock of a process that was killed is in nobody's way", async (t) => {
+  const path = join(root, 'killed.git');
+  must(await initBare(path));
+  const lock = join(path, 'refs/heads/main.lock');
+  const leaveBehind = async (age: number): Promise<void> => {
+    const own = join(path, 'zonewright-lock-0123456789abcdef');
+    await writeFile(own, `${'1'.repeat(40)}\n`);
+    const then = Date.now() / 1000 - age;
+    await utimes(own, then, then);
+    await link(own, lock);
+  };
+  const isLocked = (): Promise<boolean> =>
+    stat(lock).then(
+      () => true,
+      () => false,
+    );
+  await leaveBehind(10);
+  const store = must(await openStore(must(parseRemote(path)), {}));
+  t.false(await isLocked(), 'a start removes it');
+  const first = must(await store.commit(undefined, change({ mirage: 'a' })));
+  await leaveBehind(10);
+  must(await store.push(undefined, first));
+  const second = must(await store.commit(first, change({ mirage: 'b' })));
+  await leaveBehind(0);
+  must(await store.push(first, second));
+  t.is(await git(path, 'rev-parse', 'main'), second.commit);
+  t.false(await isLocked());
+  t.deepEqual(
+    (await readdir(path)).filter((name) => name.startsWith('zonewright')),
+    [],
+  );
 });
 
 testWith(test, ['git'])('a local repository is read before and after git gc packs it', async (t) => {

@@ -1,0 +1,27 @@
+/**
+ * The steps inside of commits, pushes and fetches, named: a test that ends the process at any of them shows that what is left behind does no
+ * harm. Nothing happens where nobody listens.
+ */
+import { channel } from 'node:diagnostics_channel';
+
+export const GIT_STEPS = [
+  /** The objects of a commit are written. */
+  'git.written',
+  /** A branch, here, is locked, and about to move. */
+  'git.locked',
+  'git.moved',
+  /** All that a push sends is about to be sent. */
+  'git.sending',
+  /** The remote has said that its branch has moved. */
+  'git.sent',
+  /** A pack has come, and nothing of it is part of the repository. */
+  'git.received',
+  'git.accepted',
+] as const;
+
+const steps = channel('zonewright:step');
+
+/** Says that a step has been done. */
+export function step(name: (typeof GIT_STEPS)[number]): void {
+  if (steps.hasSubscribers) steps.publish(name);
+}
