@@ -27,7 +27,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { deltaAt, journalProgram, mirage, pairAt, serialAt, updateAt } from '../support/journal.ts';
 import { testUnless } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
-import { run } from '../support/process.ts';
+import { run, signalGroup } from '../support/process.ts';
 import { given, nameOf } from '../support/records.ts';
 import { longestStall } from '../support/stall.ts';
 
@@ -235,14 +235,14 @@ testUnless(test, traces ? undefined : 'needs package strace, and to be allowed t
   async (t) => {
     const folder = temporaryFolder(t, 'journal');
     const trace = join(folder, 'trace');
-    const child = spawn('strace', [
-      ...['-f', '-o', trace, '-e', 'trace=write,fdatasync,fsync', process.execPath, journalProgram],
-      ...[join(folder, 'journal'), 'write'],
-    ]);
-    t.teardown(() => child.kill('SIGKILL'));
+    const args = ['-f', '-o', trace, '-e', 'trace=write,fdatasync,fsync', process.execPath, journalProgram];
+    const child = spawn('strace', [...args, join(folder, 'journal'), 'write'], { detached: true });
+    // What is traced outlives the tracer.
+    const kill = (): void => signalGroup(child.pid, 'SIGKILL');
+    t.teardown(kill);
     for await (const line of createInterface(child.stdout)) if (Number(line) >= 200) break;
-    child.kill('SIGKILL');
-    await once(child, 'close');
+    kill();
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     // Calls that wait are two lines, the second of which says what came of them.
     const steps = [...readFileSync(trace, 'utf8').matchAll(/write\(1, "(open|\d+)\\n"|f(?:data)?sync.*= 0$/gm)];
     const kinds = steps.map(([, said]) => (said === undefined ? 's' : said === 'open' ? 'o' : 'w')).join('');
