@@ -6,6 +6,7 @@
  */
 import { type FileFinding, isError, printFinding } from '@zonewright/common/authority/file-finding';
 import { redactText } from '@zonewright/common/service/redact';
+import { printable } from './printable.ts';
 
 type Severity = FileFinding['severity'];
 
@@ -49,7 +50,7 @@ export class HookReport {
   }
 
   #add(severity: Severity, line: () => string): void {
-    if (++this.#counts[severity] <= SHOWN[severity]) this.#write(printable(line()));
+    if (++this.#counts[severity] <= SHOWN[severity]) this.#write(printable(redactText(line()), MAX_LINE_LENGTH));
   }
 }
 
@@ -60,9 +61,4 @@ export function quoted(fileName: string): string {
   const inOctal = (octet: string): string =>
     octet === '"' || octet === '\\' ? `\\${octet}` : `\\${octet.charCodeAt(0).toString(8).padStart(3, '0')}`;
   return `"${octets.replace(/[^ -~]|["\\]/g, inOctal)}"`;
-}
-
-function printable(line: string): string {
-  const short = line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}...` : line;
-  return redactText(short).replace(/[^ -~]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }

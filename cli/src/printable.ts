@@ -1,5 +1,5 @@
 /**
- * Text that strangers wrote - names of authors, subjects of commits - on its way to a terminal or into JSON.
+ * Text that strangers wrote - names of authors and files, subjects of commits - on its way to a terminal or into JSON.
  *
  * Always holds: no control character, and none that changes the direction or the look of what stands around it, comes out as such.
  */
@@ -16,9 +16,9 @@ const escaped = (text: string): string => {
   return out;
 };
 
-/** One line, with `\u001b` for what is not to be shown. */
-export function printable(text: string): string {
-  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+/** One line, with `\u001b` for what is not to be shown. `longest`: characters that are shown. */
+export function printable(text: string, longest: number = LONGEST): string {
+  const short = text.length > longest ? `${text.slice(0, longest)}...` : text;
   return short.replaceAll(ODD, escaped);
 }
 
