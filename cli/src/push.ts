@@ -17,6 +17,7 @@ export interface BranchMove {
 const MAX_LINE = 8192;
 const LINE = /^([0-9a-f]+) ([0-9a-f]+) (.+)$/s;
 const NONE = '0'.repeat(40);
+const SPACE = 0x20;
 
 /** The moves of a branch, as a rule one or none. */
 export async function readMoves(
@@ -51,6 +52,7 @@ const NO_LINE: Fault = {
 function takeLine(line: Buffer, wanted: Buffer, moves: BranchMove[]): Fault | undefined {
   if (line.length === 0) return undefined;
   const isWanted = line.length > wanted.length && line.subarray(-wanted.length).equals(wanted);
+  if (!isWanted && line[NONE.length] === SPACE && line[2 * NONE.length + 1] === SPACE) return undefined;
   const [, old, next] = LINE.exec(line.toString('latin1', 0, Math.min(line.length, MAX_LINE))) ?? [];
   if (old === undefined || next === undefined || old.length !== next.length) return NO_LINE;
   if (!isWanted) return undefined;
