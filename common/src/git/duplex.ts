@@ -50,7 +50,8 @@ export function openDuplexSession(channel: Channel, service: Service, peer: stri
 
     async close() {
       watch.signal.removeEventListener('abort', onAbort);
-      if (!stream.destroyed) {
+      // Who was given up is told nothing more.
+      if (!stream.destroyed && !watch.signal.aborted) {
         if (!isAsked && stream.writable) stream.write(FLUSH);
         stream.end();
         stream.resume();

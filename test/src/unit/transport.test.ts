@@ -1,6 +1,6 @@
 /**
- * The ways to a repository and what goes wrong on them, against real servers: who is let in with which key, password or token; who is
- * believed to be the server; and servers that stop amid a conversation.
+ * The ways to a repository against real servers: who is let in with which key, password or token, who is believed to be the server, and
+ * what people are told of it. Servers that stop amid a conversation are in `stalled-remote.test.ts`.
  */
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -26,20 +26,16 @@ import { LOGIN_OPTIONS, type LoginValues, storeOptionsOf } from '@zonewright/com
 import anyTest, { type ExecutionContext } from 'ava';
 import ssh2 from 'ssh2';
 import {
-  git,
   type HttpBackendOptions,
   type Peer,
   type Sshd,
   startGitDaemon,
   startHttpBackend,
-  startSilentServer,
   startSshd,
 } from '../support/git-peers.ts';
-import { type Hindrance, startHindered } from '../support/hindered.ts';
 import { needed, testWith } from '../support/needs.ts';
 import { forFile, temporaryFolder } from '../support/owner.ts';
 import { makeRepository, type Repository } from '../support/repository.ts';
-import { until } from '../support/until.ts';
 
 const test = testWith(anyTest, ['git', 'sshd', 'ssh-keygen', 'openssl']);
 const file = forFile(anyTest);
@@ -121,7 +117,6 @@ const pinned = (...pins: readonly string[]): StoreOptions => ({
   authenticator: pins.map((pin) => must(parseHostKeyPin(pin))),
 });
 const sshUrl = (port = sshd.port): string => `ssh://${sshd.user}@127.0.0.1:${port}${repository.path}`;
-const gitUrl = (port = daemon.port): string => `git://127.0.0.1:${port}/zones.git`;
 const webUrl = (port = web.port): string => `http://127.0.0.1:${port}/zones.git`;
 
 const fetchWith = async (t: ExecutionContext<unknown>, sshKey: SshKey): Promise<Result<unknown, GitFault>> =>
@@ -422,92 +417,3 @@ test('a remote tells its branches, and whether it may be pushed to, before anyth
   await own.git('pack-refs', '--all');
   t.deepEqual(await look(own.path), { branches: all });
 });
-
-// ---- servers that stop --------------------------------------------------------------------------------------------
-
-interface Way {
-  readonly port: () => number;
-  readonly url: (port?: number) => string;
-  readonly options: () => StoreOptions;
-}
-
-const WAYS: Readonly<Record<string, Way>> = {
-  ssh: {
-    port: () => sshd.port,
-    url: sshUrl,
-    options: () => ({ sshKey: ownKey, ...pinned(sshd.hostKeyFingerprint) }),
-  },
-  'git://': { port: () => daemon.port, url: gitUrl, options: () => ({}) },
-  http: { port: () => web.port, url: webUrl, options: () => ({}) },
-};
-
-/** Milliseconds of silence that these tests allow. */
-const PATIENCE = 3000;
-
-test('https: a server that takes a connection and begins no TLS is given up in time, and left at once on closing', async (t) => {
-  const silent = await startSilentServer();
-  t.teardown(() => silent.stop());
-  const url = `https://127.0.0.1:${silent.port}/zones.git`;
-  faultOf(t, await (await open(t, url, { timeout: 200 })).fetch(), 'timeout');
-  const patient = must(await openStore(must(parseRemote(url)), {}));
-  const pending = patient.fetch();
-  await until(() => silent.connections.size > 0, { what: 'it is connected' });
-  await patient.close();
-  t.regex(faultOf(t, await pending, 'unreachable').what, /closed/);
-});
-
-for (const [name, way] of Object.entries(WAYS)) {
-  const hindered = async (t: ExecutionContext<unknown>, how: Omit<Hindrance, 'port'>) => {
-    const proxy = await startHindered({ port: way.port(), ...how });
-    t.teardown(() => proxy.stop());
-    return proxy;
-  };
-  const gone = async (proxy: { open(): number }): Promise<void> => {
-    await until(() => proxy.open() === 0, { what: 'the connection is closed' });
-  };
-
-  for (const how of ['stall', 'drip'] as const) {
-    for (const [where, after] of [
-      ['amid the pack', 100_000],
-      ['in its first words', 10],
-    ] as const) {
-      test(`${name}: a server that begins to ${how} ${where} is given up in time`, async (t) => {
-        const proxy = await hindered(t, { direction: 'from-server', after, how });
-        const store = await open(t, way.url(proxy.port), { ...way.options(), timeout: PATIENCE });
-        const { what } = faultOf(t, await store.fetch(), 'timeout');
-        t.regex(what, /^127\.0\.0\.1(?: port |:)\d+ did not answer within 3 s$/);
-        t.true(proxy.hindered() > 0);
-        await gone(proxy);
-      });
-    }
-  }
-
-  test(`${name}: closing ends a fetch that has stalled, at once`, async (t) => {
-    const proxy = await hindered(t, { direction: 'from-server', after: 100_000, how: 'stall' });
-    const store = must(await openStore(must(parseRemote(way.url(proxy.port))), way.options()));
-    const pending = store.fetch();
-    await until(() => proxy.hindered() > 0, { what: 'it has stalled' });
-    const before = performance.now();
-    await store.close();
-    t.regex(faultOf(t, await pending, 'unreachable').what, /closed/);
-    t.true(performance.now() - before < 5000, 'long before its time-out');
-    await gone(proxy);
-  });
-
-  test(`${name}: a server that stops taking a push is given up, its outcome is unknown, and a fetch tells it`, async (t) => {
-    const branch = `push-${name.replace(/\W/g, '')}`;
-    await repository.git('branch', branch, 'main');
-    const proxy = await hindered(t, { direction: 'to-server', after: 50_000, how: 'stall' });
-    const remote = must(parseRemote(`${way.url(proxy.port)}#${branch}`));
-    const store = must(await openStore(remote, { ...way.options(), timeout: PATIENCE }));
-    t.teardown(() => store.close());
-    const tree = must(await store.fetch());
-    const files = new Map([['more', randomBytes(6_000_000)]]);
-    const author = { name: 'x', email: 'x@example.org' };
-    const next = must(await store.commit(tree, { files, author, time: 1_700_000_000, message: 'more' }));
-    const fault = faultOf(t, await store.push(tree, next), 'unknown');
-    t.regex(fault.what, /did not answer within/);
-    t.is(must(await (await open(t, `${way.url()}#${branch}`, way.options())).fetch())?.commit, tree!.commit);
-    t.is(await git(repository.path, 'rev-parse', branch), tree!.commit);
-  });
-}
