@@ -85,6 +85,13 @@ export class AcknowledgePush implements Acknowledge {
     const { entries, deltas } = batch;
     const draft = entries.length === 0 ? undefined : state.unwritten.next(state.served, batch);
     if (draft === undefined) return () => DONE;
+    // A commit is going to speak of these positions: no other entry is ever to have them, whatever becomes of it.
+    const reserved = await state.journal.write({ entries, closed: entries.map(({ position }) => position) });
+    if (!reserved.ok) {
+      batch.discard();
+      return () => notDurable(`the journal cannot be written: ${reserved.fault.what}`);
+    }
+    state.unwritten.skipTo(draft.position);
     step('write.gathered');
     const written = await write(state, draft);
     if (!written.ok) {

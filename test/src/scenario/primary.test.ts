@@ -296,7 +296,8 @@ test.serial('twenty updates at once are all in the remote when acknowledged, and
     }),
   );
   const serials = await serialsOf(repository, 'mirage');
-  t.is(serials.length, 21);
+  t.is(serials.at(-1), 21);
+  t.true(serials.length > 1 && serials.length <= 21, 'those that came together are one commit');
   for (let at = 1; at < serials.length; at++) t.true(serials[at]! > serials[at - 1]!, serials.join(' '));
   t.is(await primary.serial('mirage'), serials.at(-1));
 });
@@ -443,7 +444,7 @@ test.serial('a raised serial that could not be written back is written with the 
   writeFileSync(hook, '#!/bin/sh\nexit 1\n');
   chmodSync(hook, 0o755);
   await pull(primary, pushed);
-  await primary.service.waitForEvent('serial.not-written');
+  await primary.service.waitForEvent('write.failed', { kind: 'rejected' });
   t.is(await primary.serial('mirage'), 6, 'it is served nevertheless');
   writeFileSync(hook, '#!/bin/sh\nexit 0\n');
   await pull(primary, await repository.push({ 'README.md': 'hello\n' }));
