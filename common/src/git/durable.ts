@@ -25,18 +25,23 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   for (let at = path; at !== dirname(first); at = dirname(at)) await syncFolder(dirname(at));
 }
 
+/** Makes a file, whose content is then durable; its name may not be. */
+export async function writeSynced(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  const handle = await open(path, 'wx', mode);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Writes a file so that its name never shows anything but the whole content. `mode` is what `open` takes. */
 export async function writeDurably(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   await makeFolder(dirname(path));
   const temporary = join(dirname(path), `tmp_${randomBytes(8).toString('hex')}`);
   try {
-    const handle = await open(temporary, 'wx', mode);
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeSynced(temporary, content, mode);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

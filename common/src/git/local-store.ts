@@ -5,7 +5,7 @@
  * receive-pack, which is not there.
  */
 import { readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
-import { settle } from './fault.ts';
+import { Failure, settle } from './fault.ts';
 import { historyOf, readCommitText } from './history.ts';
 import { inspectLocal } from './inspect.ts';
 import { readLog } from './log.ts';
@@ -40,6 +40,8 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
     commit: (parent, request) => settle(() => writeCommit(objects, parent, request)),
     push: (parent, next) =>
       settle(async () => {
+        // Written a moment ago; but somebody may prune what no branch leads to.
+        if (!objects.has(next.commit)) throw new Failure('moved', 'what was written is not here any more');
         await moveBranch(path, branch, parent?.commit, next.commit);
         last = next;
       }),

@@ -29,7 +29,7 @@ export class PktReader {
   async read(): Promise<Buffer | 'flush' | 'end'> {
     const digits = await this.#take(LENGTH_DIGITS);
     if (digits === undefined) {
-      if (this.#held > 0) throw new Failure('corrupt', 'the remote ended in the middle of a line');
+      if (this.#held > 0) throw new Failure('unreachable', 'the connection was lost in the middle of a line');
       return 'end';
     }
     const text = digits.toString('latin1');
@@ -82,11 +82,8 @@ export class SideBand {
 
   /** The octets of channel 1. `first` is a line that was read already. Channel 3 ends it with a fault. */
   async *data(first?: Buffer): AsyncGenerator<Uint8Array> {
-    for (
-      let line = first ?? (await this.#reader.read());
-      line !== 'flush' && line !== 'end';
-      line = await this.#reader.read()
-    ) {
+    for (let line = first ?? (await this.#reader.read()); line !== 'flush'; line = await this.#reader.read()) {
+      if (line === 'end') throw new Failure('unreachable', 'the connection was lost before all had been sent');
       const content = line.subarray(1);
       if (line[0] === 1) yield content;
       else if (line[0] === 2) this.#progress = (this.#progress + content.toString('utf8')).slice(-1000);

@@ -9,11 +9,11 @@
  * Not supported: reftable, and branches that are symbolic references.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { constants, copyFile, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFileSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeFolder, syncFolder } from './durable.ts';
+import { makeFolder, syncFolder, writeSynced } from './durable.ts';
 import { Failure, systemCode } from './fault.ts';
 import { step } from './step.ts';
 
@@ -21,10 +21,14 @@ const OID_LINE = /^([0-9a-f]{40})\s*$/;
 /** How long a lock of somebody else is waited for, and how often it is tried, in milliseconds. */
 const LOCK_PATIENCE = 3000;
 const LOCK_INTERVAL = 25;
-/** A lock of this program that is older was left behind, in milliseconds. */
+/** Milliseconds after which one that is still held was left behind: nothing that takes time is done under it. */
 const LOCK_AGE = 1000;
-/** How the first names of locks begin. */
-const OWN_LOCK = 'zonewright-lock-';
+/** Milliseconds after which nobody is at work any more who takes no lock. */
+const ABANDONED = 3_600_000;
+const LOCK = '.lock';
+const DRAFT = /^zonewright-[0-9a-f]{16}\.lock$/;
+/** What a file system says that has no hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** The commit a branch is at, or `undefined` where there is no such branch. */
 export function readBranch(gitdir: string, branch: string): string | undefined {
@@ -44,21 +48,22 @@ export function readBranch(gitdir: string, branch: string): string | undefined {
 
 /** Moves a branch from `from` to `to` (`undefined`: not there), durably. `moved` where it is elsewhere. */
 export async function moveBranch(gitdir: string, branch: string, from: string | undefined, to: string): Promise<void> {
-  const path = pathOf(gitdir, branch);
-  const own = await writeLock(gitdir, to);
+  const path = join(gitdir, 'refs', 'heads', branch);
+  // What the lock is to hold is durable before it is taken: it is held for no longer than a look at the branch takes.
+  const draft = join(gitdir, `zonewright-${randomBytes(8).toString('hex')}${LOCK}`);
   try {
-    await takeLock(gitdir, branch, own);
+    await writeSynced(draft, `${to}\n`);
+    await takeLock(gitdir, draft, path, branch);
     try {
-      const now = readBranch(gitdir, branch);
-      if (now !== from) throw new Failure('moved', `the branch ${branch} has moved`);
+      if (readBranch(gitdir, branch) !== from) throw new Failure('moved', `the branch ${branch} has moved`);
       step('git.locked');
-      await rename(`${path}.lock`, path);
+      renameSync(path + LOCK, path);
     } catch (error) {
-      await rm(`${path}.lock`, { force: true });
+      rmSync(path + LOCK, { force: true });
       throw error;
     }
   } finally {
-    await rm(own, { force: true });
+    await rm(draft, { force: true });
   }
   step('git.moved');
   await syncFolder(dirname(path));
@@ -66,108 +71,95 @@ export async function moveBranch(gitdir: string, branch: string, from: string | 
 
 /** Sets a branch of a repository that is this program's own, whatever it was; `undefined` removes it. */
 export async function setBranch(gitdir: string, branch: string, to: string | undefined): Promise<void> {
+  if (to === undefined) {
+    await rm(join(gitdir, 'refs', 'heads', branch), { force: true });
+    await rm(join(gitdir, 'packed-refs'), { force: true });
+    return;
+  }
   const from = readBranch(gitdir, branch);
-  if (to === undefined) await rm(join(gitdir, 'refs', 'heads', branch), { force: true });
-  else if (from !== to) await moveBranch(gitdir, branch, from, to);
+  if (from !== to) await moveBranch(gitdir, branch, from, to);
 }
 
-/** Removes what runs that were killed left behind: the lock of a branch, for which others may be waiting. */
+/** Removes what killed runs of this program left behind: the lock of a branch, for which all others would wait, and drafts. */
 export async function removeOldLocks(gitdir: string, branch: string): Promise<void> {
-  for (
-    let waited = 0;
-    waited <= LOCK_AGE && (await firstNameOf(gitdir, branch)) !== undefined;
-    waited += LOCK_INTERVAL
-  ) {
-    if (await removeIfOld(gitdir, branch)) break;
-    await delay(LOCK_INTERVAL);
+  const lock = join(gitdir, 'refs', 'heads', branch) + LOCK;
+  const held = statSync(lock, { throwIfNoEntry: false });
+  if (held !== undefined && draftOf(gitdir, held.ino) !== undefined) {
+    await delay(LOCK_AGE);
+    if (statSync(lock, { throwIfNoEntry: false })?.ino === held.ino) breakAbandoned(gitdir, lock);
   }
-  for (const own of await ownLocks(gitdir)) if (await isOld(own)) await rm(own, { force: true });
+  removeDrafts(gitdir);
 }
 
-const pathOf = (gitdir: string, branch: string): string => join(gitdir, 'refs', 'heads', branch);
-
-/** The content of a lock, under its first name. */
-async function writeLock(gitdir: string, to: string): Promise<string> {
-  const own = join(gitdir, `${OWN_LOCK}${randomBytes(8).toString('hex')}`);
-  const handle = await open(own, 'wx', 0o644);
-  try {
-    await handle.writeFile(`${to}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return own;
-}
-
-/** Gives a file a second name; where there can be none, the same content. `EEXIST` where there is something of that name. */
-async function nameAgain(path: string, other: string): Promise<void> {
-  try {
-    await link(path, other);
-  } catch (error) {
-    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'].includes(systemCode(error) ?? '')) throw error;
-    await copyFile(path, other, constants.COPYFILE_EXCL);
+function removeDrafts(gitdir: string): void {
+  for (const name of readdirSync(gitdir)) {
+    const path = join(gitdir, name);
+    const draft = DRAFT.test(name) ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    // With a second name it may be a lock.
+    if (draft?.nlink === 1 && Date.now() - draft.mtimeMs > ABANDONED) rmSync(path, { force: true });
   }
 }
 
-async function takeLock(gitdir: string, branch: string, own: string): Promise<void> {
-  const path = pathOf(gitdir, branch);
-  for (let waited = 0; ; waited += LOCK_INTERVAL) {
+/** Makes the lock of a branch out of `draft`, as soon as nobody else has it. */
+async function takeLock(gitdir: string, draft: string, path: string, branch: string): Promise<void> {
+  const until = performance.now() + LOCK_PATIENCE;
+  for (let wasBroken = false; ; ) {
+    await makeFolder(dirname(path)).catch((error: unknown) => {
+      if (systemCode(error) === 'ENOTDIR' || systemCode(error) === 'EEXIST')
+        throw new Failure('rejected', `the branch ${branch} cannot be: a part of its name is a branch`);
+      throw error;
+    });
     try {
-      await makeFolder(dirname(path));
-      await nameAgain(own, `${path}.lock`);
+      linkOrCopy(draft, path + LOCK);
       return;
     } catch (error) {
       const code = systemCode(error);
-      if (code === 'ENOTDIR')
-        throw new Failure('rejected', `the branch ${branch} cannot be: a part of its name is a branch`);
       // ENOENT: git has removed an empty folder between the two steps.
       if (code !== 'EEXIST' && code !== 'ENOENT') throw error;
-      if (await removeIfOld(gitdir, branch)) continue;
-      if (waited >= LOCK_PATIENCE) {
+    }
+    if (performance.now() >= until) {
+      if (wasBroken || !breakAbandoned(gitdir, path + LOCK)) {
         throw new Failure(
           'unreachable',
           `the branch ${branch} is locked by another process`,
           'if no git runs there, remove the .lock file beside it',
         );
       }
-    }
-    await delay(LOCK_INTERVAL);
+      wasBroken = true;
+    } else await delay(LOCK_INTERVAL);
   }
 }
 
-/** Removes a lock that was left behind; `false` where there is none. */
-async function removeIfOld(gitdir: string, branch: string): Promise<boolean> {
-  const lock = `${pathOf(gitdir, branch)}.lock`;
-  const own = await firstNameOf(gitdir, branch);
-  if (own === undefined || !(await isOld(own))) return false;
-  // Put aside first: another process may have done the same, and have taken the lock anew.
-  const aside = `${own}-old`;
-  await rename(lock, aside).catch(() => undefined);
-  if (!(await isSame(own, aside))) await link(aside, lock).catch(() => undefined);
-  for (const name of [aside, own]) await rm(name, { force: true });
+/** Gives a file a second name that nothing else has; where there are no second names, a copy. */
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+  }
+}
+
+/**
+ * Removes a lock that a run of this program left behind which was killed: nobody but us makes one that is a draft too, and who is
+ * alive holds it for a moment.
+ */
+function breakAbandoned(gitdir: string, lock: string): boolean {
+  const held = statSync(lock, { throwIfNoEntry: false });
+  if (held === undefined) return true;
+  const draft = draftOf(gitdir, held.ino);
+  if (draft === undefined) return false;
+  rmSync(lock, { force: true });
+  rmSync(draft, { force: true });
   return true;
 }
 
-/** The first name of the lock of a branch, where this program has made it. */
-async function firstNameOf(gitdir: string, branch: string): Promise<string | undefined> {
-  for (const own of await ownLocks(gitdir)) if (await isSame(own, `${pathOf(gitdir, branch)}.lock`)) return own;
-  return undefined;
-}
-
-async function ownLocks(gitdir: string): Promise<readonly string[]> {
-  const names = await readdir(gitdir).catch(() => []);
-  return names.filter((name) => name.startsWith(OWN_LOCK)).map((name) => join(gitdir, name));
-}
-
-async function isOld(path: string): Promise<boolean> {
-  const file = await stat(path).catch(() => undefined);
-  return file !== undefined && Date.now() - file.mtimeMs >= LOCK_AGE;
-}
-
-/** Are these two names of one file? */
-async function isSame(path: string, other: string): Promise<boolean> {
-  const [one, two] = await Promise.all([path, other].map((name) => stat(name).catch(() => undefined)));
-  return one !== undefined && one.ino === two?.ino && one.dev === two.dev;
+/** The draft that has this file as its content. */
+function draftOf(gitdir: string, inode: number): string | undefined {
+  return readdirSync(gitdir)
+    .filter((name) => DRAFT.test(name))
+    .map((name) => join(gitdir, name))
+    .find((path) => statSync(path, { throwIfNoEntry: false })?.ino === inode);
 }
 
 function readText(path: string): string | undefined {

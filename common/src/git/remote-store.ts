@@ -116,27 +116,37 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
 
   const route = (watch: Watch): Route => ({ transport, watch, branch, gitdir, objects });
 
-  const fetchOnce = async (watch: Watch): Promise<Tree | undefined> => {
-    const have = readBranch(gitdir, branch);
-    const tip = await fetchTip(route(watch), have);
-    watch.rest();
-    const tree = tip === undefined ? undefined : verify(tip);
-    // An operation that was given up must not move the branch under the next one.
-    if (watch.signal.aborted) throw watch.signal.reason;
-    await setBranch(gitdir, branch, tip);
-    return tree;
+  /** Looks into the cache: `undefined` where that shows that it is damaged. What comes over the network is no reason to doubt it. */
+  const unlessDamaged = <T>(look: () => T): { readonly seen: T } | undefined => {
+    try {
+      return { seen: look() };
+    } catch (error) {
+      if (isCorrupt(error)) return undefined;
+      throw error;
+    }
   };
 
   const fetchAndHeal = async (watch: Watch): Promise<Tree | undefined> => {
-    if (isFirst && objects.countPacks() > MAX_PACKS) await emptyCache();
+    const found = unlessDamaged(() => ({
+      isCrowded: isFirst && objects.countPacks() > MAX_PACKS,
+      have: readBranch(gitdir, branch),
+    }));
     isFirst = false;
-    try {
-      return await fetchOnce(watch);
-    } catch (error) {
-      if (!isCorrupt(error) || watch.signal.aborted) throw error;
+    if (found === undefined || found.seen.isCrowded) await emptyCache();
+    let tip = await fetchTip(route(watch), readBranch(gitdir, branch));
+    watch.rest();
+    // An operation that was given up must not move the branch under the next one.
+    watch.signal.throwIfAborted();
+    let tree = unlessDamaged(() => (tip === undefined ? undefined : verify(tip)));
+    if (tree === undefined) {
       await emptyCache();
-      return await fetchOnce(watch);
+      tip = await fetchTip(route(watch), undefined);
+      watch.rest();
+      watch.signal.throwIfAborted();
+      tree = { seen: tip === undefined ? undefined : verify(tip) };
     }
+    await setBranch(gitdir, branch, tip);
+    return tree.seen;
   };
 
   const deepen = async (watch: Watch): Promise<boolean> => {

@@ -58,8 +58,8 @@ export async function* received(
       if (total > MAX_RECEIVED) throw new Failure('limit', `${peer} sent more than ${MAX_RECEIVED} octets`);
       yield chunk;
     }
-    // A stream that was ended from here may look as if it had just come to its end.
-    if (watch.signal.aborted) throw watch.signal.reason;
+    // A stream that was ended here may end without an error.
+    watch.signal.throwIfAborted();
   } catch (error) {
     if (watch.signal.aborted) throw watch.signal.reason;
     throw error instanceof Failure ? error : unreachable(peer, error);

@@ -555,7 +555,7 @@ testWith(test, ['git'])("the lock of a process that was killed is in nobody's wa
   must(await initBare(path));
   const lock = join(path, 'refs/heads/main.lock');
   const leaveBehind = async (age: number): Promise<void> => {
-    const own = join(path, 'zonewright-lock-0123456789abcdef');
+    const own = join(path, 'zonewright-0123456789abcdef.lock');
     await writeFile(own, `${'1'.repeat(40)}\n`);
     const then = Date.now() / 1000 - age;
     await utimes(own, then, then);
