@@ -9,7 +9,7 @@ import { fileZone, readKeyFile, readZoneFile } from '@zonewright/common/authorit
 import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
 import { IncludedFiles } from '@zonewright/common/master/include';
 import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
-import { fail, ok, type Result } from '@zonewright/common/result';
+import { ok, type Result } from '@zonewright/common/result';
 import { plainKey } from './plain.ts';
 import type { Reading, Source } from './repository.ts';
 
@@ -20,6 +20,8 @@ export interface LoadedFile {
   readonly includes: ReadonlyMap<string, string | undefined>;
 }
 
+/** No object has this name: the file is read with each commit. */
+const UNREAD = '';
 const NONE: ReadonlyMap<string, undefined> = new Map();
 const NO_LAST_GOOD: ReadonlyMap<string, Source> = new Map();
 
@@ -59,7 +61,7 @@ export class Loader {
       }
       const read = await this.#read(fileName, oid, (name) => tree.files.get(name));
       if (!read.ok) return read;
-      files.set(fileName, { oid, includes: read.value.includes });
+      files.set(fileName, { oid: read.value.isRead ? oid : UNREAD, includes: read.value.includes });
       const { reading } = read.value;
       const good = lastGood.get(fileName);
       const before = good === undefined ? undefined : await this.#readSource(fileName, good);
@@ -81,22 +83,28 @@ export class Loader {
     fileName: string,
     oid: string,
     oidOf: (fileName: string) => string | undefined,
-  ): Promise<Result<{ readonly reading: Reading } & Pick<LoadedFile, 'includes'>, GitFault>> {
+  ): Promise<Result<{ readonly reading: Reading; readonly isRead: boolean } & Pick<LoadedFile, 'includes'>, GitFault>> {
     const role = fileZone(fileName);
     // What can be told by the name alone is not read: it may be large, and it is not ours.
-    if (role.kind === 'other') return ok({ reading: { kind: 'other', fileName, reason: role.reason }, includes: NONE });
+    const taken = (reading: Reading, includes: LoadedFile['includes'] = NONE, isRead = true) =>
+      ok({ reading, includes, isRead });
+    if (role.kind === 'other') return taken({ kind: 'other', fileName, reason: role.reason });
     const octets = await this.#store.read(oid);
     if (!octets.ok) {
-      if (octets.fault.kind !== 'limit') return fail(octets.fault);
-      const findings = [tooLarge(octets.fault)];
-      if (role.kind === 'keys') return ok({ reading: { kind: 'keys', fileName, keys: [], findings }, includes: NONE });
-      const reason = octets.fault.what;
-      return ok({ reading: { kind: 'zone', fileName, errors: findings, reason }, includes: NONE });
+      const { fault } = octets;
+      if (!isOfOneFile(fault)) return octets;
+      const findings = [unreadable(fault)];
+      const reading: Reading =
+        role.kind === 'keys'
+          ? { kind: 'keys', fileName, keys: [], findings }
+          : { kind: 'zone', fileName, errors: findings, reason: fault.what };
+      // What is damaged may be repaired.
+      return taken(reading, NONE, fault.kind === 'limit');
     }
     if (role.kind === 'keys') {
       const { keys, findings } = readKeyFile(octets.value, role.domain);
       const source = findings.some(isError) ? {} : { source: { oid, includes: [] } };
-      return ok({ reading: { kind: 'keys', fileName, keys: keys.map(plainKey), findings, ...source }, includes: NONE });
+      return taken({ kind: 'keys', fileName, keys: keys.map(plainKey), findings, ...source });
     }
     const included = await readIncluded(this.#store, octets.value, oidOf);
     if (!included.ok) return included;
@@ -110,9 +118,12 @@ export class Loader {
       errors: findings.filter(isError),
       ...(hasSoa ? {} : { reason: 'no SOA in it' }),
     };
-    return ok({ reading, includes });
+    return taken(reading, includes);
   }
 }
+
+/** Does a fault of the store concern the file that was to be read, and nothing else? */
+const isOfOneFile = ({ kind }: GitFault): boolean => kind === 'limit' || kind === 'damaged';
 
 const isError = ({ severity }: FileFinding): boolean => severity === 'error';
 
@@ -139,7 +150,7 @@ function hasChangedInclude({ includes }: LoadedFile, tree: Tree): boolean {
   return false;
 }
 
-/** The files that a zone file includes, by name. Of one that is too large nothing is there. */
+/** The files that a zone file includes, by name. Of one that is too large, or damaged, nothing is there. */
 export async function readIncluded(
   store: GitStore,
   octets: Uint8Array,
@@ -149,16 +160,16 @@ export async function readIncluded(
   for (let name = included.next(); name !== undefined; name = included.next()) {
     const oid = oidOf(name);
     const read = oid === undefined ? undefined : await store.read(oid, DEFAULT_FILE_LIMITS.includedOctets);
-    if (read?.ok === false && read.fault.kind !== 'limit') return read;
+    if (read?.ok === false && !isOfOneFile(read.fault)) return read;
     included.give(name, read?.ok ? read.value : undefined);
   }
   return ok(included.files);
 }
 
-function tooLarge(fault: GitFault): FileFinding {
+function unreadable(fault: GitFault): FileFinding {
   return {
     severity: 'error',
-    rule: 'limit',
+    rule: fault.kind,
     what: fault.what,
     ...(fault.hint === undefined ? {} : { hint: fault.hint }),
   };

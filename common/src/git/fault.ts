@@ -16,6 +16,7 @@ export interface GitFault {
     | 'moved' // the branch is not where the caller believes: fetch, redo, push again
     | 'rejected' // the remote looked at the commit and declined it (hook, policy)
     | 'unknown' // the connection was lost mid push: fetch and look
+    | 'damaged' // an object of a repository that has no other copy is damaged or missing
     | 'gone' // the commit that was asked for is not here any more
     | 'corrupt' // objects are damaged, or the peer does not speak git
     | 'limit'; // larger than this program accepts

@@ -26,6 +26,15 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
       last = tip === undefined ? undefined : readTreeOf(objects, tip, last);
       return last;
     });
+  const read = (oid: string, limit: number): Uint8Array => {
+    try {
+      return objects.readTyped(oid, 'blob', limit);
+    } catch (error) {
+      // There is nowhere to get it from: it concerns one file, and is no reason to try again.
+      if (error instanceof Failure && error.fault.kind === 'corrupt') throw new Failure('damaged', error.message);
+      throw error;
+    }
+  };
   return {
     head,
     fetch: head,
@@ -36,7 +45,7 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
     history: (request) =>
       historyOf({ objects: () => objects, shallow: () => readShallow(path), deepen: async () => false }, request),
     about: (commit) => settle(async () => readCommitText(objects, commit)),
-    read: (oid, limit) => settle(async () => objects.readTyped(oid, 'blob', limit ?? MAX_BLOB)),
+    read: (oid, limit) => settle(async () => read(oid, limit ?? MAX_BLOB)),
     commit: (parent, request) => settle(() => writeCommit(objects, parent, request)),
     push: (parent, next) =>
       settle(async () => {

@@ -44,7 +44,10 @@ export interface GitStore {
   history(request: HistoryRequest): History;
   /** What a commit says of itself. */
   about(commit: string): Promise<Result<CommitText, GitFault>>;
-  /** The content of a file by the object name that a tree gives. `limit`: octets, default 64 MiB. */
+  /**
+   * The content of a file by the object name that a tree gives. `limit`: octets, default 64 MiB. `damaged`: it is not to be had, which
+   * the rest does not suffer from; `corrupt`: the next fetch may bring it.
+   */
   read(oid: string, limit?: number): Promise<Result<Uint8Array, GitFault>>;
   /** Writes a commit on top of `parent` (`undefined`: the first one) here, and moves no branch. */
   commit(parent: Tree | undefined, request: CommitRequest): Promise<Result<Tree, GitFault>>;
