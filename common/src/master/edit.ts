@@ -112,6 +112,8 @@ class Edit {
   readonly #plain: ResourceRecord[] = [];
   /** The one that was asked for last. */
   #layout: { readonly entry: RecordEntry; readonly layout: EntryLayout } | undefined;
+  /** The one for new lines that was chosen last, and where. */
+  #chosen: { readonly place: string; readonly layout: EntryLayout | undefined } | undefined;
   readonly #firstLineEnd: string;
 
   constructor(survey: Survey, plan: EditPlan, isPlain: boolean, expansions: ReadonlySet<number> = new Set()) {
@@ -279,7 +281,10 @@ class Edit {
     const isMinimumUsed = this.#ttl.isMinimumUsed(record.type);
     const isTtlWritten = isTtlUsual || isMinimumUsed || this.#ttl.of(record.type, record.rdata) !== record.ttl;
     const isOwnerImplied = this.#owner?.equals(record.name) === true && this.#isOwnerLeftOut(index, record);
-    const layout = model && this.#layoutNear(index!, model, isTtlWritten);
+    const place = `${index} ${isTtlWritten}`;
+    if (this.#chosen?.place !== place)
+      this.#chosen = { place, layout: model && this.#layoutNear(index!, model, isTtlWritten) };
+    const { layout } = this.#chosen;
     const line = printLine(layout, { record, origin: this.#origin, isOwnerImplied, isTtlWritten });
     this.#append(line, record, isTtlWritten ? record.ttl : undefined, this.#lineEnd(model));
   }

@@ -77,7 +77,8 @@ function ttlSplice(
   const start = before > 0 ? lexer.ends[before - 1]! : entry.start;
   const gap = lexer.slice(start, end);
   const field = model?.fields.findIndex((each) => each.kind === 'ttl') ?? -1;
-  const ttl = printTtl(record.ttl, model?.fields[field]?.text);
+  const own = model?.fields[field];
+  const ttl = printTtl(record.ttl, own?.text);
   if (!/^[ \t]+$/.test(gap)) return { start: end, end, text: `${ttl} ` };
   const at = columnAfter(owner, columnAfter(lexer.slice(entry.start, start)));
   const column = columnAfter(gap, before > 0 ? at : 0);
@@ -85,8 +86,9 @@ function ttlSplice(
   const endWith = (space: string): number => columnAfter(space + ttl, at);
   const next = model?.fields[field + 1];
   const hasOwner = entry.hasOwner || owner !== '';
-  if (model !== undefined && next?.kind === kind && model.hasOwner === hasOwner) {
-    const space = gapFrom(at, model.fields[field]!.gap, model.fields[field]!.column);
+  const isFit = own !== undefined && (own.gap.length === 1 || own.column <= column);
+  if (isFit && next?.kind === kind && model?.hasOwner === hasOwner) {
+    const space = gapFrom(at, own.gap, own.column);
     return { ...splice(space, gapFrom(endWith(space), next.gap, next.column)), isShift: true };
   }
   if (/^ +$/.test(gap)) {

@@ -31,7 +31,7 @@ export interface Survey {
   /** What stands under each `$ORIGIN`, by its key; of those that come again, the last. */
   readonly sections: ReadonlyMap<string, Section>;
   readonly lastRecord: number | undefined;
-  /** Entries below the apex that could leave their owner out: how many did, less how many did not. */
+  /** Entries that could leave their owner out: how many did, less how many did not. Those of the apex count where there are no others. */
   readonly impliedOwners: number;
   /** Directives that stand for records which the change removes or changes. */
   readonly expansions: ReadonlySet<number>;
@@ -73,7 +73,7 @@ export function surveyZoneFile(
     owners: surveyor.owners,
     sections,
     lastRecord: surveyor.lastRecord,
-    impliedOwners: surveyor.impliedOwners,
+    impliedOwners: surveyor.impliedBelow || surveyor.impliedAtApex,
     expansions,
     known,
   };
@@ -85,7 +85,8 @@ const PAGE_ENTRIES = 64;
 class Surveyor implements ScanSink {
   entries = 0;
   lastRecord: number | undefined;
-  impliedOwners = 0;
+  impliedBelow = 0;
+  impliedAtApex = 0;
   readonly owners: TouchedOwners;
   readonly sections = new Map<string, Section>();
   readonly expansions = new Set<number>();
@@ -164,10 +165,9 @@ class Surveyor implements ScanSink {
     this.#sectionEnd = this.entries;
     this.#countBlock();
     if (this.#type === TYPE.SOA) this.#apex = this.#number;
-    if (this.#number !== this.#apex) {
-      if (isBlank(this.#octets[start])) this.impliedOwners++;
-      else if (this.#number === this.#numberBefore) this.impliedOwners--;
-    }
+    const implied = isBlank(this.#octets[start]) ? 1 : this.#number === this.#numberBefore ? -1 : 0;
+    if (this.#number === this.#apex) this.impliedAtApex += implied;
+    else this.impliedBelow += implied;
     this.#numberBefore = this.#number;
     for (const { owner, set, hit, least } of this.#found) {
       owner.entries.push(this.entries);

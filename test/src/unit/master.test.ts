@@ -493,7 +493,7 @@ test('a new TTL changes the TTL, or is put in where it was implied', (t) => {
   ]);
   t.deepEqual(editDiff('commented-soa.zone', { added: records('ns1 60 A 192.0.2.1') }), [
     '-ns1     IN      A       192.0.2.1\n',
-    '+ns1 60  IN      A       192.0.2.1\n',
+    '+ns1     60      IN      A       192.0.2.1\n',
   ]);
   t.is(edit('a 1h A 10.0.0.1\n', { added: records('a 5400 A 10.0.0.1') }), 'a 1h30m A 10.0.0.1\n');
 });
