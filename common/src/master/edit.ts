@@ -11,13 +11,12 @@ import type { Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
 import { printRecord, type ResourceRecord, recordKey } from '../rr/record.ts';
-import { TYPE } from '../rr/type.ts';
 import type { DefaultTtl } from './default-ttl.ts';
 import { type ExpansionEntry, type ExpansionStep, fileText, type RecordEntry } from './document.ts';
-import { locateHeader } from './header.ts';
-import { type EntryLayout, layoutOf, printLine } from './layout.ts';
+import { printLine } from './layout.ts';
 import { EntryLexer } from './lexer.ts';
 import { DEFAULT_FILE_LIMITS } from './limits.ts';
+import { Models } from './models.ts';
 import type { Pages } from './pages.ts';
 import { type Addition, type EditPlan, planEdit } from './plan.ts';
 import { Revision } from './revision.ts';
@@ -85,9 +84,6 @@ function hasSameTtl(step: ExpansionStep, ttl: DefaultTtl): boolean {
   return ttl.pass(record.type, record.rdata, hasTtl ? record.ttl : undefined) === record.ttl;
 }
 
-/** How far a better layout is looked for. */
-const NEAR_ENTRIES = 16;
-
 class Edit {
   readonly #survey: Survey;
   readonly #pages: Pages;
@@ -97,6 +93,7 @@ class Edit {
   /** Directives to be written out, whether that is needed or not. */
   readonly #expansions: ReadonlySet<number>;
   readonly #lexer: EntryLexer;
+  readonly #models: Models;
   readonly #revision: Revision;
   /** The page where the stretch begins that is being written, and the one that is walked next. */
   #begin = 0;
@@ -110,10 +107,6 @@ class Edit {
   /** How the author wrote `#owner`, where it was read under the `$ORIGIN` in force. */
   #ownerText: string | undefined;
   readonly #plain: ResourceRecord[] = [];
-  /** The one that was asked for last. */
-  #layout: { readonly entry: RecordEntry; readonly layout: EntryLayout } | undefined;
-  /** The one for new lines that was chosen last, and where. */
-  #chosen: { readonly place: string; readonly layout: EntryLayout | undefined } | undefined;
   readonly #firstLineEnd: string;
 
   constructor(survey: Survey, plan: EditPlan, isPlain: boolean, expansions: ReadonlySet<number> = new Set()) {
@@ -123,6 +116,7 @@ class Edit {
     this.#isPlain = isPlain;
     this.#expansions = expansions;
     this.#lexer = new EntryLexer(survey.pages.octets);
+    this.#models = new Models(survey.pages, survey.entries, this.#lexer);
     this.#revision = new Revision(survey.pages.octets);
     this.#firstLineEnd = lineEndAt(survey.pages.octets, survey.pages.octets.indexOf(LF));
     const { standing } = survey.pages.at(0);
@@ -211,12 +205,8 @@ class Edit {
     const needsTtl = !entry.hasTtl && this.#needsTtl(entry, target);
     if (replacement !== undefined || needsOwner || needsTtl) {
       const owner = needsOwner ? { owner: this.#ownerText ?? entry.record.name.relativeTo(entry.origin) } : {};
-      const hasOwner = entry.hasOwner || needsOwner;
-      const model = needsTtl
-        ? this.#near(index, (near) => near.hasOwner === hasOwner && this.#hasTtlFirst(near))
-        : undefined;
-      const layout = model && this.#layoutOf(model);
-      const text = rewriteEntry(this.#lexer, entry, { record: target, needsTtl, model: layout, ...owner });
+      const model = needsTtl ? this.#models.withTtl(index, entry.hasOwner || needsOwner) : undefined;
+      const text = rewriteEntry(this.#lexer, entry, { record: target, needsTtl, model, ...owner });
       this.#replace(entry);
       if (text === undefined) {
         this.#insert({ record: target, model: index });
@@ -281,10 +271,7 @@ class Edit {
     const isMinimumUsed = this.#ttl.isMinimumUsed(record.type);
     const isTtlWritten = isTtlUsual || isMinimumUsed || this.#ttl.of(record.type, record.rdata) !== record.ttl;
     const isOwnerImplied = this.#owner?.equals(record.name) === true && this.#isOwnerLeftOut(index, record);
-    const place = `${index} ${isTtlWritten}`;
-    if (this.#chosen?.place !== place)
-      this.#chosen = { place, layout: model && this.#layoutNear(index!, model, isTtlWritten) };
-    const { layout } = this.#chosen;
+    const layout = model && this.#models.forLine(index!, model, isTtlWritten);
     const line = printLine(layout, { record, origin: this.#origin, isOwnerImplied, isTtlWritten });
     this.#append(line, record, isTtlWritten ? record.ttl : undefined, this.#lineEnd(model));
   }
@@ -292,47 +279,6 @@ class Edit {
   #recordAt(index: number | undefined): RecordEntry | undefined {
     const entry = index === undefined ? undefined : this.#pages.entry(index);
     return entry?.kind === 'record' ? entry : undefined;
-  }
-
-  /** The entry itself, or the nearest one before it, or else behind it, that is of some kind: its columns fit best. */
-  #near(index: number, isFit: (entry: RecordEntry) => boolean): RecordEntry | undefined {
-    for (const step of [-1, 1]) {
-      for (let i = index; Math.abs(i - index) <= NEAR_ENTRIES; i += step) {
-        if (i < 0 || i >= this.#survey.entries || this.#pages.isExpansion(i)) break;
-        const entry = this.#pages.entry(i);
-        if (entry?.kind === 'expansion') break;
-        if (entry?.kind === 'record' && entry.record.type !== TYPE.SOA && isFit(entry)) return entry;
-      }
-    }
-    return undefined;
-  }
-
-  /** The layout that a new line behind a model has. One whose owner leaves no room for columns is not imitated, if others have them. */
-  #layoutNear(index: number, model: RecordEntry, hasTtl: boolean): EntryLayout {
-    const near = this.#near(index, (entry) => entry.hasTtl === hasTtl) ?? model;
-    const layout = this.#layoutOf(near);
-    const column = layout.fields[1]?.column ?? 0;
-    if (!near.hasOwner || layout.fields[1]?.gap !== ' ') return layout;
-    const other = this.#near(index, (entry) => {
-      if (entry.hasTtl !== hasTtl || !entry.hasOwner || entry.record.type !== near.record.type) return false;
-      this.#lexer.read(entry.start);
-      const [end, next] = [this.#lexer.ends[0]!, this.#lexer.starts[1]!];
-      return next - end > 1 && next - entry.start < column;
-    });
-    return other === undefined ? layout : this.#layoutOf(other);
-  }
-
-  /** Does the entry state a TTL, and before the class if that is stated as well? */
-  #hasTtlFirst(entry: RecordEntry): boolean {
-    if (!entry.hasTtl) return false;
-    this.#lexer.read(entry.start);
-    const header = locateHeader(this.#lexer);
-    return header.class < 0 || header.ttl < header.class;
-  }
-
-  #layoutOf(entry: RecordEntry): EntryLayout {
-    if (this.#layout?.entry.start !== entry.start) this.#layout = { entry, layout: layoutOf(this.#lexer, entry) };
-    return this.#layout.layout;
   }
 
   /** Would a record state its TTL here, where it need not? */
@@ -345,7 +291,7 @@ class Edit {
     const model = this.#recordAt(index);
     if (model === undefined || !model.record.name.equals(record.name)) return false;
     if (!model.hasOwner) return true;
-    const before = this.#near(index! - 1, () => true);
+    const before = this.#models.near(index! - 1, () => true);
     return before?.record.name.equals(record.name) === true && before.start < model.start
       ? false
       : this.#survey.impliedOwners > 0;
