@@ -17,6 +17,7 @@ import { contentOf, type Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { UpdateEntry } from './journal.ts';
 import { markLines } from './mark.ts';
+import { unservedLines } from './unserved.ts';
 import type { Draft, Dropped, Part } from './unwritten.ts';
 
 /** The address of no person: authors are keys. */
@@ -95,6 +96,7 @@ export function draftMessage(draft: Draft, journal: string): string {
     ...paragraph(serialLines(parts)),
     '',
     ...others.map((key) => `Co-authored-by: ${authorOf(key).name} <${EMAIL}>`),
+    ...unservedLines(parts),
     ...markLines({ journal, position, without: without.map(String) }),
     '',
   ].join('\n');

@@ -16,6 +16,7 @@ import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/z
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { readIncluded } from './loader.ts';
+import { readUnserved } from './unserved.ts';
 
 /** Versions of a zone that are kept. */
 const KEPT_VERSIONS = 3;
@@ -122,14 +123,18 @@ export class ZoneHistory {
   }
 
   /**
-   * The version that was served with a serial. None where two that say different things have it: which of them was served, git does
-   * not know. The search ends at a version with an older serial, unless serials went back on the way.
+   * The version that was served with a serial, by what the commits of the server say of others (`unserved.ts`). None where two that say
+   * different things are left: which of them was served, git does not know. The search ends at a version with an older serial, unless serials went back on the way.
    */
   async versionOf(serial: number, from: string, signal?: AbortSignal): Promise<Result<Found, GitFault>> {
     const changes = this.changes(from, signal === undefined ? {} : { signal });
     let found: { readonly commit: string; readonly zone: Zone } | undefined;
     let newer: number | undefined;
     let isFalling = true;
+    /** Was there a version with the serial, or a newer one? */
+    let isPassed = false;
+    /** How many of the next versions that have the serial were not served with it. */
+    let unserved = 0;
     for (;;) {
       const change = await changes.next();
       if (change.done === true) {
@@ -141,10 +146,14 @@ export class ZoneHistory {
       const { commit, state } = change.value;
       const own = state === undefined ? ok(undefined) : await this.#serialOf(state);
       if (!own.ok) return own;
+      const about = await this.#store.about(commit);
+      if (!about.ok) return about;
+      unserved += readUnserved(about.value.message, this.fileName).filter((each) => each === serial).length;
       if (state === undefined || own.value === undefined) continue;
       if (newer !== undefined && own.value !== newer && !isNewer(newer, own.value)) isFalling = false;
       newer = own.value;
-      if (isFalling && isNewer(serial, own.value))
+      isPassed ||= own.value === serial || isNewer(own.value, serial);
+      if (isFalling && isPassed && isNewer(serial, own.value))
         return ok(found === undefined ? { kind: 'none' } : { kind: 'one', ...found });
       if (own.value !== serial) continue;
       const reading = await this.read(state);
@@ -152,7 +161,8 @@ export class ZoneHistory {
       const { zone } = reading.value;
       // A version with errors was never served.
       if (zone === undefined) continue;
-      if (found === undefined) found = { commit, zone };
+      if (unserved > 0) unserved--;
+      else if (found === undefined) found = { commit, zone };
       else if (!isSame(found.zone, zone)) return ok({ kind: 'several', commits: [found.commit, commit] });
     }
   }

@@ -77,6 +77,21 @@ check('a version that was not served as it stands in git is not taken for one th
   t.deepEqual(changed(await ixfr(t, primary, 1)), ['a.mirage. 192.0.2.1', 'a.mirage. 192.0.2.5']);
 });
 
+check('a serial that an author left as it was is that of the version before, as it was served', async (t) => {
+  const repository = await makeRepository(t, { ...KEYS, mirage: text(5, 'a A 192.0.2.1') });
+  const port = await freePort(PRIMARY);
+  const first = await start(t, port, repository.path);
+  await pull(first, await repository.push({ mirage: text(5, 'a A 192.0.2.2') }));
+  await until(() => repository.git('log', '-1', '--format=%B', 'main'), {
+    what: 'the raised serial is written',
+    holds: (message) => message.includes('Zonewright-Unserved: mirage 5\n'),
+  });
+  await first.service.stop();
+  const second = await start(t, port, repository.path);
+  t.true((await second.serial('mirage'))! > 5);
+  t.deepEqual(changed(await ixfr(t, second, 5)), ['a.mirage. 192.0.2.1', 'a.mirage. 192.0.2.2']);
+});
+
 check('over a network older commits are fetched for it, and a push goes on working', async (t) => {
   const repository = await grown(t);
   const daemon = await startGitDaemon(repository.folder);
