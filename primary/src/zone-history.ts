@@ -25,7 +25,7 @@ const KEPT_FILES = 1000;
 /** Files that are followed from include to include. */
 const MAX_INCLUDED = 1000;
 /** Octets at the beginning of a file where its SOA mostly stands. */
-const TOP = 16_384;
+const TOP = 1024;
 const LF = 0x0a;
 /** Versions that are looked through for one without errors. */
 const MAX_BROKEN = 1000;
@@ -50,6 +50,7 @@ export class ZoneHistory {
   readonly #origin: Name;
   readonly #store: GitStore;
   readonly #kept = new Map<string, ZoneReading>();
+  #latest: { readonly oid: string; readonly octets: Uint8Array } | undefined;
   /** By object name: the files that a file names. */
   readonly #includes = new Map<string, readonly string[]>();
 
@@ -89,7 +90,7 @@ export class ZoneHistory {
     const kept = this.#kept.get(state);
     if (kept !== undefined) return ok(kept);
     const files = new Map(state.split('\n').map((part) => part.split(' ') as [string, string]));
-    const octets = await this.#store.read(files.get(this.fileName)!);
+    const octets = await this.#octetsOf(files.get(this.fileName)!);
     if (!octets.ok) return octets.fault.kind === 'limit' ? ok(unreadable(octets.fault)) : octets;
     const included = await readIncluded(this.#store, octets.value, (name) => {
       const oid = files.get(name);
@@ -171,7 +172,7 @@ export class ZoneHistory {
   async #serialOf(state: string): Promise<Result<number | undefined, GitFault>> {
     const kept = this.#kept.get(state);
     if (kept !== undefined) return ok(kept.readable?.serial);
-    const octets = await this.#store.read(state.slice(this.fileName.length + 1).split('\n', 1)[0]!);
+    const octets = await this.#octetsOf(state.slice(this.fileName.length + 1).split('\n', 1)[0]!);
     if (!octets.ok) return octets.fault.kind === 'limit' ? ok(undefined) : octets;
     const serial = serialAtTop(octets.value, this.#origin);
     if (serial !== undefined) return ok(serial);
@@ -179,10 +180,18 @@ export class ZoneHistory {
     return reading.ok ? ok(reading.value.readable?.serial) : reading;
   }
 
+  /** The content of a file. What is looked at for what it includes is mostly read next. */
+  async #octetsOf(oid: string): Promise<Result<Uint8Array, GitFault>> {
+    if (this.#latest?.oid === oid) return ok(this.#latest.octets);
+    const octets = await this.#store.read(oid);
+    if (octets.ok) this.#latest = { oid, octets: octets.value };
+    return octets;
+  }
+
   async #includedBy(oid: string): Promise<Result<readonly string[], GitFault>> {
     const known = this.#includes.get(oid);
     if (known !== undefined) return ok(known);
-    const octets = await this.#store.read(oid);
+    const octets = await this.#octetsOf(oid);
     if (!octets.ok && octets.fault.kind !== 'limit') return fail(octets.fault);
     const names = octets.ok ? namedIn(octets.value) : [];
     this.#includes.set(oid, names);
