@@ -76,7 +76,7 @@ async function crashAt(
   let kills = 0;
   try {
     await life.stop();
-    while (kills < wanted && theatre.faults.length === 0) {
+    while (kills < wanted && !theatre.stage.hasFailed()) {
       const ending = chance(ANY_TIME) === 0 ? undefined : plan.next(`${way} ${ack}`);
       const isGentle = ending !== undefined && chance(GENTLE) === 0;
       const { hasEnded, reached } = await life.live(ending, ending === undefined ? chance(ANY) : PATIENCE, isGentle);
@@ -84,7 +84,7 @@ async function crashAt(
       if (hasEnded || !isGentle) kills++;
       else theatre.stage.count('lives ended by SIGTERM');
     }
-    await life.rise();
+    if (!theatre.stage.hasFailed()) await life.rise();
   } catch (error) {
     theatre.stage.fail((error as Error).message);
   }
@@ -92,7 +92,8 @@ async function crashAt(
   await weather;
   theatre.end();
   await played;
+  const hasRisen = !theatre.stage.hasFailed();
   const faults = await theatre.verdict();
-  await life.stop().catch((error: Error) => theatre.stage.fail(error.message));
+  if (hasRisen) await life.stop().catch((error: Error) => theatre.stage.fail(error.message));
   return { line: `${kills} crashes, ${theatre.report}`, faults, kills };
 }

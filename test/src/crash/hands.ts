@@ -156,7 +156,7 @@ export class Hands {
   /** Does `work` on what is there, and pushes, until that is taken; then tells the server. */
   async #push(zone: CrashZone | undefined, work: Work): Promise<void> {
     let why = '';
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    for (let tries = 1; tries <= MAX_TRIES && !this.#stage.hasFailed(); tries++) {
       try {
         await git(this.#clone, 'fetch', '--quiet', 'origin');
         await git(this.#clone, 'checkout', '--quiet', '--force', '--detach', 'origin/main');
@@ -172,7 +172,7 @@ export class Hands {
         await pause(this.#stage.chance(AGAIN));
       }
     }
-    this.#stage.fail(`hands ${this.number} could not push: ${why}`);
+    if (!this.#stage.hasFailed()) this.#stage.fail(`hands ${this.number} could not push: ${why}`);
   }
 
   async #tell(zone: CrashZone | undefined): Promise<void> {

@@ -20,6 +20,8 @@ export interface Stage {
   take(): boolean;
   /** Whether it is over for those who only look. */
   isOver(): boolean;
+  /** Whether something went wrong, so that nothing more is to be found. */
+  hasFailed(): boolean;
   /** What went as it may go, counted under a word for it. */
   count(what: string): void;
   /** Something went wrong. */

@@ -56,7 +56,7 @@ export class Theatre {
 
   private constructor(
     options: TheatreOptions,
-    stage: Omit<Stage, 'take' | 'isOver' | 'count' | 'fail'>,
+    stage: Omit<Stage, 'take' | 'isOver' | 'hasFailed' | 'count' | 'fail'>,
     flags: readonly string[],
     folder: string,
     passage: Passage | undefined,
@@ -70,6 +70,7 @@ export class Theatre {
       ...stage,
       take: () => this.#left-- > 0 && this.faults.length === 0,
       isOver: () => this.#isPlayed,
+      hasFailed: () => this.faults.length > 0,
       count: (what) => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1),
       fail: (what) => void this.faults.push(`${new Date().toISOString()} ${what}`),
     };
@@ -118,7 +119,7 @@ export class Theatre {
       ...this.stage.tallies.map((tally) => countUp(this.stage, tally, leisure.update)),
       ...this.#hands.map((hands) => hands.work(leisure.commit)),
     ]);
-    await this.#whileWatched();
+    if (!this.stage.hasFailed()) await this.#whileWatched();
     this.#isPlayed = true;
     await watching;
   }

@@ -17,7 +17,7 @@ const SEEN = 20_000;
 /** `leisure`: milliseconds between two updates, at most. */
 export async function countUp(stage: Stage, tally: Tally, leisure: number): Promise<void> {
   while (stage.take()) {
-    while (!(await countOnce(stage, tally))) await pause(1 + stage.chance(AGAIN));
+    while (!stage.hasFailed() && !(await countOnce(stage, tally))) await pause(1 + stage.chance(AGAIN));
     if (leisure > 0) await pause(stage.chance(leisure));
   }
 }
@@ -56,7 +56,7 @@ async function countOnce(stage: Stage, tally: Tally): Promise<boolean> {
 async function isThere(stage: Stage, tally: Tally, next: number): Promise<boolean> {
   const end = performance.now() + SEEN;
   let shown: number | undefined;
-  while (shown !== next && performance.now() < end) {
+  while (shown !== next && performance.now() < end && !stage.hasFailed()) {
     shown = await look(stage, tally);
     if (shown !== next) await pause(20);
   }
