@@ -11,9 +11,10 @@ import { Theatre, type TheatreOptions } from './theatre.ts';
 import { makeWeather } from './weather.ts';
 import { ZONES } from './world.ts';
 
-/** A place to crash in; `share`: its part of all crashes. */
+/** A place to crash in; `share`: its part of all crashes; `never`: steps to which there is no way there. */
 export interface Place extends Pick<TheatreOptions, 'way' | 'ack'> {
   readonly share: number;
+  readonly never?: readonly string[];
 }
 
 export interface CrashOptions {
@@ -35,9 +36,10 @@ export interface CrashReport {
 const UPDATERS = 6;
 const COMMITTERS = 2;
 const LEISURE = { update: 60, commit: 700 } as const;
-/** Milliseconds that a life lasts at most after it is ready, and at most where no step is waited for. */
-const PATIENCE = 2500;
+/** Milliseconds that a life lasts at most after it is ready: where no step is waited for, where one is, and where that is a new one. */
 const ANY = 600;
+const PATIENCE = 2500;
+const LONG_PATIENCE = 15_000;
 /** One life of so many ends at any time, and one of so many that go on for too long by SIGTERM. */
 const ANY_TIME = 12;
 const GENTLE = 3;
@@ -60,7 +62,7 @@ export async function crash(owner: Owner, secrecy: Secrecy, options: CrashOption
 async function crashAt(
   owner: Owner,
   secrecy: Secrecy,
-  { way, ack }: Place,
+  { way, ack, never = [] }: Place,
   wanted: number,
   plan: Plan,
   chance: Chance,
@@ -77,9 +79,10 @@ async function crashAt(
   try {
     await life.stop();
     while (kills < wanted && !theatre.stage.hasFailed()) {
-      const ending = chance(ANY_TIME) === 0 ? undefined : plan.next(`${way} ${ack}`);
+      const ending = chance(ANY_TIME) === 0 ? undefined : plan.next(`${way} ${ack}`, never);
       const isGentle = ending !== undefined && chance(GENTLE) === 0;
-      const { hasEnded, reached } = await life.live(ending, ending === undefined ? chance(ANY) : PATIENCE, isGentle);
+      const patience = ending === undefined ? chance(ANY) : plan.isNew(ending) ? LONG_PATIENCE : PATIENCE;
+      const { hasEnded, reached } = await life.live(ending, patience, isGentle);
       if (ending !== undefined) plan.note(`${way} ${ack}`, ending, hasEnded, reached);
       if (hasEnded || !isGentle) kills++;
       else theatre.stage.count('lives ended by SIGTERM');

@@ -27,14 +27,15 @@ export class Plan {
     this.#ended = new Map(steps.map((step) => [step, 0]));
   }
 
-  /** `place`: where the life is lived; what cannot be come to in one place may be in another. `undefined` where there are no steps. */
-  next(place: string): Ending | undefined {
+  /** `place`: where the life is lived; there is no way to the steps `never` from there. `undefined` where there are no steps. */
+  next(place: string, never: readonly string[] = []): Ending | undefined {
     const costOf = (step: string): number =>
       this.#ended.get(step)! +
       (this.#planned.get(step) ?? 0) +
       (this.#vain.get(`${place} ${step}`) ?? 0) / IN_VAIN +
       this.#chance(1000) / 2000;
     const [step] = [...this.#ended.keys()]
+      .filter((each) => !never.includes(each))
       .map((each) => [each, costOf(each)] as const)
       .reduce<readonly [string | undefined, number]>(
         (best, each) => (each[1] < best[1] ? each : best),
@@ -52,6 +53,11 @@ export class Plan {
     if (hasEnded) add(this.#ended, step, 1);
     else add(this.#vain, `${place} ${step}`, 1);
     for (const each of reached) this.#reached.add(each);
+  }
+
+  /** Has no life ended there yet? */
+  isNew({ step }: Ending): boolean {
+    return this.#ended.get(step) === 0;
   }
 
   /** Steps at which no life has ended. */

@@ -2,7 +2,7 @@
  * Crashes: fifty with each run of all tests, a thousand with `npm run test:crash`; `KILLS=n` says how many. The seed is printed; `SEED=n` repeats
  * what is done, as far as the machine's time allows that.
  */
-import { STEPS } from '@zonewright/primary/step';
+import { STEPS, type Step } from '@zonewright/primary/step';
 import anyTest from 'ava';
 import { crash, type Place } from '../crash/crash.ts';
 import { chanceFrom, seedOfRun } from '../support/mutation.ts';
@@ -13,11 +13,14 @@ const SHORT = 50;
 /** Milliseconds that one crash may take, all that goes on beside it included, and all the rest. */
 const EACH = 10_000;
 const REST = 300_000;
+/** Steps that need a connection, and one that needs a journal of updates. */
+const CONNECTED: readonly Step[] = ['git.sending', 'git.sent', 'git.received', 'git.accepted'];
+const JOURNALLED: readonly Step[] = ['update.journalled'];
 const PLACES: readonly Place[] = [
-  { way: 'local', ack: 'journal', share: 4 },
+  { way: 'local', ack: 'journal', share: 4, never: CONNECTED },
   { way: 'git', ack: 'journal', share: 4 },
   { way: 'http', ack: 'journal', share: 3 },
-  { way: 'git', ack: 'push', share: 1 },
+  { way: 'git', ack: 'push', share: 1, never: JOURNALLED },
 ];
 
 const secrecy = secrecyOf(anyTest);
