@@ -64,15 +64,21 @@ class Lines {
     this.hasTtl = file.entries.some(({ kind }) => kind === 'ttl');
   }
 
-  of(entry: RecordEntry): readonly string[] {
+  /** The numbers of an entry's lines. */
+  of(entry: RecordEntry): readonly number[] {
+    const [first, end] = this.#numbers.get(entry)!;
+    return Array.from({ length: end - first }, (_, i) => first + i);
+  }
+
+  textOf(entry: RecordEntry): readonly string[] {
     return this.lines.slice(...this.#numbers.get(entry)!);
   }
 
-  /** The lines of a directive that stands for one of these. */
-  directives(keys: ReadonlySet<string>): readonly string[] {
-    return this.#directives.flatMap((each) =>
-      [...keys].some((key) => each.keys.has(key)) ? this.lines.slice(...each.span) : [],
-    );
+  /** The numbers of the lines of directives that stand for one of these. */
+  directives(keys: ReadonlySet<string>): readonly number[] {
+    return this.#directives
+      .filter((each) => [...keys].some((key) => each.keys.has(key)))
+      .flatMap(({ span: [first, end] }) => Array.from({ length: end - first }, (_, i) => first + i));
   }
 }
 
@@ -93,44 +99,39 @@ function wrong(
 }
 
 function wrongLines(before: Lines, after: Lines, delta: Delta, isSoaChanged: boolean): string | undefined {
-  const diff = diffLines(before.lines, after.lines);
-  const removed = diff.removed.map((line) => before.lines[line]!);
-  const added = diff.added.map((line) => after.lines[line]!);
   const { removed: gone, added: come } = contentOf(delta);
   const touched = new Set([...gone, ...come].map(recordKey));
   const isTouched = ({ record }: RecordEntry): boolean => record.type === TYPE.SOA || touched.has(recordKey(record));
-  const entries = before.entries.filter(isTouched);
-  const excused: string[] = [];
   const setOf = ({ name, type }: ResourceRecord): string => `${type} ${name.key}`;
   const ttls = new Map(gone.map((record) => [setOf(record), record.ttl]));
   // A line that left out what stood in one before it, which is another now; one that has the least TTL of its set from now on.
-  for (const [i, entry] of before.entries.entries()) {
+  const isExcused = (entry: RecordEntry, i: number): boolean => {
     const isBehind = before.entries[i - 1] !== undefined && isTouched(before.entries[i - 1]!);
     const isUneven = (ttls.get(setOf(entry.record)) ?? entry.record.ttl) !== entry.record.ttl;
-    if (isUneven) excused.push(...before.of(entry));
-    if (!isTouched(entry) && ((isBehind && !entry.hasOwner) || (!entry.hasTtl && !before.hasTtl)))
-      excused.push(...before.of(entry));
-  }
+    return isUneven || (isBehind && !entry.hasOwner) || (!entry.hasTtl && !before.hasTtl);
+  };
   const expanded = before.directives(touched);
-  const last = before.lines.at(-1)!;
-  const unended = last.endsWith('\n') ? [] : [last];
-  const spoiled = missingIn(removed, [
-    ...entries.flatMap((entry) => before.of(entry)),
-    ...excused,
-    ...expanded,
-    ...unended,
-  ]);
-  if (spoiled.length > 0) return `lines are others that say the same: ${JSON.stringify(spoiled)}`;
+  const open = new Set(expanded);
+  for (const [i, entry] of before.entries.entries())
+    if (isTouched(entry) || isExcused(entry, i)) for (const line of before.of(entry)) open.add(line);
+  if (before.lines.at(-1)?.endsWith('\n') === false) open.add(before.lines.length - 1);
 
+  let at = 0;
+  let kept = 0;
+  for (const [line, text] of before.lines.entries()) {
+    if (open.has(line)) continue;
+    const found = after.lines.indexOf(text, at);
+    if (found < 0) return `a line is another that says the same: ${JSON.stringify(text)}`;
+    at = found + 1;
+    kept++;
+  }
   const written = after.entries.filter(isTouched).flatMap((entry) => after.of(entry));
-  const others = missingIn(added, written);
-  // What was left out and is written now, and the comment that a directive has become.
-  const most = removed.length - missingIn(removed, [...excused, ...expanded, ...unended]).length;
-  if (expanded.length === 0 && others.length > most)
-    return `lines are there that need not be: ${JSON.stringify(others)}`;
+  const others = before.entries.filter((entry, i) => !isTouched(entry) && isExcused(entry, i)).length;
+  if (expanded.length === 0 && after.lines.length - kept > written.length + others + 1)
+    return 'there are lines that need not be';
 
   const soaIn = (lines: Lines): readonly string[] =>
-    lines.of(lines.entries.find(({ record }) => record.type === TYPE.SOA)!);
+    lines.textOf(lines.entries.find(({ record }) => record.type === TYPE.SOA)!);
   const soaLines = diffLines(soaIn(before), soaIn(after)).removed.length;
   if (!isSoaChanged && soaLines > 1) return `${soaLines} lines of the SOA are others`;
 
@@ -156,7 +157,7 @@ function wrongComments(
   const kept = new Set(come.map(recordKey));
   for (const entry of before.entries) {
     const id = recordKey(entry.record);
-    const lines = before.of(entry);
+    const lines = before.textOf(entry);
     if (!goneKeys.has(id)) continue;
     // Of a string that goes.
     if (lines.length > 1) allowed.push(...commentsOf(lines));
