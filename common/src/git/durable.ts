@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { systemCode } from './fault.ts';
 
 /** Makes the names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
@@ -36,8 +37,21 @@ export async function writeSynced(path: string, content: string | Uint8Array, mo
   }
 }
 
+/** How often a file is written whose folder was removed meanwhile: `git gc` does that with folders that were empty. */
+const MAX_WRITES = 10;
+
 /** Writes a file so that its name never shows anything but the whole content. `mode` is what `open` takes. */
 export async function writeDurably(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  for (let writes = 1; ; writes++) {
+    try {
+      return await writeOnce(path, content, mode);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || writes === MAX_WRITES) throw error;
+    }
+  }
+}
+
+async function writeOnce(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   await makeFolder(dirname(path));
   const temporary = join(dirname(path), `tmp_${randomBytes(8).toString('hex')}`);
   try {

@@ -66,7 +66,11 @@ export async function moveBranch(gitdir: string, branch: string, from: string | 
     await rm(draft, { force: true });
   }
   step('git.moved');
-  await syncFolder(dirname(path));
+  await syncFolder(dirname(path)).catch((error: unknown) => {
+    // git has packed the reference already, and removed a folder that was empty then.
+    if (systemCode(error) === 'ENOENT') return;
+    throw new Failure('unknown', `the branch ${branch} was moved, but the disk failed (${systemCode(error)})`);
+  });
 }
 
 /** Sets a branch of a repository that is this program's own, whatever it was; `undefined` removes it. */
