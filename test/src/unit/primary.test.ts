@@ -269,7 +269,10 @@ test('content without a newer serial is served with one, which is written back',
     await showsSerial(world, expected);
     t.true(store.text('example').startsWith('$TTL 60 ; mine\n'));
   }
-  t.regex(store.messages.at(-1)!, /^example: raise the serial\n\nexample: serial 3 -> 9\n\nZonewright-Unserved: example 3\nZonewright-Journal: /);
+  t.regex(
+    store.messages.at(-1)!,
+    /^example: raise the serial\n\nexample: serial 3 -> 9\n\nZonewright-Unserved: example 3\nZonewright-Journal: /,
+  );
   await until(() => events.filter((event) => event === 'serial.raised').length === 2, { what: 'both are said' });
   store.pushElsewhere({ example: store.text('example').replace('hostmaster 9 ', 'hostmaster 4 ') });
   t.true((await primary.pull()).ok);
