@@ -2,11 +2,13 @@
  * NOERROR means: in the journal, on the disk, and visible. The commit comes later; how many updates may wait for it, and for how long,
  * is bounded. All that has come while the last batch was being made durable is one batch, and one sync of the disk.
  */
+import type { Log } from '@zonewright/common/service/log';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { Slices } from '@zonewright/common/service/slices';
+import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import { type Acknowledge, DONE, fieldsOf, logRefusal, type Pending, publishBatch, versionFor } from './acknowledge.ts';
-import { Batch } from './batch.ts';
+import { Batch, type Ran } from './batch.ts';
 import type { State } from './state.ts';
 import { step } from './step.ts';
 
@@ -40,11 +42,12 @@ export class AcknowledgeJournal implements Acknowledge {
 
   async #settleNow(all: readonly Pending[]): Promise<void> {
     const { log, journal, unwritten } = this.#state;
+    if (all.length === 0) return;
     const batch = new Batch(versionFor(this.#state), unwritten.position + 1);
-    const verdicts: Verdict[] = [];
+    const rans: Ran[] = [];
     const slices = new Slices();
     for (const each of all) {
-      verdicts.push(this.#run(batch, each));
+      rans.push(this.#run(batch, each));
       if (slices.isOver) await slices.pause();
     }
     step('update.run');
@@ -65,24 +68,15 @@ export class AcknowledgeJournal implements Acknowledge {
       unwritten.note(entries);
       step('update.published');
     }
-    for (const [i, { answer }] of all.entries()) answer(verdicts[i]!);
+    for (const [i, each] of all.entries()) each.answer(verdictOf(log, each, rans[i]!));
     setImmediate(() => step('update.answered'));
     if (entries.length > 0) this.#options.onEntries();
   }
 
-  #run(batch: Batch, asked: Pending): Verdict {
-    const { log } = this.#state;
+  #run(batch: Batch, asked: Pending): Ran {
     const full = this.#isFull(batch, asked);
-    if (full !== undefined) {
-      log.warn('update.failed', fieldsOf(asked), full);
-      return serverFailure(EDE.NOT_READY, full);
-    }
-    const ran = batch.run(asked, Date.now());
-    if (ran.kind === 'refused') logRefusal(log, asked, ran);
-    if (ran.kind === 'refused') return ran.verdict;
-    if (ran.kind === 'entry')
-      log.info('update.accepted', { ...fieldsOf(asked), serial: ran.entry.to, position: ran.entry.position });
-    return DONE;
+    if (full === undefined) return batch.run(asked, Date.now());
+    return { kind: 'refused', verdict: serverFailure(EDE.NOT_READY, full), what: full };
   }
 
   /** Why no more is taken, if so. */
@@ -94,4 +88,16 @@ export class AcknowledgeJournal implements Acknowledge {
     const why = waitsFor();
     return `${updates} updates wait to be written to git${why === undefined ? '' : `: ${why}`}`;
   }
+}
+
+/** The answer to an update that is as durable as it is going to be; it is said in the log as well. */
+function verdictOf(log: Log, asked: Pending, ran: Ran): Verdict {
+  if (ran.kind === 'refused') {
+    if (ran.verdict.rcode === RCODE.SERVFAIL) log.warn('update.failed', fieldsOf(asked), ran.what);
+    else logRefusal(log, asked, ran);
+    return ran.verdict;
+  }
+  if (ran.kind === 'entry')
+    log.info('update.accepted', { ...fieldsOf(asked), serial: ran.entry.to, position: ran.entry.position });
+  return DONE;
 }
