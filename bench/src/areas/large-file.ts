@@ -127,6 +127,8 @@ export const largeFile: Experiment = (bench) =>
     await git(prepared.repository!.path, 'config', 'receive.autogc', 'false');
     const server = await launch(scope, withData(scope, prepared));
     await answered(server, apexesOf(zones));
+    // Caches fill, and compilers compile.
+    for (let i = 0; i < UPDATES; i++) await updateOnce(server, counter, hostsOf(bench.scale.file));
     return { readings: await inTurns(bench.scale.rounds, fieldOf([server]), () => round(server, counter, bench)) };
   });
 
