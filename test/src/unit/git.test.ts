@@ -371,7 +371,7 @@ for (const [name, reach] of Object.entries(reaches)) {
     faultOf(t, await store.commit(tree, change({ link: 'x' })), 'usage');
     faultOf(t, await store.commit(tree, change({ '../x': 'x' })), 'usage');
     faultOf(t, await store.read(tree!.files.get('mirage')!, 3), 'limit');
-    faultOf(t, await store.read('1'.repeat(40)), 'corrupt');
+    faultOf(t, await store.read('1'.repeat(40)), reach.isRemote ? 'corrupt' : 'damaged');
   });
 
   check(`${name}: a repository that is not there is refused`, async (t) => {
