@@ -9,7 +9,7 @@ import { fileZone, readKeyFile, readZoneFile } from '@zonewright/common/authorit
 import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
 import { IncludedFiles } from '@zonewright/common/master/include';
 import { DEFAULT_FILE_LIMITS } from '@zonewright/common/master/limits';
-import { ok, type Result } from '@zonewright/common/result';
+import { fail, ok, type Result } from '@zonewright/common/result';
 import { plainKey } from './plain.ts';
 import type { Reading, Source } from './repository.ts';
 
@@ -76,7 +76,10 @@ export class Loader {
   async #readSource(fileName: string, { oid, includes }: Source): Promise<Result<Reading, GitFault>> {
     const oids = new Map(includes);
     const read = await this.#read(fileName, oid, (name) => oids.get(name));
-    return read.ok ? ok(read.value.reading) : read;
+    if (!read.ok) return read;
+    return read.value.isRead
+      ? ok(read.value.reading)
+      : fail({ kind: 'gone', what: `the last good version of ${fileName} is not here any more` });
   }
 
   async #read(

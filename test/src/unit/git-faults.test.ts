@@ -159,7 +159,8 @@ for (const [name, { needs }] of Object.entries(ways)) {
           const after = Math.floor((all * place) / places) - (place === places ? 1 : 0);
           kinds.add(await pushed({ where, after, how }));
         }
-      t.true(kinds.has('unknown') && (kinds.has('unreachable') || kinds.has('timeout')), [...kinds].join());
+      t.true(kinds.has(how === 'cut' ? 'unreachable' : 'timeout'), [...kinds].join());
+      t.true(kinds.has('unknown') || how === 'stall', [...kinds].join());
       t.log(`${sent} octets sent, ${received} received; ${[...kinds].join(', ')}`);
     });
   }
