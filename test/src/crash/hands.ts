@@ -49,7 +49,7 @@ export class Hands {
   /** Works until it is over; `leisure`: milliseconds between two commits, at most. */
   async work(leisure: number): Promise<void> {
     const { chance } = this.#stage;
-    while (this.#stage.take()) {
+    while (this.#stage.take('commit')) {
       const zone = this.#stage.zones[chance(this.#stage.zones.length)]!;
       await this.#works[chance(this.#works.length)]!(zone);
       this.#stage.count('commits by hand');

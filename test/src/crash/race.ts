@@ -15,6 +15,8 @@ export interface RaceOptions extends Pick<TheatreOptions, 'ack' | 'way'> {
 
 const UPDATERS = 10;
 const COMMITTERS = 3;
+/** The part of the operations that are commits. */
+const COMMITS = 0.03;
 /** One push of so many is declined. */
 const DECLINED = 5;
 const LEISURE = { update: 0, commit: 100 } as const;
@@ -25,8 +27,12 @@ export async function race(
   { operations, chance, way, ack }: RaceOptions,
 ): Promise<{ readonly line: string; readonly faults: readonly string[] }> {
   const [zone] = ZONES;
-  const setting = { way, ack, zones: [zone!], updaters: UPDATERS, committers: COMMITTERS, chance, operations };
-  const theatre = await Theatre.open(owner, secrecy, setting);
+  const commit = Math.ceil(operations * COMMITS);
+  const setting = { way, ack, zones: [zone!], updaters: UPDATERS, committers: COMMITTERS, chance };
+  const theatre = await Theatre.open(owner, secrecy, {
+    ...setting,
+    operations: { update: operations - commit, commit },
+  });
   writeFileSync(
     join(theatre.stage.repository.path, 'hooks', 'pre-receive'),
     `#!/bin/sh\n[ $(($(od -An -N2 -tu2 /dev/urandom) % ${DECLINED})) -ne 0 ] || { echo "not now" >&2; exit 1; }\n`,

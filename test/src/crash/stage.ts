@@ -6,6 +6,8 @@ import type { Repository } from '../support/repository.ts';
 import type { Tally } from './tally.ts';
 import type { CrashZone } from './world.ts';
 
+export type Operation = 'update' | 'commit';
+
 export interface Stage {
   readonly zones: readonly CrashZone[];
   readonly tallies: readonly Tally[];
@@ -16,8 +18,8 @@ export interface Stage {
   readonly chance: Chance;
   /** Is an update that could not be written kept (`journal`), or may it be refused while the remote is out of reach (`push`)? */
   readonly ack: 'journal' | 'push';
-  /** Takes one of the operations that are left; `false` when it is over. */
-  take(): boolean;
+  /** Takes one of the operations that are left of a kind; `false` when it is over. */
+  take(kind: Operation): boolean;
   /** Whether it is over for those who only look. */
   isOver(): boolean;
   /** Whether something went wrong, so that nothing more is to be found. */

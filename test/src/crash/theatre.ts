@@ -11,7 +11,7 @@ import { PRIMARY } from '../support/scene.ts';
 import { keyLine, type Secrecy } from '../support/secrecy.ts';
 import { Hands } from './hands.ts';
 import { settled } from './settled.ts';
-import type { Stage } from './stage.ts';
+import type { Operation, Stage } from './stage.ts';
 import { Tally } from './tally.ts';
 import { countUp } from './updates.ts';
 import { judge } from './verdict.ts';
@@ -28,8 +28,8 @@ export interface TheatreOptions {
   readonly updaters: number;
   readonly committers: number;
   readonly chance: Chance;
-  /** Operations after which it is over; without it, `end` says so. */
-  readonly operations?: number;
+  /** Operations of each kind after which it is over; without it, `end` says so. */
+  readonly operations?: Readonly<Record<Operation, number>>;
 }
 
 export interface Leisure {
@@ -51,7 +51,7 @@ export class Theatre {
   readonly counts = new Map<string, number>();
   readonly #watches: readonly Watch[];
   #hands: readonly Hands[] = [];
-  #left: number;
+  #left: Record<Operation, number>;
   #isPlayed = false;
 
   private constructor(
@@ -65,10 +65,10 @@ export class Theatre {
     this.flags = flags;
     this.folder = folder;
     this.passage = passage;
-    this.#left = options.operations ?? Number.POSITIVE_INFINITY;
+    this.#left = { ...(options.operations ?? { update: Number.POSITIVE_INFINITY, commit: Number.POSITIVE_INFINITY }) };
     this.stage = {
       ...stage,
-      take: () => this.#left-- > 0 && this.faults.length === 0,
+      take: (kind) => this.#left[kind]-- > 0 && this.faults.length === 0,
       isOver: () => this.#isPlayed,
       hasFailed: () => this.faults.length > 0,
       count: (what) => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1),
@@ -126,7 +126,7 @@ export class Theatre {
 
   /** No operation is begun any more. */
   end(): void {
-    this.#left = 0;
+    this.#left = { update: 0, commit: 0 };
   }
 
   /** What is wrong when all is played, the weather is fair and the server runs. */

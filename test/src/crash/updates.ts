@@ -16,7 +16,7 @@ const SEEN = 20_000;
 
 /** `leisure`: milliseconds between two updates, at most. */
 export async function countUp(stage: Stage, tally: Tally, leisure: number): Promise<void> {
-  while (stage.take()) {
+  while (stage.take('update')) {
     while (!stage.hasFailed() && !(await countOnce(stage, tally))) await pause(1 + stage.chance(AGAIN));
     if (leisure > 0) await pause(stage.chance(leisure));
   }
