@@ -115,6 +115,7 @@ test.serial(
     t.like(ofZone, { zone: 'mirage.', unpushed: 2 });
     t.regex(await page('/metrics'), /^zonewright_updates_unpushed 2$/m);
     decline(repository, 0);
+    await primary.service.waitForEvent('commit.pushed');
     await says(repository, /^b\b/m);
     await add(t, primary, 'c');
     await says(repository, /^c\b/m);
