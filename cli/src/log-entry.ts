@@ -13,7 +13,7 @@ import { type RecordChange, type ResourceRecord, recordKey } from '@zonewright/c
 import { TYPE } from '@zonewright/common/rr/type';
 import { type Delta, diffNames, diffZonesWithin, isSoaEdited } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { ZoneHistory } from '@zonewright/primary/zone-history';
+import type { ZoneHistory } from '@zonewright/primary/repository/zone-history';
 import { differenceOfRecords, printDifference, type RecordDifference } from './check-difference.ts';
 import { printable, printJson } from './printable.ts';
 

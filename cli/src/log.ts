@@ -11,7 +11,7 @@ import { EXIT } from '@zonewright/common/service/exit';
 import { type CommandContext, defineCommand } from '@zonewright/common/service/options';
 import { REMOTE_OPTIONS } from '@zonewright/common/service/remote-options';
 import { wholeNumber } from '@zonewright/common/service/service-options';
-import { ZoneHistory } from '@zonewright/primary/zone-history';
+import { ZoneHistory } from '@zonewright/primary/repository/zone-history';
 import { entryOf, jsonOfEntry, printEntry, type Subject } from './log-entry.ts';
 import { parseName } from './words.ts';
 import { withStore } from './zone-store.ts';

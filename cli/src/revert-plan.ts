@@ -16,8 +16,8 @@ import { contentOf, diffZones, isEmptyDelta, isSoaEdited } from '@zonewright/com
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { editedFile } from '@zonewright/primary/commit';
-import { readIncluded } from '@zonewright/primary/loader';
-import { ZoneHistory } from '@zonewright/primary/zone-history';
+import { readIncluded } from '@zonewright/primary/repository/loader';
+import { ZoneHistory } from '@zonewright/primary/repository/zone-history';
 import { differenceOfRecords, type RecordDifference } from './check-difference.ts';
 import { type Conflict, restore, reverse } from './revert-records.ts';
 

@@ -14,7 +14,7 @@ import { nextDelay } from '@zonewright/common/service/backoff';
 import { EXIT } from '@zonewright/common/service/exit';
 import { type CommandContext, defineCommand, type Values } from '@zonewright/common/service/options';
 import { REMOTE_OPTIONS } from '@zonewright/common/service/remote-options';
-import { ZoneHistory } from '@zonewright/primary/zone-history';
+import { ZoneHistory } from '@zonewright/primary/repository/zone-history';
 import { printDifference } from './check-difference.ts';
 import { printable } from './printable.ts';
 import { type FilePlan, type Goal, type Plan, type PlanConflict, planRevert } from './revert-plan.ts';

@@ -10,7 +10,7 @@ import { EDE } from '@zonewright/common/wire/edns';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { dateSerial } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { UpdateEntry } from './journal.ts';
+import type { UpdateEntry } from './journal/journal.ts';
 
 /** An update that waits to be run, and where it came from, as `printPeer` prints it. */
 export interface Asked {

@@ -19,15 +19,15 @@ import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
-import { searchChanges } from './changes-search.ts';
-import { type Journal, memoryJournal } from './journal.ts';
-import { openJournal } from './journal-database.ts';
-import { LoaderClient } from './loader-client.ts';
+import { openJournal } from './journal/database.ts';
+import { type Journal, memoryJournal } from './journal/journal.ts';
 import { METRICS } from './metrics.ts';
 import { Primary } from './primary.ts';
 import type { PullFault } from './pull.ts';
 import { RemoteReport } from './remote-report.ts';
-import { startTriggers, TRIGGER_OPTIONS, type Triggers } from './triggers.ts';
+import { searchChanges } from './repository/changes-search.ts';
+import { LoaderClient } from './repository/loader-client.ts';
+import { startTriggers, TRIGGER_OPTIONS, type Triggers } from './trigger/triggers.ts';
 
 const options = [
   ...REMOTE_OPTIONS,

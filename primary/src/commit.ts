@@ -15,7 +15,7 @@ import { printType } from '@zonewright/common/rr/type';
 import { VERSION } from '@zonewright/common/service/version';
 import { contentOf, type Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { UpdateEntry } from './journal.ts';
+import type { UpdateEntry } from './journal/journal.ts';
 import { markLines } from './mark.ts';
 import { unservedLines } from './unserved.ts';
 import type { Draft, Dropped, Part } from './unwritten.ts';

@@ -10,8 +10,8 @@ import { fileZone, zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { Place } from '@zonewright/common/master/scan';
 import type { Name } from '@zonewright/common/name';
 import type { Zone } from '@zonewright/common/zone/zone';
-import { keyOfPlain } from './plain.ts';
-import type { Reading, Source, ZoneReading } from './repository.ts';
+import { keyOfPlain } from './repository/plain.ts';
+import type { Reading, Source, ZoneReading } from './repository/repository.ts';
 
 /** The file of a zone. */
 export interface ZoneFile {

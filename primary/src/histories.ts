@@ -6,7 +6,7 @@ import type { Name } from '@zonewright/common/name';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { Journal } from './journal.ts';
+import type { Journal } from './journal/journal.ts';
 
 export class Histories {
   readonly #byZone = new Map<string, History>();

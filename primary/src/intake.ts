@@ -8,8 +8,8 @@ import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
 import { Slices } from '@zonewright/common/service/slices';
 import { Zone } from '@zonewright/common/zone/zone';
-import { withoutChain } from './plain.ts';
-import type { Comparison, Pair, Portion, Reading, Repository, ZoneReading } from './repository.ts';
+import { withoutChain } from './repository/plain.ts';
+import type { Comparison, Pair, Portion, Reading, Repository, ZoneReading } from './repository/repository.ts';
 
 export interface Intake {
   readonly zones: readonly ZoneIntake[];

@@ -11,8 +11,8 @@ import { gather, type Slices } from '@zonewright/common/service/slices';
 import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { isNewer, raise } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { Entry, SerialEntry } from './journal.ts';
-import { type PlainDelta, recordsOfPlain } from './plain.ts';
+import type { Entry, SerialEntry } from './journal/journal.ts';
+import { type PlainDelta, recordsOfPlain } from './repository/plain.ts';
 import type { Dropped } from './unwritten.ts';
 
 export interface Rebased {

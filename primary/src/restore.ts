@@ -13,7 +13,7 @@ import { dateSerial } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { ZoneFile } from './files.ts';
 import { takeIn } from './intake.ts';
-import type { Entry } from './journal.ts';
+import type { Entry } from './journal/journal.ts';
 import type { State } from './state.ts';
 import type { ZoneDecision } from './takeover.ts';
 import type { Standing } from './unwritten.ts';

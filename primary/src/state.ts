@@ -8,10 +8,10 @@
 import type { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
 import { condense } from './condense.ts';
-import type { Journal, JournalWrite } from './journal.ts';
+import type { Journal, JournalWrite } from './journal/journal.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 import type { PullFault } from './pull.ts';
-import type { Repository, Source } from './repository.ts';
+import type { Repository, Source } from './repository/repository.ts';
 import { Turn } from './turn.ts';
 import { Unwritten } from './unwritten.ts';
 

@@ -14,10 +14,10 @@ import { dateSerial, isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { type Files, originOf, type ZoneFile } from './files.ts';
 import type { Intake, ZoneIntake } from './intake.ts';
-import type { Entry, SerialEntry } from './journal.ts';
-import { recordsOfPlain } from './plain.ts';
+import type { Entry, SerialEntry } from './journal/journal.ts';
 import { differenceIn, isSameContent, namesOfPlain, rebase } from './rebase.ts';
-import type { Head } from './repository.ts';
+import { recordsOfPlain } from './repository/plain.ts';
+import type { Head } from './repository/repository.ts';
 import { type Dropped, namesOf, type Standing, type Unwritten } from './unwritten.ts';
 
 /** What becomes of a zone. */

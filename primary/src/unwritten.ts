@@ -8,8 +8,8 @@
 import type { Name } from '@zonewright/common/name';
 import { type Delta, diffNames } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { Entry, UpdateEntry } from './journal.ts';
-import type { Source } from './repository.ts';
+import type { Entry, UpdateEntry } from './journal/journal.ts';
+import type { Source } from './repository/repository.ts';
 
 /** An acknowledged update that is not done again, and why. */
 export interface Dropped {

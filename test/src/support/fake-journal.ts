@@ -10,7 +10,7 @@ import {
   type Kept,
   type LastGood,
   newJournalId,
-} from '@zonewright/primary/journal';
+} from '@zonewright/primary/journal/journal';
 
 export class FakeJournal implements Journal {
   readonly id: string;

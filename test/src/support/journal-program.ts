@@ -6,8 +6,8 @@
  * position that is on the disk. `fill` writes until there is a fault, empties the journal, and writes again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Journal } from '@zonewright/primary/journal';
-import { openJournal } from '@zonewright/primary/journal-database';
+import { openJournal } from '@zonewright/primary/journal/database';
+import type { Journal } from '@zonewright/primary/journal/journal';
 import { deltaAt, mirage, pairAt, updateAt } from './journal.ts';
 
 /** To a pipe: synchronous on POSIX systems. */

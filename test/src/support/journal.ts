@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import type { Delta } from '@zonewright/common/zone/delta';
-import type { JournalWrite, SerialEntry, UpdateEntry } from '@zonewright/primary/journal';
+import type { JournalWrite, SerialEntry, UpdateEntry } from '@zonewright/primary/journal/journal';
 import { nameOf, recordOf } from './records.ts';
 
 /** A program that opens a journal and does as its arguments say. */

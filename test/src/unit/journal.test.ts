@@ -9,18 +9,18 @@ import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { exitCodeOf } from '@zonewright/common/service/exit';
 import type { Delta } from '@zonewright/common/zone/delta';
+import { DeltaChains } from '@zonewright/primary/journal/chains';
+import { openJournal } from '@zonewright/primary/journal/database';
+import { faultOf } from '@zonewright/primary/journal/fault';
 import {
   type Entry,
   type Journal,
   type JournalFault,
   type JournalWrite,
   memoryJournal,
-} from '@zonewright/primary/journal';
-import { DeltaChains } from '@zonewright/primary/journal-chains';
-import { openJournal } from '@zonewright/primary/journal-database';
-import { faultOf } from '@zonewright/primary/journal-fault';
-import { type DeltaHead, seal, unseal } from '@zonewright/primary/journal-octets';
-import { JournalStore, type StoredWrite } from '@zonewright/primary/journal-store';
+} from '@zonewright/primary/journal/journal';
+import { type DeltaHead, seal, unseal } from '@zonewright/primary/journal/octets';
+import { JournalStore, type StoredWrite } from '@zonewright/primary/journal/store';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { open, type RootDatabase } from 'lmdb';

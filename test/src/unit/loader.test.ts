@@ -9,11 +9,11 @@ import type { Update } from '@zonewright/common/authority/update';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Log } from '@zonewright/common/service/log';
 import { diffZones } from '@zonewright/common/zone/delta';
-import { memoryJournal } from '@zonewright/primary/journal';
-import { LoaderClient } from '@zonewright/primary/loader-client';
-import type { LoaderRequest } from '@zonewright/primary/loader-thread';
-import { deltaOfPlain, keyOfPlain, plainDelta, plainKey } from '@zonewright/primary/plain';
+import { memoryJournal } from '@zonewright/primary/journal/journal';
 import { Primary } from '@zonewright/primary/primary';
+import { LoaderClient } from '@zonewright/primary/repository/loader-client';
+import type { LoaderRequest } from '@zonewright/primary/repository/loader-thread';
+import { deltaOfPlain, keyOfPlain, plainDelta, plainKey } from '@zonewright/primary/repository/plain';
 import anyTest, { type ExecutionContext } from 'ava';
 import { testWith } from '../support/needs.ts';
 import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
@@ -67,7 +67,9 @@ const start = async (t: ExecutionContext<unknown>, files: Files): Promise<World>
     store: {},
     log,
     start: (workerData) => {
-      const worker = new Worker(new URL(import.meta.resolve('@zonewright/primary/loader-thread')), { workerData });
+      const worker = new Worker(new URL(import.meta.resolve('@zonewright/primary/repository/loader-thread')), {
+        workerData,
+      });
       const post = worker.postMessage.bind(worker);
       worker.postMessage = (request: LoaderRequest) => {
         const passed = world.onRequest(request, worker);

@@ -7,11 +7,11 @@ import { TYPE } from '@zonewright/common/rr/type';
 import { printRcode } from '@zonewright/common/wire/code';
 import { Zone } from '@zonewright/common/zone/zone';
 import { editedFile } from '@zonewright/primary/commit';
-import { GitRepository } from '@zonewright/primary/git-repository';
-import { memoryJournal } from '@zonewright/primary/journal';
-import { Loader } from '@zonewright/primary/loader';
+import { memoryJournal } from '@zonewright/primary/journal/journal';
 import { Primary } from '@zonewright/primary/primary';
-import type { Reading } from '@zonewright/primary/repository';
+import { GitRepository } from '@zonewright/primary/repository/git-repository';
+import { Loader } from '@zonewright/primary/repository/loader';
+import type { Reading } from '@zonewright/primary/repository/repository';
 import test from 'ava';
 import {
   fileText,

@@ -4,7 +4,7 @@
  */
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRcode, RCODE } from '@zonewright/common/wire/code';
-import type { UpdateEntry } from '@zonewright/primary/journal';
+import type { UpdateEntry } from '@zonewright/primary/journal/journal';
 import test from 'ava';
 import {
   fileText,

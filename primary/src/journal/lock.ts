@@ -7,7 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { Unusable } from './journal-fault.ts';
+import { Unusable } from './fault.ts';
 
 /** On Linux, macOS and the BSDs alike: exclusive, and without waiting. */
 const LOCK_EX = 2;

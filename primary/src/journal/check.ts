@@ -2,7 +2,7 @@
  * Looks at a database file of LMDB before LMDB does, which trusts its files: octets that a disk has turned, or a file that was cut, end
  * the process that follows them. So every page that can be reached is looked at: its number and kind, that what it holds lies
  * within it and leads to pages that are there, each once, that keys are in order and that all that was counted is there. The
- * content of values is not looked at; they have checksums of their own (`journal-octets.ts`).
+ * content of values is not looked at; they have checksums of their own (`octets.ts`).
  *
  * The layout is that of LMDB's data version 2 with 64 bits, little endian, which is what `lmdb` writes (`mdb.c`, `MDB_meta`,
  * `MDB_page`, `MDB_node`). A file of another is refused.

@@ -1,5 +1,5 @@
 /**
- * The thread that has the journal's store. It answers requests (`journal-database.ts`), one after the other: LMDB writes and syncs
+ * The thread that has the journal's store. It answers requests (`database.ts`), one after the other: LMDB writes and syncs
  * within the call, which nobody else has to wait for.
  *
  * After a fault the store is closed, and opened again by the next request, so that what a failed write has left in memory plays no
@@ -8,10 +8,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Name } from '@zonewright/common/name';
 import { fail, ok, type Result } from '@zonewright/common/result';
+import { faultOf } from './fault.ts';
 import type { JournalFault } from './journal.ts';
-import { faultOf } from './journal-fault.ts';
-import type { Packs } from './journal-pack.ts';
-import { JournalStore, type Stored, type StoredWrite } from './journal-store.ts';
+import type { Packs } from './pack.ts';
+import { JournalStore, type Stored, type StoredWrite } from './store.ts';
 
 /** What the thread starts with: the file. */
 export type JournalData = string;

@@ -15,8 +15,8 @@ import { TYPE } from '@zonewright/common/rr/type';
 import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
+import { readUnserved } from '../unserved.ts';
 import { readIncluded } from './loader.ts';
-import { readUnserved } from './unserved.ts';
 
 /** Versions of a zone that are kept. */
 const KEPT_VERSIONS = 3;

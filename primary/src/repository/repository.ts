@@ -11,7 +11,7 @@ import type { Author, GitFault } from '@zonewright/common/git/store';
 import type { Place } from '@zonewright/common/master/scan';
 import type { Result } from '@zonewright/common/result';
 import type { ZoneHandle } from '@zonewright/common/zone/zone';
-import type { Mark } from './mark.ts';
+import type { Mark } from '../mark.ts';
 import type { PlainDelta, PlainKey } from './plain.ts';
 
 export interface Repository {

@@ -9,10 +9,10 @@ import { MAX_RECORDS } from '@zonewright/common/zone/history';
 import type { ImageHandle } from '@zonewright/common/zone/image';
 import { gatherImages } from '@zonewright/common/zone/image-region';
 import { Zone, type ZoneHandle } from '@zonewright/common/zone/zone';
+import { editedFile } from '../commit.ts';
+import { readMark } from '../mark.ts';
 import { changesSince } from './changes-since.ts';
-import { editedFile } from './commit.ts';
 import { Loader, readIncluded } from './loader.ts';
-import { readMark } from './mark.ts';
 import { deltaOfPlain, type PlainDelta, plainDelta, recordsOfPlain } from './plain.ts';
 import type {
   ChangeRequest,

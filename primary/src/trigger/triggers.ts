@@ -6,7 +6,7 @@ import type { Log } from '@zonewright/common/service/log';
 import type { Metrics } from '@zonewright/common/service/metrics';
 import type { OptionRow, Values } from '@zonewright/common/service/options';
 import { wholeNumber } from '@zonewright/common/service/service-options';
-import type { METRICS } from './metrics.ts';
+import type { METRICS } from '../metrics.ts';
 import { Poll } from './poll.ts';
 
 /** Seconds of `--poll`: a day at most. */

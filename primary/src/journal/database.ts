@@ -1,6 +1,6 @@
 /**
  * The journal on the disk, as the thread that serves sees it. Octets are made and read here, in slices; the rest is done by a thread of
- * its own (`journal-thread.ts`).
+ * its own (`thread.ts`).
  *
  * Group commit: one transaction is under way at a time, and all writes that come meanwhile are the next one. So an idle journal
  * writes at once, and the busier it is, the more writes share a sync.
@@ -14,13 +14,13 @@ import { gather, Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone/record-octets';
+import { JournalClient } from './client.ts';
+import { faultOf, journalFault } from './fault.ts';
 import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from './journal.ts';
-import { JournalClient } from './journal-client.ts';
-import { faultOf, journalFault } from './journal-fault.ts';
-import { lockFile, type Release } from './journal-lock.ts';
-import { readEntry, readLastGood, writeDeltaHead, writeEntry, writeLastGood } from './journal-octets.ts';
-import { memoryOf, Packing, type Packs, unpack } from './journal-pack.ts';
-import type { Stored, StoredWrite } from './journal-store.ts';
+import { lockFile, type Release } from './lock.ts';
+import { readEntry, readLastGood, writeDeltaHead, writeEntry, writeLastGood } from './octets.ts';
+import { memoryOf, Packing, type Packs, unpack } from './pack.ts';
+import type { Stored, StoredWrite } from './store.ts';
 
 /** Records of a delta are kept in parts of about so many octets: memory and free room in a file come in pieces. */
 const PART_OCTETS = 65_536;

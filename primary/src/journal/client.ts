@@ -1,12 +1,12 @@
 /**
- * The thread of the journal (`journal-thread.ts`) as seen from outside: requests and answers. One that dies - a bug, or no more memory -
+ * The thread of the journal (`thread.ts`) as seen from outside: requests and answers. One that dies - a bug, or no more memory -
  * fails what it was asked; another takes its place when the next request comes.
  */
 import { Worker } from 'node:worker_threads';
 import { fail, type Result } from '@zonewright/common/result';
+import { journalFault } from './fault.ts';
 import type { JournalFault } from './journal.ts';
-import { journalFault } from './journal-fault.ts';
-import type { JournalAnswer, JournalData, JournalMethods, JournalRequest } from './journal-thread.ts';
+import type { JournalAnswer, JournalData, JournalMethods, JournalRequest } from './thread.ts';
 
 type Settle = (result: Result<never, JournalFault> | JournalAnswer['result']) => void;
 
@@ -47,7 +47,7 @@ export class JournalClient {
   #start(): Worker {
     const workerData: JournalData = this.#path;
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES };
-    const worker = new Worker(new URL('./journal-thread.js', import.meta.url), {
+    const worker = new Worker(new URL('./thread.js', import.meta.url), {
       workerData,
       name: 'journal',
       resourceLimits,

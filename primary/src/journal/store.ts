@@ -1,5 +1,5 @@
 /**
- * The journal on the disk: a database of LMDB, read and written synchronously, in a thread of its own (`journal-thread.ts`).
+ * The journal on the disk: a database of LMDB, read and written synchronously, in a thread of its own (`thread.ts`).
  *
  * One table, whose keys begin with a letter: the state (format, id, positions, the commit in force), open entries by position, last
  * good versions by file, deltas by number - their heads, which are read at the start, and their records in parts, which are read when
@@ -13,24 +13,15 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSy
 import { dirname } from 'node:path';
 import { Name } from '@zonewright/common/name';
 import { open, type RootDatabase } from 'lmdb';
+import { DeltaChains, type Dropped } from './chains.ts';
+import { checkDatabase } from './check.ts';
+import { Unusable } from './fault.ts';
 import { newJournalId } from './journal.ts';
-import { DeltaChains, type Dropped } from './journal-chains.ts';
-import { checkDatabase } from './journal-check.ts';
-import { Unusable } from './journal-fault.ts';
-import {
-  positionOf,
-  readDeltaHead,
-  readLastGood,
-  readState,
-  type State,
-  seal,
-  unseal,
-  writeState,
-} from './journal-octets.ts';
-import { octetsIn, Packing, type Packs, unpack } from './journal-pack.ts';
-import { makeRoom, type Statistics } from './journal-room.ts';
+import { positionOf, readDeltaHead, readLastGood, readState, type State, seal, unseal, writeState } from './octets.ts';
+import { octetsIn, Packing, type Packs, unpack } from './pack.ts';
+import { makeRoom, type Statistics } from './room.ts';
 
-/** A `JournalWrite` as octets (`journal-octets.ts`). */
+/** A `JournalWrite` as octets (`octets.ts`). */
 export interface StoredWrite {
   /** What `writeEntry` wrote. */
   readonly entries: Packs;

@@ -5,7 +5,7 @@
  */
 import type { Name } from '@zonewright/common/name';
 import { MAX_DELTAS, MAX_OCTETS, MAX_RECORDS } from '@zonewright/common/zone/history';
-import type { DeltaHead } from './journal-octets.ts';
+import type { DeltaHead } from './octets.ts';
 
 /** Deltas of all zones, and octets in them. */
 const MAX_ALL_DELTAS = 100_000;
