@@ -45,6 +45,8 @@ export class Writer {
       return;
     }
     this.#timer = setTimeout(() => void this.#write(), Math.max(0, this.#notBefore - performance.now()));
+    // What waits is kept: it does not hold a process that has nothing else to do.
+    this.#timer.unref();
   };
 
   /** The remote has been heard of: it is tried at once. */
