@@ -3,6 +3,7 @@
  * where the branch has moved, it is run again on what is new, its prerequisites included. What fails leaves nothing behind.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Name } from '@zonewright/common/name';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { EDE } from '@zonewright/common/wire/edns';
@@ -29,6 +30,9 @@ export const CONTENTION = { base: 2, max: 50 } as const;
 
 const NOTHING_FOUND: Pulled = { arrivedOf: () => 0 };
 
+/** What the versions of a zone have come to that a batch was run on: `DONE`, or why they are not. */
+type Settled = (origin: Name) => Verdict;
+
 export class AcknowledgePush implements Acknowledge {
   readonly #state: State;
   readonly #isStopped: () => boolean;
@@ -52,9 +56,9 @@ export class AcknowledgePush implements Acknowledge {
       const rans = left.map((each) => this.#run(batch, each));
       step('update.run');
       const isLate = performance.now() > until || this.#isStopped();
-      const settled = (await this.#write(batch)) ?? (isLate ? () => notDurable('others kept pushing') : undefined);
+      const settled = (await this.#write(batch)) ?? (isLate ? failed(batch, 'others kept pushing') : undefined);
       if (settled !== undefined) {
-        for (const [i, each] of left.entries()) each.answer(this.#verdict(each, rans[i]!, settled(rans[i]!)));
+        for (const [i, each] of left.entries()) each.answer(this.#verdict(each, rans[i]!, settled(each.update.origin)));
         setImmediate(() => step('update.answered'));
         return;
       }
@@ -62,11 +66,12 @@ export class AcknowledgePush implements Acknowledge {
       await pause(nextDelay(tries, CONTENTION, Math.random));
       const pulled = await pull(this.#state, 'remote', true);
       const arrived = pulled.ok ? pulled.value : NOTHING_FOUND;
+      const verdictOf = pulled.ok ? undefined : failed(batch, pulled.fault.what);
       left = left.filter((each, i) => {
         const ran = rans[i]!;
         const hasArrived = ran.kind === 'entry' && ran.entry.position <= arrived.arrivedOf(ran.entry.zone);
         if (hasArrived) each.answer(this.#verdict(each, ran, DONE));
-        else if (!pulled.ok) each.answer(this.#verdict(each, ran, notDurable(pulled.fault.what)));
+        else if (verdictOf !== undefined) each.answer(this.#verdict(each, ran, verdictOf(each.update.origin)));
         return !hasArrived && pulled.ok;
       });
     }
@@ -79,8 +84,8 @@ export class AcknowledgePush implements Acknowledge {
     return { kind: 'refused', verdict: serverFailure(EDE.INVALID_DATA, what), what };
   }
 
-  /** Commits, pushes and publishes; gives what each comes to; `undefined` where all is to be run again. */
-  async #write(batch: Batch): Promise<((ran: Ran) => Verdict) | undefined> {
+  /** Commits, pushes and publishes; `undefined` where all is to be run again. */
+  async #write(batch: Batch): Promise<Settled | undefined> {
     const state = this.#state;
     const { entries, deltas } = batch;
     const draft = entries.length === 0 ? undefined : state.unwritten.next(state.served, batch);
@@ -89,7 +94,7 @@ export class AcknowledgePush implements Acknowledge {
     const reserved = await state.journal.write({ entries, closed: entries.map(({ position }) => position) });
     if (!reserved.ok) {
       batch.discard();
-      return () => notDurable(`the journal cannot be written: ${reserved.fault.what}`);
+      return failed(batch, `the journal cannot be written: ${reserved.fault.what}`);
     }
     state.unwritten.skipTo(draft.position);
     step('write.gathered');
@@ -97,7 +102,7 @@ export class AcknowledgePush implements Acknowledge {
     if (!written.ok) {
       const { kind, what } = written.fault;
       batch.discard();
-      return kind === 'moved' || kind === 'unknown' ? undefined : () => notDurable(what);
+      return kind === 'moved' || kind === 'unknown' ? undefined : failed(batch, what);
     }
     const { commit, refused } = written.value;
     const whats = new Map(refused.map(({ part, what }) => [part.origin.key, what]));
@@ -107,22 +112,31 @@ export class AcknowledgePush implements Acknowledge {
     step('write.closed');
     publishBatch(state, batch, (origin) => !whats.has(origin.key));
     step('update.published');
-    return (ran) => {
-      const what = ran.kind === 'entry' ? whats.get(ran.entry.zone.key) : undefined;
+    return ({ key }) => {
+      const what = whats.get(key);
       return what === undefined ? DONE : notDurable(what);
     };
   }
 
-  /** What is said to an update whose batch has come to `verdict`. */
+  /** What is said to an update whose zone has come to `verdict`. */
   #verdict(asked: Pending, ran: Ran, verdict: Verdict): Verdict {
     const { log, publisher } = this.#state;
+    if (verdict !== DONE) {
+      log.error('update.failed', fieldsOf(asked), verdict.ede?.text ?? '');
+      return verdict;
+    }
     if (ran.kind === 'refused') {
       logRefusal(log, asked, ran);
       return ran.verdict;
     }
-    if (verdict !== DONE) log.error('update.failed', fieldsOf(asked), verdict.ede?.text ?? '');
-    else if (ran.kind === 'entry')
+    if (ran.kind === 'entry')
       log.info('update.accepted', { ...fieldsOf(asked), serial: ran.entry.to, commit: publisher.commit });
-    return verdict;
+    return DONE;
   }
 }
+
+/** Of a batch that has come to nothing. What was refused, or needed nothing, was so by versions that have never been, too. */
+const failed =
+  (batch: Batch, what: string): Settled =>
+  (origin) =>
+    batch.versionOf(origin) === undefined ? DONE : notDurable(what);

@@ -85,7 +85,7 @@ export class Hands {
       });
       await this.#commit(`${kind} ${value} of ${zone.fileName}`);
     });
-    this.#settled.set(`${kind} ${zone.fileName}`, value);
+    this.#settle(kind, zone, value);
   }
 
   /** A note on a branch that begins some commits before, merged. */
@@ -103,7 +103,7 @@ export class Hands {
       await git(this.#clone, 'checkout', '--quiet', '--detach', 'origin/main');
       await git(this.#clone, 'merge', '--quiet', '--no-ff', '-m', `merge of note ${value}`, side);
     });
-    this.#settled.set(`note ${zone.fileName}`, value);
+    this.#settle('note', zone, value);
   }
 
   /** Breaks a zone, and mends it after a while. */
@@ -129,6 +129,11 @@ export class Hands {
       writeFileSync(join(this.#clone, 'README.md'), isThere ? 'nobody\n' : 'somebody\n');
       await this.#commit(isThere ? 'the visitor goes' : 'the visitor comes');
     });
+  }
+
+  /** Notes what was pushed; where something went wrong, perhaps nothing was. */
+  #settle(kind: string, { fileName }: CrashZone, value: number): void {
+    if (!this.#stage.hasFailed()) this.#settled.set(`${kind} ${fileName}`, value);
   }
 
   #next(kind: string, { fileName }: CrashZone): number {

@@ -81,6 +81,24 @@ test('what an update is refused for is said with the same code (EDE 18) however 
   });
 });
 
+test('what was judged by updates that then failed is not refused, nor said to be done: it fails with them', async (t) => {
+  const { store, primary, serial } = await start({ example: fileText(1), other: otherText(1) });
+  store.pushEnds = ['rejected'];
+  const inUse = { ...unused('new'), name: nameOf('new.other.'), class: CLASS.ANY };
+  const inOther = update('new.other. 60 A 192.0.2.9', [inUse], nameOf('other.'));
+  const verdicts = await Promise.all([ADD_ONCE, ADD_ONCE, ADD, inOther].map((each) => primary.update(each, PEER)));
+  t.deepEqual(
+    verdicts.map(({ rcode }) => printRcode(rcode)),
+    ['SERVFAIL', 'SERVFAIL', 'SERVFAIL', 'NXDOMAIN'],
+  );
+  t.is(serial(), 1);
+  const again = await Promise.all([ADD_ONCE, ADD_ONCE, ADD].map((each) => primary.update(each, PEER)));
+  t.deepEqual(
+    again.map(({ rcode }) => printRcode(rcode)),
+    ['NOERROR', 'YXDOMAIN', 'NOERROR'],
+  );
+});
+
 test('a push of unknown outcome that has landed is acknowledged once, and not done twice', async (t) => {
   const { store, primary, changes, events, serial, has } = await start({ example: fileText(1) });
   store.pushEnds = ['landed'];
