@@ -93,13 +93,20 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
   return isInTurn ? finish() : state.versions.take(finish);
 }
 
-/** What the marks of the commits that came since say of each zone. */
-function arrivals(state: State, { marks }: Head): (origin: Name) => number {
+/** No two states of one journal are so many positions apart: a mark further ahead is nobody's, and there has to be room for more. */
+const MAX_AHEAD = 2 ** 32;
+
+/**
+ * What the marks of the commits that came since say of each zone. One beyond what a commit of ours can have held is of a time that the
+ * journal has forgotten, or forged: it says nothing of what was acknowledged since the start.
+ */
+function arrivals(state: State, head: Head): (origin: Name) => number {
+  const { attempted, journal, unwritten } = state;
+  const marks = head.marks.filter(({ position }) => position <= unwritten.position + MAX_AHEAD);
   let newest = 0;
   for (const { position } of marks) newest = Math.max(newest, position);
-  const limit = state.attempted;
   // Whatever the journal has forgotten, no position is ever given twice.
-  state.unwritten.skipTo(newest);
+  unwritten.skipTo(newest);
   const byZone = new Map<string, number>();
   return (origin) => {
     if (newest === 0) return 0;
@@ -107,8 +114,10 @@ function arrivals(state: State, { marks }: Head): (origin: Name) => number {
     if (known !== undefined) return known;
     const text = origin.toString();
     let arrived = 0;
-    for (const { position, without } of marks)
-      if (position > arrived && !without.includes(text)) arrived = Math.min(position, limit);
+    for (const { position, without } of marks) {
+      const upTo = position <= attempted ? position : journal.kept.position;
+      if (upTo > arrived && !without.includes(text)) arrived = upTo;
+    }
     byZone.set(origin.key, arrived);
     return arrived;
   };

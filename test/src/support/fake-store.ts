@@ -69,11 +69,11 @@ export class FakeStore implements GitStore {
   }
 
   /** A commit that somebody else pushes; `undefined` removes a file. */
-  pushElsewhere(files: Readonly<Record<string, string | undefined>>): void {
+  pushElsewhere(files: Readonly<Record<string, string | undefined>>, message = `elsewhere ${this.#count}`): void {
     const changed = Object.entries(files).map(
       ([name, text]) => [name, text === undefined ? null : Buffer.from(text)] as const,
     );
-    this.#move(this.#write(this.remote, new Map(changed), `elsewhere ${this.#count}`));
+    this.#move(this.#write(this.remote, new Map(changed), message));
   }
 
   /** The content of a file at the remote's head. */

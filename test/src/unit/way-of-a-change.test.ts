@@ -131,6 +131,27 @@ test('a push that landed when the process was killed is not done again', async (
   t.false(after.events.includes('update.dropped'));
 });
 
+test('a mark of a position that no commit of ours can hold closes nothing that was acknowledged since the start', async (t) => {
+  const world = await startWorld({ example: fileText(1) });
+  const { store, journal, primary } = world;
+  const forge = (position: number): void =>
+    store.pushElsewhere({ readme: `${position}` }, `a typo\n\nZonewright-Journal: ${journal.id} ${position}\n`);
+  store.beforePush = () => {
+    store.beforePush = undefined;
+    forge(1000);
+  };
+  t.deepEqual(await primary.update(add('a'), PEER), DONE);
+  await world.written();
+  t.regex(store.text('example'), /^a\b/m);
+  for (const position of [2 ** 48, Number.MAX_SAFE_INTEGER]) {
+    forge(position);
+    given(await primary.pull());
+    t.deepEqual(await primary.update(add(`b${position}`), PEER), DONE);
+    await world.written();
+  }
+  t.is(journal.writes.at(-1)!.closed!.at(-1), 1002, 'no position is so high that a journal could not hold it');
+});
+
 test('open updates are run again on what others have pushed, and their commit says what was not done', async (t) => {
   const world = await startAway({ example: fileText(1) });
   const { store, primary } = world;
