@@ -2,7 +2,7 @@
  * Updates that came together, run one after the other on tentative versions: each on what the one before it left. Nothing of it is seen
  * by anybody until it is published, and all of it can be dropped.
  */
-import { edeCodeOf, runUpdate, type Update } from '@zonewright/common/authority/update';
+import { edeCodeOf, lastingOperations, runUpdate, type Update } from '@zonewright/common/authority/update';
 import type { Name } from '@zonewright/common/name';
 import type { Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
@@ -65,7 +65,7 @@ export class Batch {
 
   /** Runs one more. `time`: milliseconds since 1970. */
   run({ update, source }: Asked, time: number): Ran {
-    const { origin, scope, key, operations } = update;
+    const { origin, scope, key } = update;
     const zone = this.versionOf(origin) ?? this.#served(update);
     if (zone === undefined) return NO_ZONE;
     const outcome = runUpdate(update, zone, dateSerial(time));
@@ -78,6 +78,7 @@ export class Batch {
     const { from, to } = delta;
     const position = this.#first + this.entries.length;
     const common = { position, time, zone: origin, from, to };
+    const operations = lastingOperations(update, zone);
     const entry: UpdateEntry = { kind: 'update', ...common, scope, key: key.name, source, operations };
     const change = this.#changes.get(origin.key);
     if (change === undefined) this.#changes.set(origin.key, { zone: next, deltas: [delta] });

@@ -142,6 +142,24 @@ export function runUpdate(update: Update, zone: Zone, today?: number): Result<Up
 }
 
 /**
+ * The operations of an update as they may be run again, on versions that the key has not been judged by: where it may not change all
+ * types, deleting all of a name stays the deletion of what the name had of these. `zone`: the version that the update was run on.
+ */
+export function lastingOperations({ key, operations }: Update, zone: Zone): readonly ResourceRecord[] {
+  const allowed = key.limits?.types;
+  if (allowed === undefined || !operations.some(isWholeName)) return operations;
+  const added = new Map<string, number[]>();
+  return operations.flatMap((operation) => {
+    const { name, type } = operation;
+    const here = added.get(name.key) ?? [];
+    if (operation.class === CLASS.IN) added.set(name.key, [...here, type]);
+    if (!isWholeName(operation)) return operation;
+    const types = new Set([...zone.typesOf(name), ...here].filter((each) => allowed.has(each)));
+    return [...types].map((each) => ({ ...operation, type: each }));
+  });
+}
+
+/**
  * Runs operations on another version of their zone than the one for which they were judged and acknowledged: neither prerequisites nor
  * keys are asked again. What a zone cannot hold is refused here too.
  */

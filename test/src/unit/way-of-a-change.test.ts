@@ -2,12 +2,14 @@
  * The way of a change with a journal, on a fake store and a fake journal: acknowledged before it is in the remote, written after it, and
  * never lost. With real git and a real journal it is run in scenario/journal.test.ts.
  */
+import { limitKey } from '@zonewright/common/authority/key-limits';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRcode, RCODE } from '@zonewright/common/wire/code';
 import type { UpdateEntry } from '@zonewright/primary/journal/journal';
 import test from 'ava';
 import {
   fileText,
+  KEY,
   origin,
   otherText,
   PEER,
@@ -150,6 +152,20 @@ test('a mark of a position that no commit of ours can hold closes nothing that w
     await world.written();
   }
   t.is(journal.writes.at(-1)!.closed!.at(-1), 1002, 'no position is so high that a journal could not hold it');
+});
+
+test('deleting all of a name, run again, deletes no type that the key may not change', async (t) => {
+  const world = await startWorld({ example: fileText(1, 'host TXT mine') });
+  const { store, primary } = world;
+  const key = given(limitKey(KEY, 'types=TXT'));
+  store.beforePush = () => {
+    store.beforePush = undefined;
+    store.pushElsewhere({ example: fileText(2, 'host TXT mine', 'host A 192.0.2.5') });
+  };
+  t.deepEqual(await primary.update({ ...removal('host'), key }, PEER), DONE);
+  await world.written();
+  t.notRegex(store.text('example'), /TXT/);
+  t.regex(store.text('example'), /^host A 192\.0\.2\.5$/m);
 });
 
 test('open updates are run again on what others have pushed, and their commit says what was not done', async (t) => {
