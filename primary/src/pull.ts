@@ -70,8 +70,9 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
         unwritten,
         serialPolicy,
         arrivedOf,
-        // Served before the start, though not as a whole any more.
-        floorOf: async (origin) => (isAnew ? (await journal.historyOf(origin)).at(-1)?.to : undefined),
+        // Served before it was withdrawn, or before the start, though not as a whole any more.
+        floorOf: async (origin) =>
+          publisher.floorOf(origin) ?? (isAnew ? (await journal.historyOf(origin)).at(-1)?.to : undefined),
         time: Date.now(),
       },
       head,

@@ -239,6 +239,21 @@ test('a zone that is gone is withdrawn, and what was to be written of it is name
   t.is(printRcode((await world.primary.update(add('late'), PEER)).rcode), 'NOTAUTH');
 });
 
+test('a zone that comes back gets a serial above the one that it had when it went', async (t) => {
+  const world = await startAway({ example: fileText(5) });
+  const { store, primary } = world;
+  t.deepEqual(await primary.update(add('a'), PEER), DONE);
+  t.is(world.serial(), 6);
+  store.pushElsewhere({ example: undefined });
+  await comeBack(world);
+  t.is(world.serial(), undefined);
+  store.pushElsewhere({ example: fileText(5, 'new A 192.0.2.8') });
+  given(await primary.pull());
+  t.is(world.serial(), 7, 'what 6 said is another thing');
+  await world.written();
+  t.regex(store.text('example'), /hostmaster 7 /);
+});
+
 test('a serial that was raised is the same after a kill', async (t) => {
   const before = await startAway({ example: fileText(7) });
   before.store.isUnreachable = false;
