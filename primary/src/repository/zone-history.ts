@@ -134,8 +134,13 @@ export class ZoneHistory {
     let isFalling = true;
     /** Was there a version with the serial, or a newer one? */
     let isPassed = false;
-    /** How many of the next versions that have the serial were not served with it. */
-    let unserved = 0;
+    /** Of each serial, how many of the next versions that have it were not served with it. */
+    const unserved = new Map<number, number>();
+    const isUnserved = (own: number): boolean => {
+      const left = unserved.get(own) ?? 0;
+      if (left > 0) unserved.set(own, left - 1);
+      return left > 0;
+    };
     for (;;) {
       const change = await changes.next();
       if (change.done === true) {
@@ -149,8 +154,11 @@ export class ZoneHistory {
       if (!own.ok) return own;
       const about = await this.#store.about(commit);
       if (!about.ok) return about;
-      unserved += readUnserved(about.value.message, this.fileName).filter((each) => each === serial).length;
+      for (const each of readUnserved(about.value.message, this.fileName))
+        unserved.set(each, (unserved.get(each) ?? 0) + 1);
       if (state === undefined || own.value === undefined) continue;
+      // Nobody was served it with that serial: it is not older or newer than what was.
+      if (own.value !== serial && isUnserved(own.value)) continue;
       if (newer !== undefined && own.value !== newer && !isNewer(newer, own.value)) isFalling = false;
       newer = own.value;
       isPassed ||= own.value === serial || isNewer(own.value, serial);
@@ -162,8 +170,8 @@ export class ZoneHistory {
       const { zone } = reading.value;
       // A version with errors was never served.
       if (zone === undefined) continue;
-      if (unserved > 0) unserved--;
-      else if (found === undefined) found = { commit, zone };
+      if (isUnserved(serial)) continue;
+      if (found === undefined) found = { commit, zone };
       else if (!isSame(found.zone, zone)) return ok({ kind: 'several', commits: [found.commit, commit] });
     }
   }

@@ -106,6 +106,17 @@ test('serials that went back are looked through to the end', async (t) => {
   t.is(await of(4), 'c');
 });
 
+test('a serial that went back in a file, and was raised, does not end the search', async (t) => {
+  const of = await served(t, [
+    [13, 'a'],
+    [14, 'b'],
+    [5, 'c'],
+    [15, 'c', 'mirage: raise the serial\n\nZonewright-Unserved: mirage 5\n'],
+    [16, 'd'],
+  ]);
+  t.deepEqual(await Promise.all([13, 14, 5, 15].map(of)), ['a', 'b', 'none', 'c']);
+});
+
 test('serials around 2^32 are compared as such', async (t) => {
   const of = await served(t, [
     [4_294_967_290, 'a'],
