@@ -100,8 +100,17 @@ const ROWS: readonly Row[] = [
   ['axfr', '1 M records: CPU', transfer, 'cpu', 's'],
   ['axfr', '1 M records: growth of memory', transfer, 'growth', 'MB', { atMost: 32 }, GREATEST],
 
-  ['update', 'CPU, zone of 1 M records', update, 'cpu', 'ms', { atMost: 2 }],
-  ['update', 'the same against 1 k records', update, 'cpu', 'ms', { times: 1.25, of: OWN }, { baseline: 'with 1 k' }],
+  ['update', 'CPU until answered, zone of 1 M records', update, 'answered', 'ms', { atMost: 2 }],
+  [
+    'update',
+    'the same against 1 k records',
+    update,
+    'answered',
+    'ms',
+    { times: 1.25, of: OWN },
+    { baseline: 'with 1 k' },
+  ],
+  ['update', 'CPU with all that follows', update, 'all', 'ms', undefined, { baseline: 'with 1 k' }],
   ['update', 'time, zone of 1 M records', update, 'time', 'ms', undefined, { baseline: 'with 1 k' }],
 
   ['ddns', '1 k records, 200 updates a second: p50 of answers', ddns, 'p50', 'ms', { atMost: 10 }],

@@ -73,6 +73,18 @@ export const usageSince = (pid: number, before: Usage): Usage => {
   return { user: user - before.user, kernel: kernel - before.kernel };
 };
 
+/** Processor time in seconds of the threads of a process, by their numbers; the first one's is that of the process. */
+export const threadUsage = (pid: number): ReadonlyMap<number, number> => {
+  const usage = new Map<number, number>();
+  for (const thread of threadsOf(pid)) {
+    const stat = read(pid, `task/${thread}/stat`);
+    if (stat === '') continue;
+    const { user, kernel } = parseStat(stat);
+    usage.set(Number(thread), user + kernel);
+  }
+  return usage;
+};
+
 /** The kernel's part: 0 to 1, and 0 of nothing. */
 export const kernelShare = ({ user, kernel }: Usage): number => (user + kernel === 0 ? 0 : kernel / (user + kernel));
 

@@ -7,7 +7,7 @@ import type { KeyText } from '@zonewright/test/support/dig';
 import { type FileZone, type PreparedServer, prepareKnot } from '@zonewright/test/support/knot';
 import { prepareNamed } from '@zonewright/test/support/named';
 import { prepareNsd } from '@zonewright/test/support/nsd';
-import type { Owner } from '@zonewright/test/support/owner';
+import { type Owner, temporaryFolder } from '@zonewright/test/support/owner';
 import { freePort } from '@zonewright/test/support/ports';
 import { type Program, run, startProgram } from '@zonewright/test/support/process';
 import { makeRepository, type Repository } from '@zonewright/test/support/repository';
@@ -37,7 +37,7 @@ export interface Setting {
   readonly isPinned?: boolean;
   /** Whether cookies are answered with cookies, which Knot and NSD do not do unless told. */
   readonly hasCookies?: boolean;
-  /** Whether BIND and Knot take updates, into a journal; BIND then reads no zone file again. */
+  /** Whether all take updates, into a journal; BIND then reads no zone file again. */
   readonly isDynamic?: boolean;
   /** Further options of ours; those that it does not have (yet) are left out. */
   readonly flags?: readonly Flag[];
@@ -75,13 +75,14 @@ export const hasOption = async (name: string): Promise<boolean> => {
 
 const prepareOurs = async (
   owner: Owner,
-  { zones, flags = [] }: Setting,
+  { zones, isDynamic = false, flags = [] }: Setting,
 ): Promise<PreparedServer & { repository: Repository }> => {
   const files = Object.fromEntries(zones.map(({ name, text }) => [name.replace(/\.$/, ''), text]));
   const repository = await makeRepository(owner, { _keys: keyLine(KEY), ...files });
   const address = '127.0.0.1';
   const port = await freePort(address);
   const args = ['--remote', repository.path, '--axfr', '--listen', address, '--port', `${port}`, '--log-level', 'warn'];
+  if (isDynamic) args.push('--data', join(temporaryFolder(owner, 'data'), 'data'));
   for (const { name, value } of [ONE_WORKER, ...flags]) if (await hasOption(name)) args.push(name, value);
   const command = [join(root, 'bin/zonewright'), 'primary', ...args];
   return { address, port, folder: repository.folder, command: process.execPath, args: command, repository };

@@ -3,9 +3,7 @@
  * rate it is the time of an answer that counts; as fast as they are taken, the time that passes for each. Of ours, also how
  * long it takes after the last answer until the repository has all of it.
  */
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { temporaryFolder } from '@zonewright/test/support/owner';
 import { startClient } from '../client.ts';
 import type { Bench, Experiment, Reading } from '../measure.ts';
 import { inTurns } from '../rounds.ts';
@@ -70,9 +68,7 @@ const readingOf = async (server: Running, { scale }: Bench): Promise<Reading> =>
 export const ddns: Experiment = (bench) =>
   Scope.within(async (scope) => {
     const { zones } = plainWorld(SIZE - 3);
-    const data = join(temporaryFolder(scope, 'data'), 'data');
-    const setting = { zones, isDynamic: true, flags: [{ name: '--data', value: data }] } as const;
-    const servers = await startServers(scope, setting, DYNAMIC);
+    const servers = await startServers(scope, { zones, isDynamic: true }, DYNAMIC);
     // Caches fill, and compilers compile.
     for (const server of servers) await send(server, 0, RATE);
     return { readings: await inTurns(bench.scale.rounds, fieldOf(servers), (server) => readingOf(server, bench)) };
