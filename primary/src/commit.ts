@@ -16,7 +16,7 @@ import { VERSION } from '@zonewright/common/service/version';
 import { contentOf, type Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { UpdateEntry } from './journal/journal.ts';
-import { markLines } from './mark.ts';
+import type { Marker } from './mark.ts';
 import { unservedLines } from './unserved.ts';
 import type { Draft, Dropped, Part } from './unwritten.ts';
 
@@ -81,7 +81,7 @@ function shortened(line: string): string {
 }
 
 /** What a commit says: a subject, each update with its source and its operations in zone-file form, serials, and the mark. */
-export function draftMessage(draft: Draft, journal: string): string {
+export function draftMessage(draft: Draft, marker: Marker): string {
   const { parts, position, without } = draft;
   const updates = updatesOf(parts);
   const lines = updates.flatMap(updateLines);
@@ -97,7 +97,7 @@ export function draftMessage(draft: Draft, journal: string): string {
     '',
     ...others.map((key) => `Co-authored-by: ${authorOf(key).name} <${EMAIL}>`),
     ...unservedLines(parts),
-    ...markLines({ journal, position, without: without.map(String) }),
+    ...marker.lines({ position, without: without.map(String) }),
     '',
   ].join('\n');
 }

@@ -2,7 +2,8 @@
  * Pulling: what the remote has is fetched, read and compared without holding up updates; in the end, in the turn of the versions, it is
  * decided what that makes of each zone (`takeover.ts`), journalled, and published.
  *
- * Always holds: a fault on the way leaves all as it was; marks in commits close only entries that a commit of ours can have held.
+ * Always holds: a fault on the way leaves all as it was; only marks of our own close entries, and only those that a commit of ours can
+ * have held.
  */
 import type { GitFault } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';
@@ -44,7 +45,7 @@ export async function pull(
 async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean): Promise<Result<Pulled, PullFault>> {
   const { repository, publisher, journal } = state;
   const since = publisher.commit ?? journal.kept.inForce;
-  const taken = await repository.take({ from, journal: journal.id, ...(since === undefined ? {} : { since }) });
+  const taken = await repository.take({ from, journal: journal.marker.id, ...(since === undefined ? {} : { since }) });
   if (!taken.ok) return taken;
   const head = taken.value;
   if (head.commit === undefined && publisher.commit !== undefined) return fail(BRANCH_GONE);
@@ -94,16 +95,13 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
   return isInTurn ? finish() : state.versions.take(finish);
 }
 
-/** No two states of one journal are so many positions apart: a mark further ahead is nobody's, and there has to be room for more. */
-const MAX_AHEAD = 2 ** 32;
-
 /**
- * What the marks of the commits that came since say of each zone. One beyond what a commit of ours can have held is of a time that the
- * journal has forgotten, or forged: it says nothing of what was acknowledged since the start.
+ * What our marks in the commits that came since say of each zone. One beyond what a commit can have held that was made since the start
+ * is of a time that the journal has forgotten, having been put back: it says nothing of what was acknowledged since.
  */
 function arrivals(state: State, head: Head): (origin: Name) => number {
   const { attempted, journal, unwritten } = state;
-  const marks = head.marks.filter(({ position }) => position <= unwritten.position + MAX_AHEAD);
+  const marks = head.marks.filter((mark) => journal.marker.isOurs(mark));
   let newest = 0;
   for (const { position } of marks) newest = Math.max(newest, position);
   // Whatever the journal has forgotten, no position is ever given twice.

@@ -44,7 +44,7 @@ export async function write(state: State, wanted: Draft): Promise<Result<Written
       parent: publisher.commit,
       edits,
       author: authorOfDraft(draft),
-      message: draftMessage(draft, journal.id),
+      message: draftMessage(draft, journal.marker),
     });
     if (!committed.ok) return committed;
     const { commit, objects } = committed.value;

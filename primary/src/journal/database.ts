@@ -14,6 +14,7 @@ import { gather, Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone/record-octets';
+import { Marker } from '../mark.ts';
 import { JournalClient } from './client.ts';
 import { faultOf, journalFault } from './fault.ts';
 import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from './journal.ts';
@@ -52,7 +53,7 @@ export async function openJournal(directory: string): Promise<Result<Journal, Jo
 }
 
 class DatabaseJournal implements Journal {
-  readonly id: string;
+  readonly marker: Marker;
   readonly kept: Kept;
   readonly #path: string;
   readonly #client: JournalClient;
@@ -62,8 +63,8 @@ class DatabaseJournal implements Journal {
   #writing: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(path: string, client: JournalClient, release: Release, { id, generation }: Stored, kept: Kept) {
-    this.id = id;
+  constructor(path: string, client: JournalClient, release: Release, { secret, generation }: Stored, kept: Kept) {
+    this.marker = new Marker(secret);
     this.kept = kept;
     this.#path = path;
     this.#client = client;

@@ -9,11 +9,11 @@
  * Always holds: a write that resolved is on the disk, one that did not is there wholly or not at all, and writes get there in
  * the order in which they were asked for.
  */
-import { randomBytes } from 'node:crypto';
 import type { Name } from '@zonewright/common/name';
 import { type Fault, ok, type Result } from '@zonewright/common/result';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import type { Delta } from '@zonewright/common/zone/delta';
+import { Marker, newMarkSecret } from '../mark.ts';
 
 export type Entry = UpdateEntry | SerialEntry;
 
@@ -86,8 +86,8 @@ export interface JournalFault extends Fault {
 }
 
 export interface Journal {
-  /** 32 hex digits: tells this journal from all others, in commits that speak of its positions. */
-  readonly id: string;
+  /** Has the secret of the journal: marks the commits that speak of its positions. */
+  readonly marker: Marker;
   /** As it was when the journal was opened. */
   readonly kept: Kept;
   /**
@@ -106,15 +106,10 @@ export interface Journal {
 
 const NOTHING: Kept = { inForce: undefined, open: [], lastGood: new Map(), position: 0 };
 
-/** An id for a new journal. */
-export function newJournalId(): string {
-  return randomBytes(16).toString('hex');
-}
-
 /** A journal that keeps nothing: for a primary that acknowledges only what is in the remote. */
 export function memoryJournal(): Journal {
   return {
-    id: newJournalId(),
+    marker: new Marker(newMarkSecret()),
     kept: NOTHING,
     write: async () => ok(undefined),
     historyOf: async () => [],

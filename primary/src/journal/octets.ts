@@ -40,8 +40,8 @@ export function unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array | undefi
 
 /** What the journal knows of itself. */
 export interface State {
-  /** 32 hex digits. */
-  readonly id: string;
+  /** Sixteen octets, which marks in commits are made with (`mark.ts`). */
+  readonly secret: Uint8Array;
   /** How many writes there were. */
   readonly generation: number;
   /** Of the newest entry that there ever was. */
@@ -50,26 +50,30 @@ export interface State {
 }
 
 /** Of all that is kept. A change of it that a reader of this one could not understand gets the next number. */
-const FORMAT = 1;
-const ID_OCTETS = 16;
+const FORMAT = 2;
+/** Had an identifier in the place of the secret, which stood in commits. */
+const FORMER = 1;
+const SECRET_OCTETS = 16;
 
-export function writeState({ id, generation, position, inForce }: State): Uint8Array {
+export function writeState({ secret, generation, position, inForce }: State): Uint8Array {
   const writer = new Writer(MAX_HEAD_OCTETS);
   writer.u16(FORMAT);
-  writer.bytes(Buffer.from(id, 'hex'));
+  writer.bytes(secret);
   writer.u48(generation);
   writer.u48(position);
   text(writer, inForce ?? '');
   return written(writer);
 }
 
-/** `undefined`: of a later format. */
-export function readState(octets: Uint8Array): State | undefined {
+/** `undefined`: of a later format. `isFormer`: what it has for a secret is none. */
+export function readState(octets: Uint8Array): { readonly state: State; readonly isFormer: boolean } | undefined {
   const reader = new Reader(octets);
-  if (reader.u16() !== FORMAT) return undefined;
-  const id = Buffer.from(reader.bytes(ID_OCTETS)).toString('hex');
+  const format = reader.u16();
+  if (format !== FORMAT && format !== FORMER) return undefined;
+  const secret = new Uint8Array(reader.bytes(SECRET_OCTETS));
   const [generation, position, inForce] = [reader.u48(), reader.u48(), readText(reader)];
-  return checked(reader, { id, generation, position, inForce: inForce === '' ? undefined : inForce });
+  const state = { secret, generation, position, inForce: inForce === '' ? undefined : inForce };
+  return checked(reader, { state, isFormer: format === FORMER });
 }
 
 export function writeEntry(entry: Entry): Uint8Array {

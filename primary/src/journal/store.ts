@@ -1,7 +1,7 @@
 /**
  * The journal on the disk: a database of LMDB, read and written synchronously, in a thread of its own (`thread.ts`).
  *
- * One table, whose keys begin with a letter: the state (format, id, positions, the commit in force), open entries by position, last
+ * One table, whose keys begin with a letter: the state (format, secret, positions, the commit in force), open entries by position, last
  * good versions by file, deltas by number - their heads, which are read at the start, and their records in parts, which are read when
  * a history is wanted.
  *
@@ -13,10 +13,10 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSy
 import { dirname } from 'node:path';
 import { Name } from '@zonewright/common/name';
 import { open, type RootDatabase } from 'lmdb';
+import { newMarkSecret } from '../mark.ts';
 import { DeltaChains, type Dropped } from './chains.ts';
 import { checkDatabase } from './check.ts';
 import { Unusable } from './fault.ts';
-import { newJournalId } from './journal.ts';
 import { positionOf, readDeltaHead, readLastGood, readState, type State, seal, unseal, writeState } from './octets.ts';
 import { octetsIn, Packing, type Packs, unpack } from './pack.ts';
 import { makeRoom, type Statistics } from './room.ts';
@@ -73,6 +73,7 @@ export class JournalStore {
     this.#path = path;
     this.#db = openDatabase(path);
     try {
+      this.#giveSecret();
       this.stored = this.#read();
     } catch (error) {
       void this.close();
@@ -169,12 +170,26 @@ export class JournalStore {
     return { ...state, open: open.end(), lastGood: lastGood.end() };
   }
 
+  /** A journal of the former format has published what it has for a secret: it gets another. */
+  #giveSecret(): void {
+    const { state, isFormer } = this.#findState();
+    if (!isFormer) return;
+    this.#db.transactionSync(() => {
+      this.#makeRoom([]);
+      this.#put(STATE, writeState({ ...state, secret: newMarkSecret() }));
+    });
+  }
+
   #readState(): State {
+    return this.#findState().state;
+  }
+
+  #findState(): NonNullable<ReturnType<typeof readState>> {
     const octets = this.#get(STATE);
     if (octets === undefined) throw new Unusable('it is no journal');
-    const state = readState(octets);
-    if (state === undefined) throw new Unusable('it was written by a later version of Zonewright');
-    return state;
+    const found = readState(octets);
+    if (found === undefined) throw new Unusable('it was written by a later version of Zonewright');
+    return found;
   }
 
   /** What stands under keys that begin with a letter. */
@@ -203,7 +218,7 @@ function create(path: string): void {
   rmSync(draft, { force: true });
   const db = openDatabase(draft);
   makeRoom(draft, db.getStats() as Statistics, 1, 0);
-  const state = { id: newJournalId(), generation: 0, position: 0, inForce: undefined };
+  const state = { secret: newMarkSecret(), generation: 0, position: 0, inForce: undefined };
   db.transactionSync(() => void db.put(STATE, Buffer.from(seal(STATE, writeState(state)))));
   void db.close();
   renameSync(draft, path);

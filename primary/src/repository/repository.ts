@@ -43,7 +43,7 @@ export type TakeRequest =
       readonly from: 'known' | 'remote';
       /** The commit that is in force where the request comes from. */
       readonly since?: string;
-      /** The journal whose marks are wanted. */
+      /** The journal whose marks are wanted, by what they call it. */
       readonly journal?: string;
     }
   | {
@@ -67,7 +67,7 @@ export interface Head {
   readonly extent: 'none' | 'changes' | 'all';
   /** Was the history rewritten, so that the commit in force is no part of it any more? */
   readonly isForced: boolean;
-  /** Of the commits that came since, of all parents, newest first. */
+  /** Of the commits that came since, of all parents, newest first; whoever made them. */
   readonly marks: readonly Mark[];
   /** The first portion. */
   readonly first: Portion;

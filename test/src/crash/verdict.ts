@@ -9,7 +9,7 @@ import { countsIn } from './tally.ts';
 import { BROKEN, type CrashZone, handLines } from './world.ts';
 
 /** The trailer by which a commit of the server says which entries of its journal are in it. */
-const MARK = /^Zonewright-Journal: ([0-9a-f]{32}) (\d+)$/m;
+const MARK = /^Zonewright-Journal: ([0-9a-f]{32}) (\d+) [0-9a-f]{32}$/m;
 
 const isOurs = ({ author }: PastCommit): boolean => /\bzonewright\b/.test(author);
 

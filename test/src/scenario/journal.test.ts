@@ -92,7 +92,7 @@ test.serial(
     t.is(await repository.git('rev-list', '--count', 'main'), '2', 'as one commit');
     const commit = await repository.git('log', '-1', '--format=%an%n%B');
     t.regex(commit, /^admin\._update via zonewright\nmirage: 4 updates\n/);
-    t.regex(commit, /\nZonewright-Journal: [0-9a-f]{32} 4\s*$/);
+    t.regex(commit, /\nZonewright-Journal: [0-9a-f]{32} 4 [0-9a-f]{32}\s*$/);
   },
 );
 

@@ -2,18 +2,11 @@
 import { fail, ok, type Result } from '@zonewright/common/result';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
-import {
-  type Entry,
-  type Journal,
-  type JournalFault,
-  type JournalWrite,
-  type Kept,
-  type LastGood,
-  newJournalId,
-} from '@zonewright/primary/journal/journal';
+import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from '@zonewright/primary/journal/journal';
+import { Marker, newMarkSecret } from '@zonewright/primary/mark';
 
 export class FakeJournal implements Journal {
-  readonly id: string;
+  readonly marker: Marker;
   readonly kept: Kept;
   /** Do writes fail? */
   isFull = false;
@@ -25,7 +18,7 @@ export class FakeJournal implements Journal {
   #position = 0;
 
   constructor(before?: FakeJournal) {
-    this.id = before?.id ?? newJournalId();
+    this.marker = before?.marker ?? new Marker(newMarkSecret());
     if (before !== undefined) {
       for (const entry of before.#open.values()) this.#open.set(entry.position, entry);
       for (const [fileName, source] of before.#lastGood) this.#lastGood.set(fileName, source);

@@ -32,7 +32,7 @@ const pastOf = (steps: readonly Step[]): Past => ({
       id: `c${i}`,
       parents: i === 0 ? [] : [`c${i - 1}`],
       author,
-      message: position === undefined ? '' : `alpha.test: update\n\n${MARK} ${position}\n`,
+      message: position === undefined ? '' : `alpha.test: update\n\n${MARK} ${position} ${'1'.repeat(32)}\n`,
       files: new Map([[zone!.fileName, `t${i}`]]),
     }),
   ),

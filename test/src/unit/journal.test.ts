@@ -74,7 +74,7 @@ async function filled(t: ExecutionContext): Promise<string> {
 test('a journal that was closed holds what was written to it', async (t) => {
   const folder = join(temporaryFolder(t, 'journal'), 'deep', 'journal');
   const journal = await opened(t, folder);
-  t.regex(journal.id, /^[0-9a-f]{32}$/);
+  t.regex(journal.marker.id, /^[0-9a-f]{32}$/);
   t.deepEqual(journal.kept, { inForce: undefined, open: [], lastGood: new Map(), position: 0 });
   const entries: Entry[] = [updateAt(1), serialAt(2), updateAt(3)];
   const good = { oid: 'a'.repeat(40), includes: new Map([['hosts', 'b'.repeat(40)]]) };
@@ -88,7 +88,7 @@ test('a journal that was closed holds what was written to it', async (t) => {
   });
   await written(journal, { closed: [2, 99], lastGood: new Map([['lost', undefined]]), deltas: [deltaAt(3)] });
   const again = await reopened(t, journal, folder);
-  t.is(again.id, journal.id);
+  t.is(again.marker.id, journal.marker.id);
   t.deepEqual(again.kept, {
     inForce: 'c'.repeat(40),
     open: [entries[0]!, entries[2]!],
@@ -352,11 +352,31 @@ test('a journal of a later format is refused with a reason', async (t) => {
   await (await opened(t, folder)).close();
   const db = databaseIn(folder);
   const state = Buffer.from(unseal(STATE, db.get(STATE)!)!);
-  state.writeUInt16BE(2);
+  state.writeUInt16BE(3);
   db.putSync(STATE, Buffer.from(seal(STATE, state)));
   await db.close();
   const fault = await refusal(t, folder);
   t.deepEqual([fault.kind, /later version of Zonewright/.test(fault.what)], ['corrupt', true], fault.what);
+});
+
+test('a journal that has told commits its secret gets another one, and keeps all else', async (t) => {
+  const folder = temporaryFolder(t, 'journal');
+  const journal = await opened(t, folder);
+  await written(journal, pairAt(2));
+  await journal.close();
+  const db = databaseIn(folder);
+  const state = Buffer.from(unseal(STATE, db.get(STATE)!)!);
+  state.writeUInt16BE(1);
+  db.putSync(STATE, Buffer.from(seal(STATE, state)));
+  await db.close();
+  const again = await opened(t, folder);
+  t.not(again.marker.id, journal.marker.id);
+  t.deepEqual(positionsOf(again), [1, 2]);
+  await written(again, pairAt(4));
+  const { id } = again.marker;
+  const last = await reopened(t, again, folder);
+  t.is(last.marker.id, id);
+  t.deepEqual(positionsOf(last), [1, 2, 3, 4]);
 });
 
 test('a database of LMDB that is no journal is refused with a reason', async (t) => {
@@ -525,8 +545,8 @@ test('a journal that is closed takes no writes, and finishes those it has taken'
 
 test('a journal in memory takes everything and keeps nothing', async (t) => {
   const journal = memoryJournal();
-  t.regex(journal.id, /^[0-9a-f]{32}$/);
-  t.not(journal.id, memoryJournal().id);
+  t.regex(journal.marker.id, /^[0-9a-f]{32}$/);
+  t.not(journal.marker.id, memoryJournal().marker.id);
   t.deepEqual(await journal.write(pairAt(2)), { ok: true, value: undefined });
   t.deepEqual([journal.kept.open, await journal.historyOf(mirage)], [[], []]);
   await journal.close();

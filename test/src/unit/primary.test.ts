@@ -57,7 +57,7 @@ test('an update is in the remote and visible when it is acknowledged, and the re
   t.is(store.text('example._keys'), KEYS);
   t.regex(
     store.messages.at(-1)!,
-    /^example: update by 192\.0\.2\.77:4242\n\nBy personal\._update\.example from 192\.0\.2\.77:4242, zone example:\n\+ new 60 IN A 192\.0\.2\.9\n\nexample: serial 1 -> 2\n\nZonewright-Journal: [0-9a-f]{32} 1\n$/,
+    /^example: update by 192\.0\.2\.77:4242\n\nBy personal\._update\.example from 192\.0\.2\.77:4242, zone example:\n\+ new 60 IN A 192\.0\.2\.9\n\nexample: serial 1 -> 2\n\nZonewright-Journal: [0-9a-f]{32} 1 [0-9a-f]{32}\n$/,
   );
   t.deepEqual(changes, ['example. 1', 'example. 2']);
   t.is(events.filter((event) => event === 'update.accepted').length, 1);

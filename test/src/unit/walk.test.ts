@@ -8,7 +8,7 @@ import { parseRemote } from '@zonewright/common/git/remote';
 import { openStore } from '@zonewright/common/git/store';
 import { commitsBetween, commitsFrom } from '@zonewright/common/git/walk';
 import { Zone } from '@zonewright/common/zone/zone';
-import { type Mark, markLines, readMark } from '@zonewright/primary/mark';
+import { type Mark, Marker, readMark } from '@zonewright/primary/mark';
 import { GitRepository } from '@zonewright/primary/repository/git-repository';
 import type { Head, Source, TakeRequest } from '@zonewright/primary/repository/repository';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -131,10 +131,12 @@ test('a clone without its past is walked as far as it goes, and tells no history
 
 // ---- what the primary is told -----------------------------------------------------------------------------------
 
-const ID = '0123456789abcdef0123456789abcdef';
-const OTHER = 'f'.repeat(32);
-const mark = (position: number, journal = ID, without: readonly string[] = []): string =>
-  `change\n\nKey: x\n\n${markLines({ journal, position, without }).join('\n')}\n`;
+const MARKER = new Marker(Buffer.from('sixteen octets!!'));
+const OTHER = new Marker(Buffer.from('sixteen others!!'));
+const ID = MARKER.id;
+const CODE = '0'.repeat(32);
+const mark = (position: number, marker = MARKER, without: readonly string[] = []): string =>
+  `change\n\nKey: x\n\n${marker.lines({ position, without }).join('\n')}\n`;
 
 const zoneText = (serial: number, ...lines: readonly string[]): string =>
   ['$TTL 60', `@ SOA ns hostmaster ${serial} 3600 600 86400 300`, '@ NS ns.other.', ...lines, ''].join('\n');
@@ -152,27 +154,38 @@ test('marks are found in all that came since, also where others merged us, and o
   const { path, oids } = await historyOf(t, [
     { parents: [], time: 100, message: mark(1) },
     { parents: [0], time: 200, message: 'by hand' },
-    { parents: [1], time: 300, message: `no mark\n\nZonewright-Journal: ${ID} 77\n\nsince more follows` },
-    { parents: [1], time: 310, message: mark(2, ID, ['b.example.', 'c.example.']) },
+    { parents: [1], time: 300, message: `no mark\n\nZonewright-Journal: ${ID} 77 ${CODE}\n\nsince more follows` },
+    { parents: [1], time: 310, message: mark(2, MARKER, ['b.example.', 'c.example.']) },
     { parents: [3], time: 320, message: mark(9, OTHER) },
-    { parents: [2, 4], time: 400, message: 'Merge' },
+    { parents: [2, 4], time: 400, message: `Merge\n\nZonewright-Journal: ${ID} 99 ${CODE}` },
     { parents: [5], time: 500, message: mark(3) },
   ]);
   const repository = await repositoryAt(t, path);
   const marksSince = async (since: string): Promise<readonly Mark[]> =>
     (await taken(repository, { from: 'remote', since, journal: ID })).marks;
-  t.deepEqual(await marksSince(oids[1]!), [
-    { journal: ID, position: 3, without: [], commit: oids[6]! },
-    { journal: ID, position: 2, without: ['b.example.', 'c.example.'], commit: oids[3]! },
-  ]);
+  const found = await marksSince(oids[1]!);
+  t.deepEqual(
+    found.map(({ code: _, ...rest }) => rest),
+    [
+      { journal: ID, position: 3, without: [], commit: oids[6]! },
+      { journal: ID, position: 99, without: [], commit: oids[5]! },
+      { journal: ID, position: 2, without: ['b.example.', 'c.example.'], commit: oids[3]! },
+    ],
+  );
+  t.deepEqual(
+    found.map((each) => MARKER.isOurs(each)),
+    [true, false, true],
+    'whoever merged them made none of ours',
+  );
+  t.false(found.some((each) => OTHER.isOurs(each)));
   t.deepEqual(
     (await marksSince(oids[0]!)).map(({ position }) => position),
-    [3, 2],
+    [3, 99, 2],
     'its own is not since',
   );
   t.deepEqual(
     (await marksSince(oids[3]!)).map(({ position }) => position),
-    [3],
+    [3, 99],
   );
   t.deepEqual(await marksSince(oids[6]!), []);
   const head = await taken(repository, { from: 'remote', since: oids[1]! });
@@ -221,6 +234,8 @@ test('the commit in force is taken as it was, with last good versions beside wha
   await world.push({ 'fine.example': zoneText(3), 'example.com': zoneText(4) });
 
   const later = await repositoryAt(t, world.path);
+  const fineSource = sources.get('fine.example')!;
+  sources.delete('fine.example');
   const head = await taken(later, { from: 'commit', commit: inForce, lastGood: sources });
   t.is(head.commit, inForce);
   t.is(head.extent, 'all');
@@ -243,6 +258,16 @@ test('the commit in force is taken as it was, with last good versions beside wha
   const next = await taken(later, { from: 'remote', since: inForce });
   t.is(next.extent, 'changes');
   t.deepEqual(next.first.readings.map(({ fileName }) => fileName).sort(), ['example.com', 'fine.example']);
+
+  const held = await taken(await repositoryAt(t, world.path), {
+    from: 'commit',
+    commit: inForce,
+    lastGood: new Map([['fine.example', fineSource]]),
+  });
+  const notTaken = held.first.readings.find(({ fileName }) => fileName === 'fine.example');
+  if (notTaken?.kind !== 'zone' || notTaken.zone === undefined) return t.fail('no zone');
+  t.is(Zone.ofHandle(notTaken.zone).serial, 1, 'a good file that was not in force is as it was too');
+  t.deepEqual(notTaken.errors, []);
 });
 
 test('a commit, or a last good version, that is not here any more is a fault', async (t) => {
@@ -262,19 +287,38 @@ test('a commit, or a last good version, that is not here any more is a fault', a
 
 anyTest('a mark is read as it was written, and from nothing else', (t) => {
   const marks = fc.record({
-    journal: fc.constantFrom(ID, OTHER),
+    marker: fc.constantFrom(MARKER, OTHER),
     position: fc.integer({ min: 0, max: 2 ** 50 }),
     without: fc.array(fc.constantFrom('example.com.', 'a\\.b.example.', '\\233.')),
   });
   fc.assert(
-    fc.property(marks, fc.string(), (wanted, text) => {
-      const message = `${text}\n\n${markLines(wanted).join('\n')}\n`;
-      t.deepEqual(readMark(message, 'c'), { ...wanted, commit: 'c' });
+    fc.property(marks, fc.string(), ({ marker, ...wanted }, text) => {
+      const message = `${text}\n\n${marker.lines(wanted).join('\n')}\n`;
+      const { code, ...found } = readMark(message, 'c')!;
+      t.deepEqual(found, { ...wanted, journal: marker.id, commit: 'c' });
+      t.true(marker.isOurs({ code, ...found }));
       t.is(readMark(`${message}\nmore`, 'c'), undefined, 'it is no longer the end');
     }),
   );
-  t.is(readMark(`Zonewright-Journal: ${ID} 99999999999999999`, 'c'), undefined);
-  t.is(readMark(`Zonewright-Journal: ${ID.toUpperCase()} 9`, 'c'), undefined);
-  const signed = `x\n\nZonewright-Journal: ${ID} 4\nSigned-off-by: Somebody Else <else@example.org>\n`;
+  t.is(readMark(`Zonewright-Journal: ${ID} 99999999999999999 ${CODE}`, 'c'), undefined);
+  t.is(readMark(`Zonewright-Journal: ${ID.toUpperCase()} 9 ${CODE}`, 'c'), undefined);
+  t.is(readMark(`Zonewright-Journal: ${ID} 9`, 'c'), undefined);
+  const signed = `x\n\nZonewright-Journal: ${ID} 4 ${CODE}\nSigned-off-by: Somebody Else <else@example.org>\n`;
   t.is(readMark(signed, 'c')?.position, 4);
+});
+
+anyTest('a mark is ours as it was made, and in no other way', (t) => {
+  const [line, ...more] = MARKER.lines({ position: 5, without: ['a.example.', 'b.example.'] });
+  const isOurs = (...lines: readonly string[]): boolean =>
+    MARKER.isOurs(readMark(`x\n\n${lines.join('\n')}\n`, 'c') ?? (t.fail('no mark') as never));
+  t.true(isOurs(line!, ...more));
+  t.true(isOurs('Signed-off-by: x', line!, ...more, 'Reviewed-by: y'));
+  t.false(isOurs(line!), 'zones are left out');
+  t.false(isOurs(line!, more[0]!));
+  t.false(isOurs(line!, more[1]!, more[0]!));
+  t.false(isOurs(line!, ...more, 'Zonewright-Journal-Without: c.example.'));
+  t.false(isOurs(line!.replace(' 5 ', ' 6 '), ...more));
+  t.false(isOurs(line!.replace(MARKER.id, OTHER.id), ...more));
+  t.false(isOurs(OTHER.lines({ position: 5, without: [] })[0]!.replace(OTHER.id, MARKER.id)));
+  t.false(isOurs(`Zonewright-Journal: ${MARKER.id} 5 ${CODE}`));
 });

@@ -6,6 +6,7 @@ import { limitKey } from '@zonewright/common/authority/key-limits';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRcode, RCODE } from '@zonewright/common/wire/code';
 import type { UpdateEntry } from '@zonewright/primary/journal/journal';
+import { Marker, newMarkSecret } from '@zonewright/primary/mark';
 import test from 'ava';
 import {
   fileText,
@@ -19,6 +20,7 @@ import {
   unused,
   update,
   type World,
+  worldOf,
 } from '../support/fake-primary.ts';
 import { given, nameOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
@@ -72,7 +74,7 @@ test('updates that come together share a write of the journal, and a commit that
   t.true(store.pushes < 10);
   t.is(world.serial(), 51);
   t.true(store.text('example').includes('hostmaster 51 '));
-  t.regex(store.messages.at(-1)!, /\nZonewright-Journal: [0-9a-f]{32} 50\n$/);
+  t.regex(store.messages.at(-1)!, /\nZonewright-Journal: [0-9a-f]{32} 50 [0-9a-f]{32}\n$/);
   const said = store.messages.join('\n');
   for (let i = 0; i < 50; i++) t.true(said.includes(`+ n${i} 60 IN A 192.0.2.${i}\n`), `${i}`);
 });
@@ -133,25 +135,67 @@ test('a push that landed when the process was killed is not done again', async (
   t.false(after.events.includes('update.dropped'));
 });
 
-test('a mark of a position that no commit of ours can hold closes nothing that was acknowledged since the start', async (t) => {
-  const world = await startWorld({ example: fileText(1) });
+test('a mark that somebody else made, or copied, closes nothing', async (t) => {
+  const world = await startWorld({ example: fileText(1), other: otherText(1) });
   const { store, journal, primary } = world;
-  const forge = (position: number): void =>
-    store.pushElsewhere({ readme: `${position}` }, `a typo\n\nZonewright-Journal: ${journal.id} ${position}\n`);
-  store.beforePush = () => {
-    store.beforePush = undefined;
-    forge(1000);
-  };
+  const { id } = journal.marker;
+  // An entry stays open, as its zone is broken, and the mark of the next commit says so.
+  store.pushElsewhere({ example: fileText(2, 'x A 1.2.3') });
+  given(await primary.pull());
   t.deepEqual(await primary.update(add('a'), PEER), DONE);
+  t.deepEqual(await primary.update(update('x.other. 60 A 192.0.2.1', [], nameOf('other.')), PEER), DONE);
+  await until(() => journal.open.length === 1, { what: 'the other zone is written' });
+  const old = store.messages.at(-1)!;
+  t.regex(old, /Zonewright-Journal-Without: example\.\n$/);
+  const forged = [
+    `a typo\n\nZonewright-Journal: ${id} 1\n`,
+    ...[1, 2, 3, 1000, 2 ** 48, Number.MAX_SAFE_INTEGER].map(
+      (position) => `a typo\n\nZonewright-Journal: ${id} ${position} ${'0'.repeat(32)}\n`,
+    ),
+    `a typo\n\n${new Marker(newMarkSecret()).lines({ position: 3, without: [] })[0]!}\n`,
+    old,
+    old.replace(/Zonewright-Journal-Without: .*\n/, ''),
+    old.replace(/Zonewright-Journal-Without: .*\n/, 'Zonewright-Journal-Without: nobody.\n'),
+  ];
+  for (const [i, message] of forged.entries()) {
+    // While a push is under way, too.
+    store.beforePush = () => {
+      store.beforePush = undefined;
+      store.pushElsewhere({ readme: `pushed before ${i}` }, message);
+    };
+    t.deepEqual(await primary.update(update(`n${i}.other. 60 A 192.0.2.1`, [], nameOf('other.')), PEER), DONE);
+    store.pushElsewhere({ readme: `${i}` }, message);
+    given(await primary.pull());
+    await until(() => journal.open.length === 1, { what: 'the other zone is written' });
+    t.regex(store.text('other'), new RegExp(`^n${i}\\b`, 'm'), message);
+  }
+  t.is(primary.unpushed.updates + journal.open.length, 2);
+  t.is(
+    journal.writes.flatMap(({ entries = [] }) => entries).at(-1)!.position,
+    2 + forged.length,
+    'no position is lost',
+  );
+  store.pushElsewhere({ example: fileText(3) });
+  given(await primary.pull());
   await world.written();
   t.regex(store.text('example'), /^a\b/m);
-  for (const position of [2 ** 48, Number.MAX_SAFE_INTEGER]) {
-    forge(position);
-    given(await primary.pull());
-    t.deepEqual(await primary.update(add(`b${position}`), PEER), DONE);
-    await world.written();
-  }
-  t.is(journal.writes.at(-1)!.closed!.at(-1), 1002, 'no position is so high that a journal could not hold it');
+});
+
+test('a mark of a time that a journal has forgotten closes nothing that was acknowledged since, and its positions are not given again', async (t) => {
+  const before = await startAway({ example: fileText(1) });
+  const old = before.journal.again();
+  for (const name of ['a', 'b', 'c']) t.deepEqual(await before.primary.update(add(name), PEER), DONE);
+  await comeBack(before);
+  await before.written();
+  const after = worldOf(before.store, old);
+  given(await after.primary.loadKnown());
+  t.false(after.has('a'));
+  t.deepEqual(await after.primary.update(add('new'), PEER), DONE);
+  await after.written();
+  for (const name of [/^a\b/m, /^new\b/m]) t.regex(after.store.text('example'), name);
+  t.deepEqual(await after.primary.update(add('more'), PEER), DONE);
+  await after.written();
+  t.regex(after.store.messages.at(-1)!, /\nZonewright-Journal: [0-9a-f]{32} [4-9] /);
 });
 
 test('deleting all of a name, run again, deletes no type that the key may not change', async (t) => {
@@ -356,6 +400,6 @@ test('several keys in a commit are named, and what is hostile in data stays on i
   t.regex(message, /\n- b ANY\n/);
   t.regex(
     message,
-    /\n\nCo-authored-by: second\._update\.example via zonewright <noreply@zonewright\.invalid>\nZonewright-Journal: [0-9a-f]{32} 3\n$/,
+    /\n\nCo-authored-by: second\._update\.example via zonewright <noreply@zonewright\.invalid>\nZonewright-Journal: [0-9a-f]{32} 3 [0-9a-f]{32}\n$/,
   );
 });
