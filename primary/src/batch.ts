@@ -30,6 +30,13 @@ const NO_ZONE: Ran = {
   what: 'the zone is no longer served here',
 };
 
+const MUCH = 'it deletes more sets of records than one update can be kept with';
+const TOO_MUCH: Ran = {
+  kind: 'refused',
+  verdict: { rcode: RCODE.SERVFAIL, ede: { code: EDE.OTHER, text: MUCH } },
+  what: MUCH,
+};
+
 /** The version that the entries of a zone lead to, and what each of them did. */
 export interface Change {
   readonly zone: Zone;
@@ -75,10 +82,14 @@ export class Batch {
     }
     if (outcome.value === undefined) return { kind: 'nothing' };
     const { zone: next, delta } = outcome.value;
+    const operations = lastingOperations(update, zone);
+    if (operations === undefined) {
+      next.discard();
+      return TOO_MUCH;
+    }
     const { from, to } = delta;
     const position = this.#first + this.entries.length;
     const common = { position, time, zone: origin, from, to };
-    const operations = lastingOperations(update, zone);
     const entry: UpdateEntry = { kind: 'update', ...common, scope, key: key.name, source, operations };
     const change = this.#changes.get(origin.key);
     if (change === undefined) this.#changes.set(origin.key, { zone: next, deltas: [delta] });

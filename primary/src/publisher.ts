@@ -32,8 +32,6 @@ export class Publisher {
   readonly histories = new Histories();
   readonly #options: PublisherOptions & { onWasteful(zone: Zone): void };
   readonly #unwritten: Unwritten;
-  /** Of zones that were withdrawn, the serial that was served last: secondaries may have it yet. */
-  readonly #floors = new Map<string, number>();
   #commit: string | undefined;
 
   /** `onWasteful`: a version was published whose image is worth a copy. */
@@ -88,14 +86,7 @@ export class Publisher {
     this.#unwritten.forget(origin);
     this.#options.log.info('zone.withdrawn', { zone: origin.toString() });
     for (const entry of open) if (entry.kind === 'update') this.#drop({ entry, why: 'its zone is gone' });
-    if (old === undefined) return;
-    this.#floors.set(origin.key, old.serial);
-    this.#options.onChange(old);
-  }
-
-  /** The serial that a zone had when it was withdrawn. */
-  floorOf({ key }: Name): number | undefined {
-    return this.#floors.get(key);
+    if (old !== undefined) this.#options.onChange(old);
   }
 
   #drop({ entry, why }: Dropped): void {

@@ -62,8 +62,10 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
       );
     const arrivedOf = arrivals(state, head);
     const { zones, files } = publisher;
-    const { unwritten, serialPolicy } = state;
-    const isAnew = publisher.commit === undefined && journal.kept.inForce !== undefined;
+    const { unwritten, serialPolicy, notes } = state;
+    const time = Date.now();
+    // The journal may tell of zones that could not be restored at the start.
+    const wasThere = journal.kept.inForce !== undefined;
     const takeover = await decideAll(
       {
         zones,
@@ -71,18 +73,19 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
         unwritten,
         serialPolicy,
         arrivedOf,
-        // Served before it was withdrawn, or before the start, though not as a whole any more.
         floorOf: async (origin) =>
-          publisher.floorOf(origin) ?? (isAnew ? (await journal.historyOf(origin)).at(-1)?.to : undefined),
-        time: Date.now(),
+          notes.floorOf(origin) ?? (wasThere ? (await journal.historyOf(origin)).at(-1)?.to : undefined),
+        time,
       },
       head,
       intake.value,
     );
     const lastGood = lastGoodOf(state, takeover);
-    const written = await journal.write(journalled(state, takeover, lastGood));
+    const noted = notes.changesBy(takeover, time);
+    const written = await journal.write({ ...journalled(state, takeover, lastGood), notes: noted });
     if (!written.ok) return written;
     step('pull.journalled');
+    notes.take(noted);
     for (const [fileName, source] of lastGood) {
       if (source === undefined) state.lastGood.delete(fileName);
       else state.lastGood.set(fileName, source);

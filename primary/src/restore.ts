@@ -14,17 +14,18 @@ import type { Zone } from '@zonewright/common/zone/zone';
 import type { ZoneFile } from './files.ts';
 import { takeIn } from './intake.ts';
 import type { Entry } from './journal/journal.ts';
+import type { ZoneNotes } from './notes.ts';
 import type { State } from './state.ts';
 import type { ZoneDecision } from './takeover.ts';
 import type { Standing } from './unwritten.ts';
 
 /** Serves again what was served. False where there is nothing to begin with. In the turn of the repository. */
 export async function restore(state: State): Promise<Result<boolean, GitFault>> {
-  const { repository, journal, publisher, lastGood } = state;
+  const { repository, journal, publisher, lastGood, notes } = state;
   const { inForce, open } = journal.kept;
   const byZone = entriesByZone(open);
   // Known as open whatever becomes of the rest.
-  for (const entries of byZone.values()) state.unwritten.settle(orphan(entries));
+  for (const entries of byZone.values()) state.unwritten.settle(orphan(entries, notes));
   if (inForce === undefined) return ok(false);
   const taken = await repository.take({ from: 'commit', commit: inForce, lastGood });
   if (!taken.ok) return taken;
@@ -43,21 +44,26 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
         ignored.push({ fileName, reason: judged });
         continue;
       }
-      const file = lastGood.has(fileName) && judged.errors.length === 0 ? notRaised(judged) : judged;
-      const entries = byZone.get(file.origin.key) ?? [];
+      const { origin } = judged;
+      // What was withdrawn and is back is served only with a newer serial, and is withdrawn no more then.
+      const isWithdrawn = notes.floorOf(origin) !== undefined;
+      const isRefused = isWithdrawn || lastGood.has(fileName);
+      const file = isRefused && judged.errors.length === 0 ? notRaised(judged) : judged;
+      const base = isWithdrawn ? undefined : zone;
+      const entries = byZone.get(origin.key) ?? [];
       decisions.push({
         file,
         standing: {
-          origin: file.origin,
+          origin,
           fileName,
-          base: zone,
+          base,
           source,
           isBroken: file.errors.length > 0,
           open: entries,
           dropped: [],
-          arrived: 0,
+          arrived: notes.arrivedOf(origin),
         },
-        ...(zone === undefined ? {} : { zone: await asServed(zone, entries, today, slices) }),
+        ...(base === undefined ? {} : { zone: await asServed(base, entries, today, slices) }),
         isNews: true,
         closed: [],
         dropped: [],
@@ -91,7 +97,7 @@ function entriesByZone(open: readonly Entry[]): Map<string, Entry[]> {
 }
 
 /** A zone of which nothing is known but its entries. */
-function orphan(open: readonly Entry[]): Standing {
+function orphan(open: readonly Entry[], notes: ZoneNotes): Standing {
   const origin: Name = open[0]!.zone;
   return {
     origin,
@@ -101,7 +107,7 @@ function orphan(open: readonly Entry[]): Standing {
     isBroken: false,
     open,
     dropped: [],
-    arrived: 0,
+    arrived: notes.arrivedOf(origin),
   };
 }
 

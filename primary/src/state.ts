@@ -9,6 +9,7 @@ import type { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
 import { condense } from './condense.ts';
 import type { Journal, JournalWrite } from './journal/journal.ts';
+import { ZoneNotes } from './notes.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 import type { PullFault } from './pull.ts';
 import type { Repository, Source } from './repository/repository.ts';
@@ -34,6 +35,8 @@ export class State {
   readonly versions = new Turn();
   /** By the name of the file: what is in force of files that are not as they stand at the head. As the journal has it. */
   readonly lastGood: Map<string, Source>;
+  /** As the journal has them. */
+  readonly notes: ZoneNotes;
   /**
    * The newest position that a commit can speak of: of entries from before the start, or in a commit that was to be pushed since. A mark
    * beyond it is of a time that this journal does not know, having been put back.
@@ -46,7 +49,7 @@ export class State {
   isClosed = false;
 
   constructor({ log, repository, journal, serialPolicy, ...rest }: StateOptions) {
-    const { position, lastGood } = journal.kept;
+    const { position, lastGood, notes } = journal.kept;
     this.log = log;
     this.repository = repository;
     this.journal = journal;
@@ -59,6 +62,7 @@ export class State {
     this.lastGood = new Map(
       [...lastGood].map(([fileName, { oid, includes }]) => [fileName, { oid, includes: [...includes] }]),
     );
+    this.notes = new ZoneNotes(notes);
     this.attempted = position;
   }
 

@@ -42,6 +42,8 @@ export interface Withdrawal {
   /** `undefined`: it was a file of keys. */
   readonly origin: Name | undefined;
   readonly open: readonly Entry[];
+  /** The newest that is known to have been served of it. */
+  readonly serial: number | undefined;
 }
 
 export interface Takeover {
@@ -93,7 +95,7 @@ export async function decideAll(
     decided.add(fileName);
     if (slices.isOver) await slices.pause();
   }
-  const gone = goneOf(situation, head, intake, decided);
+  const gone = await goneOf(situation, head, intake, decided);
   const withdrawn = new Set(gone.map(({ fileName }) => fileName));
   for (const standing of [...unwritten.open()]) {
     const { fileName, origin, open } = standing;
@@ -117,23 +119,28 @@ function newStanding({ origin, fileName }: ZoneFile): Standing {
 }
 
 /** Files that are there no more; of zones that were known by their entries alone, too. */
-function goneOf(
-  { files, unwritten }: Situation,
+async function goneOf(
+  { zones, files, unwritten, floorOf }: Situation,
   { extent }: Pick<Head, 'extent'>,
   intake: Intake,
   decided: ReadonlySet<string>,
-): readonly Withdrawal[] {
+): Promise<readonly Withdrawal[]> {
   const seen = new Set([...decided, ...intake.keys.map(({ fileName }) => fileName)]);
   const missing =
     extent === 'all'
       ? [...files.missing(seen), ...[...unwritten.open()].map(({ fileName }) => fileName).filter((it) => !seen.has(it))]
       : intake.gone;
   const open = new Map([...unwritten.open()].map((standing) => [standing.fileName, standing]));
-  return [...new Set(missing)].map((fileName) => {
+  const all: Withdrawal[] = [];
+  for (const fileName of new Set(missing)) {
     const standing = open.get(fileName);
+    const entries = standing?.open ?? [];
     const origin = files.zone(fileName)?.origin ?? standing?.origin;
-    return { fileName, origin, open: standing?.open ?? [] };
-  });
+    const known = origin && (zones.get(origin)?.serial ?? entries.at(-1)?.to);
+    const serial = known ?? (origin && (await floorOf(origin)));
+    all.push({ fileName, origin, open: entries, serial });
+  }
+  return all;
 }
 
 async function decideZone(
@@ -155,7 +162,8 @@ async function decideZone(
     return { file, standing, isNews: false, closed: [], dropped: [] };
   }
   const names = before.open.length === 0 ? undefined : await namesBetween(before, served, intake, slices);
-  const wrong = await serialFault(situation, before, next, intake, names, slices);
+  const floor = served === undefined ? (before.open.at(-1)?.to ?? (await floorOf(origin))) : undefined;
+  const wrong = await serialFault(situation, before, next, floor, intake, names, slices);
   if (wrong !== undefined && file !== undefined) {
     const error = file.soa === undefined ? wrong : at(file.soa, 'error', 'serial', wrong.what, wrong.hint);
     const standing = { ...before, isBroken: true, arrived };
@@ -165,7 +173,7 @@ async function decideZone(
     {
       next,
       served,
-      floor: served === undefined ? (before.open.at(-1)?.to ?? (await floorOf(origin))) : undefined,
+      floor,
       open: before.open.filter((entry) => entry.position > arrived),
       today: dateSerial(time),
       differenceTo: async (zone) => {
@@ -224,13 +232,19 @@ async function serialFault(
   { zones, serialPolicy }: Situation,
   { origin, base, open }: Standing,
   next: Zone,
+  floor: number | undefined,
   intake: ZoneIntake | undefined,
   names: readonly Name[] | undefined,
   slices: Slices,
 ): Promise<FileFinding | undefined> {
   const served = zones.get(origin);
-  if (intake === undefined || served === undefined || base === undefined) return undefined;
-  if (serialPolicy !== 'strict' && !next.isSigned) return undefined;
+  if (intake === undefined || (serialPolicy !== 'strict' && !next.isSigned)) return undefined;
+  if (served === undefined) {
+    // It was served once. What was to be written of it then is run again on any serial, as long as no signature is broken by that.
+    const isFree = floor === undefined || (open.length > 0 && !next.isSigned);
+    return isFree || isNewer(next.serial, floor) ? undefined : notIncreased(next, floor);
+  }
+  if (base === undefined) return undefined;
   // Who writes a file knows the serial in it, and not those of updates that are not written yet.
   const least = next.isSigned ? served.serial : base.serial;
   if (isNewer(next.serial, least)) return undefined;
@@ -238,7 +252,10 @@ async function serialFault(
     open.length === 0
       ? intake.comparison?.isSame === true
       : names !== undefined && (await isSameContent(base, next, names, slices));
-  if (next.serial === base.serial && isAsBefore) return undefined;
+  return next.serial === base.serial && isAsBefore ? undefined : notIncreased(next, least);
+}
+
+function notIncreased(next: Zone, least: number): FileFinding {
   const hint = next.isSigned
     ? 'raise the serial and sign the zone again'
     : 'raise the serial, or run the primary with --serial auto';

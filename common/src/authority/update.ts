@@ -141,22 +141,34 @@ export function runUpdate(update: Update, zone: Zone, today?: number): Result<Up
   return carryOutAll(update.operations, zone, today, update.key);
 }
 
+/** Operations that an update may have become, to be run again: no message has half as many, and all of them fit into the journal. */
+const MAX_LASTING = 10_000;
+
 /**
  * The operations of an update as they may be run again, on versions that the key has not been judged by: where it may not change all
- * types, deleting all of a name stays the deletion of what the name had of these. `zone`: the version that the update was run on.
+ * types, deleting all of a name stays the deletion of what the name had of these. `zone`: the version that the update was run on. `undefined`: they would
+ * be more than {@link MAX_LASTING}.
  */
-export function lastingOperations({ key, operations }: Update, zone: Zone): readonly ResourceRecord[] {
+export function lastingOperations({ key, operations }: Update, zone: Zone): readonly ResourceRecord[] | undefined {
   const allowed = key.limits?.types;
   if (allowed === undefined || !operations.some(isWholeName)) return operations;
-  const added = new Map<string, number[]>();
-  return operations.flatMap((operation) => {
+  // Types that a name may have by then; once all of it is deleted, only what is added behind that.
+  const there = new Map<string, Set<number>>();
+  const lasting: ResourceRecord[] = [];
+  for (const operation of operations) {
     const { name, type } = operation;
-    const here = added.get(name.key) ?? [];
-    if (operation.class === CLASS.IN) added.set(name.key, [...here, type]);
-    if (!isWholeName(operation)) return operation;
-    const types = new Set([...zone.typesOf(name), ...here].filter((each) => allowed.has(each)));
-    return [...types].map((each) => ({ ...operation, type: each }));
-  });
+    const types = there.get(name.key) ?? new Set(zone.typesOf(name));
+    there.set(name.key, types);
+    if (isWholeName(operation)) {
+      for (const each of types) if (allowed.has(each)) lasting.push({ ...operation, type: each });
+      types.clear();
+    } else {
+      if (operation.class === CLASS.IN) types.add(type);
+      lasting.push(operation);
+    }
+    if (lasting.length > MAX_LASTING) return undefined;
+  }
+  return lasting;
 }
 
 /**

@@ -4,6 +4,8 @@
  *
  * Group commit: one transaction is under way at a time, and all writes that come meanwhile are the next one. So an idle journal
  * writes at once, and the busier it is, the more writes share a sync.
+ *
+ * Always holds: a write that cannot be put into octets is a fault of that write alone.
  */
 import { join } from 'node:path';
 import { makeFolder, PRIVATE_FOLDER } from '@zonewright/common/git/durable';
@@ -16,10 +18,10 @@ import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone/record-octets';
 import { Marker } from '../mark.ts';
 import { JournalClient } from './client.ts';
-import { faultOf, journalFault } from './fault.ts';
+import { faultOf, journalFault, Unusable } from './fault.ts';
 import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from './journal.ts';
 import { lockFile, type Release } from './lock.ts';
-import { readEntry, readLastGood, writeDeltaHead, writeEntry, writeLastGood } from './octets.ts';
+import { readEntry, readLastGood, readNote, writeDeltaHead, writeEntry, writeLastGood, writeNote } from './octets.ts';
 import { memoryOf, Packing, type Packs, unpack } from './pack.ts';
 import type { Stored, StoredWrite } from './store.ts';
 
@@ -102,19 +104,38 @@ class DatabaseJournal implements Journal {
       this.#waiting = [];
       const slices = new Slices();
       const writes: StoredWrite[] = [];
-      for (const { what } of group) writes.push(await storedWrite(what, slices));
-      const packs = writes.flatMap(({ entries, lastGood, withdrawn, deltas }) => [
+      const able: Waiting[] = [];
+      for (const each of group) {
+        const stored = await storedOr(this.#path, each.what, slices);
+        if (stored.ok) {
+          writes.push(stored.value);
+          able.push(each);
+        } else each.settle(stored);
+      }
+      if (able.length === 0) continue;
+      const packs = writes.flatMap(({ entries, lastGood, notes, withdrawn, deltas }) => [
         entries,
         lastGood,
+        notes,
         withdrawn,
         deltas,
       ]);
       const memory = memoryOf(packs.flat());
       const result = await this.#client.ask('write', [this.#generation, writes], memory);
       if (result.ok) this.#generation++;
-      for (const { settle } of group) settle(result);
+      for (const { settle } of able) settle(result);
     }
     this.#writing = undefined;
+  }
+}
+
+async function storedOr(path: string, what: JournalWrite, slices: Slices): Promise<Result<StoredWrite, JournalFault>> {
+  try {
+    return ok(await storedWrite(what, slices));
+  } catch (error) {
+    // Whoever waits has to hear of it, also of a bug.
+    if (error instanceof Unusable) return fail(faultOf(path, error));
+    return fail(journalFault('disk', path, String(error)));
   }
 }
 
@@ -124,6 +145,7 @@ async function storedWrite(what: JournalWrite, slices: Slices): Promise<StoredWr
     closed: what.closed ?? [],
     inForce: what.inForce,
     lastGood: await packed(what.lastGood ?? [], ([fileName, good]) => writeLastGood(fileName, good), slices),
+    notes: await packed(what.notes ?? [], writeNote, slices),
     withdrawn: await packed(what.withdrawn ?? [], ({ wire }) => wire, slices),
     deltas: await packedDeltas(what.deltas ?? [], slices),
   };
@@ -189,8 +211,10 @@ function* entriesOf(packs: Packs): Generator<Entry, void, undefined> {
   for (const octets of unpack(packs)) yield readEntry(octets);
 }
 
-async function keptOf({ inForce, position, open, lastGood }: Stored): Promise<Kept> {
+async function keptOf({ inForce, position, open, lastGood, notes }: Stored): Promise<Kept> {
   const slices = new Slices();
   const entries = await gather(entriesOf(open), slices);
-  return { inForce, position, open: entries, lastGood: new Map(await gather(goodsOf(lastGood), slices)) };
+  const goods = await gather(goodsOf(lastGood), slices);
+  const known = [...unpack(notes)].map(readNote);
+  return { inForce, position, open: entries, lastGood: new Map(goods), notes: known };
 }

@@ -24,6 +24,7 @@ const WORDS = {
     hint: 'move it away and start again: zones are then as in the remote, without updates that were not pushed yet',
   },
   disk: { verb: 'write', hint: 'is the disk full, or read-only?' },
+  limit: { verb: 'write', hint: 'ask for less at a time' },
 } as const satisfies Readonly<Record<Kind, { readonly verb: string; readonly hint: string }>>;
 
 /** The folder or a file in it is not what it has to be; all other errors of the system are the disk's. */

@@ -54,6 +54,21 @@ export interface LastGood {
   readonly includes: ReadonlyMap<string, string>;
 }
 
+/** What is known of a zone and stands in no file. */
+export interface ZoneNote {
+  /** The apex. */
+  readonly zone: Name;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  /** Entries up to this position are in the remote, though what is served is older, since the zone is broken there; 0: none. */
+  readonly arrived: number;
+  /** The serial that was served last of a zone that is withdrawn. */
+  readonly floor: number | undefined;
+}
+
+/** A note that is to be forgotten. */
+export const saysNothing = ({ arrived, floor }: ZoneNote): boolean => arrived === 0 && floor === undefined;
+
 export interface Kept {
   /** The commit in force; `undefined` when there was none yet. */
   readonly inForce: string | undefined;
@@ -61,6 +76,8 @@ export interface Kept {
   readonly open: readonly Entry[];
   /** By file name, of the files that are broken at the commit in force. */
   readonly lastGood: ReadonlyMap<string, LastGood>;
+  /** One for a zone at most. */
+  readonly notes: readonly ZoneNote[];
   /** Of the newest entry that there ever was, closed ones included; 0 when there was none. */
   readonly position: number;
 }
@@ -74,15 +91,17 @@ export interface JournalWrite {
   readonly inForce?: string;
   /** By file name; `undefined` to forget one. */
   readonly lastGood?: ReadonlyMap<string, LastGood | undefined>;
+  /** Each in the place of the one that its zone has; one that says nothing is forgotten. */
+  readonly notes?: readonly ZoneNote[];
   /** Versions that become visible, for an IXFR after a restart. One that does not begin where its zone's newest ended starts anew. */
   readonly deltas?: readonly Delta[];
   /** Zones whose deltas are forgotten; before `deltas` are added. */
   readonly withdrawn?: readonly Name[];
 }
 
-/** `usage`: the folder cannot be used, or another process uses it. `corrupt`: it holds no journal that can be read. `disk`: full, or fails. */
+/** `usage`: the folder cannot be used, or another process uses it. `corrupt`: it holds no journal that can be read. `disk`: full, or fails. `limit`: what was to be written is larger than the journal can hold. */
 export interface JournalFault extends Fault {
-  readonly kind: 'usage' | 'corrupt' | 'disk';
+  readonly kind: 'usage' | 'corrupt' | 'disk' | 'limit';
 }
 
 export interface Journal {
@@ -104,7 +123,7 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-const NOTHING: Kept = { inForce: undefined, open: [], lastGood: new Map(), position: 0 };
+const NOTHING: Kept = { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 0 };
 
 /** A journal that keeps nothing: for a primary that acknowledges only what is in the remote. */
 export function memoryJournal(): Journal {

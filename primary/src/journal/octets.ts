@@ -10,10 +10,11 @@ import { crc32 } from 'node:zlib';
 import type { Name } from '@zonewright/common/name';
 import { Reader, Writer } from '@zonewright/common/octets';
 import { readRecords, writeRecords } from '@zonewright/common/zone/record-octets';
-import type { Entry, LastGood } from './journal.ts';
+import { Unusable } from './fault.ts';
+import { type Entry, type LastGood, saysNothing, type ZoneNote } from './journal.ts';
 
 const CHECKSUM_OCTETS = 4;
-/** Of the state, and of what is known of a delta. */
+/** Of the state, and of what is known of a delta, or of a zone. */
 const MAX_HEAD_OCTETS = 1024;
 /** Of an entry: names in the update section are compressed in a message, and not here. */
 const MAX_ENTRY_OCTETS = 4 * 2 ** 20;
@@ -124,6 +125,26 @@ export function readLastGood(octets: Uint8Array): readonly [fileName: string, go
   return checked(reader, [fileName, { oid, includes }]);
 }
 
+/** A zone, and what is known of it; the zone alone where that is nothing. */
+export function writeNote(note: ZoneNote): Uint8Array {
+  const writer = new Writer(MAX_HEAD_OCTETS);
+  const { zone, time, arrived, floor } = note;
+  writer.name(zone);
+  if (saysNothing(note)) return written(writer);
+  writer.u48(time);
+  writer.u48(arrived);
+  if (floor !== undefined) writer.u32(floor);
+  return written(writer);
+}
+
+export function readNote(octets: Uint8Array): ZoneNote {
+  const reader = new Reader(octets);
+  const zone = reader.name(false);
+  if (reader.left === 0) return checked(reader, { zone, time: 0, arrived: 0, floor: undefined });
+  const [time, arrived] = [reader.u48(), reader.u48()];
+  return checked(reader, { zone, time, arrived, floor: reader.left === 0 ? undefined : reader.u32() });
+}
+
 /** What is known of a delta without its records. */
 export interface DeltaHead {
   /** The apex. */
@@ -152,7 +173,7 @@ export function readDeltaHead(octets: Uint8Array): DeltaHead {
 }
 
 function written(writer: Writer): Uint8Array {
-  if (writer.isFull) throw new Error('larger than the journal can hold');
+  if (writer.isFull) throw new Unusable('it is larger than the journal can hold', 'limit');
   return writer.octets.slice(0, writer.length);
 }
 

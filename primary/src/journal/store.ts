@@ -2,7 +2,7 @@
  * The journal on the disk: a database of LMDB, read and written synchronously, in a thread of its own (`thread.ts`).
  *
  * One table, whose keys begin with a letter: the state (format, secret, positions, the commit in force), open entries by position, last
- * good versions by file, deltas by number - their heads, which are read at the start, and their records in parts, which are read when
+ * good versions by file, notes by zone, deltas by number - their heads, which are read at the start, and their records in parts, which are read when
  * a history is wanted.
  *
  * Always holds: a transaction is on the disk when `write` returns, or nothing of it when it throws; then the store is of no more use,
@@ -17,7 +17,18 @@ import { newMarkSecret } from '../mark.ts';
 import { DeltaChains, type Dropped } from './chains.ts';
 import { checkDatabase } from './check.ts';
 import { Unusable } from './fault.ts';
-import { positionOf, readDeltaHead, readLastGood, readState, type State, seal, unseal, writeState } from './octets.ts';
+import { saysNothing } from './journal.ts';
+import {
+  positionOf,
+  readDeltaHead,
+  readLastGood,
+  readNote,
+  readState,
+  type State,
+  seal,
+  unseal,
+  writeState,
+} from './octets.ts';
 import { octetsIn, Packing, type Packs, unpack } from './pack.ts';
 import { makeRoom, type Statistics } from './room.ts';
 
@@ -29,6 +40,8 @@ export interface StoredWrite {
   readonly inForce: string | undefined;
   /** What `writeLastGood` wrote. */
   readonly lastGood: Packs;
+  /** What `writeNote` wrote. */
+  readonly notes: Packs;
   /** Names in wire form. */
   readonly withdrawn: Packs;
   /** Of each delta what `writeDeltaHead` wrote, and then its parts. */
@@ -40,6 +53,7 @@ export interface Stored extends State {
   /** As in a {@link StoredWrite}. */
   readonly open: Packs;
   readonly lastGood: Packs;
+  readonly notes: Packs;
 }
 
 const STATE = Buffer.from('s');
@@ -56,8 +70,10 @@ const entryKey = (position: number): Buffer => numbered('e', position);
 const headKey = (number: number): Buffer => numbered('h', number);
 const partKey = (number: number, part: number): Buffer => numbered('d', number, part);
 /** A file name may be longer than a key. */
-const goodKey = (fileName: string): Buffer =>
-  Buffer.concat([Buffer.from('g'), createHash('sha256').update(fileName).digest()]);
+const hashed = (letter: string, text: string): Buffer =>
+  Buffer.concat([Buffer.from(letter), createHash('sha256').update(text).digest()]);
+const goodKey = (fileName: string): Buffer => hashed('g', fileName);
+const noteKey = ({ key }: Name): Buffer => hashed('n', key);
 
 export class JournalStore {
   readonly #db: RootDatabase<Buffer, Buffer>;
@@ -120,8 +136,8 @@ export class JournalStore {
 
   #makeRoom(writes: readonly StoredWrite[]): void {
     let [values, octets] = [1, 0];
-    for (const { entries, lastGood, deltas } of writes) {
-      const packs = [...entries, ...lastGood, ...deltas];
+    for (const { entries, lastGood, notes, deltas } of writes) {
+      const packs = [...entries, ...lastGood, ...notes, ...deltas];
       for (const _ of unpack(packs)) values++;
       octets += octetsIn(packs);
     }
@@ -129,7 +145,7 @@ export class JournalStore {
   }
 
   /** Gives the position of its last entry. */
-  #apply({ entries, closed, lastGood, withdrawn, deltas }: StoredWrite): number | undefined {
+  #apply({ entries, closed, lastGood, notes, withdrawn, deltas }: StoredWrite): number | undefined {
     let position: number | undefined;
     for (const octets of unpack(entries)) {
       position = positionOf(octets);
@@ -140,6 +156,11 @@ export class JournalStore {
       const [fileName, good] = readLastGood(octets);
       if (good === undefined) this.#db.remove(goodKey(fileName));
       else this.#put(goodKey(fileName), octets);
+    }
+    for (const octets of unpack(notes)) {
+      const note = readNote(octets);
+      if (saysNothing(note)) this.#db.remove(noteKey(note.zone));
+      else this.#put(noteKey(note.zone), octets);
     }
     for (const zone of unpack(withdrawn)) this.#forget(this.#chains.withdraw(nameOf(zone)));
     const values = unpack(deltas);
@@ -163,11 +184,12 @@ export class JournalStore {
   #read(): Stored {
     const state = this.#readState();
     for (const [key, octets] of this.#all('h')) this.#chains.add(key.readUIntBE(1, 6), readDeltaHead(octets));
-    const [open, lastGood] = [new Packing(), new Packing()];
+    const [open, lastGood, notes] = [new Packing(), new Packing(), new Packing()];
     for (const [, octets] of this.#all('e')) open.add(octets);
     for (const [, octets] of this.#all('g')) lastGood.add(octets);
+    for (const [, octets] of this.#all('n')) notes.add(octets);
     this.#db.resetReadTxn();
-    return { ...state, open: open.end(), lastGood: lastGood.end() };
+    return { ...state, open: open.end(), lastGood: lastGood.end(), notes: notes.end() };
   }
 
   /** A journal of the former format has published what it has for a secret: it gets another. */

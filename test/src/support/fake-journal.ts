@@ -2,7 +2,16 @@
 import { fail, ok, type Result } from '@zonewright/common/result';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
-import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from '@zonewright/primary/journal/journal';
+import {
+  type Entry,
+  type Journal,
+  type JournalFault,
+  type JournalWrite,
+  type Kept,
+  type LastGood,
+  saysNothing,
+  type ZoneNote,
+} from '@zonewright/primary/journal/journal';
 import { Marker, newMarkSecret } from '@zonewright/primary/mark';
 
 export class FakeJournal implements Journal {
@@ -13,6 +22,7 @@ export class FakeJournal implements Journal {
   readonly writes: JournalWrite[] = [];
   readonly #open = new Map<number, Entry>();
   readonly #lastGood = new Map<string, LastGood>();
+  readonly #notes = new Map<string, ZoneNote>();
   readonly #histories = new Map<string, History>();
   #inForce: string | undefined;
   #position = 0;
@@ -22,6 +32,7 @@ export class FakeJournal implements Journal {
     if (before !== undefined) {
       for (const entry of before.#open.values()) this.#open.set(entry.position, entry);
       for (const [fileName, source] of before.#lastGood) this.#lastGood.set(fileName, source);
+      for (const [key, note] of before.#notes) this.#notes.set(key, note);
       for (const [key, history] of before.#histories) this.#histories.set(key, history);
       this.#inForce = before.#inForce;
       this.#position = before.#position;
@@ -30,6 +41,7 @@ export class FakeJournal implements Journal {
       inForce: this.#inForce,
       open: [...this.#open.values()],
       lastGood: new Map(this.#lastGood),
+      notes: [...this.#notes.values()],
       position: this.#position,
     };
   }
@@ -42,6 +54,10 @@ export class FakeJournal implements Journal {
   /** What is open now. */
   get open(): readonly Entry[] {
     return [...this.#open.values()];
+  }
+
+  get notes(): readonly ZoneNote[] {
+    return [...this.#notes.values()];
   }
 
   get inForce(): string | undefined {
@@ -62,6 +78,10 @@ export class FakeJournal implements Journal {
     for (const [fileName, source] of what.lastGood ?? []) {
       if (source === undefined) this.#lastGood.delete(fileName);
       else this.#lastGood.set(fileName, source);
+    }
+    for (const note of what.notes ?? []) {
+      if (saysNothing(note)) this.#notes.delete(note.zone.key);
+      else this.#notes.set(note.zone.key, note);
     }
     for (const { key } of what.withdrawn ?? []) this.#histories.delete(key);
     for (const delta of what.deltas ?? []) {

@@ -18,6 +18,7 @@ import {
   type JournalFault,
   type JournalWrite,
   memoryJournal,
+  type ZoneNote,
 } from '@zonewright/primary/journal/journal';
 import { type DeltaHead, seal, unseal } from '@zonewright/primary/journal/octets';
 import { JournalStore, type StoredWrite } from '@zonewright/primary/journal/store';
@@ -34,7 +35,15 @@ import { longestStall } from '../support/stall.ts';
 const FILE = 'journal.mdb';
 /** Milliseconds: slices are of 10, and the garbage collector takes its share. All at one go takes several times that. */
 const BUSY = 60;
-const NOTHING: StoredWrite = { entries: [], closed: [], inForce: undefined, lastGood: [], withdrawn: [], deltas: [] };
+const NOTHING: StoredWrite = {
+  entries: [],
+  closed: [],
+  inForce: undefined,
+  lastGood: [],
+  notes: [],
+  withdrawn: [],
+  deltas: [],
+};
 
 async function opened(t: ExecutionContext, folder: string): Promise<Journal> {
   const journal = given(await openJournal(folder));
@@ -75,7 +84,7 @@ test('a journal that was closed holds what was written to it', async (t) => {
   const folder = join(temporaryFolder(t, 'journal'), 'deep', 'journal');
   const journal = await opened(t, folder);
   t.regex(journal.marker.id, /^[0-9a-f]{32}$/);
-  t.deepEqual(journal.kept, { inForce: undefined, open: [], lastGood: new Map(), position: 0 });
+  t.deepEqual(journal.kept, { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 0 });
   const entries: Entry[] = [updateAt(1), serialAt(2), updateAt(3)];
   const good = { oid: 'a'.repeat(40), includes: new Map([['hosts', 'b'.repeat(40)]]) };
   await written(journal, { entries: entries.slice(0, 2), inForce: 'c'.repeat(40), deltas: [deltaAt(1), deltaAt(2)] });
@@ -86,6 +95,10 @@ test('a journal that was closed holds what was written to it', async (t) => {
       ['lost', good],
     ]),
   });
+  const floor: ZoneNote = { zone: mirage, time: 9, arrived: 0, floor: 2 ** 32 - 1 };
+  const arrived: ZoneNote = { zone: nameOf('other.'), time: 9, arrived: 2, floor: undefined };
+  await written(journal, { notes: [{ ...floor, floor: 5 }, arrived] });
+  await written(journal, { notes: [floor, { ...arrived, arrived: 0 }] });
   await written(journal, { closed: [2, 99], lastGood: new Map([['lost', undefined]]), deltas: [deltaAt(3)] });
   const again = await reopened(t, journal, folder);
   t.is(again.marker.id, journal.marker.id);
@@ -93,6 +106,7 @@ test('a journal that was closed holds what was written to it', async (t) => {
     inForce: 'c'.repeat(40),
     open: [entries[0]!, entries[2]!],
     lastGood: new Map([['mirage', good]]),
+    notes: [floor],
     position: 3,
   });
   t.deepEqual(await again.historyOf(mirage), [deltaAt(1), deltaAt(2), deltaAt(3)]);
@@ -106,7 +120,7 @@ test('the position of the newest entry is kept when all entries are closed', asy
   await written(journal, { entries: [updateAt(7)] });
   await written(journal, { closed: [7] });
   const again = await reopened(t, journal, folder);
-  t.deepEqual(again.kept, { inForce: undefined, open: [], lastGood: new Map(), position: 7 });
+  t.deepEqual(again.kept, { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 7 });
 });
 
 test('any entry comes back as it was written', async (t) => {
@@ -151,6 +165,20 @@ test('an UPDATE as large as a message can be is kept', async (t) => {
   const entry = updateAt(1, [record]);
   await written(journal, { entries: [entry] });
   t.deepEqual((await reopened(t, journal, folder)).kept.open, [entry]);
+});
+
+test('an entry that is too large is a fault of its write alone', async (t) => {
+  const folder = temporaryFolder(t, 'journal');
+  const journal = await opened(t, folder);
+  const record = { name: nameOf('large.mirage.'), type: 16, class: 1, ttl: 0, rdata: new Uint8Array(65_000) };
+  const large = updateAt(2, new Array<ResourceRecord>(65).fill(record));
+  const writes = [updateAt(1), large, updateAt(3)].map((entry) => journal.write({ entries: [entry] }));
+  const [first, second, third] = await Promise.all(writes);
+  t.true(first!.ok && third!.ok);
+  t.like(second, { ok: false, fault: { kind: 'limit', hint: 'ask for less at a time' } });
+  t.false((await journal.write({ entries: [{ ...large, position: 4 }] })).ok, 'also where it is alone');
+  await written(journal, { entries: [updateAt(5)] });
+  t.deepEqual(positionsOf(await reopened(t, journal, folder)), [1, 3, 5]);
 });
 
 test('a delta that does not begin where the one before ended begins a new chain', async (t) => {

@@ -298,6 +298,86 @@ test('a zone that comes back gets a serial above the one that it had when it wen
   t.regex(store.text('example'), /hostmaster 7 /);
 });
 
+test('so does one that comes back after a kill, be it from an older version', async (t) => {
+  const before = await startAway({ example: fileText(5) });
+  t.deepEqual(await before.primary.update(add('a'), PEER), DONE);
+  before.store.pushElsewhere({ example: undefined });
+  await comeBack(before);
+  const after = await restart(before);
+  t.is(after.serial(), undefined);
+  after.store.pushElsewhere({ example: fileText(3, 'new A 192.0.2.8') });
+  given(await after.primary.pull());
+  t.is(after.serial(), 7, 'what 6 said is another thing');
+  const again = await restart(after);
+  t.deepEqual([again.serial(), again.has('new')], [7, true]);
+  given(await again.primary.pull());
+  await again.written();
+  t.regex(again.store.text('example'), /hostmaster 7 /);
+  t.is(again.journal.notes.length, 0, 'what is served needs no note');
+});
+
+const SIGNED = '@ RRSIG SOA 13 1 3600 20400101000000 20200101000000 1 @ c2lnbmVk';
+
+test('where serials are not raised here, a zone that comes back without a newer one is refused, also after a kill', async (t) => {
+  for (const [serialPolicy, more] of [
+    ['strict', ''],
+    ['auto', SIGNED],
+  ] as const) {
+    const settings = { serialPolicy };
+    const before = await startWorld({ example: fileText(7, more) }, settings);
+    const { store } = before;
+    store.pushElsewhere({ example: undefined });
+    given(await before.primary.pull());
+    store.pushElsewhere({ example: fileText(7, more, 'new A 192.0.2.8') });
+    for (const world of [before, await restart(before, settings)]) {
+      given(await world.primary.pull());
+      t.is(world.serial(), undefined);
+      t.regex(world.primary.refusal(origin)!, /SOA must increase .*raise the serial/);
+    }
+    const after = await restart(before, settings);
+    t.is(after.serial(), undefined, 'a refused file stays so');
+    t.deepEqual(after.primary.refusedFiles, ['example']);
+    store.pushElsewhere({ example: fileText(8, more, 'new A 192.0.2.8') });
+    given(await after.primary.pull());
+    t.deepEqual([after.serial(), after.primary.refusedFiles], [8, []]);
+  }
+});
+
+test('a push that landed under a commit that breaks its zone is not done again after a kill', async (t) => {
+  const before = await startWorld({ example: fileText(1) });
+  const { store } = before;
+  store.pushEnds = ['landed'];
+  store.afterPush = () => {
+    store.afterPush = undefined;
+    store.pushElsewhere({ example: fileText(3, 'x A 1.2.3') });
+  };
+  t.deepEqual(await before.primary.update(add('a'), PEER), DONE);
+  await until(() => before.primary.refusedFiles.length > 0, { what: 'the broken commit is in force' });
+  t.is(before.journal.open.length, 1);
+  const after = await restart(before);
+  t.deepEqual([after.serial(), after.has('a')], [2, true]);
+  store.pushElsewhere({ example: fileText(4) });
+  given(await after.primary.pull());
+  t.deepEqual([after.serial(), after.has('a')], [4, false]);
+  t.deepEqual([after.journal.open.length, after.journal.notes.length], [0, 0]);
+});
+
+test('an update that deletes more by a key of few types than the journal can hold is SERVFAIL, and others are taken', async (t) => {
+  const types = Array.from({ length: 250 }, (_, i) => 40_000 + i);
+  const names = Array.from({ length: 41 }, (_, i) => `n${i}`);
+  const many = names.flatMap((name) => types.map((type) => `${name} TYPE${type} \\# 0`));
+  const world = await startWorld({ example: fileText(1, ...many) });
+  const key = given(limitKey(KEY, `types=${types.map((type) => `TYPE${type}`).join(',')}`));
+  const all = { ...removal('n0'), key, operations: names.flatMap((name) => removal(name).operations) };
+  const [much, little] = await Promise.all([world.primary.update(all, PEER), world.primary.update(add('a'), PEER)]);
+  t.is(printRcode(much.rcode), 'SERVFAIL');
+  t.regex(much.ede!.text, /more sets of records than one update can be kept with/);
+  t.deepEqual(little, DONE);
+  t.deepEqual([world.serial(), world.has('n0'), world.has('a')], [2, true, true]);
+  t.deepEqual(await world.primary.update({ ...removal('n0'), key }, PEER), DONE);
+  t.false(world.has('n0'));
+});
+
 test('a serial that was raised is the same after a kill', async (t) => {
   const before = await startAway({ example: fileText(7) });
   before.store.isUnreachable = false;
