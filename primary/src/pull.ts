@@ -64,8 +64,6 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
     const { zones, files } = publisher;
     const { unwritten, serialPolicy, notes } = state;
     const time = Date.now();
-    // The journal may tell of zones that could not be restored at the start.
-    const wasThere = journal.kept.inForce !== undefined;
     const takeover = await decideAll(
       {
         zones,
@@ -73,8 +71,9 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
         unwritten,
         serialPolicy,
         arrivedOf,
-        floorOf: async (origin) =>
-          notes.floorOf(origin) ?? (wasThere ? (await journal.historyOf(origin)).at(-1)?.to : undefined),
+        floorOf: (origin) => notes.floorOf(origin),
+        lastOf: async (origin) =>
+          journal.kept.inForce === undefined ? undefined : (await journal.historyOf(origin)).at(-1)?.to,
         time,
       },
       head,

@@ -62,8 +62,10 @@ export interface Situation {
   readonly serialPolicy: 'auto' | 'strict';
   /** Up to which position the entries of a zone are in a commit that came since. */
   arrivedOf(origin: Name): number;
-  /** The newest serial that is known to have been served of a zone that is not. */
-  floorOf(origin: Name): Promise<number | undefined>;
+  /** The serial that a zone was withdrawn with. */
+  floorOf(origin: Name): number | undefined;
+  /** The newest serial that the journal knows of a zone that was served before the start, and could not be restored. */
+  lastOf(origin: Name): Promise<number | undefined>;
   /** Milliseconds since 1970. */
   readonly time: number;
 }
@@ -120,7 +122,7 @@ function newStanding({ origin, fileName }: ZoneFile): Standing {
 
 /** Files that are there no more; of zones that were known by their entries alone, too. */
 async function goneOf(
-  { zones, files, unwritten, floorOf }: Situation,
+  { zones, files, unwritten, floorOf, lastOf }: Situation,
   { extent }: Pick<Head, 'extent'>,
   intake: Intake,
   decided: ReadonlySet<string>,
@@ -136,8 +138,8 @@ async function goneOf(
     const standing = open.get(fileName);
     const entries = standing?.open ?? [];
     const origin = files.zone(fileName)?.origin ?? standing?.origin;
-    const known = origin && (zones.get(origin)?.serial ?? entries.at(-1)?.to);
-    const serial = known ?? (origin && (await floorOf(origin)));
+    const known = origin && (zones.get(origin)?.serial ?? entries.at(-1)?.to ?? floorOf(origin));
+    const serial = known ?? (origin && (await lastOf(origin)));
     all.push({ fileName, origin, open: entries, serial });
   }
   return all;
@@ -151,7 +153,7 @@ async function decideZone(
   position: number,
   slices: Slices,
 ): Promise<ZoneDecision> {
-  const { zones, arrivedOf, floorOf, time } = situation;
+  const { zones, arrivedOf, time } = situation;
   const { origin } = before;
   const served = zones.get(origin);
   const arrived = Math.max(before.arrived, arrivedOf(origin));
@@ -162,7 +164,7 @@ async function decideZone(
     return { file, standing, isNews: false, closed: [], dropped: [] };
   }
   const names = before.open.length === 0 ? undefined : await namesBetween(before, served, intake, slices);
-  const floor = served === undefined ? (before.open.at(-1)?.to ?? (await floorOf(origin))) : undefined;
+  const floor = served === undefined ? await floorFor(situation, before, next) : undefined;
   const wrong = await serialFault(situation, before, next, floor, intake, names, slices);
   if (wrong !== undefined && file !== undefined) {
     const error = file.soa === undefined ? wrong : at(file.soa, 'error', 'serial', wrong.what, wrong.hint);
@@ -212,6 +214,20 @@ async function decideZone(
     ...(raised === undefined ? {} : { raised }),
     dropped: rebased.dropped,
   };
+}
+
+/** The serial that a zone which is not served has to be above: one that it was served with before. */
+async function floorFor(
+  { serialPolicy, floorOf, lastOf }: Situation,
+  { origin, open }: Standing,
+  next: Zone,
+): Promise<number | undefined> {
+  const known = open.at(-1)?.to ?? floorOf(origin);
+  if (known !== undefined) return known;
+  const last = await lastOf(origin);
+  // It was never withdrawn, and who raises serials himself says the same with the same one.
+  const isSame = last === next.serial && (next.isSigned || serialPolicy === 'strict');
+  return isSame ? undefined : last;
 }
 
 /** Where what the file says may differ from what is served, and from the old base; `undefined`: anywhere. */

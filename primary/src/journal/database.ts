@@ -19,7 +19,7 @@ import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone
 import { Marker } from '../mark.ts';
 import { JournalClient } from './client.ts';
 import { faultOf, journalFault, Unusable } from './fault.ts';
-import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood } from './journal.ts';
+import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood, ZoneNote } from './journal.ts';
 import { lockFile, type Release } from './lock.ts';
 import { readEntry, readLastGood, readNote, writeDeltaHead, writeEntry, writeLastGood, writeNote } from './octets.ts';
 import { memoryOf, Packing, type Packs, unpack } from './pack.ts';
@@ -207,6 +207,10 @@ function* goodsOf(packs: Packs): Generator<readonly [string, LastGood], void, un
   }
 }
 
+function* notesOf(packs: Packs): Generator<ZoneNote, void, undefined> {
+  for (const octets of unpack(packs)) yield readNote(octets);
+}
+
 function* entriesOf(packs: Packs): Generator<Entry, void, undefined> {
   for (const octets of unpack(packs)) yield readEntry(octets);
 }
@@ -215,6 +219,6 @@ async function keptOf({ inForce, position, open, lastGood, notes }: Stored): Pro
   const slices = new Slices();
   const entries = await gather(entriesOf(open), slices);
   const goods = await gather(goodsOf(lastGood), slices);
-  const known = [...unpack(notes)].map(readNote);
+  const known = await gather(notesOf(notes), slices);
   return { inForce, position, open: entries, lastGood: new Map(goods), notes: known };
 }

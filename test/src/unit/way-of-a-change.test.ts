@@ -7,6 +7,7 @@ import { CLASS } from '@zonewright/common/rr/class';
 import { printRcode, RCODE } from '@zonewright/common/wire/code';
 import type { UpdateEntry } from '@zonewright/primary/journal/journal';
 import { Marker, newMarkSecret } from '@zonewright/primary/mark';
+import { ZoneNotes } from '@zonewright/primary/notes';
 import test from 'ava';
 import {
   fileText,
@@ -22,6 +23,7 @@ import {
   type World,
   worldOf,
 } from '../support/fake-primary.ts';
+import { FakeStore } from '../support/fake-store.ts';
 import { given, nameOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 
@@ -341,6 +343,46 @@ test('where serials are not raised here, a zone that comes back without a newer 
     given(await after.primary.pull());
     t.deepEqual([after.serial(), after.primary.refusedFiles], [8, []]);
   }
+});
+
+test('a zone that the commit in force is not there of any more is served with a serial it did not have', async (t) => {
+  for (const [serialPolicy, serial, is] of [
+    ['auto', 2, 3],
+    ['strict', 2, 2],
+    ['strict', 1, undefined],
+    ['strict', 3, 3],
+  ] as const) {
+    const before = await startWorld({ example: fileText(1) }, { serialPolicy });
+    t.deepEqual(await before.primary.update(add('a'), PEER), DONE);
+    await before.written();
+    const after = worldOf(new FakeStore({ example: fileText(serial, 'a 60 A 192.0.2.9') }), before.journal.again(), {
+      serialPolicy,
+    });
+    given(await after.primary.loadKnown());
+    given(await after.primary.pull());
+    t.true(after.events.includes('journal.unfit'));
+    t.is(after.serial(), is, `${serialPolicy} ${serial}`);
+  }
+});
+
+test('of the serials of withdrawn zones the oldest are forgotten when there are too many', (t) => {
+  const notes = new ZoneNotes([]);
+  const nothing = { commit: undefined, zones: [], keys: [], ignored: [] };
+  const withdraw = (from: number, to: number): number => {
+    const gone = Array.from({ length: to - from }, (_, i) => {
+      const name = `z${from + i}`;
+      return { fileName: name, origin: nameOf(`${name}.`), open: [], serial: 7 };
+    });
+    const changes = notes.changesBy({ ...nothing, gone }, from);
+    notes.take(changes);
+    return changes.length;
+  };
+  t.is(withdraw(0, 100_000), 100_000);
+  t.is(withdraw(100_000, 100_002), 4);
+  t.deepEqual(
+    [0, 1, 2, 100_001].map((i) => notes.floorOf(nameOf(`z${i}.`))),
+    [undefined, undefined, 7, 7],
+  );
 });
 
 test('a push that landed under a commit that breaks its zone is not done again after a kill', async (t) => {
