@@ -12,6 +12,7 @@ import { Unusable } from './fault.ts';
 /** On Linux, macOS and the BSDs alike: exclusive, and without waiting. */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 
 /** Lets go of the lock. */
 export type Release = () => void;
@@ -20,7 +21,12 @@ export type Release = () => void;
 export function lockFile(path: string): Release {
   const { flock, errno } = load();
   const fd = openSync(path, 'a', 0o600);
-  if (flock(fd, LOCK_EX | LOCK_NB) === 0) return () => closeSync(fd);
+  if (flock(fd, LOCK_EX | LOCK_NB) === 0)
+    return () => {
+      // Closing is not enough where a child of ours has just been forked, and is not another program yet.
+      flock(fd, LOCK_UN);
+      closeSync(fd);
+    };
   const why = errno();
   closeSync(fd);
   if (why === constants.errno.EWOULDBLOCK) throw new Unusable('another process has it', 'usage');

@@ -164,6 +164,21 @@ test.serial(
   },
 );
 
+test.serial(
+  'a zone that is put back from an older version after a kill gets a serial that was not served',
+  async (t) => {
+    const { repository, primary, start } = await setUp(t);
+    await pull(primary, await repository.push({ mirage: zoneText(7, 'old A 192.0.2.1\n') }));
+    await pull(primary, await repository.push({ mirage: undefined }));
+    await primary.service.stop('SIGKILL');
+    const again = await start();
+    await pull(again, await repository.push({ mirage: zoneText(7, 'new A 192.0.2.2\n') }));
+    t.is(await again.look('new.mirage'), 'NOERROR 192.0.2.2');
+    t.is(await again.serial('mirage'), 8);
+    await says(repository, /hostmaster 8 /);
+  },
+);
+
 test.serial('what is stopped pushes what waits, and what it cannot push is there after the next start', async (t) => {
   const { repository, peer, primary, start } = await setUp(t);
   await add(t, primary, 'a');
