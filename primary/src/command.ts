@@ -125,10 +125,12 @@ class PrimaryService {
     const journal = await this.#openJournal();
     if (!journal.ok) return journal;
     this.#closing.push(() => journal.value.close());
-    const loader = new LoaderClient({ remote, store: store.value, log: this.#log });
+    // A repository that was here and is away is waited for: what was acknowledged has to get there.
+    const wasHere = journal.value.kept.inForce !== undefined;
+    const loader = new LoaderClient({ remote, store: { ...store.value, wasHere }, log: this.#log });
     this.#closing.push(() => loader.close());
     const opened = await loader.open();
-    if (!opened.ok) return opened;
+    if (!opened.ok && !(wasHere && opened.fault.kind === 'unreachable')) return opened;
     const metrics = await openMetrics(METRICS, this.#values);
     const triggers = await startTriggers(this.#values, { remote, log: this.#log, metrics, pull: () => this.pull() });
     if (!triggers.ok) return triggers;

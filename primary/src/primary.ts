@@ -58,6 +58,8 @@ export class Primary {
   #settling: Promise<void> | undefined;
   #waiting = 0;
   #isClosing = false;
+  /** Is what was served before still to be restored, since nothing of the repository can be read? */
+  #isAway = false;
 
   constructor(options: PrimaryOptions) {
     const state = new State(options);
@@ -92,13 +94,7 @@ export class Primary {
   /** Loads what is known without the remote, so that it can be served while the remote cannot be reached: what was served before. */
   async loadKnown(): Promise<Result<void, PullFault>> {
     const state = this.#state;
-    const loaded = await state.git.take(async () => {
-      const restored = await restore(state);
-      if (restored.ok && restored.value) return ok(undefined);
-      if (!restored.ok) state.log.error('journal.unfit', { commit: state.journal.kept.inForce }, restored.fault.what);
-      const pulled = await pull(state, 'known');
-      return pulled.ok ? ok(undefined) : pulled;
-    });
+    const loaded = await state.git.take(() => this.#load());
     const late = new AbortController();
     const histories = state.publisher.histories.fetch(state.journal, [...this.zones]);
     await Promise.race([histories, pause(HISTORY_WAIT, undefined, { signal: late.signal }).catch(() => undefined)]);
@@ -106,10 +102,26 @@ export class Primary {
     return loaded;
   }
 
+  async #load(): Promise<Result<void, PullFault>> {
+    const state = this.#state;
+    const restored = await restore(state);
+    this.#isAway = false;
+    if (restored.ok && restored.value) return ok(undefined);
+    const pulled = await pull(state, 'known');
+    this.#isAway = !restored.ok && !pulled.ok && pulled.fault.kind === 'unreachable';
+    if (!restored.ok && !this.#isAway)
+      state.log.error('journal.unfit', { commit: state.journal.kept.inForce }, restored.fault.what);
+    return pulled.ok ? ok(undefined) : pulled;
+  }
+
   /** Fetches and publishes what changed. Calls that come while one is waiting share it. */
   pull(): Promise<Result<void, PullFault>> {
     this.#nextPull ??= this.#state.git.take(async () => {
       this.#nextPull = undefined;
+      if (this.#isAway) {
+        await this.#load();
+        void this.#state.publisher.histories.fetch(this.#state.journal, [...this.zones]);
+      }
       const pulled = await pull(this.#state, 'remote');
       if (!pulled.ok) return pulled;
       this.#writer.retry();
@@ -180,7 +192,7 @@ export class Primary {
   status(): Readonly<Record<string, unknown>> {
     const { publisher, fault, unwritten } = this.#state;
     const { updates, oldest } = this.unpushed;
-    const { waitsFor } = this.#writer;
+    const waitsFor = this.#writer.waitsFor ?? fault?.what;
     return {
       commit: publisher.commit,
       ...(fault === undefined ? {} : { remote: fault }),

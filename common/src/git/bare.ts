@@ -4,6 +4,7 @@
  *
  * Supported: SHA-1 names, references as files. Not supported, with a `usage` fault: SHA-256, reftable, work trees.
  */
+import { statSync } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Result } from '../result.ts';
@@ -29,6 +30,19 @@ export function initBare(path: string, branch = 'main'): Promise<Result<void, Gi
     await writeDurably(join(path, 'HEAD'), `ref: refs/heads/${branch}\n`);
     await syncFolder(join(path, '..'));
   });
+}
+
+/** Throws where the repository that was at `path` is away as a whole: moved, or on a file system that is not mounted. */
+export function checkHere(path: string): void {
+  for (const name of ['HEAD', 'objects']) {
+    try {
+      statSync(join(path, name));
+    } catch (error) {
+      const code = systemCode(error) ?? '';
+      if (code === 'EACCES' || code === 'EPERM') throw error;
+      throw new Failure('unreachable', `the repository ${path} is not there`, 'is it mounted? was it moved?');
+    }
+  }
 }
 
 /** Throws a fault where `path` is no bare repository that can be used. */

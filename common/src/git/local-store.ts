@@ -3,7 +3,10 @@
  *
  * A push is a compare-and-swap of the branch under git's own lock. Hooks are not run: they are a matter of the remote's
  * receive-pack, which is not there.
+ *
+ * Always holds: a repository that is away as a whole is `unreachable`; it is neither empty, nor damaged.
  */
+import { checkHere } from './bare.ts';
 import { readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
 import { Failure, settle } from './fault.ts';
 import { historyOf, readCommitText } from './history.ts';
@@ -20,8 +23,35 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
   const { path, branch } = remote;
   const objects = new ObjectStore(path);
   let last: Tree | undefined;
+  const check = (): void => {
+    try {
+      checkHere(path);
+    } catch (error) {
+      // What comes back may be another disk.
+      objects.close();
+      throw error;
+    }
+  };
+  /** As `settle`. What is not found may be away with all the rest. */
+  const settled = <T>(work: () => Promise<T>) =>
+    settle(async () => {
+      try {
+        const value = await work();
+        if (value === undefined) check();
+        return value;
+      } catch (error) {
+        if (!(error instanceof Failure) || error.fault.kind !== 'unknown') check();
+        throw error;
+      }
+    });
+  /** As `settled`; what is still known of a repository that is away does not count. */
+  const checked = <T>(work: () => Promise<T>) =>
+    settled(async () => {
+      check();
+      return await work();
+    });
   const head = () =>
-    settle(async (): Promise<Tree | undefined> => {
+    checked(async (): Promise<Tree | undefined> => {
       const tip = readBranch(path, branch);
       last = tip === undefined ? undefined : readTreeOf(objects, tip, last);
       return last;
@@ -38,23 +68,23 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
   return {
     head,
     fetch: head,
-    at: (commit) => settle(async () => readSeen(objects, commit, last)),
-    log: (since, tip, pick) => settle(async () => readLog(objects, since, tip, pick)),
+    at: (commit) => checked(async () => readSeen(objects, commit, last)),
+    log: (since, tip, pick) => checked(async () => readLog(objects, since, tip, pick)),
     // Whoever made it without its past has to see to that.
     deepen: () => settle(async () => false),
     history: (request) =>
       historyOf({ objects: () => objects, shallow: () => readShallow(path), deepen: async () => false }, request),
-    about: (commit) => settle(async () => readCommitText(objects, commit)),
-    read: (oid, limit) => settle(async () => read(oid, limit ?? MAX_BLOB)),
-    commit: (parent, request) => settle(() => writeCommit(objects, parent, request)),
+    about: (commit) => checked(async () => readCommitText(objects, commit)),
+    read: (oid, limit) => settled(async () => read(oid, limit ?? MAX_BLOB)),
+    commit: (parent, request) => checked(() => writeCommit(objects, parent, request)),
     push: (parent, next) =>
-      settle(async () => {
+      checked(async () => {
         // Written a moment ago; but somebody may prune what no branch leads to.
         if (!objects.has(next.commit)) throw new Failure('moved', 'what was written is not here any more');
         await moveBranch(path, branch, parent?.commit, next.commit);
         last = next;
       }),
-    inspect: () => settle(() => inspectLocal(path)),
+    inspect: () => checked(() => inspectLocal(path)),
     close: async () => objects.close(),
   };
 }

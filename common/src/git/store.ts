@@ -8,7 +8,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Result } from '../result.ts';
-import { checkBare } from './bare.ts';
+import { checkBare, checkHere } from './bare.ts';
 import type { CommitRequest, Tree } from './commit.ts';
 import { Failure, type GitFault, settle } from './fault.ts';
 import type { CommitText, History, HistoryRequest } from './history.ts';
@@ -70,6 +70,8 @@ export interface StoreOptions {
   readonly httpLogin?: HttpLogin;
   /** PEM certificates that an https server's has to lead to, instead of the well-known ones. */
   readonly tlsCa?: string;
+  /** Was the repository here before, so that a local path without one is `unreachable`, and nothing to make? */
+  readonly wasHere?: boolean;
   /** Milliseconds that a remote may be silent; default 30000. An operation as a whole may take 40 times as long. */
   readonly timeout?: number;
 }
@@ -80,6 +82,7 @@ const DEFAULT_TIMEOUT = 30_000;
 export function openStore(remote: Remote, options: StoreOptions): Promise<Result<GitStore, GitFault>> {
   return settle(async () => {
     if (remote.kind === 'local') {
+      if (options.wasHere === true) checkHere(remote.path);
       await checkBare(remote.path);
       await removeOldLocks(remote.path, remote.branch);
       return localStore(remote);

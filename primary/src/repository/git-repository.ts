@@ -127,7 +127,8 @@ export class GitRepository implements Repository {
       if (edited.ok) {
         files.set(edit.fileName, edited.value.after);
         before.set(edit.fileName, edited.value.before);
-      } else refused.push({ fileName: edit.fileName, what: edited.fault.what });
+      } else if (isAway(edited.fault)) return fail(edited.fault);
+      else refused.push({ fileName: edit.fileName, what: edited.fault.what });
     }
     if (files.size === 0) return ok({ commit: undefined, objects: new Map(), refused });
     const time = Math.floor(Date.now() / 1000);
@@ -168,7 +169,7 @@ export class GitRepository implements Repository {
     fileName,
     soa,
     delta,
-  }: Edit): Promise<Result<{ readonly before: Uint8Array; readonly after: Uint8Array }, Fault>> {
+  }: Edit): Promise<Result<{ readonly before: Uint8Array; readonly after: Uint8Array }, Fault | GitFault>> {
     const file = this.#loader.fileOf(fileName);
     if (file === undefined) return fail({ kind: 'faulty', what: `there is no file ${fileName}` });
     const octets = await this.#store.read(file.oid);
@@ -183,6 +184,9 @@ export class GitRepository implements Repository {
     return after.ok ? ok({ before: octets.value, after: after.value }) : after;
   }
 }
+
+/** Is it the whole repository that cannot be had, and not one file? */
+const isAway = (fault: Fault | GitFault): fault is GitFault => fault.kind === 'unreachable' || fault.kind === 'timeout';
 
 /** The same, the small zones among them in one piece of memory. */
 function gathered(readings: readonly Reading[]): readonly Reading[] {

@@ -36,12 +36,16 @@ export interface LoaderAnswer {
 
 const { seed, remote, store } = workerData as LoaderData;
 if (!seedHashes(seed)) throw new Error('names were hashed before the seed was there');
-const opened = openStore(remote, store);
+let opened: ReturnType<typeof openStore> | undefined;
 let repository: Repository | undefined;
 
 async function answer(method: Method, args: readonly unknown[]): Promise<Result<unknown, GitFault>> {
+  opened ??= openStore(remote, store);
   const opening = await opened;
-  if (!opening.ok) return opening;
+  if (!opening.ok) {
+    opened = undefined;
+    return opening;
+  }
   repository ??= new GitRepository(opening.value);
   if (method === 'open') return ok(undefined);
   if (method === 'inspect') return await opening.value.inspect();

@@ -2,7 +2,7 @@
  * A primary with a journal as its operator has it: what was acknowledged is not lost by a kill, by a remote that is away or declines, by
  * commits of others, or by a file that is broken. The repository is a real one, pushed to over the git protocol.
  */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { type Peer, startGitDaemon } from '../support/git-peers.ts';
@@ -202,3 +202,43 @@ test.serial('--ack journal needs a folder, and a folder is of one process', asyn
   t.is(second.code, 2);
   t.regex(second.stderr, /another process has it/);
 });
+
+test.serial(
+  'a repository given by its path that is away is waited for, at the start as well: nothing is lost',
+  async (t) => {
+    const repository = await makeRepository(t, { _keys: keyLine(admin), mirage: zoneText(1) });
+    const away = `${repository.path}.away`;
+    const http = await freePort(PRIMARY);
+    const flags = ['--remote', repository.path, '--data', temporaryFolder(t, 'data'), '--http', `${http}`];
+    const start = async (): Promise<Scene> =>
+      startScene(t, secrecy, 'primary', flags, { port: await freePort(PRIMARY) });
+    const status = async () =>
+      (await (await fetch(`http://127.0.0.1:${http}/status`)).json()) as {
+        unpushed: { updates: number; waitsFor?: string };
+      };
+
+    const primary = await start();
+    await primary.shows('NOERROR 127.0.0.1', 'ns.mirage');
+    renameSync(repository.path, away);
+    await add(t, primary, 'a');
+    const failed = await primary.service.waitForEvent('write.failed', { kind: 'unreachable' });
+    t.regex(String(failed.message), /zones\.git is not there \(is it mounted\?/);
+    t.regex((await status()).unpushed.waitsFor ?? '', /is not there/);
+    await add(t, primary, 'b');
+    primary.service.signal('SIGHUP');
+    const pulled = await primary.service.waitForEvent('pull.failed');
+    t.is(pulled.kind, 'unreachable');
+    await primary.service.stop('SIGKILL');
+
+    const again = await start();
+    const first = await again.service.waitForEvent('pull.failed');
+    t.like(first, { level: 'error', kind: 'unreachable' });
+    t.regex(String(first.message), /is it mounted/);
+    t.is(await again.look('ns.mirage'), 'SERVFAIL');
+    t.is((await status()).unpushed.updates, 2);
+    renameSync(away, repository.path);
+    await again.shows('NOERROR 192.0.2.9', 'b.mirage', 'A', 20_000);
+    t.is(await again.serial('mirage'), 3);
+    t.regex(await says(repository, /^b\b/m), /^a\b/m);
+  },
+);
