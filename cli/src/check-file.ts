@@ -26,7 +26,7 @@ export interface FileReport {
   readonly role: FileRole['kind'];
   /** The zone, or the domain of the keys. */
   readonly name?: Name;
-  /** `left alone`: the primary does not look at such a file. `removed`: the file is empty. */
+  /** `left alone`: the primary does not look at such a file. `removed`: the file is empty, and there is a version before it. */
   readonly status: 'checked' | 'faulty' | 'removed' | 'left alone';
   /** Why it is left alone. */
   readonly reason?: string;
@@ -81,7 +81,7 @@ export function checkFile(octets: Uint8Array, given: Given): FileReport {
   const role = roleOf(given, octets);
   if (role.kind === 'other') return otherFile(role.reason, octets, given);
   const name = role.kind === 'keys' ? role.domain : role.origin;
-  if (octets.length === 0) return { role: role.kind, name, status: 'removed', ...SAME };
+  if (octets.length === 0 && given.old !== undefined) return { role: role.kind, name, status: 'removed', ...SAME };
   return role.kind === 'keys' ? checkKeys(octets, name, given.old) : checkZoneFile(octets, name, given);
 }
 

@@ -282,6 +282,9 @@ test('check --old: an empty new file is a removal, an empty old file an addition
   const empty = file(t, 'mirage', '');
   const full = file(t, 'mirage', zoneText(1));
   const removed = await zonewright('check', '--old', full, empty);
+  const alone = await zonewright('check', empty);
+  t.is(alone.code, 1, 'as for the primary, where nothing says that it is a removal');
+  t.regex(alone.stdout, /SOA/);
   t.is(removed.code, 0);
   t.deepEqual(lines(removed), ['zone mirage removed']);
   const added = await zonewright('check', '--old', empty, full);
