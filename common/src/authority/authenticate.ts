@@ -14,6 +14,7 @@ import { refuse, sign, tsigSize, verify } from '../wire/tsig.ts';
 import type { Tsig } from '../wire/tsig-record.ts';
 import type { Key, KeyTable } from './key.ts';
 import { hasExpired } from './key-limits.ts';
+import { type Rejection, rejectionOf } from './rejection.ts';
 import { ednsFor, type Request, type Transport } from './request.ts';
 
 /** The finished reply to a request whose sender could not be established, and why. */
@@ -21,6 +22,8 @@ export interface Unauthenticated {
   readonly reply: Uint8Array;
   /** Never holds a secret. */
   readonly what: string;
+  /** `undefined`: the TSIG record itself is malformed. */
+  readonly rejection?: Rejection | undefined;
 }
 
 /** Octets: such a reply fits wherever DNS gets through (RFC 1035 4.2.1). */
@@ -54,7 +57,8 @@ function plain(message: Message, rcode: number, limit: number): Uint8Array {
 }
 
 function unsigned(message: Message, tsig: Tsig, error: number, what: string): Unauthenticated {
-  return { reply: refuse(plain(message, RCODE.NOTAUTH, REPLY_OCTETS), tsig, error), what };
+  const reply = refuse(plain(message, RCODE.NOTAUTH, REPLY_OCTETS), tsig, error);
+  return { reply, what, rejection: rejectionOf(error, tsig.keyName) };
 }
 
 /** 5.2.3: BADTIME repeats the client's time, by which it can verify the reply, and carries ours in six octets. */
@@ -69,5 +73,5 @@ function signed(message: Message, tsig: Tsig, key: Key, error: number, now: numb
     error,
     other: other.finish(),
   });
-  return { reply: reply.octets, what };
+  return { reply: reply.octets, what, rejection: rejectionOf(error, key.name) };
 }

@@ -21,6 +21,7 @@ import { COOKIE, DEMAND } from './cookie.ts';
 import { LEAST_UDP_SIZE } from './edns-request.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
+import { type Rejection, rejectionBy } from './rejection.ts';
 import {
   ednsFor,
   finishReply,
@@ -55,6 +56,8 @@ export type Outcome =
       readonly kind: 'reply';
       readonly octets: Uint8Array;
       readonly what?: string;
+      /** Set where it is somebody who may not. */
+      readonly rejection?: Rejection;
       readonly registers?: { readonly key: Key; readonly zone: Name };
     }
   | {
@@ -87,7 +90,10 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   if ('kind' in read) return read;
   const authenticated = authenticate(octets, read, transport, responder.authority.keys, now);
   if (!authenticated.ok && responder.withholds(transport)) return SILENCE;
-  if (!authenticated.ok) return { kind: 'reply', octets: authenticated.fault.reply, what: authenticated.fault.what };
+  if (!authenticated.ok) {
+    const { reply, what, rejection } = authenticated.fault;
+    return { kind: 'reply', octets: reply, what, ...(rejection === undefined ? {} : { rejection }) };
+  }
   return judge(responder, authenticated.value, now);
 }
 
@@ -198,7 +204,11 @@ class Call {
   refuse(rcode: number, what: string, edeCode: number = EDE.OTHER): Outcome {
     if (this.#isWithheld) return SILENCE;
     const more = rcode === RCODE.BADVERS ? {} : { ede: { code: edeCode, text: what } };
-    return { kind: 'reply', octets: this.#reply(responseTo(this.#message, rcode), more), what };
+    const { key, message } = this.#request;
+    // Anybody asks for transfers. Who updates without a key has forgotten it.
+    const isRejection = edeCode === EDE.PROHIBITED && (key !== undefined || message.opcode !== OPCODE.QUERY);
+    const octets = this.#reply(responseTo(message, rcode), more);
+    return { kind: 'reply', octets, what, ...(isRejection ? { rejection: rejectionBy(key) } : {}) };
   }
 
   /** A good cookie, and whether the one that was shown is good (RFC 7873 5.4). */

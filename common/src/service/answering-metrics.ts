@@ -8,6 +8,11 @@ export const ANSWERING_METRICS = {
     type: 'counter',
     help: 'Responses above --rate-limit that were sent truncated',
   },
+  zonewright_requests_refused_total: {
+    type: 'counter',
+    help: 'Requests without the key that they need, by reason',
+    labels: ['reason'],
+  },
   zonewright_udp_threads: { type: 'gauge', help: 'Threads that answer UDP' },
   zonewright_udp_received_total: { type: 'counter', help: 'Datagrams that came in' },
   zonewright_udp_answered_total: { type: 'counter', help: 'Datagrams that were answered by the thread that took them' },
@@ -19,10 +24,13 @@ export const ANSWERING_METRICS = {
 } as const satisfies MetricTable;
 
 /** Reads them off the name server whenever somebody looks. */
-export function measureAnswering(metrics: Metrics<typeof ANSWERING_METRICS>, { limited, udp }: NameServer): void {
+export function measureAnswering(metrics: Metrics<typeof ANSWERING_METRICS>, server: NameServer): void {
+  const { limited, udp } = server;
   metrics.onRead(() => {
     metrics.counter('zonewright_responses_dropped_total').total(limited.dropped);
     metrics.counter('zonewright_responses_truncated_total').total(limited.slipped);
+    for (const [reason, count] of server.rejections)
+      metrics.counter('zonewright_requests_refused_total', { reason }).total(count);
     const { received, answered, handedOver, dropped } = udp.counts;
     metrics.gauge('zonewright_udp_threads').set(udp.threads);
     metrics.counter('zonewright_udp_received_total').total(received);

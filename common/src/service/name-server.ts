@@ -7,6 +7,7 @@ import { ClientAddress } from '../authority/client-address.ts';
 import type { Key } from '../authority/key.ts';
 import { RATE_MEMORY, type RateLimiter } from '../authority/rate-limit.ts';
 import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
+import { type RejectionReason, rejectionBy } from '../authority/rejection.ts';
 import { type Refusal, ReplayTable } from '../authority/replay.ts';
 import type { Request } from '../authority/request.ts';
 import { Responder, type ResponderSettings } from '../authority/responder.ts';
@@ -24,6 +25,7 @@ import type { Delta } from '../zone/delta.ts';
 import type { Zone } from '../zone/zone.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import type { Log } from './log.ts';
+import { Rejections } from './rejections.ts';
 import { TransferQueue } from './transfer-queue.ts';
 import type { Counts } from './udp-board.ts';
 import type { UdpWay } from './udp-message.ts';
@@ -75,6 +77,8 @@ export interface NameServer {
   readonly bound: readonly Peer[];
   /** Responses above the rate limit so far: sent truncated, not sent. */
   readonly limited: Pick<RateLimiter, 'slipped' | 'dropped'>;
+  /** Requests of those who may not, so far, by reason. */
+  readonly rejections: readonly (readonly [RejectionReason, number])[];
   /** What the threads that answer UDP have counted so far. */
   readonly udp: UdpStatus;
   close(): Promise<void>;
@@ -120,6 +124,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
   const responder = new Responder(authority, { ...settings, idleTime: LIMITS.tcpIdle.default });
   const replays = new ReplayTable<Verdict>();
   const client = new ClientAddress();
+  const rejections = new Rejections(log);
 
   const comesFrom = ({ address }: Peer): void => {
     client.read(address);
@@ -139,13 +144,16 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
       log.error('process.fault', { during: outcome.kind, error });
     }
     const { rcode, ede } = verdict;
+    if (outcome.kind === 'notify' && ede?.code === EDE.PROHIBITED)
+      rejections.add(rejectionBy(outcome.request.key), ede.text, () => printPeer(from));
     const base = { now: seconds(), identity: authority.identity };
     return replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede });
   };
 
   const explain = (outcome: Outcome, from: Peer): void => {
-    if (outcome.kind === 'reply' && outcome.what !== undefined)
-      log.debug('request.refused', { peer: printPeer(from), what: outcome.what });
+    if (outcome.kind !== 'reply' || outcome.what === undefined) return;
+    if (outcome.rejection !== undefined) rejections.add(outcome.rejection, outcome.what, () => printPeer(from));
+    else log.debug('request.refused', { peer: printPeer(from), what: outcome.what });
   };
 
   const onDatagram = (octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void => {
@@ -245,6 +253,9 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     return ok({
       bound: servers.peers,
       limited: responder.limiter ?? NOTHING_LIMITED,
+      get rejections() {
+        return rejections.counts;
+      },
       udp: {
         way: workers.way,
         threads: workers.count,

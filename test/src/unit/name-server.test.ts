@@ -7,8 +7,9 @@ import { ZoneTable } from '@zonewright/common/authority/zones';
 import { openStream } from '@zonewright/common/net/stream';
 import { CLASS } from '@zonewright/common/rr/class';
 import { TYPE } from '@zonewright/common/rr/type';
-import { SILENT_LOG } from '@zonewright/common/service/log';
+import { type Log, SILENT_LOG } from '@zonewright/common/service/log';
 import { startNameServer } from '@zonewright/common/service/name-server';
+import { Rejections } from '@zonewright/common/service/rejections';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
 import test from 'ava';
@@ -106,4 +107,62 @@ test('transfers that a client asks for and does not read cost it its own connect
   }
   t.is(soas, 2);
   t.is(begun, 2, 'of the fifty transfers of the client that does not read one has begun');
+});
+
+test('who may not is told in the log once a minute for each reason, with how many there were, and counted', (t) => {
+  let now = 0;
+  const lines: unknown[] = [];
+  const log: Log = { ...SILENT_LOG, warn: (event, fields, what) => void lines.push([event, fields, what]) };
+  const rejections = new Rejections(log, () => now);
+  const key = nameOf('admin._update.');
+  const add = (): void => rejections.add({ reason: 'badsig', key }, 'the MAC does not match', () => '192.0.2.1:53');
+  for (let i = 0; i < 5; i++) add();
+  rejections.add({ reason: 'unsigned' }, 'the update is not signed', () => '192.0.2.2:53');
+  now = 60_000;
+  add();
+  const badsig = { reason: 'badsig', peer: '192.0.2.1:53', key: 'admin._update.' };
+  t.deepEqual(lines, [
+    ['request.refused', { ...badsig, count: 1 }, 'the MAC does not match'],
+    ['request.refused', { reason: 'unsigned', count: 1, peer: '192.0.2.2:53' }, 'the update is not signed'],
+    ['request.refused', { ...badsig, count: 5 }, 'the MAC does not match'],
+  ]);
+  t.deepEqual(
+    rejections.counts.filter(([, count]) => count > 0),
+    [
+      ['badsig', 6],
+      ['unsigned', 1],
+    ],
+  );
+});
+
+test("an update without a signature is one of somebody who may not; a question for a transfer is anybody's", async (t) => {
+  const lines: unknown[] = [];
+  const log: Log = { ...SILENT_LOG, warn: (_, fields) => void lines.push(fields?.reason) };
+  const port = await freePort('127.0.0.1');
+  const refuse = () => Promise.resolve({ rcode: RCODE.REFUSED });
+  const server = given(
+    await startNameServer({
+      addresses: ['127.0.0.1'],
+      port,
+      authority: authorityOf(large),
+      hooks: { update: refuse, notify: refuse },
+      log,
+      udp: udpOfRun,
+    }),
+  );
+  t.teardown(() => server.close());
+  const zone = { name: origin, type: TYPE.SOA, class: CLASS.IN };
+  for (const message of [axfr, { ...emptyMessage(8, OPCODE.UPDATE), questions: [zone] }]) {
+    const stream = given(await openStream({ server: { address: '127.0.0.1', port } }));
+    t.teardown(() => stream.close());
+    for await (const reply of stream.conversation(message)) {
+      t.is(given(reply).rcode, RCODE.REFUSED);
+      break;
+    }
+  }
+  t.deepEqual(lines, ['unsigned']);
+  t.deepEqual(
+    server.rejections.filter(([, count]) => count > 0),
+    [['unsigned', 1]],
+  );
 });
