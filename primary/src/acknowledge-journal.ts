@@ -2,6 +2,7 @@
  * NOERROR means: in the journal, on the disk, and visible. The commit comes later; how many updates may wait for it, and for how long,
  * is bounded. All that has come while the last batch was being made durable is one batch, and one sync of the disk.
  */
+import type { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { Slices } from '@zonewright/common/service/slices';
@@ -9,6 +10,7 @@ import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import { type Acknowledge, DONE, fieldsOf, logRefusal, type Pending, publishBatch, versionFor } from './acknowledge.ts';
 import { Batch, type Ran } from './batch.ts';
+import type { Entry } from './journal/journal.ts';
 import type { State } from './state.ts';
 import { step } from './step.ts';
 
@@ -21,8 +23,8 @@ export interface UnpushedLimits {
 
 export interface JournalOptions {
   readonly limits: UnpushedLimits;
-  /** Why what waits is not in the remote yet, if that is known. */
-  waitsFor(): string | undefined;
+  /** Why what waits of a zone is not in the remote yet, if that is known. */
+  waitsFor(origin: Name): string | undefined;
   /** Something is there to be written. */
   onEntries(): void;
 }
@@ -64,6 +66,7 @@ export class AcknowledgeJournal implements Acknowledge {
         return;
       }
       step('update.journalled');
+      this.#tellStuck(entries);
       publishBatch(this.#state, batch);
       unwritten.note(entries);
       step('update.published');
@@ -83,10 +86,28 @@ export class AcknowledgeJournal implements Acknowledge {
   #isFull(batch: Batch, { update }: Pending): string | undefined {
     const { limits, waitsFor } = this.#options;
     const { updates, oldest } = this.#state.unwritten.waiting(update.origin);
-    const isOld = oldest !== undefined && Date.now() - oldest >= 1000 * limits.age;
+    const age = oldest === undefined ? 0 : Math.max(0, Math.floor((Date.now() - oldest) / 1000));
+    const isOld = oldest !== undefined && age >= limits.age;
     if (updates + batch.entries.length < limits.updates && !isOld) return undefined;
-    const why = waitsFor();
-    return `${updates} updates wait to be written to git${why === undefined ? '' : `: ${why}`}`;
+    const limit = isOld ? `--max-unpushed-age is ${limits.age} s` : `--max-unpushed is ${limits.updates}`;
+    const why = waitsFor(update.origin);
+    const waiting = `${updates} updates wait to be written to git, the oldest for ${age} s`;
+    return `${waiting}, and ${limit}${why === undefined ? '' : `: ${why}`}`;
+  }
+
+  /** The first updates of a zone whose file cannot be written to. Before they are noted. */
+  #tellStuck(entries: readonly Entry[]): void {
+    const { log, unwritten } = this.#state;
+    for (const origin of new Map(entries.map(({ zone }) => [zone.key, zone])).values()) {
+      const standing = unwritten.of(origin);
+      if (standing?.isBroken !== true || standing.open.some(({ kind }) => kind === 'update')) continue;
+      const { fileName } = standing;
+      log.warn(
+        'update.waits',
+        { zone: origin.toString(), file: fileName },
+        `updates of this zone are kept, and written to git once ${fileName} is repaired`,
+      );
+    }
   }
 }
 

@@ -16,7 +16,7 @@ import type { KeyTable } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import type { Update } from '@zonewright/common/authority/update';
 import type { ZoneTable } from '@zonewright/common/authority/zones';
-import type { Name } from '@zonewright/common/name';
+import { Name } from '@zonewright/common/name';
 import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { ok, type Result } from '@zonewright/common/result';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
@@ -72,7 +72,7 @@ export class Primary {
         ? new AcknowledgePush(state, () => state.isClosed)
         : new AcknowledgeJournal(state, {
             limits: options.unpushed,
-            waitsFor: () => this.#writer.waitsFor,
+            waitsFor: (origin) => this.#repairOf(origin) ?? this.#waitsFor,
             onEntries: this.#writer.wake,
           });
     this.zones = publisher.zones;
@@ -189,10 +189,21 @@ export class Primary {
     return this.zones.size === 0 && this.#state.publisher.files.keys.size === 0;
   }
 
+  /** Why nothing is written, if something is in the way of all. */
+  get #waitsFor(): string | undefined {
+    return this.#writer.waitsFor ?? this.#state.fault?.what;
+  }
+
+  /** What has to be repaired before what waits of a zone is written, if that is so. */
+  #repairOf(origin: Name): string | undefined {
+    const standing = this.#state.unwritten.of(origin);
+    return standing?.isBroken === true ? `the repair of ${standing.fileName}` : undefined;
+  }
+
   status(): Readonly<Record<string, unknown>> {
     const { publisher, fault, unwritten } = this.#state;
     const { updates, oldest } = this.unpushed;
-    const waitsFor = this.#writer.waitsFor ?? fault?.what;
+    const waitsFor = this.#waitsFor;
     return {
       commit: publisher.commit,
       ...(fault === undefined ? {} : { remote: fault }),
@@ -203,10 +214,18 @@ export class Primary {
         ...(oldest === undefined ? {} : { oldest: new Date(oldest).toISOString() }),
         ...(updates > 0 && waitsFor !== undefined ? { waitsFor } : {}),
       },
-      zones: [...this.zones].map(({ origin, serial }) => {
-        const open = unwritten.of(origin)?.open.length ?? 0;
-        return { zone: origin.toString(), serial, ...(open === 0 ? {} : { unpushed: open }) };
-      }),
+      zones: [...this.zones]
+        .sort((a, b) => Name.compare(a.origin, b.origin))
+        .map(({ origin, serial }) => {
+          const open = unwritten.of(origin)?.open.length ?? 0;
+          const repair = open === 0 ? undefined : this.#repairOf(origin);
+          return {
+            zone: origin.toString(),
+            serial,
+            ...(open === 0 ? {} : { unpushed: open }),
+            ...(repair === undefined ? {} : { waitsFor: repair }),
+          };
+        }),
       refused: [...publisher.files.refused()].map(({ fileName, errors }) => ({
         file: fileName,
         errors: errors.map((error) => describe(fileName, error)),

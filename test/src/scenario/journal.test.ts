@@ -18,6 +18,7 @@ import { tool } from '../support/zonewright.ts';
 const secrecy = secrecyOf(anyTest);
 const test = testWith(anyTest, ['git', 'dig', 'nsupdate']);
 const admin = secrecy.newKey('admin._update');
+const wrong = secrecy.newKey('admin._update');
 
 interface Setting {
   readonly repository: Repository;
@@ -107,13 +108,19 @@ test.serial(
     const failed = await primary.service.waitForEvent('write.failed', { kind: 'rejected' });
     t.regex(String(failed.message), /the freeze is on|declined/);
     t.regex((await primary.update(admin, 'zone mirage', 'add c.mirage 60 A 192.0.2.9')).text, /SERVFAIL/);
+    const full = await primary.service.waitForEvent('update.failed');
+    t.regex(String(full.message), /^2 updates wait .*, the oldest for \d+ s, and --max-unpushed is 2: .*declined/);
+    await primary.update(wrong, 'zone mirage', 'add c.mirage 60 A 192.0.2.9');
+    t.like(await primary.service.waitForEvent('request.refused'), { level: 'warn', reason: 'badsig', count: 1 });
     const page = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${http}${path}`)).text();
     const { unpushed, zones } = JSON.parse(await page('/status')) as Record<string, unknown>;
     t.like(unpushed, { updates: 2 });
     t.regex(String((unpushed as { waitsFor?: string }).waitsFor), /declined/);
     const ofZone = (zones as Readonly<Record<string, unknown>>[]).find(({ zone }) => zone === 'mirage.');
     t.like(ofZone, { zone: 'mirage.', unpushed: 2 });
-    t.regex(await page('/metrics'), /^zonewright_updates_unpushed 2$/m);
+    const metrics = await page('/metrics');
+    t.regex(metrics, /^zonewright_updates_unpushed 2$/m);
+    t.regex(metrics, /^zonewright_requests_refused_total\{reason="badsig"\} 1$/m);
     decline(repository, 0);
     await primary.service.waitForEvent('commit.pushed');
     await says(repository, /^b\b/m);
@@ -147,6 +154,7 @@ test.serial(
     const { repository, primary, start } = await setUp(t);
     await pull(primary, await repository.push({ mirage: zoneText(2, 'www A nonsense\n') }));
     await add(t, primary, 'a');
+    await primary.service.waitForEvent('update.waits', { zone: 'mirage.', file: 'mirage' });
     const other = await primary.update(admin, 'zone other.example', 'add x.other.example 60 A 192.0.2.9');
     t.is(other.code, 0, other.text);
     await says(repository, /^x\b/m, 'other.example');
