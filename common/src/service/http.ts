@@ -24,6 +24,8 @@ import { redact } from './redact.ts';
 const HEADER_LIMIT_OCTETS = 8192;
 const TIMEOUT_MS = 5000;
 const CONNECTION_LIMIT = 64;
+/** Connections that bodies are read from: the others are for those that ask how the service is. */
+const BODY_READERS_LIMIT = 16;
 
 export interface HttpReply {
   /** Status code. */
@@ -133,6 +135,7 @@ async function answer(
   path: string,
   route: HttpRoute | undefined,
   known: string,
+  readers: { count: number },
   log: Log,
 ): Promise<HttpReply> {
   if (route === undefined) return plainReply(404, `not found: there are ${known}`);
@@ -142,6 +145,9 @@ async function answer(
   const announced = Number(request.headers['content-length'] ?? 0);
   if (route.bodyLimit === 0 && (isChunked || announced > 0)) return plainReply(413, 'a request has no body here');
   if (announced > route.bodyLimit) return plainReply(413, `a body has at most ${route.bodyLimit} octets here`);
+  const hasBody = route.bodyLimit > 0;
+  if (hasBody && readers.count >= BODY_READERS_LIMIT) return plainReply(503, 'busy, try again');
+  if (hasBody) readers.count++;
   try {
     return await route.answer({
       headers: request.headers,
@@ -150,6 +156,8 @@ async function answer(
   } catch (error) {
     log.error('http.fault', { path, error });
     return plainReply(500, 'internal fault, see the log');
+  } finally {
+    if (hasBody) readers.count--;
   }
 }
 
@@ -167,6 +175,7 @@ function listen(server: Server, endpoint: Endpoint): Promise<NodeJS.ErrnoExcepti
 export async function startHttp(options: HttpOptions): Promise<Result<HttpServer, Fault>> {
   const routes = new Map<string, HttpRoute>([...pagesOf(options), ...(options.routes ?? [])]);
   const known = [...routes.keys()].join(' ');
+  const readers = { count: 0 };
   const server = createServer(
     {
       maxHeaderSize: HEADER_LIMIT_OCTETS,
@@ -179,7 +188,9 @@ export async function startHttp(options: HttpOptions): Promise<Result<HttpServer
       const [path = ''] = (request.url ?? '').split('?');
       const route = routes.get(path);
       const allow = METHODS[route?.method ?? 'GET'].join(', ');
-      void answer(request, path, route, known, options.log).then((reply) => send(request, response, reply, allow));
+      void answer(request, path, route, known, readers, options.log).then((reply) =>
+        send(request, response, reply, allow),
+      );
     },
   );
   server.maxConnections = CONNECTION_LIMIT;

@@ -266,3 +266,22 @@ test('the interval of a poll is up to a tenth longer or shorter, by chance', (t)
     [900, 1000, 1100],
   );
 });
+
+test('sixty-four slow bodies keep nobody from asking how the service is', async (t) => {
+  const hook = await start(t);
+  const head = `POST /hook HTTP/1.1\r\nhost: x\r\nx-hub-signature-256: sha256=${hex(PUSH)}\r\ncontent-length: 1000\r\n\r\n{`;
+  let busy = 0;
+  let ended = 0;
+  for (let i = 0; i < 64; i++) {
+    const slow = connect(hook.port, '127.0.0.1').on('error', () => undefined);
+    t.teardown(() => slow.destroy());
+    slow.on('data', (octets: Buffer) => {
+      if (octets.includes('HTTP/1.1 503 ')) busy++;
+    });
+    slow.on('close', () => void ended++);
+    slow.write(head);
+  }
+  await until(async () => ended, { what: 'there is room for others', holds: (count) => count >= 48 });
+  t.is(busy, 48);
+  t.is((await hook.fetch('/health')).status, 200);
+});
