@@ -5,6 +5,7 @@ import { printPeer } from '@zonewright/common/net/address';
 import { EXIT } from '@zonewright/common/service/exit';
 import { defineCommand } from '@zonewright/common/service/options';
 import { wholeNumber } from '@zonewright/common/service/service-options';
+import { extendedErrorText } from '@zonewright/common/wire/edns';
 import { notify } from './notification.ts';
 import { resolveServer } from './server.ts';
 import { KEY, PORT, parseName, parseTimeout, plainName, SERVER } from './words.ts';
@@ -47,6 +48,8 @@ export const command = defineCommand({
       const isUnsigned = key === undefined && reply.fault.kind === 'refused';
       return context.fail(isUnsigned ? { ...reply.fault, hint: 'sign it: --key' } : reply.fault);
     }
+    const note = extendedErrorText(reply.value.message.edns);
+    if (note !== undefined) context.err(`${context.program}: warning: ${note}`);
     context.out(key === undefined ? 'successful notify!' : 'successful TSIG signed notify!');
     if (key === undefined)
       context.err(`${context.program}: it was not signed, and a primary does not pull for that (use --key)`);

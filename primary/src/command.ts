@@ -29,6 +29,10 @@ import { searchChanges } from './repository/changes-search.ts';
 import { LoaderClient } from './repository/loader-client.ts';
 import { startTriggers, TRIGGER_OPTIONS, type Triggers } from './trigger/triggers.ts';
 
+/** Updates that may wait to be written, and for how long: seconds. Unless told otherwise. */
+const DEFAULT_UNPUSHED = 10_000;
+const DEFAULT_UNPUSHED_AGE = 86_400;
+
 const options = [
   ...REMOTE_OPTIONS,
   { flag: '--axfr', description: 'let anybody transfer zones, without a key' },
@@ -41,13 +45,13 @@ const options = [
   {
     flag: '--max-unpushed <N>',
     description: 'updates that may wait to be written to git; further ones are SERVFAIL',
-    default: '10000',
+    default: `${DEFAULT_UNPUSHED}`,
     parse: wholeNumber(1, 1_000_000),
   },
   {
     flag: '--max-unpushed-age <SECONDS>',
     description: 'how long the oldest of them may wait; further ones are SERVFAIL then',
-    default: '86400',
+    default: `${DEFAULT_UNPUSHED_AGE}`,
     parse: wholeNumber(1, 31_536_000),
   },
   {
@@ -140,6 +144,12 @@ class PrimaryService {
     const published = metrics.counter('zonewright_zone_changes_total');
     let notifier: Notifier | undefined;
     const { maxUnpushed, maxUnpushedAge } = this.#values;
+    if (ack.value === 'push' && (maxUnpushed !== DEFAULT_UNPUSHED || maxUnpushedAge !== DEFAULT_UNPUSHED_AGE))
+      this.#log.warn(
+        'option.ignored',
+        { ack: 'push' },
+        '--max-unpushed and --max-unpushed-age bound --ack journal alone',
+      );
     const primary = new Primary({
       repository: loader,
       journal: journal.value,
@@ -306,7 +316,11 @@ class PrimaryService {
           const pulled = await inTime(this.pull(), NOTIFY_ANSWER);
           if (pulled !== undefined && !pulled.ok) return serverFailure(EDE.NETWORK_ERROR, pulled.fault.what);
           const refusal = primary.refusal(zone);
-          return refusal === undefined ? { rcode: RCODE.NOERROR } : serverFailure(EDE.INVALID_DATA, refusal);
+          if (refusal !== undefined) return serverFailure(EDE.INVALID_DATA, refusal);
+          // It was pulled, as was asked for: a zone may have been removed. But the name may be wrong as well.
+          const isServed = pulled === undefined || primary.zones.get(zone) !== undefined;
+          const text = `pulled; no zone ${zone} is served here`;
+          return { rcode: RCODE.NOERROR, ...(isServed ? {} : { ede: { code: EDE.NOT_AUTHORITATIVE, text } }) };
         },
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
         changesSince: searchChanges(loader, this.#log),

@@ -138,11 +138,14 @@ export class Writer {
 
   #fail(fault: PullFault): void {
     const { log, unwritten } = this.#state;
+    // Both who pulls and who writes try again: while neither can, one of them says so.
+    const isTold = this.#fault?.what === fault.what && this.#state.fault?.what === fault.what;
     this.#fault = fault;
     const delay = nextDelay(this.#failures++, RETRY, Math.random);
     this.#notBefore = performance.now() + delay;
     const { updates } = unwritten.waiting();
     const hint = fault.hint === undefined ? '' : ` (${fault.hint})`;
-    log.warn('write.failed', { kind: fault.kind, updates, again: Math.ceil(delay / 1000) }, `${fault.what}${hint}`);
+    const fields = { kind: fault.kind, updates, again: Math.ceil(delay / 1000) };
+    log[isTold ? 'debug' : 'warn']('write.failed', fields, `${fault.what}${hint}`);
   }
 }

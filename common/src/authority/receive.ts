@@ -64,13 +64,22 @@ export type Outcome =
       readonly kind: 'transfer';
       readonly zone: Zone;
       readonly request: Request;
+      /** What is sent: all of the zone, or what changed. */
+      readonly form: TransferForm;
       readonly messages: Iterable<Uint8Array>;
       readonly signer?: StreamSigner;
       /** For a client whose version is not known here: `messages` are the whole zone, unless somebody finds what changed since. */
-      readonly sought?: { readonly serial: number; messages(delta: Delta): Iterable<Uint8Array> };
+      readonly sought?: {
+        readonly serial: number;
+        messages(delta: Delta): Iterable<Uint8Array>;
+        formOf(delta: Delta): TransferForm;
+      };
     }
   | { readonly kind: 'update'; readonly request: Request; readonly update: Update }
   | { readonly kind: 'notify'; readonly request: Request; readonly zone: Name; readonly serial?: number };
+
+/** As it is sent: also an IXFR may be answered with the whole zone (RFC 1995 4). */
+export type TransferForm = 'AXFR' | 'IXFR';
 
 /** The reply to a request that was handed out: an RCODE, and a text for clients that speak EDNS. */
 export function replyWith(request: Request, rcode: number, options: ReplyOptions): Uint8Array {

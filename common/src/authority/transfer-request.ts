@@ -17,7 +17,15 @@ import type { Zone } from '../zone/zone.ts';
 import { mayPerform } from './key.ts';
 import type { Authority, Outcome } from './receive.ts';
 import { type Request, replyLimit } from './request.ts';
-import { axfrRecords, differenceRecords, isCurrent, ixfrRecords, packMessages, requestedSerial } from './transfer.ts';
+import {
+  axfrRecords,
+  differenceRecords,
+  isCurrent,
+  isWorth,
+  ixfrRecords,
+  packMessages,
+  requestedSerial,
+} from './transfer.ts';
 
 /** The request being handled, and the ways to answer it with one message. */
 export interface TransferCall {
@@ -58,12 +66,19 @@ export function transfer(question: Question, call: TransferCall): Outcome {
   const requestMac = message.tsig?.mac;
   const signer = key === undefined || requestMac === undefined ? {} : { signer: new StreamSigner(key, requestMac) };
   const begun = { kind: 'transfer', zone, request, ...signer } as const;
-  if (serial === undefined) return { ...begun, messages: pack(axfrRecords(zone)) };
+  if (serial === undefined) return { ...begun, form: 'AXFR', messages: pack(axfrRecords(zone)) };
   const difference = differenceFrom(call, zone, serial);
   const messages = pack(ixfrRecords(zone, serial, difference));
-  if (difference !== undefined || isCurrent(zone, serial)) return { ...begun, messages };
+  const formOf = (sent: Difference | undefined) => (isCurrent(zone, serial) || isWorth(zone, sent) ? 'IXFR' : 'AXFR');
+  const form = formOf(difference);
+  if (difference !== undefined || isCurrent(zone, serial)) return { ...begun, form, messages };
   const since = (delta: Delta): Iterable<Uint8Array> => pack(ixfrRecords(zone, serial, differenceOf(delta)));
-  return { ...begun, messages, sought: { serial, messages: since } };
+  return {
+    ...begun,
+    form,
+    messages,
+    sought: { serial, messages: since, formOf: (delta) => formOf(differenceOf(delta)) },
+  };
 }
 
 function differenceFrom({ authority }: TransferCall, zone: Zone, serial: number): Difference | undefined {

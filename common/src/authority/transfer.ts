@@ -127,10 +127,13 @@ export function* differenceRecords(zone: Zone, difference: Difference): Generato
  */
 export function ixfrRecords(zone: Zone, serial: number, difference: Difference | undefined): Iterable<ResourceRecord> {
   if (isCurrent(zone, serial)) return [zone.soaRecord()];
+  return isWorth(zone, difference) ? differenceRecords(zone, difference) : axfrRecords(zone);
+}
+
+/** Does a difference lead to this version, and is it not larger than that? */
+export function isWorth(zone: Zone, difference: Difference | undefined): difference is Difference {
   const isKnown = difference !== undefined && difference.deltas.at(-1)?.to === zone.serial;
-  return isKnown && difference.octets <= Math.max(zone.octets, UDP_SIZE)
-    ? differenceRecords(zone, difference)
-    : axfrRecords(zone);
+  return isKnown && difference.octets <= Math.max(zone.octets, UDP_SIZE);
 }
 
 /**

@@ -144,7 +144,7 @@ export function explainListenError(error: unknown, address: string, port: number
       return {
         kind: 'port-in-use',
         what: `${place} is in use`,
-        hint: `another name server? see "ss -lntup sport = :${port}", or choose another ${option}`,
+        hint: `another ${option === '--port' ? 'name server' : 'process'}? see "ss -lntup sport = :${port}", or choose another ${option}`,
       };
     case 'EACCES':
     case 'EPERM':

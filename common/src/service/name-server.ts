@@ -188,27 +188,33 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     }
   };
 
-  const messagesOf = async ({ zone, messages, sought }: Transfer): Promise<Iterable<Uint8Array>> => {
-    if (sought === undefined || hooks.changesSince === undefined) return messages;
+  const contentOf = async ({
+    zone,
+    form,
+    messages,
+    sought,
+  }: Transfer): Promise<Pick<Transfer, 'form' | 'messages'>> => {
+    if (sought === undefined || hooks.changesSince === undefined) return { form, messages };
     try {
       const delta = await hooks.changesSince(zone, sought.serial);
-      return delta === undefined ? messages : sought.messages(delta);
+      if (delta !== undefined) return { form: sought.formOf(delta), messages: sought.messages(delta) };
     } catch (error) {
       log.error('process.fault', { during: 'transfer', error });
-      return messages;
     }
+    return { form, messages };
   };
 
   const transfers = new TransferQueue();
   const stream = async (transfer: Transfer, connection: Connection): Promise<void> => {
     const { zone, signer } = transfer;
-    const plain = await messagesOf(transfer);
-    const messages = signer === undefined ? plain : signer.signAll(plain, seconds);
+    const content = await contentOf(transfer);
+    const messages = signer === undefined ? content.messages : signer.signAll(content.messages, seconds);
     const sent = await transfers.send(messages, connection);
     if (sent === undefined) return;
     log.info('transfer.out', {
       zone: zone.origin.toString(),
       serial: zone.serial,
+      form: content.form,
       peer: printPeer(connection.peer),
       key: transfer.request.key?.name.toString(),
       messages: sent,

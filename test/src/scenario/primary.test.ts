@@ -739,6 +739,9 @@ test.serial('a signed NOTIFY is answered with what came of it', async (t) => {
   t.is(broken.code, 4);
   t.regex(broken.stderr, /mirage:5:\d+: .*1\.2\.3/);
   t.is((await tool('zonewright', ['notify', ...server, 'other.mirage'])).code, 0, 'another zone has moved on');
+  const misspelt = await tool('zonewright', ['notify', ...server, 'mirrage']);
+  t.is(misspelt.code, 0, 'it has pulled');
+  t.regex(misspelt.stderr, /warning: pulled; no zone mirrage\. is served here/);
   await git(repository.path, 'branch', '-m', 'main', 'live');
   const renamed = await tool('zonewright', ['notify', ...server, 'mirage']);
   t.is(renamed.code, 4);

@@ -592,6 +592,8 @@ test('a socket that cannot listen says what to do', (t) => {
     explain('EADDRINUSE', '127.0.0.1', 53),
     'port 53 of 127.0.0.1 is in use (another name server? see "ss -lntup sport = :53", or choose another --port)',
   );
+  const { hint } = explainListenError(Object.assign(new Error('x'), { code: 'EADDRINUSE' }), '127.0.0.1', 80, '--http');
+  t.is(hint, 'another process? see "ss -lntup sport = :80", or choose another --http');
   t.regex(explain('EACCES', '::', 53), /port 53 of \[::\] may not be used \(.*CAP_NET_BIND_SERVICE/);
   t.regex(explain('EADDRNOTAVAIL', '192.0.2.1', 53), /no such address/);
 });
