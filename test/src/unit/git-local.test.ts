@@ -3,7 +3,7 @@
  * make: each is refused with its reason, and the rest goes on.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
@@ -48,6 +48,37 @@ async function written(store: GitStore, files: (tree: Tree) => Promise<Record<st
     if (pushed.fault.kind !== 'moved') throw new Error(pushed.fault.what);
   }
 }
+
+test('a repository that is away is unreachable whatever is asked of it: neither empty, nor damaged; nothing is made in its place', async (t) => {
+  const world = await makeRepository(t, { 'fine.example': 'x' });
+  const store = await open(t, world.path);
+  const tree = given(await store.fetch())!;
+  renameSync(world.path, `${world.path}.away`);
+  const asked = async (): Promise<readonly string[]> => {
+    const results = [
+      await store.head(),
+      await store.fetch(),
+      await store.at(tree.commit),
+      await store.log(undefined, tree.commit, () => undefined),
+      await store.read('1'.repeat(40)),
+      await store.commit(tree, change({ a: 'b' })),
+      await store.push(tree, tree),
+      await store.inspect(),
+      await openStore(given(parseRemote(world.path)), { wasHere: true }),
+    ];
+    return results.map((result) => (result.ok ? 'fine' : result.fault.kind));
+  };
+  t.deepEqual(new Set(await asked()), new Set(['unreachable']));
+  t.false(existsSync(world.path));
+  mkdirSync(world.path);
+  t.deepEqual(new Set(await asked()), new Set(['unreachable']), 'the folder that it was mounted at');
+  rmdirSync(world.path);
+  const never = await openStore(given(parseRemote(world.path)), {});
+  t.is(never.ok ? '' : never.fault.kind, 'refused', 'where there never was one');
+  renameSync(`${world.path}.away`, world.path);
+  t.is(given(await store.fetch())?.commit, tree.commit);
+  t.is(await textOf(store, tree, 'fine.example'), 'x');
+});
 
 // ---- beside native git ------------------------------------------------------------------------------------------
 
