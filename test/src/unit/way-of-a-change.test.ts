@@ -464,7 +464,7 @@ test('no more updates are taken than may wait, and all are written when the remo
   await until(() => world.events.includes('write.failed'), { what: 'the remote has declined' });
   const verdict = await world.primary.update(add('d'), PEER);
   t.is(printRcode(verdict.rcode), 'SERVFAIL');
-  t.regex(verdict.ede!.text, /^3 updates wait to be written to git: the remote declined the commit/);
+  t.regex(verdict.ede!.text, /^3 updates wait .*--max-unpushed is 3: the remote declined the commit/);
   t.false(world.has('d'));
   t.like(world.primary.status(), {
     ack: 'journal',
