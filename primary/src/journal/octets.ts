@@ -51,9 +51,7 @@ export interface State {
 }
 
 /** Of all that is kept. A change of it that a reader of this one could not understand gets the next number. */
-const FORMAT = 2;
-/** Had an identifier in the place of the secret, which stood in commits. */
-const FORMER = 1;
+const FORMAT = 1;
 const SECRET_OCTETS = 16;
 
 export function writeState({ secret, generation, position, inForce }: State): Uint8Array {
@@ -66,15 +64,13 @@ export function writeState({ secret, generation, position, inForce }: State): Ui
   return written(writer);
 }
 
-/** `undefined`: of a later format. `isFormer`: what it has for a secret is none. */
-export function readState(octets: Uint8Array): { readonly state: State; readonly isFormer: boolean } | undefined {
+/** `undefined`: of a later format. */
+export function readState(octets: Uint8Array): State | undefined {
   const reader = new Reader(octets);
-  const format = reader.u16();
-  if (format !== FORMAT && format !== FORMER) return undefined;
+  if (reader.u16() !== FORMAT) return undefined;
   const secret = new Uint8Array(reader.bytes(SECRET_OCTETS));
   const [generation, position, inForce] = [reader.u48(), reader.u48(), readText(reader)];
-  const state = { secret, generation, position, inForce: inForce === '' ? undefined : inForce };
-  return checked(reader, { state, isFormer: format === FORMER });
+  return checked(reader, { secret, generation, position, inForce: inForce === '' ? undefined : inForce });
 }
 
 export function writeEntry(entry: Entry): Uint8Array {

@@ -89,7 +89,6 @@ export class JournalStore {
     this.#path = path;
     this.#db = openDatabase(path);
     try {
-      this.#giveSecret();
       this.stored = this.#read();
     } catch (error) {
       void this.close();
@@ -192,26 +191,12 @@ export class JournalStore {
     return { ...state, open: open.end(), lastGood: lastGood.end(), notes: notes.end() };
   }
 
-  /** A journal of the former format has published what it has for a secret: it gets another. */
-  #giveSecret(): void {
-    const { state, isFormer } = this.#findState();
-    if (!isFormer) return;
-    this.#db.transactionSync(() => {
-      this.#makeRoom([]);
-      this.#put(STATE, writeState({ ...state, secret: newMarkSecret() }));
-    });
-  }
-
   #readState(): State {
-    return this.#findState().state;
-  }
-
-  #findState(): NonNullable<ReturnType<typeof readState>> {
     const octets = this.#get(STATE);
     if (octets === undefined) throw new Unusable('it is no journal');
-    const found = readState(octets);
-    if (found === undefined) throw new Unusable('it was written by a later version of Zonewright');
-    return found;
+    const state = readState(octets);
+    if (state === undefined) throw new Unusable('it was written by a later version of Zonewright');
+    return state;
   }
 
   /** What stands under keys that begin with a letter. */

@@ -380,31 +380,11 @@ test('a journal of a later format is refused with a reason', async (t) => {
   await (await opened(t, folder)).close();
   const db = databaseIn(folder);
   const state = Buffer.from(unseal(STATE, db.get(STATE)!)!);
-  state.writeUInt16BE(3);
+  state.writeUInt16BE(2);
   db.putSync(STATE, Buffer.from(seal(STATE, state)));
   await db.close();
   const fault = await refusal(t, folder);
   t.deepEqual([fault.kind, /later version of Zonewright/.test(fault.what)], ['corrupt', true], fault.what);
-});
-
-test('a journal that has told commits its secret gets another one, and keeps all else', async (t) => {
-  const folder = temporaryFolder(t, 'journal');
-  const journal = await opened(t, folder);
-  await written(journal, pairAt(2));
-  await journal.close();
-  const db = databaseIn(folder);
-  const state = Buffer.from(unseal(STATE, db.get(STATE)!)!);
-  state.writeUInt16BE(1);
-  db.putSync(STATE, Buffer.from(seal(STATE, state)));
-  await db.close();
-  const again = await opened(t, folder);
-  t.not(again.marker.id, journal.marker.id);
-  t.deepEqual(positionsOf(again), [1, 2]);
-  await written(again, pairAt(4));
-  const { id } = again.marker;
-  const last = await reopened(t, again, folder);
-  t.is(last.marker.id, id);
-  t.deepEqual(positionsOf(last), [1, 2, 3, 4]);
 });
 
 test('a database of LMDB that is no journal is refused with a reason', async (t) => {
