@@ -109,9 +109,11 @@ async function takeLock(gitdir: string, draft: string, path: string, branch: str
   const until = performance.now() + LOCK_PATIENCE;
   for (let wasBroken = false; ; ) {
     await makeFolder(dirname(path)).catch((error: unknown) => {
-      if (systemCode(error) === 'ENOTDIR' || systemCode(error) === 'EEXIST')
+      const code = systemCode(error);
+      if (code === 'ENOTDIR' || code === 'EEXIST')
         throw new Failure('rejected', `the branch ${branch} cannot be: a part of its name is a branch`);
-      throw error;
+      // git has removed what was empty, and the next step will find that.
+      if (code !== 'ENOENT') throw error;
     });
     try {
       linkOrCopy(draft, path + LOCK);
