@@ -194,7 +194,7 @@ function serialFinding(
 ): FileFinding {
   const serials = `(old: ${old.readable?.serial} new: ${serial})`;
   const find = (severity: FileFinding['severity'], what: string, hint: string): FileFinding =>
-    soa === undefined ? { severity, rule: 'serial', what, hint } : at(soa, severity, 'serial', what, hint);
+    at(soa, severity, 'serial', what, hint);
   if (policy === 'auto' && !isSigned)
     return find('note', `the serial does not rise ${serials}`, 'the primary raises it by itself');
   const what = `SOA must increase for ${plainName(origin)} ${serials}`;

@@ -2,7 +2,7 @@
  * The restart from the journal: the commit that was in force, with last good versions of files that are broken in it, and the open
  * entries run again on it. That is what was served when the process ended, serials included, whatever the remote has become since.
  */
-import { at, type FileFinding } from '@zonewright/common/authority/file-finding';
+import { at } from '@zonewright/common/authority/file-finding';
 import { rerun, zoneWithSerial } from '@zonewright/common/authority/update';
 import { zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { GitFault } from '@zonewright/common/git/store';
@@ -17,7 +17,7 @@ import type { Entry } from './journal/journal.ts';
 import type { ZoneNotes } from './notes.ts';
 import type { State } from './state.ts';
 import type { ZoneDecision } from './takeover.ts';
-import type { Standing } from './unwritten.ts';
+import { entriesByZone, newStanding, type Standing } from './unwritten.ts';
 
 /** Serves again what was served. False where there is nothing to begin with. In the turn of the repository. */
 export async function restore(state: State): Promise<Result<boolean, GitFault>> {
@@ -77,38 +77,14 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
 
 /** A file without errors that was not in force all the same. */
 function notRaised(file: ZoneFile): ZoneFile {
-  const what = 'SOA must increase';
-  const hint = 'raise the serial above the one served';
-  const error: FileFinding =
-    file.soa === undefined
-      ? { severity: 'error', rule: 'serial', what, hint }
-      : at(file.soa, 'error', 'serial', what, hint);
+  const error = at(file.soa, 'error', 'serial', 'SOA must increase', 'raise the serial above the one served');
   return { ...file, errors: [error] };
-}
-
-function entriesByZone(open: readonly Entry[]): Map<string, Entry[]> {
-  const byZone = new Map<string, Entry[]>();
-  for (const entry of open) {
-    const same = byZone.get(entry.zone.key);
-    if (same === undefined) byZone.set(entry.zone.key, [entry]);
-    else same.push(entry);
-  }
-  return byZone;
 }
 
 /** A zone of which nothing is known but its entries. */
 function orphan(open: readonly Entry[], notes: ZoneNotes): Standing {
   const origin: Name = open[0]!.zone;
-  return {
-    origin,
-    fileName: zoneFileName(origin),
-    base: undefined,
-    source: undefined,
-    isBroken: false,
-    open,
-    dropped: [],
-    arrived: notes.arrivedOf(origin),
-  };
+  return { ...newStanding(origin, zoneFileName(origin)), open, arrived: notes.arrivedOf(origin) };
 }
 
 /**

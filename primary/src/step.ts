@@ -2,8 +2,7 @@
  * The steps of a change on its way, named: a test that ends the process at any of them shows that nothing acknowledged depends on what
  * comes after. Nothing happens where nobody listens.
  */
-import { channel } from 'node:diagnostics_channel';
-import { GIT_STEPS } from '@zonewright/common/git/step';
+import { GIT_STEPS, publishStep } from '@zonewright/common/git/step';
 
 export const STEPS = [
   'update.run',
@@ -22,9 +21,5 @@ export const STEPS = [
 
 export type Step = (typeof STEPS)[number];
 
-const steps = channel('zonewright:step');
-
 /** Says that a step has been done. */
-export function step(name: Step): void {
-  if (steps.hasSubscribers) steps.publish(name);
-}
+export const step: (name: Step) => void = publishStep;

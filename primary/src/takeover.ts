@@ -18,7 +18,7 @@ import type { Entry, SerialEntry } from './journal/journal.ts';
 import { differenceIn, isSameContent, namesOfPlain, rebase } from './rebase.ts';
 import { recordsOfPlain } from './repository/plain.ts';
 import type { Head } from './repository/repository.ts';
-import { type Dropped, namesOf, type Standing, type Unwritten } from './unwritten.ts';
+import { type Dropped, namesOf, newStanding, type Standing, type Unwritten } from './unwritten.ts';
 
 /** What becomes of a zone. */
 export interface ZoneDecision {
@@ -93,7 +93,7 @@ export async function decideAll(
     const known = unwritten.of(origin);
     const file = files.judge(each.reading, each.zone, known !== undefined);
     if (typeof file === 'string') ignored.push({ fileName, reason: file });
-    else await decide(known ?? newStanding(file), each, file);
+    else await decide(known ?? newStanding(file.origin, file.fileName), each, file);
     decided.add(fileName);
     if (slices.isOver) await slices.pause();
   }
@@ -105,19 +105,6 @@ export async function decideAll(
     if (open[0]!.position <= situation.arrivedOf(origin)) await decide(standing, undefined, undefined);
   }
   return { commit: head.commit, zones, keys: intake.keys, gone, ignored };
-}
-
-function newStanding({ origin, fileName }: ZoneFile): Standing {
-  return {
-    origin,
-    fileName,
-    base: undefined,
-    source: undefined,
-    isBroken: false,
-    open: [],
-    dropped: [],
-    arrived: 0,
-  };
 }
 
 /** Files that are there no more; of zones that were known by their entries alone, too. */
@@ -167,7 +154,7 @@ async function decideZone(
   const floor = served === undefined ? await floorFor(situation, before, next) : undefined;
   const wrong = await serialFault(situation, before, next, floor, intake, names, slices);
   if (wrong !== undefined && file !== undefined) {
-    const error = file.soa === undefined ? wrong : at(file.soa, 'error', 'serial', wrong.what, wrong.hint);
+    const error = at(file.soa, 'error', 'serial', wrong.what, wrong.hint);
     const standing = { ...before, isBroken: true, arrived };
     return { file: { ...file, errors: [error] }, standing, isNews: false, closed: [], dropped: [] };
   }

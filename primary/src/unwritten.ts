@@ -116,15 +116,8 @@ export class Unwritten {
 
   /** Takes entries of zones that are known as open: what they did is published. */
   note(entries: readonly Entry[]): void {
-    const byZone = new Map<string, Entry[]>();
-    for (const entry of entries) {
-      const { key } = entry.zone;
-      const same = byZone.get(key);
-      if (same === undefined) byZone.set(key, [entry]);
-      else same.push(entry);
-      this.skipTo(entry.position);
-    }
-    for (const [key, more] of byZone) {
+    for (const { position } of entries) this.skipTo(position);
+    for (const [key, more] of entriesByZone(entries)) {
       const standing = this.#standings.get(key);
       if (standing === undefined) throw new Error('an entry of a zone that is not served');
       this.#standings.set(key, { ...standing, open: standing.open.concat(more) });
@@ -243,6 +236,23 @@ function waitingOf(standings: readonly Standing[]): Waiting {
     }
   }
   return updates === 0 ? NOTHING : { updates, oldest };
+}
+
+/** A zone of which nothing is known yet. */
+export function newStanding(origin: Name, fileName: string): Standing {
+  return { origin, fileName, base: undefined, source: undefined, isBroken: false, open: [], dropped: [], arrived: 0 };
+}
+
+/** Entries by the keys of their zones, in their order. */
+export function entriesByZone(entries: readonly Entry[]): Map<string, Entry[]> {
+  const byZone = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const { key } = entry.zone;
+    const same = byZone.get(key);
+    if (same === undefined) byZone.set(key, [entry]);
+    else same.push(entry);
+  }
+  return byZone;
 }
 
 /** The names that entries may have changed. */

@@ -23,16 +23,20 @@ export function fromFault({ kind, ...fault }: FileFault): FileFinding {
   return { ...fault, rule: kind };
 }
 
-/** A finding at a place of a file. */
+/** A finding at a place of a file, as far as that is known. */
 export function at(
-  { file, line, column }: Place,
+  found: Place | undefined,
   severity: FileFinding['severity'],
   rule: string,
   what: string,
   hint?: string,
 ): FileFinding {
-  const place = { ...(file === undefined ? {} : { file }), line, column };
-  return { severity, rule, ...place, what, ...(hint === undefined ? {} : { hint }) };
+  const where = found && {
+    ...(found.file === undefined ? {} : { file: found.file }),
+    line: found.line,
+    column: found.column,
+  };
+  return { severity, rule, ...where, what, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** `FILE:LINE:COLUMN` of a finding in `fileName`, or in a file that it includes. */

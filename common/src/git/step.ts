@@ -21,7 +21,9 @@ export const GIT_STEPS = [
 
 const steps = channel('zonewright:step');
 
-/** Says that a step has been done. */
-export function step(name: (typeof GIT_STEPS)[number]): void {
+/** Says that a step has been done, one of these or of those who use git on their way. */
+export function publishStep(name: string): void {
   if (steps.hasSubscribers) steps.publish(name);
 }
+
+export const step: (name: (typeof GIT_STEPS)[number]) => void = publishStep;
