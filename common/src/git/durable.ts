@@ -2,9 +2,14 @@
  * Files that are there after a power cut: written beside, synced, renamed, and the folder synced.
  */
 import { randomBytes } from 'node:crypto';
+import { closeSync, fsync, mkdirSync, openSync, writeFile } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { systemCode } from './fault.ts';
+
+const sync = promisify(fsync);
+const writeWhole = promisify<number, string | Uint8Array>(writeFile);
 
 /** Makes the names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
@@ -22,18 +27,22 @@ export const PRIVATE_FOLDER = 0o700;
 /** Makes a folder and what is above it, durably. Folders that are made get `mode`; those that are there keep theirs. */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode });
-  if (first === undefined) return;
+  if (first !== undefined) await syncNames(first, path);
+}
+
+/** Makes the name of `path` durable, and those of the folders above it up to that of `first`. */
+export async function syncNames(first: string, path: string): Promise<void> {
   for (let at = path; at !== dirname(first); at = dirname(at)) await syncFolder(dirname(at));
 }
 
-/** Makes a file, whose content is then durable; its name may not be. */
+/** Makes a file, whose content is then durable; its name may not be. The file is there, and empty, when this returns its promise. */
 export async function writeSynced(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
-  const handle = await open(path, 'wx', mode);
+  const file = openSync(path, 'wx', mode);
   try {
-    await handle.writeFile(content);
-    await handle.sync();
+    await writeWhole(file, content);
+    await sync(file);
   } finally {
-    await handle.close();
+    closeSync(file);
   }
 }
 
@@ -52,8 +61,10 @@ export async function writeDurably(path: string, content: string | Uint8Array, m
 }
 
 async function writeOnce(path: string, content: string | Uint8Array, mode: number): Promise<void> {
-  await makeFolder(dirname(path));
-  const temporary = join(dirname(path), `tmp_${randomBytes(8).toString('hex')}`);
+  const folder = dirname(path);
+  // Nobody removes a folder that something is in. So it has a file at once, and is synced after that: `git gc` may come by.
+  const made = mkdirSync(folder, { recursive: true });
+  const temporary = join(folder, `tmp_${randomBytes(8).toString('hex')}`);
   try {
     await writeSynced(temporary, content, mode);
     await rename(temporary, path);
@@ -61,7 +72,7 @@ async function writeOnce(path: string, content: string | Uint8Array, mode: numbe
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(dirname(path));
+  await syncNames(made ?? path, path);
 }
 
 /** Whether there is something of that name. */

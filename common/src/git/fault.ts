@@ -85,11 +85,18 @@ function faultOf(error: unknown): GitFault | undefined {
   if (error instanceof Failure) return error.fault;
   const code = systemCode(error);
   if (code === 'EACCES' || code === 'EPERM')
-    return { kind: 'refused', what: `no permission on the repository (${code})` };
-  if (code !== undefined && DISK_CODES.has(code)) return { kind: 'unreachable', what: `the disk failed (${code})` };
+    return { kind: 'refused', what: `no permission on the repository (${said(error)})` };
+  if (code !== undefined && DISK_CODES.has(code))
+    return { kind: 'unreachable', what: `the disk failed (${said(error)})` };
   if (code !== undefined && /^E[A-Z]+$/.test(code))
-    return { kind: 'corrupt', what: `the repository cannot be used (${code})` };
+    return { kind: 'corrupt', what: `the repository cannot be used (${said(error)})` };
   return undefined;
+}
+
+/** `EACCES: open /srv/zones.git/HEAD`, as far as that is known. */
+function said(error: unknown): string {
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  return path === undefined ? `${code}` : `${code}: ${syscall} ${quoteRemote(path)}`;
 }
 
 /** Runs `work` and turns a `Failure` or a system error into a value. Bugs are thrown on. */

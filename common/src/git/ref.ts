@@ -9,11 +9,21 @@
  * Not supported: reftable, and branches that are symbolic references.
  */
 import { randomBytes } from 'node:crypto';
-import { constants, copyFileSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeFolder, syncFolder, writeSynced } from './durable.ts';
+import { syncNames, writeSynced } from './durable.ts';
 import { Failure, systemCode } from './fault.ts';
 import { step } from './step.ts';
 
@@ -66,7 +76,8 @@ export async function moveBranch(gitdir: string, branch: string, from: string | 
     await rm(draft, { force: true });
   }
   step('git.moved');
-  await syncFolder(dirname(path)).catch((error: unknown) => {
+  const heads = join(gitdir, 'refs', 'heads');
+  await syncNames(join(heads, branch.split('/')[0]!), path).catch((error: unknown) => {
     // git has packed the reference already, and removed a folder that was empty then.
     if (systemCode(error) === 'ENOENT') return;
     throw new Failure('unknown', `the branch ${branch} was moved, but the disk failed (${systemCode(error)})`);
@@ -108,13 +119,7 @@ function removeDrafts(gitdir: string): void {
 async function takeLock(gitdir: string, draft: string, path: string, branch: string): Promise<void> {
   const until = performance.now() + LOCK_PATIENCE;
   for (let wasBroken = false; ; ) {
-    await makeFolder(dirname(path)).catch((error: unknown) => {
-      const code = systemCode(error);
-      if (code === 'ENOTDIR' || code === 'EEXIST')
-        throw new Failure('rejected', `the branch ${branch} cannot be: a part of its name is a branch`);
-      // git has removed what was empty, and the next step will find that.
-      if (code !== 'ENOENT') throw error;
-    });
+    makePlace(dirname(path), branch);
     try {
       linkOrCopy(draft, path + LOCK);
       return;
@@ -133,6 +138,18 @@ async function takeLock(gitdir: string, draft: string, path: string, branch: str
       }
       wasBroken = true;
     } else await delay(LOCK_INTERVAL);
+  }
+}
+
+/** Makes the folder that a branch is in, which git removes whenever it is empty: it is synced when it is not. */
+function makePlace(folder: string, branch: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOTDIR' || code === 'EEXIST')
+      throw new Failure('rejected', `the branch ${branch} cannot be: a part of its name is a branch`);
+    if (code !== 'ENOENT') throw error;
   }
 }
 

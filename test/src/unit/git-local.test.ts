@@ -2,12 +2,14 @@
  * A bare repository on this machine that native git works on at the same time; and what stands in repositories that nobody should
  * make: each is refused with its reason, and the rest goes on.
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { readCommit, readMessage } from '@zonewright/common/git/commit';
+import { writeDurably } from '@zonewright/common/git/durable';
 import { ObjectStore } from '@zonewright/common/git/objects';
 import { parseRemote } from '@zonewright/common/git/remote';
 import { type CommitRequest, type GitStore, openStore, type Tree } from '@zonewright/common/git/store';
@@ -157,6 +159,18 @@ test('a repository is read and written while git packs references and objects, a
   await written(store, async () => ({ last: 'x' }));
   t.is(given(await store.fetch())!.commit, await world.head());
   t.is(await world.git('fsck', '--strict', '--full', '--no-dangling'), '');
+});
+
+test('files are written into a folder that somebody removes whenever it is empty', async (t) => {
+  const folder = join(temporaryFolder(t, 'durable'), 'objects', 'ab');
+  const remover = spawn('sh', ['-c', 'while :; do rmdir "$0" 2>&-; done', folder], { stdio: 'ignore' });
+  t.teardown(() => remover.kill('SIGKILL'));
+  for (let i = 0; i < 20; i++) {
+    const path = join(folder, `${i}`);
+    await writeDurably(path, `${i}`);
+    t.is(readFileSync(path, 'utf8'), `${i}`);
+    rmSync(path);
+  }
 });
 
 test('objects of another repository are read where they are, and new ones stand in the own', async (t) => {
