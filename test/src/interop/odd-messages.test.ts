@@ -22,7 +22,7 @@ testWith(test, ['named', 'knotd', 'nsd'])(
       t,
       nastyZones().filter(({ theme }) => theme === '1034-4.3.2-steps'),
     );
-    const servers = await Promise.all(authorities.map(({ asker }) => Reactions.of(asker.peer)));
+    const servers = await Promise.all(authorities.map(({ asker, server }) => Reactions.of(asker.peer, server)));
     t.teardown(() => {
       for (const server of servers) server.close();
     });

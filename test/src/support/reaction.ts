@@ -1,7 +1,10 @@
 /**
- * What a server does with a datagram: a reply, or silence. Silence is told without waiting for a time to pass: two questions are
- * sent behind the datagram, and a server answers in the order of what it gets. One of them is plain, the other, in class CH, takes
- * the longer way that what is no plain question takes in ours.
+ * What a server does with a datagram: a reply, or silence. Silence is told without waiting for a time to pass: a plain question is
+ * sent behind the datagram, and a server answers in the order of what it gets. Ours is asked a second one, in class CH, which takes
+ * the longer way that what is no plain question takes there. (BIND answers three of these a second, whatever its options say.)
+ *
+ * A datagram may be lost where a machine is busy, be it the odd one or a reply: silence counts when it was met each time of several.
+ * Each datagram goes with an ID of its own, so that no reply is taken for that to another.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -16,51 +19,66 @@ import {
   type Message,
   type Question,
 } from '@zonewright/common/wire/message';
+import type { ServerName } from './peer-servers.ts';
 import { nameOf } from './records.ts';
 
+/** Milliseconds until a question behind is sent again, and how often that is done. */
 const TIMEOUT_MS = 2_000;
-const TRIES = 5;
-/** IDs of the questions behind; the datagrams have others. */
-const FIRST = 0xfff0;
-const QUESTIONS: readonly Question[] = [
-  { name: nameOf('steps.test.'), type: TYPE.SOA, class: CLASS.IN },
-  { name: nameOf('version.bind.'), type: TYPE.TXT, class: CLASS.CH },
-];
+const TRIES = 15;
+/** How often a datagram is sent that is met with silence. */
+const SILENCES = 3;
+/** IDs are given in a circle of so many, as no reply is that late. */
+const IDS = 0xffff;
+const PLAIN: Question = { name: nameOf('steps.test.'), type: TYPE.SOA, class: CLASS.IN };
+const LONGER: Question = { name: nameOf('version.bind.'), type: TYPE.TXT, class: CLASS.CH };
 
 export class Reactions {
   readonly #socket: Socket;
-  #received: Uint8Array[] = [];
+  readonly #behind: readonly Question[];
+  readonly #received = new Map<number, Uint8Array>();
+  #id = 0;
   #wake: () => void = () => undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, behind: readonly Question[]) {
     this.#socket = socket;
+    this.#behind = behind;
     socket.on('message', (octets) => {
-      this.#received.push(octets);
+      this.#received.set(idOf(octets), octets);
       this.#wake();
     });
     socket.on('error', () => undefined);
   }
 
-  static async of(peer: Peer): Promise<Reactions> {
+  static async of(peer: Peer, server: ServerName): Promise<Reactions> {
     const socket = createSocket('udp4');
     socket.connect(peer.port, peer.address);
     await once(socket, 'connect');
-    return new Reactions(socket);
+    return new Reactions(socket, server === 'zonewright' ? [PLAIN, LONGER] : [PLAIN]);
   }
 
   /** The reply, or `undefined` for silence. Throws where the server does not answer plain questions any more. */
   async to(datagram: Uint8Array): Promise<Uint8Array | undefined> {
-    this.#received = [];
-    this.#socket.send(datagram);
-    for (const [i, question] of QUESTIONS.entries()) await this.#answered(FIRST + i, question);
-    return this.#received.find((octets) => idOf(octets) < FIRST);
+    for (let left = SILENCES; left > 0; left--) {
+      const reply = await this.#once(datagram);
+      if (reply !== undefined) return reply;
+    }
+    return undefined;
   }
 
   close(): void {
     this.#socket.close();
   }
 
-  async #answered(id: number, question: Question): Promise<void> {
+  async #once(datagram: Uint8Array): Promise<Uint8Array | undefined> {
+    this.#received.clear();
+    const id = this.#nextId();
+    this.#socket.send(withId(datagram, id));
+    for (const question of this.#behind) await this.#answered(question);
+    return this.#received.get(id);
+  }
+
+  async #answered(question: Question): Promise<void> {
+    const id = this.#nextId();
     const request = encodeMessage({ ...emptyMessage(id, OPCODE.QUERY), questions: [question] });
     for (let left = TRIES; left > 0; left--) {
       this.#socket.send(request);
@@ -77,16 +95,30 @@ export class Reactions {
         resolve(came);
       };
       const look = (): void => {
-        if (this.#received.some((octets) => idOf(octets) === id)) settle(true);
+        if (this.#received.has(id)) settle(true);
       };
       const timer = setTimeout(() => settle(false), TIMEOUT_MS);
       this.#wake = look;
       look();
     });
   }
+
+  /** Never 0, the ID of what is too short to have one. */
+  #nextId(): number {
+    this.#id = (this.#id % IDS) + 1;
+    return this.#id;
+  }
 }
 
 const idOf = (octets: Uint8Array): number => (octets.length < 2 ? 0 : (octets[0]! << 8) | octets[1]!);
+
+/** A message with another ID; what is too short for one stays as it is. */
+function withId(octets: Uint8Array, id: number): Uint8Array {
+  if (octets.length < 2) return octets;
+  const message = Uint8Array.from(octets);
+  new DataView(message.buffer).setUint16(0, id);
+  return message;
+}
 
 /** What differs between our reaction and theirs: `rcode FORMERR/NOTIMP`, `reply some/none`; no sections but by their number. */
 export function reactionDifferences(ours: Uint8Array | undefined, theirs: Uint8Array | undefined): readonly string[] {
