@@ -3,9 +3,9 @@
  * memory (`zone/history.ts`); and of all zones together no more than a disk should have to hold for what an AXFR does as well, the
  * oldest going first. Deltas have numbers, in the order in which they came. What they are is kept elsewhere.
  */
+import type { DeltaHead } from '@zonewright/common/lmdb/delta-values';
 import type { Name } from '@zonewright/common/name';
 import { MAX_DELTAS, MAX_OCTETS, MAX_RECORDS } from '@zonewright/common/zone/history';
-import type { DeltaHead } from './octets.ts';
 
 /** Deltas of all zones, and octets in them. */
 const MAX_ALL_DELTAS = 100_000;

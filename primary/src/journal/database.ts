@@ -9,24 +9,26 @@
  */
 import { join } from 'node:path';
 import { makeFolder, PRIVATE_FOLDER } from '@zonewright/common/git/durable';
+import { StoreClient } from '@zonewright/common/lmdb/client';
+import { packDeltas } from '@zonewright/common/lmdb/delta-values';
+import { Unusable } from '@zonewright/common/lmdb/fault';
+import { lockFile, type Release } from '@zonewright/common/lmdb/lock';
+import { memoryOf, Packing, type Packs, unpack } from '@zonewright/common/lmdb/pack';
 import type { Name } from '@zonewright/common/name';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { gather, Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { joinDeltas } from '@zonewright/common/zone/delta-octets';
-import { readRecords, recordOctets, writeRecords } from '@zonewright/common/zone/record-octets';
+import { readRecords } from '@zonewright/common/zone/record-octets';
 import { Marker } from '../mark.ts';
-import { JournalClient } from './client.ts';
-import { faultOf, journalFault, Unusable } from './fault.ts';
+import { faultOf, journalFault } from './fault.ts';
 import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood, ZoneNote } from './journal.ts';
-import { lockFile, type Release } from './lock.ts';
-import { readEntry, readLastGood, readNote, writeDeltaHead, writeEntry, writeLastGood, writeNote } from './octets.ts';
-import { memoryOf, Packing, type Packs, unpack } from './pack.ts';
+import { readEntry, readLastGood, readNote, writeEntry, writeLastGood, writeNote } from './octets.ts';
 import type { Stored, StoredWrite } from './store.ts';
+import type { JournalData, JournalMethods } from './thread.ts';
 
-/** Records of a delta are kept in parts of about so many octets: memory and free room in a file come in pieces. */
-const PART_OCTETS = 65_536;
+type JournalClient = StoreClient<JournalMethods>;
 
 interface Waiting {
   readonly what: JournalWrite;
@@ -46,7 +48,12 @@ export async function openJournal(directory: string): Promise<Result<Journal, Jo
   } catch (error) {
     return fail(faultOf(path, error));
   }
-  const client = new JournalClient(path);
+  const client: JournalClient = new StoreClient({
+    module: new URL('./thread.js', import.meta.url),
+    name: 'journal',
+    data: path satisfies JournalData,
+    fault: (why) => journalFault('disk', path, why),
+  });
   const stored = await client.ask('open', []);
   if (stored.ok) return ok(new DatabaseJournal(path, client, release, stored.value, await keptOf(stored.value)));
   await client.close();
@@ -147,7 +154,7 @@ async function storedWrite(what: JournalWrite, slices: Slices): Promise<StoredWr
     lastGood: await packed(what.lastGood ?? [], ([fileName, good]) => writeLastGood(fileName, good), slices),
     notes: await packed(what.notes ?? [], writeNote, slices),
     withdrawn: await packed(what.withdrawn ?? [], ({ wire }) => wire, slices),
-    deltas: await packedDeltas(what.deltas ?? [], slices),
+    deltas: await packDeltas(what.deltas ?? [], slices),
   };
 }
 
@@ -158,42 +165,6 @@ async function packed<T>(all: Iterable<T>, write: (each: T) => Uint8Array, slice
     packing.add(write(each));
   }
   return packing.end();
-}
-
-async function packedDeltas(deltas: readonly Delta[], slices: Slices): Promise<Packs> {
-  const packing = new Packing();
-  for (const { origin, from, to, removed, added } of deltas) {
-    const parts: Uint8Array[] = [];
-    let octets = 0;
-    for (const part of partsOf([removed, added])) {
-      if (slices.isOver) await slices.pause();
-      const written = writeRecords([part]);
-      octets += written.length;
-      parts.push(written);
-    }
-    const records = removed.length + added.length;
-    packing.add(writeDeltaHead({ zone: origin, from, to, records, octets, parts: parts.length }));
-    for (const part of parts) packing.add(part);
-  }
-  return packing.end();
-}
-
-function* partsOf(
-  lists: readonly (readonly ResourceRecord[])[],
-): Generator<readonly ResourceRecord[], void, undefined> {
-  let part: ResourceRecord[] = [];
-  let octets = 0;
-  for (const list of lists) {
-    for (const record of list) {
-      part.push(record);
-      octets += recordOctets(record);
-      if (octets < PART_OCTETS) continue;
-      yield part;
-      part = [];
-      octets = 0;
-    }
-  }
-  if (part.length > 0) yield part;
 }
 
 function* recordsOf(parts: Packs): Generator<ResourceRecord, void, undefined> {

@@ -9,8 +9,9 @@
  * Always holds: a write that resolved is on the disk, one that did not is there wholly or not at all, and writes get there in
  * the order in which they were asked for.
  */
+import type { StoreFault } from '@zonewright/common/lmdb/fault';
 import type { Name } from '@zonewright/common/name';
-import { type Fault, ok, type Result } from '@zonewright/common/result';
+import { ok, type Result } from '@zonewright/common/result';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { Marker, newMarkSecret } from '../mark.ts';
@@ -99,10 +100,7 @@ export interface JournalWrite {
   readonly withdrawn?: readonly Name[];
 }
 
-/** `usage`: the folder cannot be used, or another process uses it. `corrupt`: it holds no journal that can be read. `disk`: full, or fails. `limit`: what was to be written is larger than the journal can hold. */
-export interface JournalFault extends Fault {
-  readonly kind: 'usage' | 'corrupt' | 'disk' | 'limit';
-}
+export type JournalFault = StoreFault;
 
 export interface Journal {
   /** Has the secret of the journal: marks the commits that speak of its positions. */

@@ -2,19 +2,14 @@
  * What the journal keeps, as octets. An entry is its position, kind, time, zone and serials, then - for an UPDATE - scope, key, source and the
  * records of the update section. Numbers are in network order, names as on the
  * wire, records as in `record-octets.ts`.
- *
- * Each value carries a checksum over itself and the key that it stands under, since a database says nothing of octets that a disk
- * has turned. What has passed it is trusted.
+ * Deltas are kept as in `common/src/lmdb/delta-values.ts`.
  */
-import { crc32 } from 'node:zlib';
-import type { Name } from '@zonewright/common/name';
+import { Unusable } from '@zonewright/common/lmdb/fault';
 import { Reader, Writer } from '@zonewright/common/octets';
 import { readRecords, writeRecords } from '@zonewright/common/zone/record-octets';
-import { Unusable } from './fault.ts';
 import { type Entry, type LastGood, saysNothing, type ZoneNote } from './journal.ts';
 
-const CHECKSUM_OCTETS = 4;
-/** Of the state, and of what is known of a delta, or of a zone. */
+/** Of the state, and of what is known of a zone. */
 const MAX_HEAD_OCTETS = 1024;
 /** Of an entry: names in the update section are compressed in a message, and not here. */
 const MAX_ENTRY_OCTETS = 4 * 2 ** 20;
@@ -22,22 +17,6 @@ const MAX_ENTRY_OCTETS = 4 * 2 ** 20;
 const MAX_GOOD_OCTETS = 16 * 2 ** 20;
 
 const KINDS = ['serial', 'update'] as const;
-
-/** The value with its checksum, as it stands on the disk. */
-export function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(CHECKSUM_OCTETS + value.length);
-  new DataView(sealed.buffer).setUint32(0, crc32(value, crc32(key)));
-  sealed.set(value, CHECKSUM_OCTETS);
-  return sealed;
-}
-
-/** The value, a view of what is given; `undefined` when it is not what was written under that key. */
-export function unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
-  if (sealed.length < CHECKSUM_OCTETS) return undefined;
-  const value = sealed.subarray(CHECKSUM_OCTETS);
-  const sum = new DataView(sealed.buffer, sealed.byteOffset).getUint32(0);
-  return sum === crc32(value, crc32(key)) ? value : undefined;
-}
 
 /** What the journal knows of itself. */
 export interface State {
@@ -139,33 +118,6 @@ export function readNote(octets: Uint8Array): ZoneNote {
   if (reader.left === 0) return checked(reader, { zone, time: 0, arrived: 0, floor: undefined });
   const [time, arrived] = [reader.u48(), reader.u48()];
   return checked(reader, { zone, time, arrived, floor: reader.left === 0 ? undefined : reader.u32() });
-}
-
-/** What is known of a delta without its records. */
-export interface DeltaHead {
-  /** The apex. */
-  readonly zone: Name;
-  readonly from: number;
-  readonly to: number;
-  /** SOAs included. */
-  readonly records: number;
-  /** Of its records as they are kept. */
-  readonly octets: number;
-  /** In so many values. */
-  readonly parts: number;
-}
-
-export function writeDeltaHead({ zone, from, to, records, octets, parts }: DeltaHead): Uint8Array {
-  const writer = new Writer(MAX_HEAD_OCTETS);
-  writer.name(zone);
-  for (const number of [from, to, records, octets, parts]) writer.u32(number);
-  return written(writer);
-}
-
-export function readDeltaHead(octets: Uint8Array): DeltaHead {
-  const reader = new Reader(octets);
-  const [zone, from, to] = [reader.name(false), reader.u32(), reader.u32()];
-  return checked(reader, { zone, from, to, records: reader.u32(), octets: reader.u32(), parts: reader.u32() });
 }
 
 function written(writer: Writer): Uint8Array {

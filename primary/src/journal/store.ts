@@ -9,28 +9,16 @@
  * and another has to be opened. What a write expects to find is looked at in its transaction, so nothing is written twice.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readDeltaHead } from '@zonewright/common/lmdb/delta-values';
+import { type Database, getSealed, makeRoomIn, openOrCreate, putSealed } from '@zonewright/common/lmdb/environment';
+import { Unusable } from '@zonewright/common/lmdb/fault';
+import { octetsIn, Packing, type Packs, unpack } from '@zonewright/common/lmdb/pack';
+import { unseal } from '@zonewright/common/lmdb/seal';
 import { Name } from '@zonewright/common/name';
-import { open, type RootDatabase } from 'lmdb';
 import { newMarkSecret } from '../mark.ts';
 import { DeltaChains, type Dropped } from './chains.ts';
-import { checkDatabase } from './check.ts';
-import { Unusable } from './fault.ts';
 import { saysNothing } from './journal.ts';
-import {
-  positionOf,
-  readDeltaHead,
-  readLastGood,
-  readNote,
-  readState,
-  type State,
-  seal,
-  unseal,
-  writeState,
-} from './octets.ts';
-import { octetsIn, Packing, type Packs, unpack } from './pack.ts';
-import { makeRoom, type Statistics } from './room.ts';
+import { positionOf, readLastGood, readNote, readState, type State, writeState } from './octets.ts';
 
 /** A `JournalWrite` as octets (`octets.ts`). */
 export interface StoredWrite {
@@ -44,7 +32,7 @@ export interface StoredWrite {
   readonly notes: Packs;
   /** Names in wire form. */
   readonly withdrawn: Packs;
-  /** Of each delta what `writeDeltaHead` wrote, and then its parts. */
+  /** As `packDeltas` has them. */
   readonly deltas: Packs;
 }
 
@@ -57,8 +45,6 @@ export interface Stored extends State {
 }
 
 const STATE = Buffer.from('s');
-/** Of the file of locks, which LMDB fills with what it needs. It is mapped: a hole in it could not be filled on a full disk. */
-const LOCK_OCTETS = 8192;
 
 const numbered = (letter: string, number: number, part = 0): Buffer => {
   const key = Buffer.alloc(9, letter);
@@ -76,18 +62,15 @@ const goodKey = (fileName: string): Buffer => hashed('g', fileName);
 const noteKey = ({ key }: Name): Buffer => hashed('n', key);
 
 export class JournalStore {
-  readonly #db: RootDatabase<Buffer, Buffer>;
+  readonly #db: Database;
   readonly #path: string;
   readonly #chains = new DeltaChains();
   readonly stored: Stored;
 
   /** Opens the journal in that file, or makes one. Throws {@link Unusable}, system errors, and those of LMDB, which have a number as `code`. */
   constructor(path: string) {
-    if (!existsSync(path)) create(path);
-    const damage = checkDatabase(path);
-    if (damage !== undefined) throw new Unusable(damage);
     this.#path = path;
-    this.#db = openDatabase(path);
+    this.#db = openOrCreate(path, () => [STATE, writeState(newState())]);
     try {
       this.stored = this.#read();
     } catch (error) {
@@ -140,7 +123,7 @@ export class JournalStore {
       for (const _ of unpack(packs)) values++;
       octets += octetsIn(packs);
     }
-    makeRoom(this.#path, this.#db.getStats() as Statistics, values, octets);
+    makeRoomIn(this.#db, this.#path, values, octets);
   }
 
   /** Gives the position of its last entry. */
@@ -210,49 +193,15 @@ export class JournalStore {
   }
 
   #get(key: Buffer): Uint8Array | undefined {
-    const value = this.#db.getBinary(key);
-    return value === undefined ? undefined : unseal(key, value);
+    return getSealed(this.#db, key);
   }
 
   #put(key: Buffer, value: Uint8Array): void {
-    this.#db.put(key, Buffer.from(seal(key, value)));
+    putSealed(this.#db, key, value);
   }
 }
 
-/** Under another name until it is one: a file of that name is a whole journal, whatever happens meanwhile. */
-function create(path: string): void {
-  const draft = `${path}.new`;
-  rmSync(draft, { force: true });
-  const db = openDatabase(draft);
-  makeRoom(draft, db.getStats() as Statistics, 1, 0);
-  const state = { secret: newMarkSecret(), generation: 0, position: 0, inForce: undefined };
-  db.transactionSync(() => void db.put(STATE, Buffer.from(seal(STATE, writeState(state)))));
-  void db.close();
-  renameSync(draft, path);
-  rmSync(lockOf(draft), { force: true });
-  const folder = openSync(dirname(path), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
-}
-
-const lockOf = (path: string): string => `${path}-lock`;
-
-function openDatabase(path: string): RootDatabase<Buffer, Buffer> {
-  writeFileSync(lockOf(path), Buffer.alloc(LOCK_OCTETS), { mode: 0o600 });
-  const db = open<Buffer, Buffer>({
-    path,
-    noSubdir: true,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-    cache: false,
-    // A transaction that is over is on the disk.
-    overlappingSync: false,
-    maxReaders: 8,
-    permissionsMode: 0o600,
-  } as Parameters<typeof open>[0] & { readonly permissionsMode: number });
-  chmodSync(path, 0o600);
-  return db;
-}
+const newState = (): State => ({ secret: newMarkSecret(), generation: 0, position: 0, inForce: undefined });
 
 function nameOf(wire: Uint8Array): Name {
   const name = Name.fromWire(wire);

@@ -4,6 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { DeltaHead } from '@zonewright/common/lmdb/delta-values';
+import { seal, unseal } from '@zonewright/common/lmdb/seal';
 import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
@@ -20,7 +22,6 @@ import {
   memoryJournal,
   type ZoneNote,
 } from '@zonewright/primary/journal/journal';
-import { type DeltaHead, seal, unseal } from '@zonewright/primary/journal/octets';
 import { JournalStore, type StoredWrite } from '@zonewright/primary/journal/store';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';

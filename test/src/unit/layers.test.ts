@@ -2,7 +2,7 @@
  * The layers of the protocol library, read from its sources.
  *
  * The core (name, octets, rr, wire, master, zone, authority) has no I/O, no clock and no randomness, and each of its folders knows
- * only those below it. The edge (net, git, service) knows the core and no service. What stands at the root of common/src
+ * only those below it. The edge (net, git, lmdb, service) knows the core and no service. What stands at the root of common/src
  * beside name.ts and octets.ts is the ground of all: it has the purity of the core and knows nothing but itself.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -24,10 +24,11 @@ const below = {
   authority: ['ground', 'name', 'octets', 'rr', 'wire', 'master', 'zone'],
   net: ['ground', 'name', 'octets', 'rr', 'wire', 'master', 'zone', 'authority', 'git', 'service'],
   git: ['ground', 'name', 'octets', 'rr', 'wire', 'master', 'zone', 'authority', 'net', 'service'],
+  lmdb: ['ground', 'name', 'octets', 'rr', 'zone', 'git', 'service'],
   service: ['ground', 'name', 'octets', 'rr', 'wire', 'master', 'zone', 'authority', 'net', 'git'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-const edge: readonly Layer[] = ['net', 'git', 'service'];
+const edge: readonly Layer[] = ['net', 'git', 'lmdb', 'service'];
 
 /** What reads a clock, throws dice, or reaches out of the program. */
 const impure: readonly (readonly [what: string, pattern: RegExp])[] = [

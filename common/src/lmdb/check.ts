@@ -2,7 +2,7 @@
  * Looks at a database file of LMDB before LMDB does, which trusts its files: octets that a disk has turned, or a file that was cut, end
  * the process that follows them. So every page that can be reached is looked at: its number and kind, that what it holds lies
  * within it and leads to pages that are there, each once, that keys are in order and that all that was counted is there. The
- * content of values is not looked at; they have checksums of their own (`octets.ts`).
+ * content of values is not looked at; they have checksums of their own (`seal.ts`).
  *
  * The layout is that of LMDB's data version 2 with 64 bits, little endian, which is what `lmdb` writes (`mdb.c`, `MDB_meta`,
  * `MDB_page`, `MDB_node`). A file of another is refused.
@@ -93,7 +93,7 @@ class Check {
   }
 
   run(): void {
-    if (endianness() !== 'LE') throw new Damage('journals are for little endian machines');
+    if (endianness() !== 'LE') throw new Damage('databases are for little endian machines');
     const newest = this.#readMetas();
     const main = treeAt(newest, META.main);
     need(main.flags === 0, 'an unknown kind of tree');
