@@ -1,6 +1,6 @@
 /**
- * NOERROR means: in the journal, on the disk, and visible. The commit comes later; how many updates may wait for it, and for how long,
- * is bounded. All that has come while the last batch was being made durable is one batch, and one sync of the disk.
+ * NOERROR means: in the journal, on the disk, and visible, here and, where that is wanted, at secondaries. The commit comes later; how
+ * many updates may wait for it, and for how long, is bounded. All that has come while the last batch was being made durable is one batch, and one sync of the disk.
  */
 import type { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
@@ -27,6 +27,8 @@ export interface JournalOptions {
   waitsFor(origin: Name): string | undefined;
   /** Something is there to be written. */
   onEntries(): void;
+  /** Waits until a version is served elsewhere as well; gives why it is not, where that takes too long. */
+  spread?(origin: Name, serial: number): Promise<string | undefined>;
 }
 
 export class AcknowledgeJournal implements Acknowledge {
@@ -71,9 +73,26 @@ export class AcknowledgeJournal implements Acknowledge {
       unwritten.note(entries);
       step('update.published');
     }
-    for (const [i, each] of all.entries()) each.answer(verdictOf(log, each, rans[i]!));
+    for (const [i, each] of all.entries()) this.#answer(each, rans[i]!);
     setImmediate(() => step('update.answered'));
     if (entries.length > 0) this.#options.onEntries();
+  }
+
+  /** Also what changes nothing is answered when secondaries serve what is served here: it may have been sent before. */
+  #answer(asked: Pending, ran: Ran): void {
+    const { log, publisher } = this.#state;
+    const { spread } = this.#options;
+    const verdict = verdictOf(log, asked, ran);
+    const { origin } = asked.update;
+    const serial = ran.kind === 'entry' ? ran.entry.to : publisher.zones.get(origin)?.serial;
+    if (spread === undefined || ran.kind === 'refused' || serial === undefined) {
+      asked.answer(verdict);
+      return;
+    }
+    void spread(origin, serial).then((missing) => {
+      if (missing !== undefined) log.warn('update.unspread', { ...fieldsOf(asked), serial }, missing);
+      asked.answer(missing === undefined ? verdict : serverFailure(EDE.NOT_READY, missing));
+    });
   }
 
   #run(batch: Batch, asked: Pending): Ran {

@@ -3,10 +3,12 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { mayPerform } from '@zonewright/common/authority/key';
 import { describeRemote } from '@zonewright/common/git/remote';
+import { ownAddresses } from '@zonewright/common/net/own-address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
 import { nextDelay } from '@zonewright/common/service/backoff';
+import type { Reached } from '@zonewright/common/service/followers';
 import { runService, type ServiceContext } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { type PreparedNameServer, prepareNameServer, serverFailure } from '@zonewright/common/service/name-server';
@@ -19,6 +21,7 @@ import { Slices } from '@zonewright/common/service/slices';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
+import { type Ack, parseAck, printAck } from './ack-option.ts';
 import { openJournal } from './journal/database.ts';
 import { type Journal, memoryJournal } from './journal/journal.ts';
 import { METRICS } from './metrics.ts';
@@ -39,8 +42,8 @@ const options = [
   {
     flag: '--ack <WHEN>',
     description:
-      'when an update is acknowledged: `journal`, once it is on the disk here, needs --data and is the default with it; `push`, once its commit is in the remote',
-    parse: oneOf(['journal', 'push']),
+      'when an update is acknowledged: `journal`, once it is on the disk here, needs --data and is the default with it; `secondaries[=N]`, once N of them serve it as well, all that are known unless given; `push`, once its commit is in the remote',
+    parse: parseAck,
   },
   {
     flag: '--max-unpushed <N>',
@@ -100,6 +103,8 @@ const NOTIFY_ANSWER = 3000;
 const KNOWN_WAIT = 2000;
 /** What updates under way, and writing what waits, may take once the service is to stop. Milliseconds. */
 const LAST_UPDATES = 5000;
+/** Secondaries have so long to serve what an update waits for: milliseconds. */
+const SPREAD_TIME = 5000;
 /** Faults that time does not heal. */
 const FINAL_FAULTS: ReadonlySet<PullFault['kind']> = new Set(['usage', 'refused', 'hostkey']);
 
@@ -144,16 +149,22 @@ class PrimaryService {
     const published = metrics.counter('zonewright_zone_changes_total');
     let notifier: Notifier | undefined;
     const { maxUnpushed, maxUnpushedAge } = this.#values;
-    if (ack.value === 'push' && (maxUnpushed !== DEFAULT_UNPUSHED || maxUnpushedAge !== DEFAULT_UNPUSHED_AGE))
+    if (ack.value.kind === 'push' && (maxUnpushed !== DEFAULT_UNPUSHED || maxUnpushedAge !== DEFAULT_UNPUSHED_AGE))
       this.#log.warn(
         'option.ignored',
         { ack: 'push' },
-        '--max-unpushed and --max-unpushed-age bound --ack journal alone',
+        '--max-unpushed and --max-unpushed-age mean nothing with --ack push',
       );
     const primary = new Primary({
       repository: loader,
       journal: journal.value,
-      ack: ack.value,
+      ack: ack.value.kind,
+      spread: async (origin, serial) => {
+        const wanted = ack.value.kind === 'secondaries' ? ack.value.wanted : undefined;
+        const reached = await notifier?.followers.served(origin, serial, wanted, SPREAD_TIME);
+        return unspread(serial, reached ?? { serving: 0, wanted: wanted ?? 1 });
+      },
+      followersOf: (origin) => notifier?.followers.status(origin) ?? [],
       unpushed: { updates: maxUnpushed, age: maxUnpushedAge },
       log: this.#log,
       serialPolicy: this.#values.serial,
@@ -182,6 +193,7 @@ class PrimaryService {
       authority: primary.authority,
       port,
       log: this.#log,
+      isOwn: ownAddresses(listen),
       ...(listen.length === 1 ? { source: listen[0]! } : {}),
     });
     const server = await prepared.listen();
@@ -203,6 +215,9 @@ class PrimaryService {
         .gauge('zonewright_updates_unpushed_age_seconds')
         .set(oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000);
       metrics.gauge('zonewright_keys').set(primary.authority.keys.size);
+      const { secondaries, lag } = notifier?.followers.behind ?? { secondaries: 0, lag: 0 };
+      metrics.gauge('zonewright_secondaries_behind').set(secondaries);
+      metrics.gauge('zonewright_secondary_lag_seconds').set(lag);
     });
     const pages = await startPages({
       service: 'primary',
@@ -223,8 +238,8 @@ class PrimaryService {
       listen: server.value.bound,
       udp: { way: server.value.udp.way, threads: server.value.udp.threads },
       remote: describeRemote(remote),
-      ack: ack.value,
-      ...(this.#values.ack === undefined && ack.value === 'push'
+      ack: printAck(ack.value),
+      ...(this.#values.ack === undefined && ack.value.kind === 'push'
         ? { why: '--ack push, since there is no --data: without it nothing can be kept until it is pushed' }
         : {}),
       zones: primary.zones.size,
@@ -232,10 +247,11 @@ class PrimaryService {
   }
 
   /** What NOERROR means: what can be kept here is, unless that is not wanted. */
-  #ackOf(): Result<'journal' | 'push', Fault> {
+  #ackOf(): Result<Ack, Fault> {
     const { ack, data } = this.#values;
-    if (ack !== 'journal' || data !== undefined) return ok(ack ?? (data === undefined ? 'push' : 'journal'));
-    return fail({ kind: 'usage', what: '--ack journal needs --data', hint: 'name a folder for the journal' });
+    if (data !== undefined || ack?.kind === 'push') return ok(ack ?? { kind: 'journal' });
+    if (ack === undefined) return ok({ kind: 'push' });
+    return fail({ kind: 'usage', what: `--ack ${ack.kind} needs --data`, hint: 'name a folder for the journal' });
   }
 
   async #openJournal(): Promise<Result<Journal, Fault>> {
@@ -323,10 +339,18 @@ class PrimaryService {
           return { rcode: RCODE.NOERROR, ...(isServed ? {} : { ede: { code: EDE.NOT_AUTHORITATIVE, text } }) };
         },
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
+        asked: (zone, key, from, serial) => notifier()?.asked(zone, key, from, serial),
+        sent: (zone, key, to) => notifier()?.sent(zone, key, to),
         changesSince: searchChanges(loader, this.#log),
       },
     });
   }
+}
+
+/** Why an update is not acknowledged though it is kept, if too few secondaries serve it. */
+function unspread(serial: number, { serving, wanted }: Reached): string | undefined {
+  if (serving >= wanted) return undefined;
+  return `kept and served here; only ${serving} of ${wanted} secondaries serve serial ${serial}`;
 }
 
 /** What `work` gives; `undefined` when it takes longer than `limit` milliseconds. */

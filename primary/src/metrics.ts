@@ -9,6 +9,8 @@ export const METRICS = {
   zonewright_updates_unpushed: { type: 'gauge', help: 'Updates that are acknowledged and not in the remote' },
   zonewright_updates_unpushed_age_seconds: { type: 'gauge', help: 'Since the oldest of them was acknowledged' },
   zonewright_zone_changes_total: { type: 'counter', help: 'Versions of zones published or withdrawn' },
+  zonewright_secondaries_behind: { type: 'gauge', help: 'Secondaries that do not serve the newest version of a zone' },
+  zonewright_secondary_lag_seconds: { type: 'gauge', help: 'Since when the one that is behind for longest is' },
   zonewright_hooks_received_total: { type: 'counter', help: 'Webhooks with a good proof' },
   zonewright_hooks_refused_total: { type: 'counter', help: 'Webhooks without a good proof' },
   ...ANSWERING_METRICS,

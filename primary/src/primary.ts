@@ -19,6 +19,7 @@ import type { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
 import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { ok, type Result } from '@zonewright/common/result';
+import type { FollowerStatus } from '@zonewright/common/service/followers';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { EDE } from '@zonewright/common/wire/edns';
 import type { Acknowledge, Pending } from './acknowledge.ts';
@@ -32,8 +33,12 @@ import type { Waiting } from './unwritten.ts';
 import { Writer } from './writer.ts';
 
 export interface PrimaryOptions extends StateOptions {
-  /** What NOERROR to an UPDATE means: in the journal, or in the remote. */
-  readonly ack: 'journal' | 'push';
+  /** What NOERROR to an UPDATE means: in the journal, at secondaries as well, or in the remote. */
+  readonly ack: 'journal' | 'secondaries' | 'push';
+  /** What secondaries of a zone serve, for the status page. */
+  followersOf?(origin: Name): readonly FollowerStatus[];
+  /** With `secondaries`: waits until as many as are to serve a version do; gives why they do not, where that takes too long. */
+  spread?(origin: Name, serial: number): Promise<string | undefined>;
   readonly unpushed: UnpushedLimits;
   readonly isTransferOpen: boolean;
   readonly version: string;
@@ -51,12 +56,14 @@ export class Primary {
   readonly authority: Authority;
   readonly #state: State;
   readonly #ack: PrimaryOptions['ack'];
+  readonly #followersOf: NonNullable<PrimaryOptions['followersOf']>;
   readonly #acknowledge: Acknowledge;
   readonly #writer: Writer;
   #nextPull: Promise<Result<void, PullFault>> | undefined;
   #pending: Pending[] = [];
   #settling: Promise<void> | undefined;
-  #waiting = 0;
+  /** Updates that are not answered yet. */
+  readonly #unanswered = new Set<Promise<Verdict>>();
   #isClosing = false;
   /** Is what was served before still to be restored, since nothing of the repository can be read? */
   #isAway = false;
@@ -66,6 +73,7 @@ export class Primary {
     const { publisher } = state;
     this.#state = state;
     this.#ack = options.ack;
+    this.#followersOf = options.followersOf ?? (() => []);
     this.#writer = new Writer(state);
     this.#acknowledge =
       options.ack === 'push'
@@ -74,6 +82,7 @@ export class Primary {
             limits: options.unpushed,
             waitsFor: (origin) => this.#repairOf(origin) ?? this.#waitsFor,
             onEntries: this.#writer.wake,
+            ...(options.ack === 'secondaries' && options.spread !== undefined ? { spread: options.spread } : {}),
           });
     this.zones = publisher.zones;
     this.authority = {
@@ -133,12 +142,13 @@ export class Primary {
   /** Applies an UPDATE; resolves when it is as durable as NOERROR says, and visible, or refused. */
   update(update: Update, from: Peer): Promise<Verdict> {
     if (this.#isClosing) return Promise.resolve(STOPPING);
-    this.#waiting++;
     const answered = new Promise<Verdict>((answer) => {
       this.#pending.push({ update, source: printPeer(from), answer });
     });
     this.#settling ??= this.#settle();
-    return answered.finally(() => this.#waiting--);
+    this.#unanswered.add(answered);
+    void answered.then(() => this.#unanswered.delete(answered));
+    return answered;
   }
 
   async #settle(): Promise<void> {
@@ -159,7 +169,7 @@ export class Primary {
 
   /** Updates that are not answered yet. */
   get updatesWaiting(): number {
-    return this.#waiting;
+    return this.#unanswered.size;
   }
 
   /** Updates that are acknowledged and not in the remote. */
@@ -175,7 +185,8 @@ export class Primary {
     this.#isClosing = true;
     const start = performance.now();
     const late = new AbortController();
-    await Promise.race([this.#settling, pause(limit, undefined, { signal: late.signal }).catch(() => undefined)]);
+    const answered = Promise.all([this.#settling, ...this.#unanswered]);
+    await Promise.race([answered, pause(limit, undefined, { signal: late.signal }).catch(() => undefined)]);
     late.abort();
     const left = limit - (performance.now() - start);
     if (left > 0) await this.#writer.flush(left);
@@ -208,7 +219,7 @@ export class Primary {
       commit: publisher.commit,
       ...(fault === undefined ? {} : { remote: fault }),
       ack: this.#ack,
-      updatesWaiting: this.#waiting,
+      updatesWaiting: this.updatesWaiting,
       unpushed: {
         updates,
         ...(oldest === undefined ? {} : { oldest: new Date(oldest).toISOString() }),
@@ -224,6 +235,7 @@ export class Primary {
             serial,
             ...(open === 0 ? {} : { unpushed: open }),
             ...(repair === undefined ? {} : { waitsFor: repair }),
+            secondaries: this.#followersOf(origin),
           };
         }),
       refused: [...publisher.files.refused()].map(({ fileName, errors }) => ({

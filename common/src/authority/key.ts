@@ -151,6 +151,8 @@ export function mayPerform(key: KeyScope, operation: Operation, zone: Name): boo
 /** The keys in force. Immutable. */
 export class KeyTable {
   readonly #byName: ReadonlyMap<string, Key>;
+  /** Transfer keys that name a secondary's address, by their zones. */
+  #naming: Map<string, Key[]> | undefined;
 
   constructor(keys: Iterable<Key> = []) {
     this.#byName = new Map([...keys].map((key) => [key.name.key, key]));
@@ -168,8 +170,20 @@ export class KeyTable {
     return this.#byName.values();
   }
 
-  /** Transfer keys that name a secondary's address and cover `zone`. */
+  /** Transfer keys that name a secondary's address and cover `zone`, those of the nearest zone first. */
   secondariesOf(zone: Name): readonly Key[] {
-    return [...this.#byName.values()].filter((key) => key.secondary !== undefined && mayPerform(key, 'transfer', zone));
+    if (this.#naming === undefined) {
+      this.#naming = new Map();
+      for (const key of this.#byName.values()) {
+        if (key.secondary === undefined || !mayPerform(key, 'transfer', key.zone)) continue;
+        const same = this.#naming.get(key.zone.key);
+        if (same === undefined) this.#naming.set(key.zone.key, [key]);
+        else same.push(key);
+      }
+    }
+    const covering: Key[] = [];
+    for (let at: Name | undefined = zone; at !== undefined; at = at.parent())
+      covering.push(...(this.#naming.get(at.key) ?? []));
+    return covering;
   }
 }

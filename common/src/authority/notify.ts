@@ -1,6 +1,7 @@
 /**
  * NOTIFY out (RFC 1996): whom to tell, and when to tell them again until they acknowledge. Pure: time comes in, what is due goes out.
- * Only the newest serial of a zone is announced to a target; a newer one replaces what is still waiting.
+ * Only the newest serial of a zone is announced, and one at a time to each target: what changes while a NOTIFY is under way is told
+ * once that has ended.
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';
@@ -46,81 +47,165 @@ export function notifyTargets(zone: Zone, zones: ZoneTable, keys: KeyTable): rea
   return [...targets].map(([address, signers]) => ({ address, keys: signers }));
 }
 
-/** Milliseconds to wait for an acknowledgement after each sending; after the last the target is given up until the next change. */
+/** Milliseconds from one sending that was not acknowledged to the next; after the last the target is given up until the next change. */
 export const NOTIFY_WAITS: readonly number[] = [1, 2, 4, 8, 15, 30, 60, 120, 300, 900, 3600].map(
   (seconds) => seconds * 1000,
 );
+/** NOTIFYs under way to one target, and to all. */
+const MAX_SENDING = 20;
+const MAX_SENDING_ALL = 200;
+/** Sendings in a row without an acknowledgement after which one at a time has to do for a target. */
+const FAILURES = 5;
 
 export interface Announcement {
   readonly zone: Name;
   /** Identifies the target: an address or a connection. */
   readonly target: string;
+  /** How often it was sent before. */
   readonly attempt: number;
-  /** Tells it from a later one of the same zone to the same target. */
-  readonly number: number;
 }
 
 interface Waiting {
-  readonly announcement: Announcement;
+  readonly zone: Name;
+  /** As milliseconds of the clock: when it was sent last, and is to be sent. */
+  readonly sentAt: number;
   readonly dueAt: number;
 }
 
+interface Sent {
+  readonly announcement: Announcement;
+  /** Has the zone changed since? */
+  isOutdated: boolean;
+}
+
 /**
- * Announcements that wait for their acknowledgement. Times are in milliseconds of any steady clock, and never go back. What has been
- * sent equally often waits equally long, so each of these rounds is in the order in which it is due, and nothing has to be
- * searched.
+ * What waits for one target. Zones that were sent equally often wait equally long, so each of these rounds is in the order in which it
+ * is due, and nothing has to be searched.
+ */
+class Queue {
+  readonly #rounds: readonly Map<string, Waiting>[] = Array.from({ length: NOTIFY_WAITS.length + 1 }, () => new Map());
+  readonly #sent = new Map<string, Sent>();
+  #failures = 0;
+
+  /** How many more may be sent. */
+  get room(): number {
+    return Math.max(0, (this.#failures < FAILURES ? MAX_SENDING : 1) - this.#sent.size);
+  }
+
+  get isEmpty(): boolean {
+    return this.#sent.size === 0 && this.#rounds.every((round) => round.size === 0);
+  }
+
+  get nextAt(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const round of this.#rounds)
+      for (const { dueAt } of round.values()) {
+        next = Math.min(next, dueAt);
+        break;
+      }
+    return next;
+  }
+
+  announce(zone: Name, now: number): void {
+    const sent = this.#sent.get(zone.key);
+    if (sent !== undefined) {
+      sent.isOutdated = true;
+      return;
+    }
+    const attempt = this.#rounds.findIndex((round) => round.has(zone.key));
+    const waiting = this.#rounds[attempt]?.get(zone.key);
+    // What is about to be sent will have the newest serial.
+    if (attempt === 0 || attempt === 1) return;
+    this.#rounds[attempt]?.delete(zone.key);
+    const [pause] = NOTIFY_WAITS;
+    // However often a zone changes, a target that is away is told of it once in so long.
+    const isLate = waiting === undefined || waiting.sentAt + pause! <= now;
+    const sentAt = waiting?.sentAt ?? now;
+    this.#rounds[isLate ? 0 : 1]!.set(zone.key, { zone, sentAt, dueAt: isLate ? now : now + pause! });
+  }
+
+  take(target: string, now: number, limit: number, due: Announcement[]): void {
+    for (const [attempt, round] of this.#rounds.entries()) {
+      for (const [key, { zone, dueAt }] of round) {
+        if (dueAt > now || due.length >= limit || this.room === 0) break;
+        round.delete(key);
+        const announcement = { zone, target, attempt };
+        this.#sent.set(key, { announcement, isOutdated: false });
+        due.push(announcement);
+      }
+    }
+  }
+
+  ended({ zone, attempt }: Announcement, isAcknowledged: boolean, now: number): void {
+    const sent = this.#sent.get(zone.key);
+    this.#sent.delete(zone.key);
+    this.#failures = isAcknowledged ? 0 : this.#failures + 1;
+    if (isAcknowledged) {
+      if (sent?.isOutdated === true) this.#rounds[0]!.set(zone.key, { zone, sentAt: now, dueAt: now });
+      return;
+    }
+    const next = sent?.isOutdated === true ? 0 : attempt;
+    const wait = NOTIFY_WAITS[next];
+    if (wait !== undefined) this.#rounds[next + 1]!.set(zone.key, { zone, sentAt: now, dueAt: now + wait });
+  }
+}
+
+/**
+ * Announcements until they are acknowledged: one of a zone at a time to each target, which is told again of what changes meanwhile. Times
+ * are milliseconds of any steady clock, and never go back.
+ *
+ * Always holds: a target that does not acknowledge keeps no other waiting.
  */
 export class Announcements {
-  readonly #rounds: readonly Map<string, Waiting>[] = Array.from({ length: NOTIFY_WAITS.length + 1 }, () => new Map());
-  #count = 0;
+  readonly #queues = new Map<string, Queue>();
+  #sending = 0;
 
-  #key(zone: Name, target: string): string {
-    return `${target} ${zone.key}`;
-  }
-
-  /** Announces, at once; a waiting announcement of the same zone to the same target is replaced. */
+  /** Announces, at once where nothing is under way. */
   announce(zone: Name, target: string, now: number): void {
-    const key = this.#key(zone, target);
-    for (const round of this.#rounds) round.delete(key);
-    this.#rounds[0]!.set(key, { announcement: { zone, target, attempt: 0, number: ++this.#count }, dueAt: now });
+    let queue = this.#queues.get(target);
+    if (queue === undefined) {
+      queue = new Queue();
+      this.#queues.set(target, queue);
+    }
+    queue.announce(zone, now);
   }
 
-  /** Ends an announcement; not one that has replaced it while it was under way. */
-  acknowledged({ zone, target, number }: Announcement): void {
-    const key = this.#key(zone, target);
-    for (const round of this.#rounds) if (round.get(key)?.announcement.number === number) round.delete(key);
+  /** What is to be sent now. Each is under way until it is said to have ended. */
+  due(now: number): readonly Announcement[] {
+    const due: Announcement[] = [];
+    const room = MAX_SENDING_ALL - this.#sending;
+    for (const [target, queue] of [...this.#queues]) {
+      if (due.length >= room) break;
+      const before = due.length;
+      queue.take(target, now, room, due);
+      if (due.length === before) continue;
+      // Who was served goes behind all others.
+      this.#queues.delete(target);
+      this.#queues.set(target, queue);
+    }
+    this.#sending += due.length;
+    return due;
+  }
+
+  /** Ends a sending: the target has acknowledged it, or it is to be sent again later. */
+  ended(announcement: Announcement, isAcknowledged: boolean, now: number): void {
+    const { target } = announcement;
+    this.#sending--;
+    const queue = this.#queues.get(target);
+    queue?.ended(announcement, isAcknowledged, now);
+    if (queue?.isEmpty === true) this.#queues.delete(target);
   }
 
   /** Drops all that waits for a target. */
   forget(target: string): void {
-    for (const round of this.#rounds)
-      for (const [key, { announcement }] of round) if (announcement.target === target) round.delete(key);
+    this.#queues.delete(target);
   }
 
-  /** What is to be sent now, at most `limit`. Each is put off by its wait; those sent for the last time are dropped. */
-  due(now: number, limit: number): readonly Announcement[] {
-    const due: Announcement[] = [];
-    for (const [attempt, round] of this.#rounds.entries()) {
-      for (const [key, { announcement, dueAt }] of round) {
-        if (dueAt > now || due.length >= limit) break;
-        due.push(announcement);
-        round.delete(key);
-        const wait = NOTIFY_WAITS[attempt];
-        const next = { announcement: { ...announcement, attempt: attempt + 1 }, dueAt: now + (wait ?? 0) };
-        if (wait !== undefined) this.#rounds[attempt + 1]!.set(key, next);
-      }
-    }
-    return due;
-  }
-
-  /** When something is due next; `undefined` when nothing waits. */
+  /** When something is due next; `undefined` when nothing waits that may be sent. */
   get nextAt(): number | undefined {
-    let next: number | undefined;
-    for (const round of this.#rounds)
-      for (const { dueAt } of round.values()) {
-        next = Math.min(next ?? dueAt, dueAt);
-        break;
-      }
-    return next;
+    if (this.#sending >= MAX_SENDING_ALL) return undefined;
+    let next = Number.POSITIVE_INFINITY;
+    for (const queue of this.#queues.values()) if (queue.room > 0) next = Math.min(next, queue.nextAt);
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 }

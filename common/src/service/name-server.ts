@@ -11,6 +11,7 @@ import { type RejectionReason, rejectionBy } from '../authority/rejection.ts';
 import { type Refusal, ReplayTable } from '../authority/replay.ts';
 import type { Request } from '../authority/request.ts';
 import { Responder, type ResponderSettings } from '../authority/responder.ts';
+import { requestedSerial } from '../authority/transfer.ts';
 import type { Update } from '../authority/update.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
@@ -55,6 +56,10 @@ export interface NameServerHooks {
   changesSince?(zone: Zone, serial: number): Promise<Delta | undefined>;
   /** A hidden secondary asked to be notified of `zone`, and all below it, on its connection. */
   register?(connection: Connection, key: Key, zone: Name): void;
+  /** Somebody asks what changed in a zone since the version that he has. */
+  asked?(zone: Name, key: Key | undefined, from: Peer, serial: number): void;
+  /** Somebody has been sent a version of a zone, whole or by what changed. */
+  sent?(zone: Name, key: Key | undefined, to: Peer): void;
 }
 
 export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | 'rateLimit' | 'isRotating'> {
@@ -206,17 +211,21 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
 
   const transfers = new TransferQueue();
   const stream = async (transfer: Transfer, connection: Connection): Promise<void> => {
-    const { zone, signer } = transfer;
+    const { zone, signer, request } = transfer;
+    const { key } = request;
+    const serial = requestedSerial(request.message);
+    if (serial !== undefined) hooks.asked?.(zone.origin, key, connection.peer, serial);
     const content = await contentOf(transfer);
     const messages = signer === undefined ? content.messages : signer.signAll(content.messages, seconds);
     const sent = await transfers.send(messages, connection);
     if (sent === undefined) return;
+    hooks.sent?.(zone.origin, key, connection.peer);
     log.info('transfer.out', {
       zone: zone.origin.toString(),
       serial: zone.serial,
       form: content.form,
       peer: printPeer(connection.peer),
-      key: transfer.request.key?.name.toString(),
+      key: key?.name.toString(),
       messages: sent,
     });
   };

@@ -1,6 +1,6 @@
 /** Whom a change is announced to, and when an announcement is done. */
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import { Announcements, NOTIFY_WAITS, notifyTargets } from '@zonewright/common/authority/notify';
+import { type Announcement, Announcements, NOTIFY_WAITS, notifyTargets } from '@zonewright/common/authority/notify';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import test from 'ava';
 import { given, nameOf, zoneOf } from '../support/records.ts';
@@ -22,33 +22,83 @@ test('a secondary that several keys name is one target with all of them, and a n
   t.deepEqual(told, [['10.0.0.2', `${named[0]}.`, `${named[1]}.`], ['192.0.2.2', `${named[2]}.`], ['2001:db8::2']]);
 });
 
-test('an acknowledgement ends its own announcement, not the one that has replaced it meanwhile', (t) => {
+const one = nameOf('example.');
+
+/** What is to be sent: `ZONE TARGET ATTEMPT`. */
+const print = (due: readonly Announcement[]): readonly string[] =>
+  due.map(({ zone, target, attempt }) => `${zone} ${target} ${attempt}`);
+
+test('what changes while a NOTIFY is under way is announced once, when that is acknowledged', (t) => {
   const announcements = new Announcements();
-  const zone = nameOf('example.');
-  announcements.announce(zone, '192.0.2.2', 0);
-  const [first] = announcements.due(0, 10);
-  announcements.announce(zone, '192.0.2.2', 5);
-  announcements.acknowledged(first!);
-  t.is(announcements.nextAt, 5, 'the newer serial is still to be announced');
-  const [second] = announcements.due(5, 10);
-  announcements.acknowledged(second!);
+  announcements.announce(one, 'a', 0);
+  const [first] = announcements.due(0);
+  for (let now = 1; now < 1000; now++) announcements.announce(nameOf('EXAMPLE.'), 'a', now);
+  t.is(announcements.nextAt, undefined, 'one at a time');
+  t.deepEqual(announcements.due(1000), []);
+  announcements.ended(first!, true, 1000);
+  t.is(announcements.nextAt, 1000);
+  const due = announcements.due(1000);
+  t.deepEqual(print(due), ['example. a 0']);
+  announcements.ended(due[0]!, true, 1001);
   t.is(announcements.nextAt, undefined);
 });
 
 test('an announcement is sent again after each wait, and given up after the last', (t) => {
   const announcements = new Announcements();
-  announcements.announce(nameOf('example.'), '192.0.2.2', 0);
+  announcements.announce(one, 'a', 0);
   let now = 0;
   for (const [attempt, wait] of [...NOTIFY_WAITS, 0].entries()) {
     t.is(announcements.nextAt, now);
-    t.deepEqual(announcements.due(now - 1, 10), []);
-    t.deepEqual(
-      announcements.due(now, 10).map((each) => each.attempt),
-      [attempt],
-    );
-    t.deepEqual(announcements.due(now, 10), [], 'it waits');
+    t.deepEqual(announcements.due(now - 1), []);
+    const due = announcements.due(now);
+    t.deepEqual(print(due), [`example. a ${attempt}`]);
+    t.deepEqual(announcements.due(now + 10 ** 9), [], 'it is under way');
+    announcements.ended(due[0]!, false, now);
     now += wait;
   }
+  t.is(announcements.nextAt, undefined);
+});
+
+test('a zone that changes a thousand times a second is told once a second to a target that is away', (t) => {
+  const announcements = new Announcements();
+  let sent = 0;
+  for (let now = 0; now < 60_000; now++) {
+    announcements.announce(one, 'away', now);
+    for (const each of announcements.due(now)) {
+      sent++;
+      announcements.ended(each, false, now);
+    }
+  }
+  t.true(sent > 50 && sent <= 61, `${sent}`);
+});
+
+test('a target that is away for long is told of a new change at once', (t) => {
+  const announcements = new Announcements();
+  announcements.announce(one, 'a', 0);
+  for (let now = 0; now < 1_000_000; now += 1000)
+    for (const each of announcements.due(now)) announcements.ended(each, false, now);
+  t.true(announcements.nextAt! > 1_000_000);
+  announcements.announce(one, 'a', 1_000_000);
+  t.deepEqual(print(announcements.due(1_000_000)), ['example. a 0']);
+});
+
+test('a target that never acknowledges keeps no other waiting, and is forgotten as a whole', (t) => {
+  const announcements = new Announcements();
+  const zones = Array.from({ length: 1000 }, (_, i) => nameOf(`z${i}.example.`));
+  for (const zone of zones) for (const target of ['away', 'there']) announcements.announce(zone, target, 0);
+  const told = new Set<string>();
+  let away = 0;
+  for (let round = 0; round < 2 * zones.length && told.size < zones.length; round++)
+    for (const each of announcements.due(0)) {
+      if (each.target === 'away') away++;
+      else {
+        told.add(each.zone.key);
+        announcements.ended(each, true, 0);
+      }
+    }
+  t.is(told.size, zones.length);
+  t.true(away <= 20, `${away}`);
+  announcements.forget('away');
   t.is(announcements.nextAt, undefined);
 });
 
@@ -58,16 +108,21 @@ test('thirty thousand announcements are told one by one without a search among a
   const started = process.cpuUsage();
   let wrong = 0;
   for (const [i, zone] of zones.entries()) {
-    announcements.announce(zone, '192.0.2.2', i);
+    announcements.announce(zone, 'a', i);
     if (announcements.nextAt !== 0) wrong++;
   }
-  for (const zone of zones) {
-    const [due] = announcements.due(zones.length, 1);
-    if (due?.zone !== zone) wrong++;
-    announcements.acknowledged(due!);
-  }
+  const told: string[] = [];
+  for (let due = announcements.due(zones.length); due.length > 0; due = announcements.due(zones.length))
+    for (const each of due) {
+      told.push(each.zone.key);
+      announcements.ended(each, true, zones.length);
+    }
   const { user } = process.cpuUsage(started);
   t.is(wrong, 0);
+  t.deepEqual(
+    told,
+    zones.map(({ key: each }) => each),
+  );
   t.is(announcements.nextAt, undefined);
   t.true(user < 3_000_000, `${user / 1000} ms`);
 });

@@ -1,9 +1,6 @@
 /** UPDATE (RFC 2136) from a request to the next version of a zone, and what comes after a change: NOTIFY out, and refresh. */
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import {
-  type Announcement,
-  Announcements,
-  NOTIFY_WAITS,
   notifyMessage,
   notifyTargets,
 } from '@zonewright/common/authority/notify';
@@ -641,44 +638,6 @@ test('a change is told to the secondaries of keys, signed, and to the name serve
     answers: [zone.soaRecord()],
   });
   t.is(notifyMessage(origin).answers.length, 0);
-});
-
-test('an announcement is repeated with longer and longer waits until it is acknowledged, then given up', (t) => {
-  const waiting = new Announcements();
-  t.is(waiting.nextAt, undefined);
-  waiting.announce(origin, 'a', 1000);
-  const sent: number[] = [];
-  for (let at = waiting.nextAt; at !== undefined; at = waiting.nextAt) {
-    t.deepEqual(waiting.due(at - 1, 10), []);
-    t.is(waiting.due(at, 10).length, 1);
-    sent.push(at);
-  }
-  t.deepEqual(
-    sent.slice(1).map((at, i) => at - sent[i]!),
-    [...NOTIFY_WAITS],
-  );
-  t.deepEqual(waiting.due(10 ** 12, 10), []);
-});
-
-test('an acknowledgement ends its own announcement, a newer one replaces it, and a target is forgotten', (t) => {
-  const waiting = new Announcements();
-  const due = (now: number, limit = 10): string[] =>
-    waiting.due(now, limit).map(({ zone, target, attempt }) => `${zone} ${target} ${attempt}`);
-  const other = nameOf('other.');
-  waiting.announce(origin, 'a', 0);
-  const [first] = waiting.due(0, 10) as [Announcement];
-  waiting.announce(nameOf('EXAMPLE.'), 'a', 10);
-  t.deepEqual(due(10), ['EXAMPLE. a 0'], 'from the beginning, at once, once');
-  waiting.acknowledged(first);
-  t.is(waiting.nextAt, 1010, 'late, for what has been replaced');
-  t.deepEqual(due(1010), ['EXAMPLE. a 1']);
-  for (const target of ['a', 'b']) for (const zone of [origin, other]) waiting.announce(zone, target, 2000);
-  t.deepEqual(due(2000, 3), ['example. a 0', 'other. a 0', 'example. b 0']);
-  t.deepEqual(due(2000, 3), ['other. b 0'], 'those beyond the limit come next');
-  waiting.forget('a');
-  t.deepEqual(due(3000), ['example. b 1', 'other. b 1']);
-  for (const announcement of waiting.due(5000, 10)) waiting.acknowledged(announcement);
-  t.is(waiting.nextAt, undefined);
 });
 
 // --- refresh ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,343 @@
+/**
+ * What the secondaries of each zone serve, as far as is known: from what they ask (an IXFR names the serial it starts from), and from
+ * their own answers. A secondary that has acknowledged a NOTIFY, or has got a transfer, is asked for its SOA, with growing pauses,
+ * until it serves what is served here.
+ *
+ * Always holds: a secondary counts as serving a version only if it has said so; nothing is asked of one that is known to be current.
+ */
+import type { Name } from '../name.ts';
+import { readSoa } from '../rr/soa.ts';
+import { TYPE } from '../rr/type.ts';
+import { printRcode } from '../wire/code.ts';
+import { isNewer } from '../zone/serial.ts';
+import type { Clock } from './clock.ts';
+import type { Link } from './link.ts';
+import { question } from './upstream.ts';
+
+/** A secondary of one zone, for the status page. */
+export interface FollowerStatus {
+  readonly secondary: string;
+  /** `undefined`: nobody knows yet. */
+  readonly serial: number | undefined;
+  /** Seconds since there is a version that it does not serve; 0 when there is none. */
+  readonly lag: number;
+  /** What went wrong when it was asked last. */
+  readonly failure?: string;
+}
+
+/** How many secondaries serve a version, and how many were to. */
+export interface Reached {
+  readonly serving: number;
+  readonly wanted: number;
+}
+
+interface Follower {
+  readonly link: Link;
+  readonly zone: Followed;
+  serial: number | undefined;
+  /** As milliseconds of the clock; `undefined` while it is current. */
+  behindSince: number | undefined;
+  failure: string | undefined;
+  /** Questions since it was last heard of, and the pause before the first of them. */
+  asked: number;
+  pause: number;
+  isAsking: boolean;
+  cancel: (() => void) | undefined;
+}
+
+interface Waiter {
+  readonly serial: number;
+  readonly wanted: number | undefined;
+  settle(reached: Reached): void;
+}
+
+interface Followed {
+  readonly origin: Name;
+  serial: number;
+  /** When the newest versions were published, oldest first. */
+  readonly published: { readonly serial: number; readonly at: number }[];
+  readonly followers: Map<string, Follower>;
+  /** In the order of their serials. */
+  readonly waiters: Waiter[];
+}
+
+/** Versions of a zone of which it is known when they were published. */
+const MAX_PUBLISHED = 100;
+/** Milliseconds for the answer to an SOA query. */
+const PROBE_TIMEOUT = 1000;
+/** SOA queries under way at once. */
+const MAX_PROBING = 50;
+/** SOA queries in a row that bring nothing new; then a secondary is asked again when it is heard of. */
+const MAX_PROBES = 20;
+/** Milliseconds before the first SOA query: while an update waits for it, and else; each pause is twice the one before. */
+const PROBE_PAUSES = {
+  acknowledged: { awaited: 8, idle: 250 },
+  transferred: { awaited: 1, idle: 20 },
+} as const;
+const MAX_PAUSE = 60_000;
+
+/** What has been heard of a secondary that is no statement of what it serves. */
+export type Sign = keyof typeof PROBE_PAUSES;
+
+const serves = (held: number | undefined, serial: number): boolean =>
+  held !== undefined && (held === serial || isNewer(held, serial));
+
+export class Followers {
+  readonly #clock: Clock;
+  readonly #zones = new Map<string, Followed>();
+  readonly #behind = new Set<Follower>();
+  /** Due, and waiting for others to be answered. */
+  readonly #queued = new Set<Follower>();
+  #probing = 0;
+  #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A version is published, and these are told of it. Whoever else was is no secondary of the zone any more. */
+  published(origin: Name, serial: number, links: readonly Link[]): void {
+    const zone = this.#zoneOf(origin, serial);
+    const now = this.#clock.now();
+    if (zone.serial !== serial || zone.published.length === 0) {
+      zone.serial = serial;
+      zone.published.push({ serial, at: now });
+      if (zone.published.length > MAX_PUBLISHED) zone.published.shift();
+    }
+    const told = new Set(links.map(({ id }) => id));
+    for (const [id, follower] of zone.followers) {
+      if (!told.has(id)) this.#drop(follower);
+      else this.#judge(follower, now);
+    }
+    for (const link of links) this.#add(zone, link, now);
+    this.#settle(zone);
+  }
+
+  /** A secondary has come. */
+  add(origin: Name, serial: number, link: Link): void {
+    const zone = this.#zoneOf(origin, serial);
+    this.#add(zone, link, this.#clock.now());
+  }
+
+  /** A zone is withdrawn. */
+  withdrawn(origin: Name): void {
+    const zone = this.#zones.get(origin.key);
+    if (zone === undefined) return;
+    this.#zones.delete(origin.key);
+    for (const follower of zone.followers.values()) this.#drop(follower);
+    for (const waiter of zone.waiters.splice(0)) waiter.settle(this.#reached(zone, waiter));
+  }
+
+  /** A secondary is gone. */
+  remove(origin: Name, id: string): void {
+    const zone = this.#zones.get(origin.key);
+    const follower = zone?.followers.get(id);
+    if (zone === undefined || follower === undefined) return;
+    this.#drop(follower);
+    this.#settle(zone);
+  }
+
+  /** A secondary has said what it serves. */
+  serves(origin: Name, id: string, serial: number): void {
+    const follower = this.#zones.get(origin.key)?.followers.get(id);
+    if (follower !== undefined) this.#hear(follower, serial);
+  }
+
+  /** A secondary has shown that it may soon serve what it has not served yet. */
+  moves(origin: Name, id: string, sign: Sign): void {
+    const follower = this.#zones.get(origin.key)?.followers.get(id);
+    if (follower === undefined || follower.behindSince === undefined) return;
+    const isAwaited = follower.zone.waiters.length > 0;
+    follower.pause = PROBE_PAUSES[sign][isAwaited ? 'awaited' : 'idle'];
+    follower.asked = 0;
+    this.#askLater(follower);
+  }
+
+  /**
+   * Resolves when as many secondaries as are `wanted` - all that are known, and one at least, unless given - serve this version or a newer one,
+   * or when `timeout` milliseconds are over.
+   */
+  served(origin: Name, serial: number, wanted: number | undefined, timeout: number): Promise<Reached> {
+    const zone = this.#zones.get(origin.key);
+    if (zone === undefined || this.#isClosed) return Promise.resolve({ serving: 0, wanted: wanted ?? 1 });
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        serial,
+        wanted,
+        settle: (reached) => {
+          cancel();
+          resolve(reached);
+        },
+      };
+      const cancel = this.#clock.after(timeout, () => {
+        const at = zone.waiters.indexOf(waiter);
+        if (at >= 0) zone.waiters.splice(at, 1);
+        waiter.settle(this.#reached(zone, waiter));
+      });
+      zone.waiters.push(waiter);
+      this.#settle(zone);
+      if (zone.waiters.length > 0) this.#hurry(zone);
+    });
+  }
+
+  /** The secondaries of a zone. */
+  status(origin: Name): readonly FollowerStatus[] {
+    const now = this.#clock.now();
+    return [...(this.#zones.get(origin.key)?.followers.values() ?? [])].map(
+      ({ link, serial, behindSince, failure }) => ({
+        secondary: link.peer,
+        serial,
+        lag: behindSince === undefined ? 0 : (now - behindSince) / 1000,
+        ...(failure === undefined ? {} : { failure }),
+      }),
+    );
+  }
+
+  /** How many secondaries do not serve the newest version of some zone, and the seconds of the one that is behind for longest. */
+  get behind(): { readonly secondaries: number; readonly lag: number } {
+    const now = this.#clock.now();
+    const ids = new Set<string>();
+    let longest = 0;
+    for (const { link, behindSince } of this.#behind) {
+      ids.add(link.id);
+      longest = Math.max(longest, now - (behindSince ?? now));
+    }
+    return { secondaries: ids.size, lag: longest / 1000 };
+  }
+
+  /** Asks nobody any more; who waits is told what is known. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { origin } of [...this.#zones.values()]) this.withdrawn(origin);
+  }
+
+  #zoneOf(origin: Name, serial: number): Followed {
+    let zone = this.#zones.get(origin.key);
+    if (zone === undefined) {
+      zone = { origin, serial, published: [], followers: new Map(), waiters: [] };
+      this.#zones.set(origin.key, zone);
+    }
+    return zone;
+  }
+
+  #add(zone: Followed, link: Link, now: number): void {
+    const known = zone.followers.get(link.id);
+    if (known?.link === link || this.#isClosed) return;
+    const follower: Follower = {
+      link,
+      zone,
+      serial: known?.serial,
+      behindSince: known?.behindSince,
+      failure: undefined,
+      asked: 0,
+      pause: PROBE_PAUSES.acknowledged.idle,
+      isAsking: false,
+      cancel: undefined,
+    };
+    if (known !== undefined) this.#drop(known);
+    zone.followers.set(link.id, follower);
+    this.#judge(follower, now);
+  }
+
+  #drop(follower: Follower): void {
+    follower.cancel?.();
+    this.#behind.delete(follower);
+    this.#queued.delete(follower);
+    const { zone, link } = follower;
+    if (zone.followers.get(link.id) === follower) zone.followers.delete(link.id);
+  }
+
+  /** Notes whether it is behind, and since when. */
+  #judge(follower: Follower, now: number): void {
+    const { zone, serial } = follower;
+    if (serves(serial, zone.serial)) {
+      follower.behindSince = undefined;
+      this.#behind.delete(follower);
+      return;
+    }
+    const missed = serial === undefined ? undefined : zone.published.find((each) => !serves(serial, each.serial));
+    // What it misses may have been published before the oldest that is known.
+    const isSure = missed !== undefined && missed !== zone.published[0];
+    follower.behindSince = isSure ? missed.at : (follower.behindSince ?? missed?.at ?? now);
+    this.#behind.add(follower);
+  }
+
+  #hear(follower: Follower, serial: number): void {
+    const isNews = follower.serial !== serial;
+    follower.serial = serial;
+    follower.failure = undefined;
+    if (isNews) follower.asked = 0;
+    this.#judge(follower, this.#clock.now());
+    if (follower.behindSince === undefined) {
+      follower.cancel?.();
+      follower.cancel = undefined;
+      this.#queued.delete(follower);
+    }
+    this.#settle(follower.zone);
+  }
+
+  /** Somebody waits: who is asked at leisure is asked soon. */
+  #hurry(zone: Followed): void {
+    for (const follower of zone.followers.values()) {
+      if (follower.behindSince === undefined || follower.cancel === undefined) continue;
+      follower.pause = PROBE_PAUSES.acknowledged.awaited;
+      follower.asked = 0;
+      this.#askLater(follower);
+    }
+  }
+
+  #askLater(follower: Follower): void {
+    if (follower.isAsking || this.#isClosed || follower.asked >= MAX_PROBES) return;
+    follower.cancel?.();
+    const pause = Math.min(MAX_PAUSE, follower.pause * 2 ** follower.asked);
+    follower.cancel = this.#clock.after(pause, () => {
+      follower.cancel = undefined;
+      this.#queued.add(follower);
+      this.#askQueued();
+    });
+  }
+
+  #askQueued(): void {
+    for (const follower of this.#queued) {
+      if (this.#probing >= MAX_PROBING) return;
+      this.#queued.delete(follower);
+      this.#probing++;
+      follower.isAsking = true;
+      void this.#ask(follower).finally(() => {
+        this.#probing--;
+        follower.isAsking = false;
+        const isIn = follower.zone.followers.get(follower.link.id) === follower;
+        if (isIn && follower.behindSince !== undefined) this.#askLater(follower);
+        this.#askQueued();
+      });
+    }
+  }
+
+  async #ask(follower: Follower): Promise<void> {
+    const { link, zone } = follower;
+    follower.asked++;
+    const reply = await link.ask(question(zone.origin, TYPE.SOA), PROBE_TIMEOUT);
+    if (zone.followers.get(link.id) !== follower) return;
+    const soa = reply.ok
+      ? reply.value.answers.find(({ type, name }) => type === TYPE.SOA && name.equals(zone.origin))
+      : undefined;
+    if (soa !== undefined) this.#hear(follower, readSoa(soa.rdata).serial);
+    else follower.failure = reply.ok ? `${printRcode(reply.value.rcode)} without an SOA` : reply.fault.what;
+  }
+
+  #reached({ followers }: Followed, { serial, wanted }: Waiter): Reached {
+    let serving = 0;
+    for (const follower of followers.values()) if (serves(follower.serial, serial)) serving++;
+    return { serving, wanted: wanted ?? Math.max(1, followers.size) };
+  }
+
+  /** Who waits for a newer version waits for longer, so the first that has to wait ends the search. */
+  #settle(zone: Followed): void {
+    for (let first = zone.waiters[0]; first !== undefined; first = zone.waiters[0]) {
+      const reached = this.#reached(zone, first);
+      if (reached.serving < reached.wanted) return;
+      zone.waiters.shift();
+      first.settle(reached);
+    }
+  }
+}
