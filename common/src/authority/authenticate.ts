@@ -15,7 +15,8 @@ import type { Tsig } from '../wire/tsig-record.ts';
 import type { Key, KeyTable } from './key.ts';
 import { hasExpired } from './key-limits.ts';
 import { type Rejection, rejectionOf } from './rejection.ts';
-import { ednsFor, type Request, type Transport } from './request.ts';
+import { ednsFor, type Request } from './request.ts';
+import type { Transport } from './transport.ts';
 
 /** The finished reply to a request whose sender could not be established, and why. */
 export interface Unauthenticated {

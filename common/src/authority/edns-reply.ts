@@ -2,7 +2,6 @@
  * What the OPT record of a reply holds (RFC 6891 6.1): a table of options, in the order of their worth, and the writer that walks it.
  *
  * One value is used for reply after reply: `begin`, what is to be said, `fit`, `write`.
- * Left out: padding (RFC 7830), which is for encrypted transports.
  * Always holds: nothing is allocated after the construction; a reply to a request without EDNS has no OPT record; an option
  * that the request did not ask for is not in the reply, but for the error (RFC 8914 2).
  */
@@ -12,6 +11,7 @@ import { type EdnsOption, OPTION, UDP_SIZE } from '../wire/edns.ts';
 import type { ClientAddress } from './client-address.ts';
 import { COOKIE, COOKIE_OCTETS, type CookieJar } from './cookie.ts';
 import type { EdnsRequest } from './edns-request.ts';
+import { PADDING_BLOCK, paddingFor } from './padding.ts';
 
 /** Root owner, TYPE, CLASS, TTL, RDLENGTH. */
 const OPT_OCTETS = 11;
@@ -47,6 +47,7 @@ export class EdnsReply {
   readonly #zoneVersion = slot(OPTION.ZONEVERSION, 6);
   readonly #name = slot(OPTION.NSID, 0);
   readonly #error = slot(OPTION.EDE, 0);
+  readonly #padding = slot(OPTION.PADDING, PADDING_BLOCK.response);
   /** What is dropped first when there is no room is the last. */
   readonly #slots: readonly Slot[] = [
     this.#cookie,
@@ -55,6 +56,7 @@ export class EdnsReply {
     this.#zoneVersion,
     this.#name,
     this.#error,
+    this.#padding,
   ];
   #isPresent = false;
   #isDnssecOk = false;
@@ -126,6 +128,12 @@ export class EdnsReply {
   error(data: Uint8Array): void {
     this.#error.data = data;
     this.#say(this.#error, data.length);
+  }
+
+  /** Fills blocks, the last thing that is said: `length` octets are all the rest of the message, `limit` those that it may have. */
+  pad(length: number, limit: number): void {
+    if (this.#isPresent)
+      this.#say(this.#padding, paddingFor(length + this.size(), PADDING_BLOCK.response, limit) ?? -1);
   }
 
   /** Octets of the record; 0 when there is none. */

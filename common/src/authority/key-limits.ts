@@ -12,6 +12,7 @@
  *   the zone's own; `*.NAME` is all below NAME, at every depth, and not NAME itself; `*` all below the zone.
  * - `expires=WHEN`: from then on it is no key. A date (its beginning in UTC) or an RFC 3339 time.
  * - `mac=full`: no truncated MACs (RFC 8945 5.2.4).
+ * - `transport=tls`: transfers and updates with it go over TLS (RFC 9103) only; `transport=mtls`: and only with a client certificate.
  *
  * Always holds: what is malformed has no limits that could be taken for some: the key is then not in force. No fault repeats a
  * word of the record, which may be a secret in the wrong place.
@@ -21,6 +22,7 @@ import { Reader } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { isMetaType, parseType, printType } from '../rr/type.ts';
 import type { Key, KeyFault } from './key.ts';
+import { DEMANDS, type DemandedTransport } from './transport.ts';
 
 export interface KeyLimits {
   /** As written: two keys have the same limits when these are equal. */
@@ -32,6 +34,8 @@ export interface KeyLimits {
   /** Seconds since 1970. */
   readonly expires?: number;
   readonly isMacFull?: true;
+  /** What transfers and updates have to come over at least; anything unless given. */
+  readonly transport?: DemandedTransport;
 }
 
 /** Names and all that is below others. */
@@ -42,7 +46,8 @@ interface NameSet {
   readonly above: ReadonlySet<string>;
 }
 
-const HINT = 'write TXT "types=A,AAAA names=*.dyn,host expires=2027-01-01 mac=full", leaving out what is not wanted';
+const HINT =
+  'write TXT "types=A,AAAA names=*.dyn,host expires=2027-01-01 mac=full transport=tls", leaving out what is not wanted';
 
 function limitFault(what: string, hint = HINT): Result<never, KeyFault> {
   return fail({ kind: 'key', what, hint });
@@ -105,6 +110,15 @@ const words: Readonly<Record<string, (value: string, key: Key, into: Draft) => s
   mac: (value, _key, into) => {
     if (value !== 'full') return 'only `full` is known';
     into.isMacFull = true;
+    return undefined;
+  },
+  transport: (value, key, into) => {
+    if (key.operation === 'notify') return 'a _notify key neither transfers nor updates';
+    if (!Object.hasOwn(DEMANDS, value))
+      return `only ${Object.keys(DEMANDS)
+        .map((word) => `\`${word}\``)
+        .join(' and ')} are known`;
+    into.transport = value as DemandedTransport;
     return undefined;
   },
 };

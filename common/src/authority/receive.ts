@@ -22,17 +22,10 @@ import { LEAST_UDP_SIZE } from './edns-request.ts';
 import { type Identity, identify } from './identity.ts';
 import { type Key, type KeyTable, mayPerform } from './key.ts';
 import { type Rejection, rejectionBy } from './rejection.ts';
-import {
-  ednsFor,
-  finishReply,
-  optionsFor,
-  type ReplyOptions,
-  type Request,
-  signReply,
-  type Transport,
-} from './request.ts';
+import { ednsFor, finishReply, optionsFor, type ReplyOptions, type Request, signReply } from './request.ts';
 import { type Responder, WITHHELD } from './responder.ts';
 import { transfer } from './transfer-request.ts';
+import { type Transport, transportBeyond } from './transport.ts';
 import { edeCodeOf, readUpdate, type Update } from './update.ts';
 import type { ZoneTable } from './zones.ts';
 
@@ -51,7 +44,7 @@ export interface Authority {
 
 export type Outcome =
   | { readonly kind: 'silence' }
-  /** `what`: why it was not a plain answer, for the log. `registers`: this connection wants to be notified (signed SOA over TCP). */
+  /** `what`: why it was not a plain answer, for the log. `registers`: this connection wants to be notified (signed SOA on it). */
   | {
       readonly kind: 'reply';
       readonly octets: Uint8Array;
@@ -244,7 +237,7 @@ class Call {
   /** What who has to show a cookie, and shows none that is good, gets instead of an answer (RFC 7873 5.2.3). */
   #cookieDemand(): Outcome | undefined {
     const { key, cookieVerdict = COOKIE.NONE, transport } = this.#request;
-    if (key !== undefined || transport === 'tcp') return undefined;
+    if (key !== undefined || transport !== 'udp') return undefined;
     const demand = this.#responder.demand(cookieVerdict);
     if (demand === DEMAND.ANSWER) return undefined;
     if (this.#isWithheld) return SILENCE;
@@ -253,13 +246,13 @@ class Call {
     return { kind: 'reply', octets: this.#reply({ ...reply, tc: isTruncated }) };
   }
 
-  /** A SOA query over TCP, signed by a key that may transfer, asks to be notified on its connection. */
+  /** A SOA query on a connection, signed by a key that may transfer, asks to be notified on its connection. */
   #registering(question: Question, outcome: Outcome): Outcome {
     const { key, transport } = this.#request;
     const asks =
       outcome.kind === 'reply' &&
       key !== undefined &&
-      transport === 'tcp' &&
+      transport !== 'udp' &&
       question.type === TYPE.SOA &&
       mayPerform(key, 'transfer', question.name);
     return asks ? { ...outcome, registers: { key, zone: question.name } } : outcome;
@@ -297,6 +290,8 @@ class Call {
   update(): Outcome {
     if (!this.#authority.isPrimary)
       return this.refuse(RCODE.REFUSED, 'a secondary takes no updates', EDE.NOT_AUTHORITATIVE);
+    const beyond = transportBeyond(this.#request.key?.limits?.transport, this.#request.transport);
+    if (beyond !== undefined) return this.refuse(RCODE.REFUSED, `updates of this key need ${beyond}`, EDE.PROHIBITED);
     const update = readUpdate(this.#message, this.#request.key, this.#authority.zones);
     if (!update.ok) return this.refuse(update.fault.rcode, update.fault.what, edeCodeOf(update.fault));
     return { kind: 'update', request: this.#request, update: update.value };

@@ -2,7 +2,7 @@
  * A request with its sender established: whether it was signed, and by whom, is a property of this value, made by one verifier
  * (`authenticate.ts`), and no listener, opcode or transport has a say in it.
  */
-import { BARE_EDNS, type EdnsOption, extendedError, UDP_SIZE } from '../wire/edns.ts';
+import { BARE_EDNS, type EdnsOption, extendedError, OPTION, UDP_SIZE } from '../wire/edns.ts';
 import { encodeMessage, HEADER_OCTETS, type Message } from '../wire/message.ts';
 import { sign, tsigSize } from '../wire/tsig.ts';
 import type { ClientAddress } from './client-address.ts';
@@ -11,8 +11,8 @@ import { EdnsReply } from './edns-reply.ts';
 import { EdnsRequest } from './edns-request.ts';
 import type { Identity } from './identity.ts';
 import type { Key } from './key.ts';
-
-export type Transport = 'udp' | 'tcp';
+import { PADDING_BLOCK, paddingFor } from './padding.ts';
+import { isEncrypted, type Transport } from './transport.ts';
 
 export interface Request {
   readonly message: Message;
@@ -23,7 +23,7 @@ export interface Request {
   readonly cookie?: Uint8Array;
   /** What the cookie that it shows is worth, one of COOKIE; where there is one and it is judged. */
   readonly cookieVerdict?: number;
-  /** What a client that asks is told of the time its connection may be idle, in units of 100 ms (RFC 7828); over TCP only. */
+  /** What a client that asks is told of the time its connection may be idle, in units of 100 ms (RFC 7828); not over UDP. */
   readonly keepalive?: number;
 }
 
@@ -65,7 +65,7 @@ export interface ReplyOptions {
 
 /** Octets that the reply may have with all that belongs to it: what the transport and the client take (RFC 6891 6.2.5). */
 export function replyLimit({ message, transport }: Request): number {
-  return transport === 'tcp' ? 65535 : Math.min(UDP_SIZE, message.edns?.udpSize ?? 512);
+  return transport !== 'udp' ? 65535 : Math.min(UDP_SIZE, message.edns?.udpSize ?? 512);
 }
 
 /** The options of the OPT record of a reply, as many as have room in `room` octets. */
@@ -94,7 +94,30 @@ export function finishReply(request: Request, reply: Message, options: ReplyOpti
   const room = key === undefined ? limit : limit - tsigSize(key);
   const asked = reply.questions.reduce((sum, { name }) => sum + name.wire.length + QUESTION_REST, HEADER_OCTETS);
   const whole: Message = { ...reply, ...ednsFor(message, optionsFor(request, options, room - asked)) };
-  return signReply(request, encodeMessage(whole, room), options.now);
+  const plain = encodeMessage(whole, room);
+  if (!wantsPadding(request)) return signReply(request, plain, options.now);
+  const padding = paddingOf(plain.length + limit - room, limit);
+  return signReply(
+    request,
+    padding === undefined ? plain : encodeMessage(withOption(whole, padding), room),
+    options.now,
+  );
+}
+
+/** Does the client ask for padding (RFC 7830 4), where nobody else sees how long a reply would be without it? */
+export function wantsPadding({ message, transport }: Pick<Request, 'message' | 'transport'>): boolean {
+  return isEncrypted(transport) && (message.edns?.options.some(({ code }) => code === OPTION.PADDING) ?? false);
+}
+
+/** The option by which a reply of `length` octets fills blocks (RFC 8467 4.1); `undefined` where there is no room for it. */
+export function paddingOf(length: number, limit: number): EdnsOption | undefined {
+  const octets = paddingFor(length, PADDING_BLOCK.response, limit);
+  return octets === undefined ? undefined : { code: OPTION.PADDING, data: new Uint8Array(octets) };
+}
+
+function withOption(reply: Message, option: EdnsOption): Message {
+  const { edns = BARE_EDNS } = reply;
+  return { ...reply, edns: { ...edns, options: [...edns.options, option] } };
 }
 
 /** The reply with a signature where the request had one (RFC 8945 5.3). `now` is seconds since 1970. */

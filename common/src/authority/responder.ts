@@ -19,7 +19,8 @@ import { FORM, Query } from './query.ts';
 import { RATE, type RateLimit, RateLimiter, RESPONSE_KIND } from './rate-limit.ts';
 import type { Authority } from './receive.ts';
 import { Reply } from './reply.ts';
-import { type Request, showCookie, type Transport } from './request.ts';
+import { type Request, showCookie } from './request.ts';
+import { isEncrypted, type Transport } from './transport.ts';
 import type { Apex } from './zones.ts';
 
 const MAX_MESSAGE_OCTETS = 65_535;
@@ -165,7 +166,7 @@ export class Responder {
 
   /** Is a refusal not sent, because there were too many of them? Those that are too many and sent need no cut: they carry nothing. */
   withholds(transport: Transport): boolean {
-    if (this.limiter === undefined || transport === 'tcp') return false;
+    if (this.limiter === undefined || transport !== 'udp') return false;
     return this.limiter.judge(this.#client, RESPONSE_KIND.ERROR, 0, this.#time) === RATE.DROP;
   }
 
@@ -229,6 +230,8 @@ export class Responder {
       if (rate === RATE.DROP) return WITHHELD;
       if (rate === RATE.SLIP) reply.truncate();
     }
+    // Signatures go behind the padding and are part of what is seen.
+    if (query.edns.hasPadding && isEncrypted(transport)) edns.pad(reply.length + reserved, MAX_MESSAGE_OCTETS);
     return reply.finish(rcode, edns);
   }
 
@@ -238,7 +241,7 @@ export class Responder {
     const edns = this.#edns;
     const { idleTime } = this.#settings;
     edns.begin(request);
-    if (transport === 'tcp' && idleTime !== undefined)
+    if (transport !== 'udp' && idleTime !== undefined)
       edns.keepalive(request, Math.floor(idleTime / KEEPALIVE_UNIT_MS));
     const cookies = this.#cookies;
     if (cookies === undefined) return COOKIE.NONE;

@@ -3,20 +3,22 @@
  * What the records are, and how they are packed, is `transfer.ts`.
  *
  * An IXFR from a serial that the history does not know is answered with the whole zone, unless whoever sends it finds what changed.
- * Always holds: who may not transfer a zone learns nothing about it; AXFR goes over TCP only.
+ * Always holds: who may not transfer a zone learns nothing about it; AXFR does not go over UDP; what a key may have over TLS alone goes
+ * over nothing else, not even a difference in one datagram.
  */
 import type { ResourceRecord } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE, type EdnsOption } from '../wire/edns.ts';
 import { type Message, type Question, responseTo } from '../wire/message.ts';
+import { tsigSize } from '../wire/tsig.ts';
 import { StreamSigner } from '../wire/tsig-stream.ts';
 import type { Delta } from '../zone/delta.ts';
 import { type Difference, differenceOf } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { mayPerform } from './key.ts';
 import type { Authority, Outcome } from './receive.ts';
-import { type Request, replyLimit } from './request.ts';
+import { type Request, replyLimit, wantsPadding } from './request.ts';
 import {
   axfrRecords,
   differenceRecords,
@@ -26,6 +28,7 @@ import {
   packMessages,
   requestedSerial,
 } from './transfer.ts';
+import { transportBeyond } from './transport.ts';
 
 /** The request being handled, and the ways to answer it with one message. */
 export interface TransferCall {
@@ -56,13 +59,17 @@ export function transfer(question: Question, call: TransferCall): Outcome {
     const what = 'a transfer needs a key with _transfer or _update for this zone';
     return call.refuse(RCODE.REFUSED, what, EDE.PROHIBITED);
   }
+  const beyond = authority.isTransferOpen ? undefined : transportBeyond(key?.limits?.transport, transport);
+  if (beyond !== undefined) return call.refuse(RCODE.REFUSED, `transfers with this key need ${beyond}`, EDE.PROHIBITED);
   if (authority.zones.isAwaited(question.name))
     return call.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY);
   const zone = authority.zones.get(question.name);
   if (zone === undefined) return call.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
   if (serial !== undefined && transport === 'udp') return ixfrOverUdp(call, zone, serial);
   const options = call.options(zone);
-  const pack = (records: Iterable<ResourceRecord>): Iterable<Uint8Array> => packMessages(message, records, options);
+  const padding = wantsPadding(request) ? { signature: key === undefined ? 0 : tsigSize(key) } : undefined;
+  const pack = (records: Iterable<ResourceRecord>): Iterable<Uint8Array> =>
+    packMessages(message, records, options, padding);
   const requestMac = message.tsig?.mac;
   const signer = key === undefined || requestMac === undefined ? {} : { signer: new StreamSigner(key, requestMac) };
   const begun = { kind: 'transfer', zone, request, ...signer } as const;

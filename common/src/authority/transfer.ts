@@ -11,13 +11,13 @@ import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
-import { type Edns, type EdnsOption, UDP_SIZE, writeOpt } from '../wire/edns.ts';
+import { BARE_EDNS, type Edns, type EdnsOption, UDP_SIZE, writeOpt } from '../wire/edns.ts';
 import { encodeMessage, HEADER_OCTETS, type Message, responseTo, writeRecord } from '../wire/message.ts';
 import type { Difference } from '../zone/history.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { RecordWalk } from '../zone/walk.ts';
 import type { Zone } from '../zone/zone.ts';
-import { ednsFor } from './request.ts';
+import { ednsFor, paddingOf } from './request.ts';
 
 /** Octets of records in one message: names beyond 16 KiB can not be compressed to, and smaller messages flow better. */
 const MESSAGE_OCTETS = 16_384;
@@ -155,6 +155,11 @@ export function requestedSerial(request: Message): number | undefined {
   return isSound ? readSoa(soa.rdata).serial : undefined;
 }
 
+/** Each message is padded, with the signature that it will have, of so many octets. */
+export interface Padding {
+  readonly signature: number;
+}
+
 /** Where messages are put together, one at a time, and never while another waits to be read. */
 const draft = new Writer();
 
@@ -167,20 +172,27 @@ export function* packMessages(
   request: Message,
   records: Iterable<ResourceRecord>,
   options: readonly EdnsOption[] = [],
+  padding?: Padding,
 ): Generator<Uint8Array, void, undefined> {
   const source = records instanceof AxfrRecords ? records.source() : new RecordSource(records);
   let { edns } = ednsFor(request, options);
   while (!source.isDone) {
     // Nothing but the record that comes next is held while a message is on its way: readers may be slow, and many.
-    const message = packOne(request, source, edns);
+    const message = packOne(request, source, edns, padding);
     if (message === undefined) return;
-    edns = undefined;
+    // Padding stands in each of them, whatever else is said once (RFC 7830 3).
+    edns = padding === undefined ? undefined : BARE_EDNS;
     yield message;
   }
 }
 
 /** One message of the records that come next, as many as fit; `undefined` when the first of them fits into none. */
-function packOne(request: Message, source: Source, edns: Edns | undefined): Uint8Array | undefined {
+function packOne(
+  request: Message,
+  source: Source,
+  edns: Edns | undefined,
+  padding: Padding | undefined,
+): Uint8Array | undefined {
   const out = draft;
   out.rewind(0);
   out.bytes(encodeMessage({ ...responseTo(request, RCODE.NOERROR), aa: true }).subarray(0, HEADER_OCTETS));
@@ -203,7 +215,13 @@ function packOne(request: Message, source: Source, edns: Edns | undefined): Uint
   }
   out.patch16(6, count);
   if (edns !== undefined) {
+    const start = out.length;
     writeOpt(edns, RCODE.NOERROR, out);
+    const option = padding === undefined ? undefined : paddingOf(out.length + padding.signature, MAX_MESSAGE_OCTETS);
+    if (option !== undefined) {
+      out.rewind(start);
+      writeOpt({ ...edns, options: [...edns.options, option] }, RCODE.NOERROR, out);
+    }
     out.patch16(10, 1);
   }
   return out.finish();

@@ -4,8 +4,8 @@
  */
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, receive } from '@zonewright/common/authority/receive';
-import type { Transport } from '@zonewright/common/authority/request';
 import { Responder } from '@zonewright/common/authority/responder';
+import type { Transport } from '@zonewright/common/authority/transport';
 import { runUpdate } from '@zonewright/common/authority/update';
 import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';

@@ -1,8 +1,8 @@
 /** Questions to the core, without sockets: zones in, a decoded reply out. */
 import { KeyTable } from '@zonewright/common/authority/key';
 import { type Authority, receive } from '@zonewright/common/authority/receive';
-import type { Transport } from '@zonewright/common/authority/request';
 import { Responder } from '@zonewright/common/authority/responder';
+import type { Transport } from '@zonewright/common/authority/transport';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { CLASS } from '@zonewright/common/rr/class';
 import { parseType } from '@zonewright/common/rr/type';

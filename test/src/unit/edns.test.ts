@@ -6,14 +6,9 @@ import { EdnsReply } from '@zonewright/common/authority/edns-reply';
 import { EdnsRequest } from '@zonewright/common/authority/edns-request';
 import type { RateLimit } from '@zonewright/common/authority/rate-limit';
 import { receive, replyWith } from '@zonewright/common/authority/receive';
-import {
-  finishReply,
-  type ReplyOptions,
-  type Request,
-  showCookie,
-  type Transport,
-} from '@zonewright/common/authority/request';
+import { finishReply, type ReplyOptions, type Request, showCookie } from '@zonewright/common/authority/request';
 import { Responder, type ResponderSettings } from '@zonewright/common/authority/responder';
+import type { Transport } from '@zonewright/common/authority/transport';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE, type Edns, extendedError, OPTION } from '@zonewright/common/wire/edns';
 import { decodeMessage, type Message, responseTo } from '@zonewright/common/wire/message';

@@ -4,8 +4,8 @@
  */
 import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { type Authority, receive } from '@zonewright/common/authority/receive';
-import type { Transport } from '@zonewright/common/authority/request';
 import { Responder } from '@zonewright/common/authority/responder';
+import type { Transport } from '@zonewright/common/authority/transport';
 import { CLASS } from '@zonewright/common/rr/class';
 import { parseType } from '@zonewright/common/rr/type';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';

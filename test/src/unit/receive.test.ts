@@ -2,8 +2,8 @@
 import { identify } from '@zonewright/common/authority/identity';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
-import type { Transport } from '@zonewright/common/authority/request';
 import { Responder } from '@zonewright/common/authority/responder';
+import type { Transport } from '@zonewright/common/authority/transport';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';

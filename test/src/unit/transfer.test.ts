@@ -10,9 +10,9 @@ import {
 } from '@zonewright/common/authority/inbound';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, type Outcome, receive } from '@zonewright/common/authority/receive';
-import type { Transport } from '@zonewright/common/authority/request';
 import { Responder } from '@zonewright/common/authority/responder';
 import { axfrRecords, ixfrRecords, packMessages } from '@zonewright/common/authority/transfer';
+import type { Transport } from '@zonewright/common/authority/transport';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
