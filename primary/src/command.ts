@@ -18,6 +18,7 @@ import { openMetrics, startPages } from '@zonewright/common/service/pages';
 import { REMOTE_OPTIONS, storeOptionsOf } from '@zonewright/common/service/remote-options';
 import { ANSWERING_OPTIONS, oneOf, SERVICE_OPTIONS, wholeNumber } from '@zonewright/common/service/service-options';
 import { Slices } from '@zonewright/common/service/slices';
+import { TLS_OPTIONS, type TlsFollowing, tlsListeningOf } from '@zonewright/common/service/tls-options';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
@@ -67,6 +68,7 @@ const options = [
   ...TRIGGER_OPTIONS,
   ...SERVICE_OPTIONS,
   ...ANSWERING_OPTIONS,
+  ...TLS_OPTIONS,
 ] as const;
 
 type PrimaryValues = Values<readonly [], typeof options>;
@@ -88,6 +90,7 @@ export const command = defineCommand({
       start: (running) => service.start(running),
       stop: () => service.stop(),
       hup: async () => {
+        await service.renewTls();
         await service.pull();
       },
       report: (fault) => void context.fail(fault),
@@ -113,6 +116,7 @@ class PrimaryService {
   readonly #log: ProcessLog;
   readonly #closing: (() => unknown)[] = [];
   #primary: Primary | undefined;
+  #tls: TlsFollowing | undefined;
   #triggers: Triggers | undefined;
   #report: RemoteReport | undefined;
   #pulling: Promise<unknown> | undefined;
@@ -127,6 +131,10 @@ class PrimaryService {
 
   async start(context: ServiceContext): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
     const { remote, port, listen, data } = this.#values;
+    const tls = await tlsListeningOf(this.#values, this.#log);
+    if (!tls.ok) return tls;
+    this.#tls = tls.value;
+    this.#closing.push(() => tls.value?.close());
     const store = await storeOptionsOf(this.#values, data);
     if (!store.ok) return store;
     const ack = this.#ackOf();
@@ -236,6 +244,7 @@ class PrimaryService {
       service: 'primary',
       version: VERSION,
       listen: server.value.bound,
+      ...(tls.value === undefined ? {} : { tls: server.value.boundTls }),
       udp: { way: server.value.udp.way, threads: server.value.udp.threads },
       remote: describeRemote(remote),
       ack: printAck(ack.value),
@@ -265,6 +274,11 @@ class PrimaryService {
     // A remote that does not answer must not keep us: what is acknowledged is in the journal.
     await this.#primary?.close(LAST_UPDATES);
     for (const close of this.#closing) await close();
+  }
+
+  /** Reads certificates again. */
+  async renewTls(): Promise<void> {
+    await this.#tls?.renew();
   }
 
   /** Pulls, and goes on trying while that cannot work. */
@@ -313,6 +327,7 @@ class PrimaryService {
     return prepareNameServer({
       addresses: this.#values.listen,
       port: this.#values.port,
+      ...(this.#tls === undefined ? {} : { tls: this.#tls.listening }),
       authority: primary.authority,
       ...answeringOf(this.#values),
       log: this.#log,

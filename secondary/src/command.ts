@@ -22,6 +22,13 @@ import {
   PORT,
   SYSLOG,
 } from '@zonewright/common/service/service-options';
+import {
+  type Following,
+  PRIMARY_TLS_OPTIONS,
+  primaryTlsOf,
+  TLS_OPTIONS,
+  tlsListeningOf,
+} from '@zonewright/common/service/tls-options';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { METRICS } from './metrics.ts';
@@ -43,6 +50,8 @@ const options = [
   MONITOR,
   HTTP,
   ...ANSWERING_OPTIONS,
+  ...TLS_OPTIONS,
+  ...PRIMARY_TLS_OPTIONS,
 ] as const;
 
 type SecondaryValues = Values<readonly [], typeof options>;
@@ -90,6 +99,7 @@ class SecondaryService {
   readonly #values: SecondaryValues;
   readonly #log: ProcessLog;
   readonly #closing: (() => unknown)[] = [];
+  readonly #following: Following<unknown>[] = [];
   #replica: Replica | undefined;
 
   constructor(values: SecondaryValues, log: ProcessLog) {
@@ -98,8 +108,14 @@ class SecondaryService {
   }
 
   async start(): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
-    const { keys, port, listen, http, monitor } = this.#values;
-    const sources = sourcesOf(keys, port);
+    const { keys, port, listen, http, monitor, primaryTlsPort } = this.#values;
+    const tls = await tlsListeningOf(this.#values, this.#log);
+    if (!tls.ok) return tls;
+    this.#follow(tls.value);
+    const upstream = await primaryTlsOf(this.#values, this.#log);
+    if (!upstream.ok) return upstream;
+    this.#follow(upstream.value);
+    const sources = sourcesOf(keys, upstream.value === undefined ? port : primaryTlsPort);
     if (!sources.ok) return sources;
     const metrics = await openMetrics(METRICS, this.#values);
     const published = metrics.counter('zonewright_zone_changes_total');
@@ -118,12 +134,14 @@ class SecondaryService {
       authority,
       log: this.#log,
       ...(listen.length === 1 ? { source: listen[0]! } : {}),
+      ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
       onChange: () => published.add(),
     });
     this.#replica = replica;
     const server = await startNameServer({
       addresses: listen,
       port,
+      ...(tls.value === undefined ? {} : { tls: tls.value.listening }),
       authority,
       ...answeringOf(this.#values),
       log: this.#log,
@@ -157,6 +175,7 @@ class SecondaryService {
       service: 'secondary',
       version: VERSION,
       listen: server.value.bound,
+      ...(tls.value === undefined ? {} : { tls: server.value.boundTls }),
       udp: { way: server.value.udp.way, threads: server.value.udp.threads },
       primaries,
     });
@@ -167,7 +186,15 @@ class SecondaryService {
     for (const close of this.#closing) await close();
   }
 
-  refresh(): void {
+  /** Reads certificates again, and asks primaries for all zones. */
+  async refresh(): Promise<void> {
+    await Promise.all(this.#following.map((files) => files.renew()));
     this.#replica?.refreshAll();
+  }
+
+  #follow(files: Following<unknown> | undefined): void {
+    if (files === undefined) return;
+    this.#following.push(files);
+    this.#closing.push(() => files.close());
   }
 }

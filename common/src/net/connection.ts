@@ -1,6 +1,6 @@
 /**
- * One TCP connection that carries DNS messages both ways (RFC 7766): framing, pipelining, back-pressure, time-outs, and requests
- * of ours over it, whichever side opened it.
+ * One connection, of TCP or of TLS over it, that carries DNS messages both ways (RFC 7766, RFC 7858): framing, pipelining,
+ * back-pressure, time-outs, and requests of ours over it, whichever side opened it.
  *
  * A message with QR set belongs to the request of ours that has its ID; where there is none it is dropped, so that responses
  * are never answered. Reading waits while too much is in flight, owed, or not taken.
@@ -8,6 +8,7 @@
  * give; after `closed` nothing is called and no timer runs.
  */
 import type { Socket } from 'node:net';
+import type { StreamTransport } from '../authority/transport.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { type Peer, peerOf, printPeer } from './address.ts';
 import { Alarm } from './alarm.ts';
@@ -22,7 +23,17 @@ export interface RequestFault {
   readonly what: string;
 }
 
+/** What carries the messages. */
+export interface Carrier {
+  readonly transport: StreamTransport;
+  /** Messages go over this one. */
+  readonly socket: Socket;
+  /** That of TCP: the same, or what is below TLS. */
+  readonly tcp: Socket;
+}
+
 export interface Connection {
+  readonly transport: StreamTransport;
   readonly peer: Peer;
   readonly local: Peer;
   /** Resolves when the connection is gone, whoever ended it. Never rejects. */
@@ -72,8 +83,10 @@ const idOf = (octets: Uint8Array): number => (octets[0]! << 8) | octets[1]!;
 type Wait = 'tcpFirstMessage' | 'tcpMessage' | 'tcpIdle';
 
 export class FramedConnection implements Connection {
+  readonly transport: StreamTransport;
   readonly peer: Peer;
   readonly #socket: Socket;
+  readonly #tcp: Socket;
   readonly #options: ConnectionOptions;
   readonly #framer = new Framer();
   /** Most connections are asked nothing, and have none. */
@@ -95,14 +108,17 @@ export class FramedConnection implements Connection {
   #isGone = false;
   #closed: Promise<void> | undefined;
 
-  /** Takes over a socket that is connected to `peer`, opened with `allowHalfOpen`; `onGone` is called when it is gone. */
-  constructor(socket: Socket, peer: Peer, options: ConnectionOptions, onGone?: () => void) {
+  /** Takes over sockets that are connected to `peer`, opened with `allowHalfOpen`; `onGone` is called when they are gone. */
+  constructor(carrier: Carrier, peer: Peer, options: ConnectionOptions, onGone?: () => void) {
+    const { socket } = carrier;
+    this.transport = carrier.transport;
     this.#socket = socket;
+    this.#tcp = carrier.tcp;
     this.#options = options;
     this.#onGone = onGone;
     this.peer = peer;
     const drop = (why: string): void => this.#drop(why);
-    this.#output = new Output(socket, options.limits, () => this.#pump(), drop);
+    this.#output = new Output(carrier, options.limits, () => this.#pump(), drop);
     socket.on('close', () => this.#end());
     // What went wrong does not matter to anyone: 'close' follows.
     socket.on('error', () => undefined);
@@ -213,7 +229,7 @@ export class FramedConnection implements Connection {
 
   keep(): void {
     this.#isKept = true;
-    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#tcp.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#arm(false);
   }
 
@@ -221,8 +237,8 @@ export class FramedConnection implements Connection {
     if (this.isClosed) return;
     this.#output.flush();
     this.#isClosing = true;
-    // Where the kernel has all, this needs no ceremony: it sends what it has, and then the end.
-    if (this.#output.isEmpty) this.#socket.destroy();
+    // Where the kernel has all, this needs no ceremony: it sends what it has, and then the end. TLS says that it is the end (RFC 8446 6.1).
+    if (this.#output.isEmpty && this.#socket === this.#tcp) this.#socket.destroy();
     else this.#socket.destroySoon();
   }
 
@@ -329,7 +345,7 @@ export class FramedConnection implements Connection {
   #drop(why: string): void {
     this.#options.onFault({ kind: 'limit', what: `dropped ${printPeer(this.peer)}, which ${why}`, peer: this.peer });
     // A plain close would leave what is owed in the kernel for minutes.
-    this.#socket.resetAndDestroy();
+    this.#tcp.resetAndDestroy();
   }
 
   /** Sets the alarm for what is waited for now; `isAnew` when a message came, so that the same wait begins again. */

@@ -1,6 +1,6 @@
 /**
  * One request, one reply (RFC 1035 4.2, RFC 7766 5, RFC 5452): over UDP, over TCP, or over UDP and again over TCP when the reply
- * is truncated.
+ * is truncated; or over TLS, and then over nothing else.
  *
  * Each exchange has a port and an ID of its own, both random. What does not come from the server, or is no reply to this
  * request, is ignored, and waiting goes on. A repeated request is the same octets, so that a server can tell that it is one.
@@ -15,6 +15,7 @@ import { isSamePeer, type Peer, peerOf, printPeer } from './address.ts';
 import { aborted, type ExchangeFault, unreachable } from './fault.ts';
 import { Request, randomId } from './request.ts';
 import { openStream, TCP_TIMEOUT_MS } from './stream.ts';
+import type { TlsClient } from './tls-client.ts';
 import { udpSocket } from './udp-socket.ts';
 
 export const UDP_TIMEOUT_MS = 2_000;
@@ -36,17 +37,19 @@ export interface ExchangeOptions {
   readonly signal?: AbortSignal;
   /** The local address, IP text. */
   readonly source?: string;
+  /** Asks over TLS, whatever `transport` says. */
+  readonly tls?: TlsClient;
 }
 
 type Reply = Result<Message, ExchangeFault>;
 
 /** Asks. An RCODE other than NOERROR is a reply like any other. Never rejects. */
 export async function exchange(options: ExchangeOptions): Promise<Reply> {
-  const { server, message, key, transport = 'auto', signal } = options;
+  const { server, message, key, tls, transport = 'auto', signal } = options;
   if (signal?.aborted === true) return fail(aborted(server));
   const prepared = Request.prepare(message, key, randomId());
   if (!prepared.ok) return prepared;
-  if (transport === 'tcp' || (transport === 'auto' && prepared.value.octets.length > UDP_SIZE)) {
+  if (tls !== undefined || transport === 'tcp' || (transport === 'auto' && prepared.value.octets.length > UDP_SIZE)) {
     return exchangeTcp(options);
   }
   const reply = await new Datagrams(options, prepared.value).reply;
@@ -54,7 +57,7 @@ export async function exchange(options: ExchangeOptions): Promise<Reply> {
 }
 
 async function exchangeTcp(options: ExchangeOptions): Promise<Reply> {
-  const { server, message, key, timeout = TCP_TIMEOUT_MS, tries = TCP_TRIES, signal, source } = options;
+  const { server, message, key, timeout = TCP_TIMEOUT_MS, tries = TCP_TRIES, signal, source, tls } = options;
   for (let left = tries; ; left--) {
     const reply = await exchangeOnce();
     const isFinal = reply.ok || reply.fault.kind === 'tsig' || reply.fault.kind === 'aborted';
@@ -66,6 +69,7 @@ async function exchangeTcp(options: ExchangeOptions): Promise<Reply> {
       timeout,
       ...(signal === undefined ? {} : { signal }),
       ...(source === undefined ? {} : { source }),
+      ...(tls === undefined ? {} : { tls }),
     });
     if (!opened.ok) return opened;
     const reply = await opened.value.request(message, key);

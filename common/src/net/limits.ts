@@ -70,6 +70,16 @@ export const LIMITS = {
     unit: 'ms',
     reason: 'what a stopping server gives its clients to take what they are owed',
   },
+  tlsHandshakes: {
+    default: 100,
+    unit: 'connections',
+    reason: 'handshakes of TLS under way; each costs a signature, and a client that dawdles a place',
+  },
+  tlsHandshake: {
+    default: 5_000,
+    unit: 'ms',
+    reason: 'for a handshake of TLS, which is one round trip',
+  },
   udpReceiveBuffer: {
     default: 4_194_304,
     unit: 'octets',

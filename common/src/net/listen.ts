@@ -1,5 +1,6 @@
 /**
- * A name server's sockets: UDP and TCP on each address and one port (RFC 7766 5: both are required), all of them or none.
+ * A name server's sockets: UDP and TCP on each address and one port (RFC 7766 5: both are required), and TLS on another where it is
+ * wanted (RFC 7858 3.1); all of them or none.
  */
 import { fail, ok, type Result } from '../result.ts';
 import type { Peer } from './address.ts';
@@ -7,6 +8,7 @@ import type { Connection } from './connection.ts';
 import type { ListenFault, ServeFault } from './fault.ts';
 import { type Limits, limitsWith } from './limits.ts';
 import { Admission, listenTcp, type TcpServer } from './tcp.ts';
+import type { TlsGate } from './tls-gate.ts';
 
 /** All addresses of both families. */
 export const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::'];
@@ -20,12 +22,19 @@ export interface UdpBinding {
 /** Binds UDP on one address; `receiveBuffer` in octets. */
 export type BindUdp = (at: Peer & { readonly receiveBuffer: number }) => Promise<Result<UdpBinding, ListenFault>>;
 
+export interface TlsListening {
+  /** 0 for any free one. */
+  readonly port: number;
+  readonly gate: TlsGate;
+}
+
 export interface ListenOptions {
   /** IP texts; {@link ANY_ADDRESS} unless given, and then a machine without one of the families is no fault. */
   readonly addresses?: readonly string[];
   /** 0 for one that is free for both, on every address. */
   readonly port: number;
   readonly limits?: Partial<Limits>;
+  readonly tls?: TlsListening;
   /** See `ConnectionOptions.receive`. */
   receiveTcp(octets: Uint8Array, connection: Connection): void | Promise<void>;
   onFault(fault: ServeFault): void;
@@ -38,7 +47,9 @@ export interface Listening {
   readonly peers: readonly Peer[];
   readonly udp: readonly UdpBinding[];
   readonly tcp: readonly TcpServer[];
-  /** TCP connections open now. */
+  /** One an address, where TLS is wanted. */
+  readonly tls: readonly TcpServer[];
+  /** Connections open now, of TCP and TLS. */
   readonly connectionCount: number;
   close(): Promise<void>;
 }
@@ -51,22 +62,36 @@ const isFamilyMissing = ({ code }: ListenFault): boolean => code === 'EAFNOSUPPO
 interface Bound {
   readonly udp: UdpBinding;
   readonly tcp: TcpServer;
+  readonly tls?: TcpServer;
+}
+
+function closeBound({ udp, tcp, tls }: Bound): readonly Promise<void>[] {
+  return [udp.close(), tcp.close(), ...(tls === undefined ? [] : [tls.close()])];
 }
 
 async function bindOne(
   address: string,
   port: number,
+  tlsPort: number,
   options: ListenOptions,
   limits: Limits,
   admission: Admission,
 ): Promise<Result<Bound, ListenFault>> {
-  const { receiveTcp, onFault, bindUdp } = options;
+  const { receiveTcp, onFault, bindUdp, tls: wanted } = options;
   const tcp = await listenTcp({ address, port, limits, admission, receive: receiveTcp, onFault });
   if (!tcp.ok) return tcp;
   const udp = await bindUdp({ address, port: tcp.value.peer.port, receiveBuffer: limits.udpReceiveBuffer });
-  if (udp.ok) return ok({ udp: udp.value, tcp: tcp.value });
-  await tcp.value.close();
-  return udp;
+  if (!udp.ok) {
+    await tcp.value.close();
+    return udp;
+  }
+  const bound = { udp: udp.value, tcp: tcp.value };
+  if (wanted === undefined) return ok(bound);
+  const common = { address, limits, admission, receive: receiveTcp, onFault };
+  const tls = await listenTcp({ ...common, port: tlsPort, gate: wanted.gate });
+  if (tls.ok) return ok({ ...bound, tls: tls.value });
+  await Promise.all(closeBound(bound));
+  return tls;
 }
 
 async function bindAll(options: ListenOptions): Promise<Result<Listening, ListenFault>> {
@@ -75,17 +100,19 @@ async function bindAll(options: ListenOptions): Promise<Result<Listening, Listen
   const admission = new Admission(limits);
   const all: Bound[] = [];
   let { port } = options;
+  let tlsPort = options.tls?.port ?? 0;
   let missing: ListenFault | undefined;
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closing ??= Promise.all(all.flatMap(({ udp, tcp }) => [udp.close(), tcp.close()])).then(() => undefined);
+    closing ??= Promise.all(all.flatMap(closeBound)).then(() => undefined);
     return closing;
   };
   for (const address of addresses) {
-    const bound = await bindOne(address, port, options, limits, admission);
+    const bound = await bindOne(address, port, tlsPort, options, limits, admission);
     if (bound.ok) {
       all.push(bound.value);
       port = bound.value.tcp.peer.port;
+      tlsPort = bound.value.tls?.peer.port ?? 0;
     } else if (options.addresses === undefined && isFamilyMissing(bound.fault)) missing = bound.fault;
     else {
       await close();
@@ -98,6 +125,7 @@ async function bindAll(options: ListenOptions): Promise<Result<Listening, Listen
     peers: all.map(({ tcp }) => tcp.peer),
     udp: all.map(({ udp }) => udp),
     tcp: all.map(({ tcp }) => tcp),
+    tls: all.flatMap(({ tls }) => (tls === undefined ? [] : [tls])),
     get connectionCount() {
       return admission.total;
     },
@@ -109,7 +137,7 @@ async function bindAll(options: ListenOptions): Promise<Result<Listening, Listen
 export async function listen(options: ListenOptions): Promise<Result<Listening, ListenFault>> {
   for (let left = PORT_TRIES; ; left--) {
     const bound = await bindAll(options);
-    const isTaken = !bound.ok && bound.fault.code === 'EADDRINUSE' && options.port === 0;
+    const isTaken = !bound.ok && bound.fault.code === 'EADDRINUSE' && (options.port === 0 || options.tls?.port === 0);
     if (!isTaken || left === 0) return bound;
   }
 }

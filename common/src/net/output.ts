@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { Alarm } from './alarm.ts';
+import type { Carrier } from './connection.ts';
 import { frame, putFrame } from './framing.ts';
 import type { Limits } from './limits.ts';
 
@@ -23,6 +24,7 @@ let drafting: Output | undefined;
 
 export class Output {
   readonly #socket: Socket;
+  readonly #tcp: Socket;
   readonly #limits: Limits;
   readonly #onSent: () => void;
   readonly #drop: (why: string) => void;
@@ -34,8 +36,14 @@ export class Output {
   #owing: Alarm | undefined;
 
   /** `onSent` is called when something that had to wait has gone to the kernel; `drop` when the peer has left too much for too long. */
-  constructor(socket: Socket, limits: Limits, onSent: () => void, drop: (why: string) => void) {
+  constructor(
+    { socket, tcp }: Pick<Carrier, 'socket' | 'tcp'>,
+    limits: Limits,
+    onSent: () => void,
+    drop: (why: string) => void,
+  ) {
     this.#socket = socket;
+    this.#tcp = tcp;
     this.#limits = limits;
     this.#onSent = onSent;
     this.#drop = drop;
@@ -97,7 +105,7 @@ export class Output {
     const socket = this.#socket;
     if (!socket.writable) return;
     // Only what follows something that may still be on its way has to be told not to wait for it (RFC 9293 3.7.4).
-    if (this.#hasWritten || octets.length > SEGMENT_OCTETS) socket.setNoDelay(true);
+    if (this.#hasWritten || octets.length > SEGMENT_OCTETS) this.#tcp.setNoDelay(true);
     this.#hasWritten = true;
     socket.write(octets, this.#onWritten);
     if (!this.isEmpty) this.#wait();

@@ -1,20 +1,24 @@
 /**
- * A TCP connection that we open to a server (RFC 7766): requests multiplexed by ID, transfers, and what the server asks over it.
+ * A connection that we open to a server, of TCP (RFC 7766) or of TLS (RFC 7858, RFC 9103): requests multiplexed by ID, transfers, and
+ * what the server asks over it.
  *
  * Always holds: a message is given to the caller only once it is verified, where there is a key; `close` and the signal end
  * everything that waits.
  */
 import { connect, type Socket } from 'node:net';
+import { isEncrypted } from '../authority/transport.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Message } from '../wire/message.ts';
 import type { TsigKey } from '../wire/tsig.ts';
 import { type Peer, printPeer } from './address.ts';
 import { Alarm } from './alarm.ts';
-import { FramedConnection } from './connection.ts';
+import { type Carrier, FramedConnection } from './connection.ts';
 import { aborted, type ExchangeFault, type ServeFault, unreachable } from './fault.ts';
 import { Inbox } from './inbox.ts';
 import { limitsWith } from './limits.ts';
+import { padded } from './padding.ts';
 import { Request, randomId } from './request.ts';
+import { type TlsClient, tlsUnreachable } from './tls-client.ts';
 
 export interface Stream {
   /** The server. */
@@ -45,6 +49,8 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
   /** The local address, IP text. */
   readonly source?: string;
+  /** Makes the connection secure: nothing is sent before the server has proven who it is. Plain TCP unless given. */
+  readonly tls?: TlsClient;
   /** Takes requests of the server, such as NOTIFY; they are dropped unless given. */
   receive?(octets: Uint8Array, stream: Stream): void | Promise<void>;
   onFault?(fault: ServeFault): void;
@@ -101,7 +107,8 @@ class ClientStream implements Stream {
     key: TsigKey | undefined,
     skew: number,
   ): AsyncGenerator<Result<Message, ExchangeFault>, number | undefined, void> {
-    const prepared = Request.prepare(message, key, this.#freeId(), skew);
+    const isPadded = isEncrypted(this.#connection.transport);
+    const prepared = Request.prepare(isPadded ? padded(message, key) : message, key, this.#freeId(), skew);
     if (!prepared.ok || this.#connection.isClosed) {
       yield prepared.ok ? fail(this.#silent('closed')) : prepared;
       return undefined;
@@ -144,7 +151,10 @@ class ClientStream implements Stream {
     const server = printPeer(this.peer);
     return kind === 'closed'
       ? { kind, what: `${server} closed the connection before it had replied` }
-      : { kind, what: `no reply from ${server} over TCP within ${this.#timeout} ms` };
+      : {
+          kind,
+          what: `no reply from ${server} over ${this.#connection.transport.toUpperCase()} within ${this.#timeout} ms`,
+        };
   }
 }
 
@@ -158,9 +168,38 @@ function dial(server: Peer, source: string | undefined): Result<Socket, Exchange
   }
 }
 
+/** Gives what carries messages to the server once it is there, or why it never will be. */
+function whenCarried(
+  tcp: Socket,
+  { server, tls }: Pick<StreamOptions, 'server' | 'tls'>,
+  settle: (carried: Result<Carrier, ExchangeFault>) => void,
+): void {
+  if (tls === undefined) {
+    tcp.once('error', (error) => settle(fail(unreachable(server, error))));
+    tcp.once('connect', () => settle(ok({ transport: 'tcp', socket: tcp, tcp })));
+    return;
+  }
+  // What is wrong below is told above, where it is not TLS that is at fault.
+  let isConnected = false;
+  tcp.once('connect', () => {
+    isConnected = true;
+  });
+  const socket = tls.over(tcp, server);
+  socket.on('error', (error) => settle(fail((isConnected ? tlsUnreachable : unreachable)(server, error))));
+  socket.once('close', () => {
+    tcp.destroy();
+    settle(fail(tlsUnreachable(server, { code: 'ECONNRESET' })));
+  });
+  socket.once('secureConnect', () => {
+    const objection = tls.objection(socket, server);
+    if (objection !== undefined) socket.destroy();
+    settle(objection === undefined ? ok({ transport: 'tls', socket, tcp }) : fail(objection));
+  });
+}
+
 /** Connects. The stream is the caller's to close. */
 export function openStream(options: StreamOptions): Promise<Result<Stream, ExchangeFault>> {
-  const { server, timeout = TCP_TIMEOUT_MS, signal, source, receive, onFault = () => undefined } = options;
+  const { server, timeout = TCP_TIMEOUT_MS, signal, source, tls, receive, onFault = () => undefined } = options;
   if (signal?.aborted === true) return Promise.resolve(fail(aborted(server)));
   return new Promise((resolve) => {
     const dialled = dial(server, source);
@@ -168,25 +207,28 @@ export function openStream(options: StreamOptions): Promise<Result<Stream, Excha
       resolve(dialled);
       return;
     }
-    const socket = dialled.value;
+    const tcp = dialled.value;
     const abort = (): void => {
-      socket.destroy();
+      tcp.destroy();
       resolve(fail(aborted(server)));
     };
     const alarm = new Alarm(() => {
-      socket.destroy();
+      tcp.destroy();
       resolve(fail({ kind: 'timeout', what: `cannot connect to ${printPeer(server)} within ${timeout} ms` }));
     });
     alarm.set(timeout);
     signal?.addEventListener('abort', abort);
-    socket.on('close', () => {
+    tcp.on('close', () => {
       alarm.end();
       signal?.removeEventListener('abort', abort);
     });
-    socket.once('error', (error) => resolve(fail(unreachable(server, error))));
-    socket.once('connect', () => {
+    whenCarried(tcp, { server, ...(tls === undefined ? {} : { tls }) }, (carried) => {
       alarm.end();
-      const connection = new FramedConnection(socket, server, {
+      if (!carried.ok) {
+        resolve(carried);
+        return;
+      }
+      const connection = new FramedConnection(carried.value, server, {
         limits: CLIENT_LIMITS,
         receive: (octets) => receive?.(octets, stream),
         onFault,

@@ -1,14 +1,16 @@
 /**
- * TCP for a server (RFC 7766): listening, and who is let in. What happens on a connection is in `connection.ts`.
+ * TCP for a server (RFC 7766), and TLS over it (RFC 7858): listening, and who is let in. What happens on a connection is in
+ * `connection.ts`, and before that, with TLS, in `tls-gate.ts`.
  *
- * Left out: TLS, TCP Fast Open.
+ * Left out: TCP Fast Open.
  */
 import { createServer, isIP, isIPv6, type Socket } from 'node:net';
 import { fail, ok, type Result } from '../result.ts';
 import { canonicalAddress, clientOf, type Peer, peerOf, printPeer } from './address.ts';
-import { type Connection, type ConnectionOptions, FramedConnection } from './connection.ts';
+import { type Carrier, type Connection, type ConnectionOptions, FramedConnection } from './connection.ts';
 import { codeOf, type ListenFault, listenFault, systemText } from './fault.ts';
 import type { Limits } from './limits.ts';
+import type { TlsGate } from './tls-gate.ts';
 
 /** Counts connections, in all and per client. Several listeners may share one. */
 export class Admission {
@@ -56,6 +58,8 @@ export interface TcpOptions extends ConnectionOptions {
   readonly port: number;
   /** Its own, unless given. */
   readonly admission?: Admission;
+  /** What makes the connections secure; they are plain unless given. */
+  readonly gate?: TlsGate;
 }
 
 const BACKLOG = 511;
@@ -65,7 +69,18 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
   if (isIP(address) === 0) return Promise.resolve(fail(listenFault('EINVAL', { address, port }, 'tcp')));
   const admission = options.admission ?? new Admission(limits);
   const connections = new Set<FramedConnection>();
+  /** Those that have not shown yet that they speak TLS. */
+  const entering = new Set<Socket>();
   let isOpen = true;
+
+  const begin = (carrier: Carrier, from: Peer, leave: () => void): void => {
+    const connection = new FramedConnection(carrier, from, options, () => {
+      connections.delete(connection);
+      leave();
+    });
+    connections.add(connection);
+    if (!isOpen) connection.close();
+  };
 
   const accept = (socket: Socket): void => {
     const from = peerOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
@@ -79,11 +94,20 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
       }
       return;
     }
-    const connection = new FramedConnection(socket, from, options, () => {
-      connections.delete(connection);
+    if (options.gate === undefined) {
+      begin({ transport: 'tcp', socket, tcp: socket }, from, leave);
+      return;
+    }
+    entering.add(socket);
+    socket.once('close', () => {
+      entering.delete(socket);
       leave();
     });
-    connections.add(connection);
+    const fault = options.gate.enter(socket, from, (secured) => {
+      entering.delete(socket);
+      begin({ ...secured, tcp: socket }, from, () => undefined);
+    });
+    if (fault !== undefined) onFault(fault);
   };
 
   const server = createServer({ allowHalfOpen: true }, accept);
@@ -99,6 +123,7 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
         clearTimeout(cut);
         resolve();
       });
+      for (const socket of entering) socket.destroy();
       for (const connection of connections) connection.close();
     });
     return closing;

@@ -17,7 +17,7 @@ import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
 import { LIMITS } from '../net/limits.ts';
-import { listen } from '../net/listen.ts';
+import { listen, type TlsListening } from '../net/listen.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE } from '../wire/edns.ts';
@@ -68,6 +68,8 @@ export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | '
   /** Empty: all addresses, IPv4 and IPv6. */
   readonly addresses: readonly string[];
   readonly port: number;
+  /** DNS over TLS, and transfers over TLS, beside the other port; none unless given. */
+  readonly tls?: TlsListening;
   readonly authority: Authority;
   readonly hooks: NameServerHooks;
   readonly log: Log;
@@ -80,6 +82,8 @@ export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | '
 export interface NameServer {
   /** Where it listens. */
   readonly bound: readonly Peer[];
+  /** And where with TLS. */
+  readonly boundTls: readonly Peer[];
   /** Responses above the rate limit so far: sent truncated, not sent. */
   readonly limited: Pick<RateLimiter, 'slipped' | 'dropped'>;
   /** Requests of those who may not, so far, by reason. */
@@ -171,12 +175,13 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
 
   const onMessage = (octets: Uint8Array, connection: Connection): void | Promise<void> => {
     comesFrom(connection.peer);
-    const length = responder.respond(octets, 'tcp', seconds());
+    const { transport } = connection;
+    const length = responder.respond(octets, transport, seconds());
     if (length > 0 && responder.what === undefined) {
       connection.reply(responder.octets.subarray(0, length));
       return;
     }
-    const outcome = receive(responder, octets, 'tcp', seconds());
+    const outcome = receive(responder, octets, transport, seconds());
     explain(outcome, connection.peer);
     switch (outcome.kind) {
       case 'silence':
@@ -248,6 +253,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     const listening = await listen({
       ...(options.addresses.length === 0 ? {} : { addresses: options.addresses }),
       port: options.port,
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
       bindUdp: workers.bind,
       receiveTcp: onMessage,
       onFault: (fault) => log.debug('net.fault', { what: fault.what }),
@@ -267,6 +273,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     const renewal = options.isSecretRenewed === true ? setInterval(renew, SECRET_AGE).unref() : undefined;
     return ok({
       bound: servers.peers,
+      boundTls: servers.tls.map(({ peer }) => peer),
       limited: responder.limiter ?? NOTHING_LIMITED,
       get rejections() {
         return rejections.counts;

@@ -16,6 +16,7 @@ import { Responder } from '../authority/responder.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import { openStream, type Stream } from '../net/stream.ts';
+import type { TlsClient } from '../net/tls-client.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE } from '../wire/edns.ts';
@@ -43,6 +44,8 @@ export interface ReplicaOptions {
   readonly log: Log;
   /** Local address to ask from, so that the primary sees the address it knows. */
   readonly source?: string;
+  /** Reaches primaries over TLS, and over nothing else. */
+  readonly tls?: TlsClient;
   /** A version was published (`zone`), or the zone was withdrawn or has expired (`undefined`). */
   onChange?(origin: Name, zone: Zone | undefined): void;
 }
@@ -251,9 +254,9 @@ export class Replica {
   }
 
   #route({ primary, key }: ReplicaSource): Route {
-    const { source } = this.#options;
+    const { source, tls } = this.#options;
     const route = { server: primary, key, signal: this.#abort.signal };
-    return source === undefined ? route : { ...route, source };
+    return { ...route, ...(source === undefined ? {} : { source }), ...(tls === undefined ? {} : { tls }) };
   }
 
   #publish(entry: Entry, { zone, deltas }: Applied): void {

@@ -7,6 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Name } from '../name.ts';
 import type { Peer } from '../net/address.ts';
+import { TlsClient, type TlsTrust } from '../net/tls-client.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { TSIG_ALGORITHMS, type TsigKey } from '../wire/tsig.ts';
 import type { Delta } from '../zone/delta.ts';
@@ -32,6 +33,7 @@ export interface TransferRequest {
   readonly current: ZoneHandle | undefined;
   readonly server: Peer;
   readonly source: string | undefined;
+  readonly tls: TlsTrust | undefined;
   readonly key: PlainKey;
 }
 
@@ -61,11 +63,18 @@ const keyOf = ({ name, algorithm, ...key }: PlainKey): TsigKey => ({
 
 async function transferred(request: TransferRequest): Promise<Result<Transferred | undefined, Fault>> {
   const { origin, current: handle, server, source } = request;
-  const route = { server, key: keyOf(request.key) };
+  const tls = request.tls === undefined ? undefined : TlsClient.open(request.tls);
+  if (tls?.ok === false) return tls;
+  const route = {
+    server,
+    key: keyOf(request.key),
+    ...(source === undefined ? {} : { source }),
+    ...(tls === undefined ? {} : { tls: tls.value }),
+  };
   const current = handle === undefined ? undefined : Zone.ofHandle(handle);
   let isNewer = false;
   try {
-    const outcome = await transferNewer(source === undefined ? route : { ...route, source }, nameOf(origin), current);
+    const outcome = await transferNewer(route, nameOf(origin), current);
     if (!outcome.ok || outcome.value === undefined) return outcome as Result<undefined, Fault>;
     const { zone, deltas } = outcome.value;
     const result = {

@@ -62,7 +62,7 @@ export class Transfers {
    * bug. Deltas that are more than a history keeps are left out, the oldest first.
    */
   async transfer(
-    { server, source, key }: Route,
+    { server, source, tls, key }: Route,
     origin: Name,
     current: Zone | undefined,
   ): Promise<Result<Applied | undefined, Fault>> {
@@ -73,6 +73,7 @@ export class Transfers {
       current: current?.handle,
       server,
       source,
+      tls: tls?.trust,
       key: { name: name.wire, algorithm: algorithm.mnemonic, secret, ...(minMac !== undefined && { minMac }) },
     });
     if (!outcome.ok) return outcome;

@@ -6,6 +6,7 @@ import type { Applied } from '../authority/inbound.ts';
 import type { Name } from '../name.ts';
 import type { Peer } from '../net/address.ts';
 import { exchange } from '../net/exchange.ts';
+import type { TlsClient } from '../net/tls-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
@@ -23,6 +24,8 @@ export interface Route {
   readonly key: TsigKey;
   /** Local address to ask from, IP text. */
   readonly source?: string;
+  /** All is asked over TLS, and nothing in plain (RFC 9103). */
+  readonly tls?: TlsClient;
   /** Ends everything that waits. */
   readonly signal?: AbortSignal;
 }

@@ -1,0 +1,146 @@
+/**
+ * TLS for a server: from a connection of TCP to a secure one (RFC 7858, RFC 8310, RFC 9103). It listens nowhere itself; listeners of TCP
+ * hand it what they have let in, and all of them share its certificate, which may be replaced while it runs.
+ *
+ * TLS 1.3 only (RFC 9103 7.1). A client that names protocols must name `dot`; one that names none is taken for an older client of
+ * RFC 7858. Where clients may show certificates no session is resumed, so that a certificate counts for the connection it was shown on.
+ * Left out: early data, which could be replayed (RFC 8446 8).
+ * Always holds: handshakes are few at a time and short; what is no TLS costs its sender the connection.
+ */
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createSecureContext, createServer, type Server, type TLSSocket } from 'node:tls';
+import { fail, ok, type Result } from '../result.ts';
+import { type Peer, peerOf, printPeer } from './address.ts';
+import type { ServeFault } from './fault.ts';
+import { LIMITS, type Limits } from './limits.ts';
+
+/** RFC 7858 3.1, RFC 9103 7.1. */
+export const ALPN = ['dot'] as const;
+
+/** Who the server is, in PEM. */
+export interface TlsIdentity {
+  /** Its certificate, and those between it and an authority. */
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Authorities of certificates that clients may show; they are asked for none without it. */
+  readonly clientCa?: Buffer;
+}
+
+/** The certificate and the key cannot be used. */
+export interface TlsFault {
+  readonly kind: 'tls';
+  /** Never holds the key. */
+  readonly what: string;
+}
+
+/** A secure connection that has come about. */
+export interface Secured {
+  readonly socket: TLSSocket;
+  readonly transport: 'tls' | 'mtls';
+}
+
+interface Entering {
+  readonly done: (secured: Secured) => void;
+}
+
+/** Of both ends: whoever is gone has none. */
+function placeOf(socket: Socket): string | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress === undefined) return undefined;
+  return `${printPeer(peerOf(remoteAddress, remotePort ?? 0))} ${printPeer(peerOf(localAddress ?? '', localPort ?? 0))}`;
+}
+
+function contextOf({ cert, key, clientCa }: TlsIdentity) {
+  return {
+    cert,
+    key,
+    ...(clientCa === undefined ? {} : { ca: clientCa, secureOptions: constants.SSL_OP_NO_TICKET }),
+    minVersion: 'TLSv1.3',
+  } as const;
+}
+
+function check(identity: TlsIdentity): Result<void, TlsFault> {
+  try {
+    createSecureContext(contextOf(identity));
+    return ok(undefined);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return fail({ kind: 'tls', what: `the certificate and its key cannot be used: ${text}` });
+  }
+}
+
+export class TlsGate {
+  readonly #server: Server;
+  readonly #asksClients: boolean;
+  readonly #entering = new Map<string, Entering>();
+  readonly #limits: Pick<Limits, 'tlsHandshakes'>;
+
+  private constructor(identity: TlsIdentity, limits: Pick<Limits, 'tlsHandshake' | 'tlsHandshakes'>) {
+    this.#limits = limits;
+    this.#asksClients = identity.clientCa !== undefined;
+    this.#server = createServer({
+      ...contextOf(identity),
+      ALPNProtocols: [...ALPN],
+      requestCert: this.#asksClients,
+      // Who shows none may ask what everybody may.
+      rejectUnauthorized: false,
+      handshakeTimeout: limits.tlsHandshake,
+    });
+    this.#server.on('secureConnection', (socket) => this.#entered(socket));
+    // The connection of TCP is closed then, which is where it is counted.
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  static open(
+    identity: TlsIdentity,
+    limits: Pick<Limits, 'tlsHandshake' | 'tlsHandshakes'> = {
+      tlsHandshake: LIMITS.tlsHandshake.default,
+      tlsHandshakes: LIMITS.tlsHandshakes.default,
+    },
+  ): Result<TlsGate, TlsFault> {
+    const checked = check(identity);
+    return checked.ok ? ok(new TlsGate(identity, limits)) : checked;
+  }
+
+  /** Handshakes under way. */
+  get handshakes(): number {
+    return this.#entering.size;
+  }
+
+  /** From now on it is somebody else to clients that connect; a fault changes nothing. Whether clients are asked stays as it was. */
+  renew(identity: TlsIdentity): Result<void, TlsFault> {
+    const checked = check(identity);
+    if (checked.ok) this.#server.setSecureContext(contextOf(identity));
+    return checked;
+  }
+
+  /** Begins the handshake of a client that has connected with `allowHalfOpen`; `done` is called if it comes to an end. */
+  enter(socket: Socket, peer: Peer, done: (secured: Secured) => void): ServeFault | undefined {
+    const place = placeOf(socket);
+    if (place === undefined || this.#entering.size >= this.#limits.tlsHandshakes) {
+      socket.on('error', () => undefined);
+      socket.destroy();
+      if (place === undefined) return undefined;
+      return { kind: 'limit', what: `turned ${printPeer(peer)} away: too many TLS handshakes`, peer };
+    }
+    this.#entering.set(place, { done });
+    socket.once('close', () => this.#entering.delete(place));
+    socket.on('error', () => undefined);
+    this.#server.emit('connection', socket);
+    return undefined;
+  }
+
+  #entered(socket: TLSSocket): void {
+    const place = placeOf(socket);
+    const entering = place === undefined ? undefined : this.#entering.get(place);
+    if (entering === undefined) {
+      socket.on('error', () => undefined);
+      socket.destroy();
+      return;
+    }
+    this.#entering.delete(place!);
+    const isKnown = this.#asksClients && socket.authorized && socket.getPeerX509Certificate() !== undefined;
+    entering.done({ socket, transport: isKnown ? 'mtls' : 'tls' });
+  }
+}
