@@ -23,6 +23,7 @@ import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import { type Ack, parseAck, printAck } from './ack-option.ts';
+import { parseCatalog } from './catalog.ts';
 import { openJournal } from './journal/database.ts';
 import { type Journal, memoryJournal } from './journal/journal.ts';
 import { METRICS } from './metrics.ts';
@@ -64,6 +65,11 @@ const options = [
       'a commit that changes a zone without raising its serial: `auto` raises it, `strict` refuses that zone',
     default: 'auto',
     parse: oneOf(['auto', 'strict']),
+  },
+  {
+    flag: '--catalog <NAME>',
+    description: 'publish a catalog zone of this name (RFC 9432), which lists all zones for secondaries of any make',
+    parse: parseCatalog,
   },
   ...TRIGGER_OPTIONS,
   ...SERVICE_OPTIONS,
@@ -176,6 +182,7 @@ class PrimaryService {
       unpushed: { updates: maxUnpushed, age: maxUnpushedAge },
       log: this.#log,
       serialPolicy: this.#values.serial,
+      ...(this.#values.catalog === undefined ? {} : { catalog: this.#values.catalog }),
       isTransferOpen: this.#values.axfr,
       version: `Zonewright ${VERSION}`,
       id: hostname(),
@@ -233,7 +240,7 @@ class PrimaryService {
       monitor: this.#values.monitor,
       log: this.#log,
       metrics,
-      ready: () => (primary.zones.size === 0 ? ['no zone is served'] : []),
+      ready: () => (primary.zoneCount === 0 ? ['no zone is served'] : []),
       status: () => primary.status(),
       routes: triggers.value.routes,
     });
@@ -309,7 +316,7 @@ class PrimaryService {
     } else if (primary.isEmpty) {
       void this.#report?.empty(primary.hasHead);
     } else {
-      if (primary.zones.size === 0)
+      if (primary.zoneCount === 0)
         this.#log.warn(
           'repository.no-zones',
           { remote: describeRemote(this.#values.remote) },

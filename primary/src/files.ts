@@ -10,6 +10,7 @@ import { fileZone, zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { Place } from '@zonewright/common/master/scan';
 import type { Name } from '@zonewright/common/name';
 import type { Zone } from '@zonewright/common/zone/zone';
+import { nameTaken } from './catalog.ts';
 import { keyOfPlain } from './repository/plain.ts';
 import type { Reading, Source, ZoneReading } from './repository/repository.ts';
 
@@ -48,6 +49,12 @@ export class Files {
   readonly #zones = new Map<string, ZoneFile>();
   readonly #keyFiles = new Map<string, KeyFile>();
   #keys = new KeyTable();
+  readonly #catalog: Name | undefined;
+
+  /** `catalog`: a name that no file may have. */
+  constructor(catalog?: Name) {
+    this.#catalog = catalog;
+  }
 
   /** The keys in force. */
   get keys(): KeyTable {
@@ -77,7 +84,8 @@ export class Files {
     const before = this.#zones.get(fileName);
     if (before === undefined && !isKnown && reason !== undefined) return reason;
     const origin = zone?.origin ?? before?.origin ?? originOf(fileName);
-    return { fileName, origin, ...(soa === undefined ? {} : { soa }), errors };
+    const findings = this.#catalog?.equals(origin) ? [nameTaken(origin)] : errors;
+    return { fileName, origin, ...(soa === undefined ? {} : { soa }), errors: findings };
   }
 
   /** Notes of a file what was decided about it, until it changes. */

@@ -2,7 +2,9 @@
  * What is known of zones and stands in no file: the serial that was served last of one that is withdrawn, since secondaries may have it
  * yet; and up to which position the entries of a broken one are in the remote. As the journal has it. Pure.
  *
- * Always holds: a zone that is served has no floor; of floors there are so many at most, the oldest go first.
+ * The catalog has one while it is served, since no file has its serial.
+ *
+ * Always holds: any other zone that is served has no floor; of floors there are so many at most, the oldest go first.
  */
 import type { Name } from '@zonewright/common/name';
 import { saysNothing, type ZoneNote } from './journal/journal.ts';

@@ -21,8 +21,9 @@ import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { ok, type Result } from '@zonewright/common/result';
 import type { FollowerStatus } from '@zonewright/common/service/followers';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
+import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
-import type { Acknowledge, Pending } from './acknowledge.ts';
+import { type Acknowledge, logRefusal, type Pending } from './acknowledge.ts';
 import { AcknowledgeJournal, type UnpushedLimits } from './acknowledge-journal.ts';
 import { AcknowledgePush } from './acknowledge-push.ts';
 import { describe } from './publisher.ts';
@@ -142,8 +143,15 @@ export class Primary {
   /** Applies an UPDATE; resolves when it is as durable as NOERROR says, and visible, or refused. */
   update(update: Update, from: Peer): Promise<Verdict> {
     if (this.#isClosing) return Promise.resolve(STOPPING);
+    const source = printPeer(from);
+    if (this.#state.publisher.isCatalog(update.origin)) {
+      const what = `${update.origin} is a catalog, which follows from the files of the zones`;
+      const verdict = { rcode: RCODE.REFUSED, ede: { code: EDE.PROHIBITED, text: what } };
+      logRefusal(this.#state.log, { update, source }, { kind: 'refused', verdict, what });
+      return Promise.resolve(verdict);
+    }
     const answered = new Promise<Verdict>((answer) => {
-      this.#pending.push({ update, source: printPeer(from), answer });
+      this.#pending.push({ update, source, answer });
     });
     this.#settling ??= this.#settle();
     this.#unanswered.add(answered);
@@ -195,9 +203,15 @@ export class Primary {
     await this.#state.journal.close();
   }
 
+  /** Zones that are served, the catalog not counted. */
+  get zoneCount(): number {
+    const { catalog } = this.#state.publisher;
+    return this.zones.size - (catalog !== undefined && this.zones.get(catalog) !== undefined ? 1 : 0);
+  }
+
   /** Is there nothing to serve, and no key by which anybody could tell us to pull? */
   get isEmpty(): boolean {
-    return this.zones.size === 0 && this.#state.publisher.files.keys.size === 0;
+    return this.zoneCount === 0 && this.#state.publisher.files.keys.size === 0;
   }
 
   /** Why nothing is written, if something is in the way of all. */

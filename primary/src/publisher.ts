@@ -11,6 +11,7 @@ import type { Log } from '@zonewright/common/service/log';
 import { Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
+import type { CatalogStep } from './catalog.ts';
 import { printOperation } from './commit.ts';
 import { Files, type Located, type ZoneFile } from './files.ts';
 import { Histories } from './histories.ts';
@@ -19,6 +20,8 @@ import type { Dropped, Unwritten } from './unwritten.ts';
 
 export interface PublisherOptions {
   readonly log: Log;
+  /** The name of the catalog to be published of all zones. */
+  readonly catalog?: Name;
   /** A version was published, or (`old` alone) a zone withdrawn. */
   onChange(zone: Zone): void;
 }
@@ -28,7 +31,7 @@ const LISTED = 20;
 
 export class Publisher {
   readonly zones = new ZoneTable();
-  readonly files = new Files();
+  readonly files: Files;
   readonly histories = new Histories();
   readonly #options: PublisherOptions & { onWasteful(zone: Zone): void };
   readonly #unwritten: Unwritten;
@@ -37,6 +40,7 @@ export class Publisher {
   /** `onWasteful`: a version was published whose image is worth a copy. */
   constructor(options: PublisherOptions & { onWasteful(zone: Zone): void }, unwritten: Unwritten) {
     this.#options = options;
+    this.files = new Files(options.catalog);
     this.#unwritten = unwritten;
     // Until the first commit is there, nobody knows what is served here: SERVFAIL, not REFUSED.
     this.zones.await(Name.root);
@@ -47,8 +51,16 @@ export class Publisher {
     return this.#commit;
   }
 
+  get catalog(): Name | undefined {
+    return this.#options.catalog;
+  }
+
+  isCatalog(origin: Name): boolean {
+    return this.#options.catalog?.equals(origin) === true;
+  }
+
   /** Publishes what a commit changes. Nothing of it can fail. */
-  async takeOver(takeover: Takeover): Promise<void> {
+  async takeOver(takeover: Takeover, catalog?: CatalogStep): Promise<void> {
     const { commit, zones, keys, gone, ignored } = takeover;
     const isFirst = this.#commit === undefined;
     for (const reading of keys) this.files.takeKeys(reading);
@@ -62,6 +74,8 @@ export class Publisher {
       this.#settle(each, commit);
       if (slices.isOver) await slices.pause();
     }
+    // Not before what it names can be transferred (RFC 9432 6).
+    if (catalog !== undefined) this.publish(catalog.zone, 'anew', catalog.deltas);
     if (isFirst && this.files.of(Name.root) === undefined) this.zones.delete(Name.root);
     // Not before: whoever asks for the commit in force is to see what it says.
     this.#commit = commit;
@@ -80,12 +94,13 @@ export class Publisher {
   #withdraw({ fileName, origin, open }: Withdrawal): void {
     this.files.forget(fileName);
     if (origin === undefined) return;
+    this.#unwritten.forget(origin);
+    for (const entry of open) if (entry.kind === 'update') this.#drop({ entry, why: 'its zone is gone' });
+    if (this.isCatalog(origin)) return;
     const old = this.zones.get(origin);
     this.zones.delete(origin);
     this.histories.forget(origin);
-    this.#unwritten.forget(origin);
     this.#options.log.info('zone.withdrawn', { zone: origin.toString() });
-    for (const entry of open) if (entry.kind === 'update') this.#drop({ entry, why: 'its zone is gone' });
     if (old !== undefined) this.#options.onChange(old);
   }
 

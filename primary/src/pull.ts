@@ -80,7 +80,8 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
       intake.value,
     );
     const lastGood = lastGoodOf(state, takeover);
-    const noted = notes.changesBy(takeover, time);
+    const catalog = state.decideCatalog(takeover, time);
+    const noted = [...notes.changesBy(takeover, time), ...(catalog === undefined ? [] : [catalog.note])];
     const written = await journal.write({ ...journalled(state, takeover, lastGood), notes: noted });
     if (!written.ok) return written;
     step('pull.journalled');
@@ -89,7 +90,7 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
       if (source === undefined) state.lastGood.delete(fileName);
       else state.lastGood.set(fileName, source);
     }
-    await publisher.takeOver(takeover);
+    await publisher.takeOver(takeover, catalog);
     for (const { raised } of takeover.zones) if (raised !== undefined) state.unwritten.skipTo(raised.position);
     step('pull.published');
     return ok({ arrivedOf });

@@ -46,7 +46,7 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
       }
       const { origin } = judged;
       // What was withdrawn and is back is served only with a newer serial, and is withdrawn no more then.
-      const isWithdrawn = notes.floorOf(origin) !== undefined;
+      const isWithdrawn = notes.floorOf(origin) !== undefined || publisher.isCatalog(origin);
       const isRefused = isWithdrawn || lastGood.has(fileName);
       const file = isRefused && judged.errors.length === 0 ? notRaised(judged) : judged;
       const base = isWithdrawn ? undefined : zone;
@@ -70,7 +70,10 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
       });
       if (slices.isOver) await slices.pause();
     }
-    await publisher.takeOver({ commit: inForce, zones: decisions, keys, gone: [], ignored });
+    const takeover = { commit: inForce, zones: decisions, keys, gone: [], ignored };
+    const catalog = state.decideCatalog(takeover, Date.now());
+    if (catalog !== undefined) await state.note({ notes: [catalog.note] });
+    await publisher.takeOver(takeover, catalog);
     return ok(true);
   });
 }

@@ -7,12 +7,14 @@
  */
 import type { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
+import { type CatalogStep, decideCatalog } from './catalog.ts';
 import { condense } from './condense.ts';
 import type { Journal, JournalWrite } from './journal/journal.ts';
 import { ZoneNotes } from './notes.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 import type { PullFault } from './pull.ts';
 import type { Repository, Source } from './repository/repository.ts';
+import type { Takeover } from './takeover.ts';
 import { Turn } from './turn.ts';
 import { Unwritten } from './unwritten.ts';
 
@@ -67,6 +69,13 @@ export class State {
   }
 
   readonly served = (origin: Name) => this.publisher.zones.get(origin);
+
+  /** What a takeover makes of the catalog, where there is to be one. */
+  decideCatalog(takeover: Takeover, time: number): CatalogStep | undefined {
+    const { zones, catalog } = this.publisher;
+    if (catalog === undefined) return undefined;
+    return decideCatalog(catalog, zones.get(catalog), takeover, this.notes.floorOf(catalog), time);
+  }
 
   /** Writes to the journal what is true whether that works or not: after a fault, a restart begins from an older state. */
   async note(what: JournalWrite): Promise<void> {

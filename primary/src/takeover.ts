@@ -145,7 +145,7 @@ async function decideZone(
   const served = zones.get(origin);
   const arrived = Math.max(before.arrived, arrivedOf(origin));
   const next = intake === undefined ? before.base : intake.zone;
-  const isReadable = intake === undefined ? !before.isBroken : intake.reading.errors.length === 0;
+  const isReadable = file === undefined ? !before.isBroken : file.errors.length === 0;
   if (next === undefined || !isReadable) {
     const standing = { ...before, isBroken: before.isBroken || intake !== undefined, arrived };
     return { file, standing, isNews: false, closed: [], dropped: [] };

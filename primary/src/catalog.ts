@@ -1,0 +1,74 @@
+/**
+ * The catalog (RFC 9432) that a primary publishes of its zones: those that have a file, also one that is broken, since a zone must not
+ * go from its secondaries because of a mistake. Decided with a commit, and as one change of it.
+ *
+ * It stands in no file, so its serial is the time in seconds, and never one that it had before: with a journal, whatever the clock says.
+ * Always holds: a catalog is not begun while it would be empty, for a repository may be so by mistake.
+ */
+import { catalogZone, changeMembers, lists, MAX_CATALOG_OCTETS } from '@zonewright/common/authority/catalog';
+import type { FileFinding } from '@zonewright/common/authority/file-finding';
+import { Name } from '@zonewright/common/name';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import type { Delta } from '@zonewright/common/zone/delta';
+import { raise } from '@zonewright/common/zone/serial';
+import type { Zone } from '@zonewright/common/zone/zone';
+import type { ZoneNote } from './journal/journal.ts';
+import type { Takeover } from './takeover.ts';
+
+/** The next version of the catalog. */
+export interface CatalogStep {
+  readonly zone: Zone;
+  /** None for the first version since the start. */
+  readonly deltas: readonly Delta[];
+  /** What is to be kept of it. */
+  readonly note: ZoneNote;
+}
+
+/** What a commit makes of the catalog, if anything. `time`: milliseconds since 1970. `floor`: the serial that it had before the start. */
+export function decideCatalog(
+  origin: Name,
+  served: Zone | undefined,
+  { zones, gone }: Pick<Takeover, 'zones' | 'gone'>,
+  floor: number | undefined,
+  time: number,
+): CatalogStep | undefined {
+  const come = new Map<string, Name>();
+  for (const { file } of zones)
+    if (file !== undefined && !file.origin.equals(origin)) come.set(file.origin.key, file.origin);
+  const now = Math.floor(time / 1000) % 2 ** 32;
+  const noteOf = (serial: number): ZoneNote => ({ zone: origin, time, arrived: 0, floor: serial });
+  if (served === undefined) {
+    if (come.size === 0) return undefined;
+    const serial = floor === undefined ? now : raise(floor, now);
+    return { zone: catalogZone(origin, come.values(), serial), deltas: [], note: noteOf(serial) };
+  }
+  const added = [...come.values()].filter((zone) => !lists(served, zone));
+  const removed = gone.flatMap(({ origin: zone }) => (zone !== undefined && lists(served, zone) ? zone : []));
+  if (added.length + removed.length === 0) return undefined;
+  const { zone, delta } = changeMembers(served, removed, added, raise(served.serial, now));
+  return { zone, deltas: [delta], note: noteOf(zone.serial) };
+}
+
+/** Why a file of the catalog's name is not served. */
+export function nameTaken(origin: Name): FileFinding {
+  return {
+    severity: 'error',
+    rule: 'catalog',
+    what: `${origin} is the catalog that is made of the zones here`,
+    hint: 'remove the file, or run the primary with another --catalog',
+  };
+}
+
+/** Reads the name of a catalog. */
+export function parseCatalog(text: string): Result<Name, Fault> {
+  const name = Name.parse(text);
+  if (!name.ok) return fail({ kind: 'usage', what: `"${text}" is no domain name: ${name.fault.what}` });
+  if (name.value.isRoot)
+    return fail({ kind: 'usage', what: 'the root zone cannot be a catalog', hint: 'for example: catalog' });
+  if (name.value.wire.length <= MAX_CATALOG_OCTETS) return ok(name.value);
+  return fail({
+    kind: 'usage',
+    what: `the name of the catalog has ${name.value.wire.length} octets`,
+    hint: `${MAX_CATALOG_OCTETS} at most`,
+  });
+}
