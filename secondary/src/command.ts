@@ -1,8 +1,9 @@
 /** `zonewright secondary`: options, and the wiring of the replica, the sockets and the status page. */
 import { hostname } from 'node:os';
-import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
+import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
+import { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
@@ -11,7 +12,7 @@ import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { startNameServer } from '@zonewright/common/service/name-server';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { openMetrics, startPages } from '@zonewright/common/service/pages';
-import { Replica, type ReplicaSource } from '@zonewright/common/service/replica';
+import { Replica } from '@zonewright/common/service/replica';
 import {
   ANSWERING_OPTIONS,
   DATA,
@@ -31,7 +32,16 @@ import {
 } from '@zonewright/common/service/tls-options';
 import { VERSION } from '@zonewright/common/service/version';
 import { RCODE } from '@zonewright/common/wire/code';
+import { Catalogs } from './catalogs.ts';
+import { Chain } from './chain.ts';
 import { METRICS } from './metrics.ts';
+import { catalogFault, listensAt, sourcesOf } from './sources.ts';
+
+function parseCatalog(text: string): Result<Name, Fault> {
+  const name = Name.parse(text);
+  if (name.ok) return name;
+  return fail({ kind: 'usage', what: `"${text}" is no domain name: ${name.fault.what}` });
+}
 
 const options = [
   {
@@ -41,6 +51,13 @@ const options = [
     repeatable: true,
     required: true,
     parse: parseKey,
+  },
+  {
+    flag: '--catalog <NAME>',
+    description:
+      'a catalog zone (RFC 9432), transferred as its key says: the zones that it lists are served too; repeatable',
+    repeatable: true,
+    parse: parseCatalog,
   },
   PORT,
   LISTEN,
@@ -78,23 +95,6 @@ export const command = defineCommand({
   },
 });
 
-/** Where each key's zones come from; a fault for keys that do not say it. */
-export function sourcesOf(keys: readonly Key[], port: number): Result<readonly ReplicaSource[], Fault> {
-  const sources: ReplicaSource[] = [];
-  for (const key of keys) {
-    if (key.primary === undefined) {
-      const what = `key ${key.name} names no primary`;
-      return fail({
-        kind: 'usage',
-        what,
-        hint: 'name it PRIMARY.SECONDARY._transfer.ZONE, for example 10.0.42.2.10.0.42.3._transfer.mirage',
-      });
-    }
-    sources.push({ key, primary: { address: key.primary, port }, isHidden: key.secondary === undefined });
-  }
-  return ok(sources);
-}
-
 class SecondaryService {
   readonly #values: SecondaryValues;
   readonly #log: ProcessLog;
@@ -108,15 +108,19 @@ class SecondaryService {
   }
 
   async start(): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
-    const { keys, port, listen, http, monitor, primaryTlsPort } = this.#values;
+    const { keys, port, listen, http, monitor, primaryTlsPort, tlsPort, catalog } = this.#values;
     const tls = await tlsListeningOf(this.#values, this.#log);
     if (!tls.ok) return tls;
     this.#follow(tls.value);
     const upstream = await primaryTlsOf(this.#values, this.#log);
     if (!upstream.ok) return upstream;
     this.#follow(upstream.value);
-    const sources = sourcesOf(keys, upstream.value === undefined ? port : primaryTlsPort);
-    if (!sources.ok) return sources;
+    const [asked, heard] = upstream.value === undefined ? [port, port] : [primaryTlsPort, tlsPort];
+    const given = sourcesOf(keys, asked, listensAt(listen, heard));
+    if (!given.ok) return given;
+    const { sources, own } = given.value;
+    const unreachable = catalogFault(catalog, sources);
+    if (unreachable !== undefined) return fail(unreachable);
     const metrics = await openMetrics(METRICS, this.#values);
     const published = metrics.counter('zonewright_zone_changes_total');
     const zones = new ZoneTable();
@@ -129,15 +133,28 @@ class SecondaryService {
       historyOf: (origin) => this.#replica?.historyOf(origin),
       expiryOf: (zone) => this.#replica?.expiryOf(zone.origin) ?? 0,
     };
-    const replica = new Replica({
-      sources: sources.value,
+    const source = listen.length === 1 ? { source: listen[0]! } : {};
+    const chain = new Chain({ own, authority, port, log: this.#log, ...source });
+    this.#closing.push(() => chain.close());
+    const replica: Replica = new Replica({
+      sources,
+      named: catalog,
       authority,
       log: this.#log,
-      ...(listen.length === 1 ? { source: listen[0]! } : {}),
+      ...source,
       ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
-      onChange: () => published.add(),
+      onChange: (origin, zone) => {
+        published.add();
+        chain.changed(origin, zone);
+        if (zone !== undefined) catalogs.published(zone);
+      },
     });
     this.#replica = replica;
+    const catalogs = new Catalogs({
+      names: catalog,
+      log: this.#log,
+      setMembers: (name, members) => replica.setMembers(name, members),
+    });
     const server = await startNameServer({
       addresses: listen,
       port,
@@ -149,6 +166,7 @@ class SecondaryService {
         // The core refuses updates where `isPrimary` is not set; this is never reached.
         update: async () => ({ rcode: RCODE.REFUSED }),
         notify: async ({ key }, zone, serial, from) => replica.notified(zone, key, serial, from),
+        register: (connection, key, zone) => chain.register(connection, key, zone),
       },
     });
     if (!server.ok) return server;
@@ -165,12 +183,15 @@ class SecondaryService {
       log: this.#log,
       metrics,
       ready: () => replica.missing().map((zone) => `no data for ${zone}`),
-      status: () => ({ zones: replica.status() }),
+      status: () => ({
+        zones: replica.status(),
+        ...(catalog.length === 0 ? {} : { catalogs: catalogs.status() }),
+      }),
     });
     if (!pages.ok) return pages;
     this.#closing.push(() => pages.value.close());
     replica.start();
-    const primaries = [...new Set(sources.value.map(({ primary }) => primary.address))];
+    const primaries = [...new Set(sources.map(({ primary }) => primary.address))];
     return ok({
       service: 'secondary',
       version: VERSION,

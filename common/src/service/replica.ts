@@ -39,6 +39,8 @@ export interface ReplicaSource {
 
 export interface ReplicaOptions {
   readonly sources: readonly ReplicaSource[];
+  /** Zones at or below those of the keys that are asked for from the start, and kept as if a key named them: catalogs. */
+  readonly named?: readonly Name[];
   /** Its zones are written by the replica, its keys are those of the sources. */
   readonly authority: Authority;
   readonly log: Log;
@@ -55,6 +57,8 @@ interface Entry {
   readonly source: ReplicaSource;
   /** Named by a key, and so kept whatever the primary says; else it came by a NOTIFY. */
   readonly isConfigured: boolean;
+  /** The catalog that lists it. */
+  readonly catalog?: Name;
   readonly history: History;
   refresh: Refresh;
   /** What went wrong last, for the status page. */
@@ -90,6 +94,10 @@ export class Replica {
     for (const source of this.#options.sources) {
       if (!source.key.zone.isRoot || source.isHidden) this.#take(source.key.zone, source, !source.key.zone.isRoot);
       void this.#stayRegistered(source);
+    }
+    for (const origin of this.#options.named ?? []) {
+      const source = this.#options.sources.find(({ key }) => mayPerform(key, 'transfer', origin));
+      if (source !== undefined && !this.#entries.has(origin.key)) this.#take(origin, source, true);
     }
     this.#schedule();
   }
@@ -129,6 +137,21 @@ export class Replica {
       .map(({ origin }) => origin.toString());
   }
 
+  /** Takes the zones that a catalog lists from where that comes from, and drops those that it lists no more (RFC 9432 5). */
+  setMembers(catalog: Name, members: readonly Name[]): void {
+    const source = this.#entries.get(catalog.key)?.source;
+    if (source === undefined) return;
+    const listed = new Set(members.map(({ key }) => key));
+    for (const entry of [...this.#entries.values()])
+      if (entry.catalog?.equals(catalog) && !listed.has(entry.origin.key)) this.#withdraw(entry);
+    for (const origin of members) {
+      const known = this.#entries.get(origin.key);
+      if (known === undefined || (!known.isConfigured && known.catalog === undefined))
+        this.#take(origin, known?.source ?? source, true, catalog);
+    }
+    this.#schedule();
+  }
+
   /** Asks for every zone now. */
   refreshAll(): void {
     for (const entry of this.#entries.values()) this.#happened(entry, { kind: 'notified' });
@@ -162,11 +185,12 @@ export class Replica {
     return source === undefined ? undefined : this.#take(origin, source, false);
   }
 
-  #take(origin: Name, source: ReplicaSource, isConfigured: boolean): Entry {
+  #take(origin: Name, source: ReplicaSource, isConfigured: boolean, catalog?: Name): Entry {
     const entry: Entry = {
       origin,
       source,
       isConfigured,
+      ...(catalog === undefined ? {} : { catalog }),
       history: new History(),
       refresh: newRefresh(performance.now()),
     };
@@ -247,6 +271,7 @@ export class Replica {
   #withdraw(entry: Entry): void {
     const { authority, log, onChange } = this.#options;
     this.#entries.delete(entry.origin.key);
+    if (entry.isConfigured && authority.zones.get(entry.origin) === undefined) authority.zones.delete(entry.origin);
     if (authority.zones.get(entry.origin) === undefined) return;
     log.info('zone.withdrawn', { zone: entry.origin.toString() });
     authority.zones.delete(entry.origin);

@@ -1,9 +1,6 @@
 /** UPDATE (RFC 2136) from a request to the next version of a zone, and what comes after a change: NOTIFY out, and refresh. */
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import {
-  notifyMessage,
-  notifyTargets,
-} from '@zonewright/common/authority/notify';
+import { notifyMessage, notifyTargets } from '@zonewright/common/authority/notify';
 import {
   dueNow,
   newRefresh,
