@@ -48,6 +48,7 @@ export class InboundTransfer {
   readonly #zone: Name;
   /** The serial we have; `undefined` when a whole zone was asked for. */
   readonly #serial: number | undefined;
+  readonly #expected: number;
   #state: State = 'first';
   #fault: InboundFault | undefined;
   #newest: ResourceRecord | undefined;
@@ -57,9 +58,11 @@ export class InboundTransfer {
   #octets = 0;
   #changes: { removed: ResourceRecord[]; added: ResourceRecord[] }[] = [];
 
-  constructor(zone: Name, serial?: number) {
+  /** `expected`: octets of a zone file that is about as large as what comes, as far as that is known. */
+  constructor(zone: Name, serial?: number, expected = 0) {
     this.#zone = zone;
     this.#serial = serial;
+    this.#expected = expected;
   }
 
   /** Takes the answer section of the next message. Gives the result once complete, `undefined` while more must come. */
@@ -116,7 +119,7 @@ export class InboundTransfer {
           return undefined;
         }
         this.#state = 'whole';
-        this.#builder = new ZoneBuilder(this.#zone);
+        this.#builder = new ZoneBuilder(this.#zone, this.#expected);
         this.#build(this.#newest!);
         return this.#placeWhole(record, isSoa);
       case 'whole':

@@ -8,6 +8,7 @@
 import type { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import type { Fault, Result } from '../result.ts';
+import { giveBackLargePieces } from './allocator.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit.ts';
 import type { Log, ProcessLog } from './log.ts';
 import { VERSION } from './version.ts';
@@ -63,6 +64,7 @@ async function stopInTime(service: Service): Promise<boolean> {
 
 /** Starts the service; resolves, with the exit code, when it has stopped. */
 export async function runService(service: Service): Promise<ExitCode> {
+  giveBackLargePieces();
   const { log } = service;
   const events: ProcessEvents = service.process ?? process;
   const abort = new AbortController();

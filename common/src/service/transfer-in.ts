@@ -10,6 +10,7 @@ import { recordsOf } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import type { Message } from '../wire/message.ts';
+import { fileOctetsLike } from '../zone/builder.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
 import { question, type Route, refusal } from './upstream.ts';
@@ -25,15 +26,15 @@ export async function transferNewer(
 ): Promise<Result<Applied | undefined, Fault>> {
   if (current === undefined) return transfer(route, origin, undefined);
   const incremental = await transfer(route, origin, current);
-  return incremental.ok ? incremental : transfer(route, origin, undefined, current.serial);
+  return incremental.ok ? incremental : transfer(route, origin, undefined, current);
 }
 
-/** IXFR from `current`, AXFR without; `held` is the serial that the result has to be newer than. */
+/** IXFR from `current`, AXFR without; `held` is what the result has to be newer than. */
 async function transfer(
   route: Route,
   origin: Name,
   current: Zone | undefined,
-  held: number | undefined = current?.serial,
+  held: Zone | undefined = current,
 ): Promise<Result<Applied | undefined, Fault>> {
   const opened = await openStream({ ...route, timeout: TRANSFER_TIMEOUT });
   if (!opened.ok) return opened;
@@ -44,7 +45,7 @@ async function transfer(
       : { ...question(origin, TYPE.IXFR), authorities: recordsOf(current.soaSet) };
   const inbound = await receiveAll(
     stream.conversation(request, route.key),
-    new InboundTransfer(origin, current?.serial),
+    new InboundTransfer(origin, current?.serial, held && fileOctetsLike(held)),
   );
   stream.close();
   if (!inbound.ok) return inbound;
@@ -53,8 +54,8 @@ async function transfer(
   const applied = applyInbound(current, inbound.value);
   if ('kind' in applied) return fail(applied);
   const { zone } = applied;
-  if (held !== undefined && !isNewer(zone.serial, held)) {
-    const what = `serial ${zone.serial} was transferred, which is not newer than ${held}`;
+  if (held !== undefined && !isNewer(zone.serial, held.serial)) {
+    const what = `serial ${zone.serial} was transferred, which is not newer than ${held.serial}`;
     return fail({ kind: 'inbound', what });
   }
   return ok(applied);

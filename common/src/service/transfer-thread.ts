@@ -16,6 +16,7 @@ import { History } from '../zone/history.ts';
 import { eraseBehind } from '../zone/image-erase.ts';
 import { seedHashes } from '../zone/lookup-name.ts';
 import { Zone, type ZoneHandle } from '../zone/zone.ts';
+import { WorkGarbage } from './image-garbage.ts';
 import { transferNewer } from './transfer-in.ts';
 
 /** A key that can be posted. */
@@ -104,7 +105,10 @@ async function answer(request: TransferRequest): Promise<void> {
   } catch (error) {
     parentPort!.postMessage({ id, error } satisfies TransferAnswer);
   }
+  // What is handed over is mostly the image that was handed over before: who follows many updates would collect after each.
+  garbage.rest();
 }
 
+const garbage = new WorkGarbage();
 if (!seedHashes(workerData as Uint8Array)) throw new Error('names were hashed before the seed was there');
 parentPort!.on('message', (request: TransferRequest) => void answer(request));

@@ -23,12 +23,17 @@ const NAME_RATIO = 1 / 16;
 /** Words and names beside that: what a zone needs however small it is. */
 const SMALL_WORDS = 64;
 const SMALL_NAMES = 4;
+/** How much larger a version may be than the one before it, as a share, so that its image need not grow. */
+const NEXT = 1.1;
 /** The key of no set. */
 const NO_KEY = -1;
 
 const lookup = new LookupName();
 /** Where the labels of an owner begin. */
 const starts = new Uint8Array(MAX_LABELS);
+
+/** Octets of a zone file, about, that becomes as large an image as a zone was when it was built, or somewhat larger. */
+export const fileOctetsLike = ({ image }: Zone): number => (4 * image.firstEnd * NEXT) / IMAGE_RATIO;
 
 export class ZoneBuilder {
   readonly #origin: Name;

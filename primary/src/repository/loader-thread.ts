@@ -8,9 +8,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Remote } from '@zonewright/common/git/remote';
 import { type GitFault, openStore, type StoreOptions } from '@zonewright/common/git/store';
 import { ok, type Result } from '@zonewright/common/result';
+import { WorkGarbage } from '@zonewright/common/service/image-garbage';
 import { seedHashes } from '@zonewright/common/zone/lookup-name';
+import type { ZoneHandle } from '@zonewright/common/zone/zone';
 import { GitRepository } from './git-repository.ts';
-import type { Repository } from './repository.ts';
+import type { ChangeRequest, Pair, Repository } from './repository.ts';
 
 /** What the thread starts with. */
 export interface LoaderData {
@@ -53,6 +55,17 @@ async function answer(method: Method, args: readonly unknown[]): Promise<Result<
   return run.apply(repository, [...args]);
 }
 
+/** The zones that requests come with. */
+function zonesOf(method: Method, [first]: readonly unknown[]): readonly ZoneHandle[] {
+  if (method === 'compare') return (first as readonly Pair[]).flatMap(({ served, next }) => [served, next]);
+  if (method === 'condense') return [first as ZoneHandle];
+  return method === 'changesSince' ? [(first as ChangeRequest).served] : [];
+}
+
+const garbage = new WorkGarbage();
 parentPort!.on('message', ({ id, method, args }: LoaderRequest) => {
-  void answer(method, args).then((result) => parentPort!.postMessage({ id, result } satisfies LoaderAnswer));
+  void answer(method, args).then((result) => {
+    parentPort!.postMessage({ id, result } satisfies LoaderAnswer);
+    garbage.rest(zonesOf(method, args).map(({ image }) => image));
+  });
 });

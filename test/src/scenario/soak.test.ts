@@ -12,7 +12,7 @@ import { secrecyOf } from '../support/secrecy.ts';
 
 const SHORT = { length: 20, scale: { large: 20_000, small: 5, hosts: 100, names: 40 } } as const;
 const LARGE = 150_000;
-/** Shorter than this, seconds, memory still grows as it does at every start. */
+/** Seconds that memory grows for at every start. */
 const WARM = 120;
 
 const secrecy = secrecyOf(anyTest);
@@ -32,6 +32,7 @@ test('no answer is wrong under load while zones are updated, committed, reloaded
     t.deepEqual([load.wrong, load.faults], [0, []]);
     t.true(load.answers > 0);
     t.deepEqual(errors, []);
-    if (length >= WARM && platform() === 'linux') t.true(memory.isFlat, 'memory grows');
+    // The first third of the time does not count (`soak/usage.ts` says what does).
+    if (length >= 3 * WARM && platform() === 'linux') t.true(memory.isFlat, 'memory grows');
   }
 });

@@ -11,7 +11,7 @@ import { Worker } from 'node:worker_threads';
 import type { Peer } from '@zonewright/common/net/address';
 import { git } from '../support/git-peers.ts';
 import { chanceFrom } from '../support/mutation.ts';
-import type { Owner } from '../support/owner.ts';
+import { type Owner, temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
 import { makeRepository, type Repository } from '../support/repository.ts';
 import { PRIMARY, SECONDARY } from '../support/scene.ts';
@@ -76,7 +76,11 @@ export async function soak(owner: Owner, secrecy: Secrecy, options: SoakOptions)
   const start = (kind: 'primary' | 'secondary', ...flags: readonly string[]): Promise<Service> =>
     secrecy.start(owner, kind, ['--port', `${port}`, '--udp-workers', '2', ...flags], { timeout: START });
   const services = {
-    primary: await start('primary', '--listen', PRIMARY, '--listen', OTHER, '--remote', repository.path),
+    primary: await start(
+      'primary',
+      ...['--listen', PRIMARY, '--listen', OTHER, '--remote', repository.path],
+      ...['--data', temporaryFolder(owner, 'soak')],
+    ),
     secondary: await start('secondary', '--listen', SECONDARY, '--keys', follower),
   };
   const counts = new Map<string, number>();

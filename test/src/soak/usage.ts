@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 export interface Usage {
-  /** Octets of resident memory. */
+  /** Octets of resident memory that is no part of a file: pages of a file, such as a journal's, are the system's to take back. */
   readonly memory: number;
   /** Seconds of processor time since its start. */
   readonly cpu: number;
@@ -16,33 +16,42 @@ export const usageOf = (pid: number): Usage | undefined => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The program's name, in parentheses, may hold anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [, memory = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    const [, memory = '0'] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
     return { memory: Number(memory) * 1024, cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
   } catch {
     return undefined;
   }
 };
 
-/** What the memory of the last quarter may be above that of the second one: as a share, and in octets. */
-const SHARE = 1.1;
-const OCTETS = 20 * 2 ** 20;
+/** Into so many spells each third of the time is divided. */
+const SPELLS = 5;
 /** Versions of a large zone on their way from one thread to another come and go; this share of the samples is taken to be without. */
 const QUIET = 0.1;
+/** What fills up slowly and is bounded - histories, caches, compiled code - may still add from one third to the next, as a share. */
+const GROWTH = 0.03;
 
 export interface Memory {
-  /** Octets in each quarter of the time: on average, and of the quietest moments, which a leak raises as well. */
-  readonly quarters: readonly { readonly mean: number; readonly floor: number }[];
+  /** Octets in each spell at its quietest moments, which a leak raises as well. */
+  readonly floors: readonly number[];
+  /**
+   * Is there no leak? The first third of the time is the start, and does not count. A leak goes on as long as there is work, so each
+   * spell of the last third is above each of the second one as soon as it adds, in a third of the time, more than what spells differ by;
+   * and it adds more than {@link GROWTH}. What is steady goes up and down: that five spells happen to be above five others has a
+   * chance of 1 in 252, and then they would have to be so by that share. What levels off has done so, or adds less.
+   */
   readonly isFlat: boolean;
 }
 
 /** `samples`: octets, taken at regular intervals. */
 export const memoryOf = (samples: readonly number[]): Memory => {
-  const quarters = [0, 1, 2, 3].map((i) => {
-    const quarter = samples.slice((samples.length * i) / 4, (samples.length * (i + 1)) / 4).sort((a, b) => a - b);
-    const mean = quarter.reduce((sum, sample) => sum + sample, 0) / Math.max(1, quarter.length);
-    return { mean, floor: quarter[Math.floor(quarter.length * QUIET)] ?? 0 };
+  const count = 3 * SPELLS;
+  const floors = Array.from({ length: count }, (_, i) => {
+    const spell = samples.slice((samples.length * i) / count, (samples.length * (i + 1)) / count).sort((a, b) => a - b);
+    return spell[Math.floor(spell.length * QUIET)] ?? 0;
   });
-  const [, second, , last] = quarters;
-  const most = Math.max(second!.floor * SHARE, second!.floor + OCTETS);
-  return { quarters, isFlat: last!.floor <= most };
+  const second = floors.slice(SPELLS, 2 * SPELLS).sort((a, b) => a - b);
+  const last = floors.slice(2 * SPELLS).sort((a, b) => a - b);
+  const isAbove = last[0]! > second.at(-1)!;
+  const middle = SPELLS >> 1;
+  return { floors, isFlat: !isAbove || last[middle]! <= second[middle]! * (1 + GROWTH) };
 };

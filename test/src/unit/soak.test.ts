@@ -82,13 +82,51 @@ test('a serial that goes back is wrong', (t) => {
   t.true(judged > 0);
 });
 
-test('memory is flat when it is no more in the last quarter than in the second', (t) => {
-  const mebibyte = 2 ** 20;
-  const growing = Array.from({ length: 100 }, (_, i) => (200 + i) * mebibyte);
-  t.false(memoryOf(growing).isFlat);
-  t.true(memoryOf(growing.map((octets) => Math.min(octets, 225 * mebibyte))).isFlat);
-  const withPeaks = (floor: (i: number) => number): readonly number[] =>
-    Array.from({ length: 400 }, (_, i) => floor(i) + (i % 7 < (i > 300 ? 6 : 2) ? 150 : 0) * mebibyte);
-  t.true(memoryOf(withPeaks(() => 200 * mebibyte)).isFlat, 'what comes and goes is no leak');
-  t.false(memoryOf(withPeaks((i) => (200 + i / 8) * mebibyte)).isFlat, 'a leak under peaks is one');
+const MEBIBYTE = 2 ** 20;
+/** Samples of a soak; megabytes, by the share of the time that has passed. */
+const sampled = (at: (share: number, i: number) => number): boolean =>
+  memoryOf(Array.from({ length: 1200 }, (_, i) => at(i / 1200, i) * MEBIBYTE)).isFlat;
+/** What comes and goes: zones on their way, more of them towards the end. */
+const peak = (i: number): number => (i % 7 < (i > 900 ? 6 : 2) ? 150 : 0);
+/** An old version of a large zone that somebody still holds, in every other spell. */
+const held = (i: number): number => (i % 160 < 80 ? 22 : 0);
+
+test('memory is flat when it goes up and down, or has levelled off', (t) => {
+  t.true(sampled(() => 200));
+  t.true(
+    sampled((share) => 200 + Math.min(25, 100 * share)),
+    'the start',
+  );
+  t.true(
+    sampled((share) => 200 + 60 * (1 - Math.exp(-8 * share))),
+    'what levels off',
+  );
+  t.true(
+    sampled((_, i) => 200 + peak(i)),
+    'peaks',
+  );
+  t.true(
+    sampled((_, i) => 200 + held(i)),
+    'steps',
+  );
+  t.true(
+    sampled((share) => 200 + 10 * share),
+    'what fills up slowly',
+  );
+});
+
+test('memory is not flat when it grows with the work, whatever comes and goes besides', (t) => {
+  t.false(sampled((share) => 200 + 25 * share));
+  t.false(
+    sampled((share, i) => 200 + 25 * share + peak(i)),
+    'under peaks',
+  );
+  t.false(
+    sampled((share, i) => 200 + 120 * share + held(i)),
+    'under steps',
+  );
+  t.false(
+    sampled((share) => 200 + 22 * Math.floor(15 * share)),
+    'a version of a large zone for each reload',
+  );
 });
