@@ -16,13 +16,16 @@ import type { Zone } from '../zone/zone.ts';
 
 /** Octets of images that are let go before garbage is collected, which takes some milliseconds. */
 export const LET_GO_OCTETS = 16_777_216;
-/** What is let go is mostly still in use for a moment, by whoever lets it go; by then it is not. Milliseconds. */
+/** What is let go may be in use for a moment by whoever lets it go; by then it is not. Milliseconds. */
 const LATER = 1000;
 
 let collector: (() => void) | undefined;
 
-/** For a thread that does more with zones than to answer. */
-export const later = (work: () => void): void => void setTimeout(work, LATER).unref();
+/** For a thread that does more with zones than to answer: at once for what came before, and later for what was let go last. */
+export const twice = (work: () => void): void => {
+  setImmediate(work);
+  setTimeout(work, LATER).unref();
+};
 
 /** Collects the garbage of this thread. */
 function collect(): void {
@@ -88,7 +91,8 @@ export class WorkGarbage {
     this.#level = Math.min(this.#level, now);
     if (this.#isDue || now - this.#level + this.#handed < LET_GO_OCTETS) return;
     this.#isDue = true;
-    later(() => {
+    // By then nothing of the work is on the stack.
+    setImmediate(() => {
       collect();
       this.#isDue = false;
       this.#handed = 0;
