@@ -1,8 +1,15 @@
-/** What a large zone costs in memory, measured in a process of its own. */
+/** What a large zone costs in memory, measured in a process of its own, and how it is given back. */
 import { execFile } from 'node:child_process';
+import { platform } from 'node:os';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { TYPE } from '@zonewright/common/rr/type';
+import { LARGE_PIECE } from '@zonewright/common/service/allocator';
+import { ImageGarbage, LET_GO_OCTETS, WorkGarbage } from '@zonewright/common/service/image-garbage';
+import { ZoneBuilder } from '@zonewright/common/zone/builder';
 import test from 'ava';
+import { nameOf, rdataOf } from '../support/records.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -34,3 +41,59 @@ for (const way of ['auto', 'portable'])
     t.log(`${(added / MEBIBYTE).toFixed(0)} MiB of ${(images / MEBIBYTE).toFixed(0)}`);
     t.true(added < images / 2, `${added} octets of ${images}`);
   });
+
+/** Publishes a version in an image of its own with room for so much that garbage is collected for it; its memory. */
+function publish(garbage: ImageGarbage): WeakRef<ArrayBufferLike> {
+  const origin = nameOf('example.');
+  const builder = new ZoneBuilder(origin, LET_GO_OCTETS);
+  builder.add(origin, TYPE.SOA, 60, rdataOf('SOA', 'ns.test. ns.test. 1 1 1 1 1'));
+  const zone = builder.finish()!;
+  garbage.set(zone);
+  return new WeakRef(zone.image.words.buffer);
+}
+
+test.serial('a large image is given back when the next version comes, and not with the one after it', async (t) => {
+  const garbage = new ImageGarbage((collect) => collect());
+  const first = publish(garbage);
+  await turn();
+  const second = publish(garbage);
+  await turn();
+  t.is(first.deref(), undefined);
+  t.not(second.deref(), undefined);
+});
+
+test.serial('a thread that makes zones for others keeps little of what it has made', async (t) => {
+  const octets = LET_GO_OCTETS / 4;
+  const garbage = new WorkGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 32; i++) {
+    new Int32Array(new SharedArrayBuffer(octets)).fill(i);
+    garbage.rest();
+    await turn();
+  }
+  t.true(process.memoryUsage().arrayBuffers - before <= LET_GO_OCTETS + octets);
+});
+
+test.serial('a thread that is handed zones lets go of them when they are many, whatever it makes itself', async (t) => {
+  const words = new Int32Array(new SharedArrayBuffer(LET_GO_OCTETS / 4));
+  const image = { words, log: new Int32Array(new SharedArrayBuffer(4)), end: 0, firstEnd: 0, logged: 0 };
+  const garbage = new WorkGarbage();
+  const gone = new WeakRef({});
+  for (let i = 0; i < 3; i++) {
+    garbage.rest([image]);
+    await turn();
+  }
+  t.not(gone.deref(), undefined, 'what is small costs no collection');
+  await turn();
+  garbage.rest([image]);
+  await turn();
+  await turn();
+  t.is(gone.deref(), undefined);
+});
+
+(platform() === 'linux' ? test : test.skip)('large pieces of memory are given back when they are freed', async (t) => {
+  const program = fileURLToPath(new URL('../support/large-pieces.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program]);
+  t.log(`${stdout} octets`);
+  t.true(Number(stdout) < 4 * LARGE_PIECE);
+});
