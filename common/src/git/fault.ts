@@ -78,7 +78,16 @@ export function unreachable(peer: string, error: unknown): Failure {
   return new Failure('unreachable', `cannot reach ${peer}: ${SYSTEM_TEXT[text] ?? text}`, SYSTEM_HINT[text]);
 }
 
-const DISK_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM']);
+const DISK_CODES: ReadonlySet<string> = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EFBIG',
+  'EROFS',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+]);
 
 /** Any exception as a fault; `undefined` for what is a bug and has to go on being thrown. */
 function faultOf(error: unknown): GitFault | undefined {

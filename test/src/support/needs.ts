@@ -33,6 +33,7 @@ const packages: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   tc: 'iproute2',
   unshare: 'util-linux',
+  prlimit: 'util-linux',
 };
 
 /** Where Debian keeps the programs of servers; an ordinary user's PATH often leaves these out. */
