@@ -21,6 +21,7 @@ import { Batch, type Ran } from './batch.ts';
 import { type Pulled, pull } from './pull.ts';
 import type { State } from './state.ts';
 import { step } from './step.ts';
+import { tidy } from './tidy.ts';
 import { takeWritten, write } from './write.ts';
 
 /** How long an update is run again because others push first, milliseconds: who asked does not wait any longer. */
@@ -110,6 +111,7 @@ export class AcknowledgePush implements Acknowledge {
     const landed = deltas.filter(({ origin }) => !whats.has(origin.key));
     if (commit !== undefined) await state.note({ inForce: commit, closed, deltas: landed });
     step('write.closed');
+    void tidy(state);
     publishBatch(state, batch, (origin) => !whats.has(origin.key));
     step('update.published');
     return ({ key }) => {

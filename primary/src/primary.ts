@@ -30,6 +30,7 @@ import { describe } from './publisher.ts';
 import { type PullFault, pull } from './pull.ts';
 import { restore } from './restore.ts';
 import { State, type StateOptions } from './state.ts';
+import { tidy } from './tidy.ts';
 import type { Waiting } from './unwritten.ts';
 import { Writer } from './writer.ts';
 
@@ -134,6 +135,7 @@ export class Primary {
       }
       const pulled = await pull(this.#state, 'remote');
       if (!pulled.ok) return pulled;
+      void tidy(this.#state);
       this.#writer.retry();
       return ok(undefined);
     });

@@ -85,6 +85,7 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
     const written = await journal.write({ ...journalled(state, takeover, lastGood), notes: noted });
     if (!written.ok) return written;
     step('pull.journalled');
+    state.noted = takeover.commit ?? state.noted;
     notes.take(noted);
     for (const [fileName, source] of lastGood) {
       if (source === undefined) state.lastGood.delete(fileName);

@@ -44,6 +44,10 @@ export class State {
    * beyond it is of a time that this journal does not know, having been put back.
    */
   attempted: number;
+  /** The commit in force as the journal has it. */
+  noted: string | undefined;
+  /** Is it about to be looked whether there is too much of older commits? */
+  isTidying = false;
   /** Zones that are about to be copied, by the keys of their origins. */
   readonly condensing = new Set<string>();
   /** Why the last pull has failed, if it has. */
@@ -51,7 +55,7 @@ export class State {
   isClosed = false;
 
   constructor({ log, repository, journal, serialPolicy, ...rest }: StateOptions) {
-    const { position, lastGood, notes } = journal.kept;
+    const { position, lastGood, notes, inForce } = journal.kept;
     this.log = log;
     this.repository = repository;
     this.journal = journal;
@@ -66,6 +70,7 @@ export class State {
     );
     this.notes = new ZoneNotes(notes);
     this.attempted = position;
+    this.noted = inForce;
   }
 
   readonly served = (origin: Name) => this.publisher.zones.get(origin);
@@ -80,6 +85,7 @@ export class State {
   /** Writes to the journal what is true whether that works or not: after a fault, a restart begins from an older state. */
   async note(what: JournalWrite): Promise<void> {
     const written = await this.journal.write(what);
-    if (!written.ok) this.log.error('journal.failed', { kind: written.fault.kind }, written.fault.what);
+    if (written.ok) this.noted = what.inForce ?? this.noted;
+    else this.log.error('journal.failed', { kind: written.fault.kind }, written.fault.what);
   }
 }

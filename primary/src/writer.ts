@@ -11,6 +11,7 @@ import { CONTENTION } from './acknowledge-push.ts';
 import { type PullFault, pull } from './pull.ts';
 import type { State } from './state.ts';
 import { step } from './step.ts';
+import { tidy } from './tidy.ts';
 import { takeWritten, type Written, write } from './write.ts';
 
 /** Back-off while the remote is away or declines, milliseconds. */
@@ -127,6 +128,7 @@ export class Writer {
     if (draft === undefined || commit === undefined) return;
     await this.#state.note({ inForce: commit, closed });
     step('write.closed');
+    void tidy(this.#state);
     this.#fault = undefined;
     this.#failures = 0;
     this.#contention = 0;

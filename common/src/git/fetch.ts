@@ -23,6 +23,8 @@ export interface Route {
   readonly branch: string;
   readonly gitdir: string;
   readonly objects: ObjectStore;
+  /** Is told what the remote can do. */
+  readonly hears?: (capabilities: ReadonlySet<string>) => void;
 }
 
 /**
@@ -71,6 +73,7 @@ async function fetchPack(
   let tip: string | undefined;
   try {
     const { refs, capabilities } = await session.advertisement();
+    route.hears?.(capabilities);
     tip = refs.get(`refs/heads/${branch}`);
     const wish = tip === undefined ? undefined : wishOf(tip, capabilities);
     if (tip === undefined || wish === undefined) return tip;

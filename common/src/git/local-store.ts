@@ -6,6 +6,7 @@
  *
  * Always holds: a repository that is away as a whole is `unreachable`; it is neither empty, nor damaged.
  */
+import { ok } from '../result.ts';
 import { checkHere } from './bare.ts';
 import { readSeen, readTreeOf, type Tree, writeCommit } from './commit.ts';
 import { Failure, settle } from './fault.ts';
@@ -85,6 +86,8 @@ export function localStore(remote: Remote & { kind: 'local' }): GitStore {
         last = next;
       }),
     inspect: () => checked(() => inspectLocal(path)),
+    // It is not ours alone: `git gc` does that.
+    tidy: async () => ok(undefined),
     close: async () => objects.close(),
   };
 }

@@ -55,8 +55,10 @@ function readWithin(path: string, limit: number, oid: string): Buffer | undefine
   }
 }
 
-/** Writes an object, durably, as little compressed as git does it. */
-export async function writeLoose(folder: string, oid: string, type: ObjectType, content: Uint8Array): Promise<void> {
+/** Writes an object, durably, as little compressed as git does it; gives how many octets it takes. */
+export async function writeLoose(folder: string, oid: string, type: ObjectType, content: Uint8Array): Promise<number> {
   const whole = Buffer.concat([Buffer.from(`${type} ${content.length}\0`), content]);
-  await writeDurably(pathOf(folder, oid), await deflated(whole, { level: constants.Z_BEST_SPEED }), 0o444);
+  const octets = await deflated(whole, { level: constants.Z_BEST_SPEED });
+  await writeDurably(pathOf(folder, oid), octets, 0o444);
+  return octets.length;
 }

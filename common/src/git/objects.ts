@@ -14,7 +14,7 @@ import { type GitObject, type NamedObject, type ObjectType, objectName, tooLarge
 import { Pack } from './pack.ts';
 import { PackCache } from './pack-cache.ts';
 import { addPack } from './pack-writer.ts';
-import { type ReceivedPack, receivePack, UNPACK_LIMIT } from './received-pack.ts';
+import { PACK_FILES, type ReceivedPack, receivePack, type Size, UNPACK_LIMIT } from './received-pack.ts';
 
 const MAX_ALTERNATES = 16;
 /** Trees and commits larger than this are refused, in octets. */
@@ -32,6 +32,7 @@ export class ObjectStore {
   readonly #cache = new PackCache();
   #folders: readonly string[] | undefined;
   #packs: ReadonlyMap<string, Pack> = new Map();
+  #grown: Size = { files: 0, octets: 0 };
 
   /** `folders`: where the objects are, if elsewhere than in the repository's own folder for them; the first is written to. */
   constructor(gitdir: string, folders: readonly string[] = [join(gitdir, 'objects')]) {
@@ -70,19 +71,31 @@ export class ObjectStore {
     const isThere = (oid: string): boolean =>
       this.#inPack(oid) !== undefined || folders.some((folder) => hasLoose(folder, oid));
     const missing = new Map(objects.filter(({ oid }) => !isThere(oid)).map((object) => [object.oid, object]));
-    if (missing.size > UNPACK_LIMIT) await addPack(this.#folder, missing.values());
-    else for (const { oid, type, content } of missing.values()) await writeLoose(this.#folder, oid, type, content);
+    if (missing.size > UNPACK_LIMIT)
+      this.#grow({ files: PACK_FILES, octets: await addPack(this.#folder, missing.values()) });
+    else
+      for (const { oid, type, content } of missing.values())
+        this.#grow({ files: 1, octets: await writeLoose(this.#folder, oid, type, content) });
   }
 
   /** Receives a whole pack, as a remote sends it; `accept` adds it. */
-  receive(chunks: AsyncIterable<Uint8Array>): Promise<ReceivedPack> {
-    return receivePack(this.#folder, chunks);
+  async receive(chunks: AsyncIterable<Uint8Array>): Promise<ReceivedPack> {
+    const pack = await receivePack(this.#folder, chunks);
+    const accept = async (): Promise<Size> => {
+      const size = await pack.accept();
+      this.#grow(size);
+      return size;
+    };
+    return { accept, close: pack.close };
   }
 
-  /** How many packs there are. */
-  countPacks(): number {
-    this.#scan();
-    return this.#packs.size;
+  /** What has been added since this was made. */
+  get grown(): Size {
+    return this.#grown;
+  }
+
+  #grow({ files, octets }: Size): void {
+    this.#grown = { files: this.#grown.files + files, octets: this.#grown.octets + octets };
   }
 
   close(): void {

@@ -55,6 +55,12 @@ export class PackIndex {
     return undefined;
   }
 
+  /** The name at `at`, from 0, of all. */
+  oid(at: number): string {
+    const start = OIDS + at * OID_OCTETS;
+    return this.#octets.toString('hex', start, start + OID_OCTETS);
+  }
+
   /** Where the object begins whose name is the one at `at`, from 0, of all. */
   offset(at: number): number {
     const offsets = OIDS + this.count * (OID_OCTETS + 4);

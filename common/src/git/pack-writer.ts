@@ -65,15 +65,17 @@ export class PackWriter {
   }
 }
 
-/** Adds objects to a folder of objects as one pack, durably. */
-export async function addPack(folder: string, objects: Iterable<NamedObject>): Promise<void> {
+/** Adds objects to a folder of objects as one pack, durably; gives how many octets it takes. */
+export async function addPack(folder: string, objects: Iterable<NamedObject>): Promise<number> {
   const pack = new PackWriter();
   for (const { oid, type, content } of objects) await pack.add(oid, type, content);
   const { parts, entries, sum } = pack.finish();
   const name = join(folder, 'pack', `pack-${sum.toString('hex')}`);
-  await writeDurably(`${name}.pack`, Buffer.concat(parts), 0o444);
+  const octets = Buffer.concat(parts);
+  await writeDurably(`${name}.pack`, octets, 0o444);
   // The index comes last: with it, the pack is part of the repository.
   await writeDurably(`${name}.idx`, formatIndex(entries, sum), 0o444);
+  return octets.length;
 }
 
 function entryHeader(kind: number, size: number): Uint8Array {

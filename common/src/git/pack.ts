@@ -1,7 +1,7 @@
 /**
  * One pack and its index. The file stays open, so objects of a pack that `git gc` has removed meanwhile are still read.
  */
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { type GitObject, OID_OCTETS } from './object.ts';
 import type { PackCache } from './pack-cache.ts';
 import { PackFile } from './pack-file.ts';
@@ -21,7 +21,7 @@ export class Pack {
   /** Opens `NAME.pack` by its `NAME.idx`. */
   static open(indexPath: string, cache: PackCache): Pack {
     const index = new PackIndex(readFileSync(indexPath));
-    const descriptor = openSync(indexPath.replace(/\.idx$/, '.pack'), 'r');
+    const descriptor = openSync(packOf(indexPath), 'r');
     try {
       const bounds = new Float64Array(index.count + 1);
       for (let at = 0; at < index.count; at++) bounds[at] = index.offset(at);
@@ -47,3 +47,20 @@ export class Pack {
     closeSync(this.#descriptor);
   }
 }
+
+/** The objects of a pack, and how many octets of it each takes. */
+export function* packedObjects(
+  indexPath: string,
+): Generator<{ readonly oid: string; readonly octets: number }, void, undefined> {
+  const index = new PackIndex(readFileSync(indexPath));
+  const { size } = statSync(packOf(indexPath));
+  const numbers = Uint32Array.from({ length: index.count }, (_, at) => at);
+  numbers.sort((a, b) => index.offset(a) - index.offset(b));
+  for (const [i, at] of numbers.entries()) {
+    const next = numbers[i + 1];
+    const end = next === undefined ? size - OID_OCTETS : index.offset(next);
+    yield { oid: index.oid(at), octets: end - index.offset(at) };
+  }
+}
+
+const packOf = (indexPath: string): string => indexPath.replace(/\.idx$/, '.pack');

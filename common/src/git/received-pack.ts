@@ -19,13 +19,25 @@ export const UNPACK_LIMIT = 32;
 /** A pack of more octets than this stays a pack. */
 const UNPACK_OCTETS = 1024 * 1024;
 
+const NOTHING: Size = { files: 0, octets: 0 };
+
 /** As git names what is not whole yet: `git gc` removes what stays behind. */
 const TEMPORARY = 'tmp_pack_';
 
+/** A pack counts as so many files: each has to be looked through for what is in none. */
+export const PACK_FILES = 50;
+
+/** What some files of a repository take. */
+export interface Size {
+  /** Objects of their own, and packs as {@link PACK_FILES}. */
+  readonly files: number;
+  readonly octets: number;
+}
+
 /** A pack that has arrived and is not part of the repository yet. */
 export interface ReceivedPack {
-  /** Takes its objects into the repository, durably. The pack must not lean on objects outside of it. */
-  accept(): Promise<void>;
+  /** Takes its objects into the repository, durably; gives what they take. The pack must not lean on objects outside of it. */
+  accept(): Promise<Size>;
   /** Forgets it, also after `accept`. Never fails. */
   close(): Promise<void>;
 }
@@ -41,7 +53,7 @@ export async function receivePack(folder: string, chunks: AsyncIterable<Uint8Arr
   };
   try {
     const { size, sum } = await store(handle, chunks);
-    return { accept: () => (size === 0 ? Promise.resolve() : accept(folder, path, handle, size, sum)), close };
+    return { accept: () => (size === 0 ? Promise.resolve(NOTHING) : accept(folder, path, handle, size, sum)), close };
   } catch (error) {
     await close();
     throw error;
@@ -50,8 +62,12 @@ export async function receivePack(folder: string, chunks: AsyncIterable<Uint8Arr
 
 /** Removes what a run that was ended left behind, where no other process writes to the folder of objects. */
 export async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(join(folder, 'pack')).catch(() => []))
-    if (name.startsWith(TEMPORARY)) await rm(join(folder, 'pack', name), { force: true });
+  const names = await readdir(join(folder, 'pack')).catch(() => []);
+  const known = new Set(names);
+  // A pack without its index was on its way in, or out.
+  const isAlone = (name: string): boolean => name.endsWith('.pack') && !known.has(name.replace(/\.pack$/, '.idx'));
+  for (const name of names)
+    if (name.startsWith(TEMPORARY) || isAlone(name)) await rm(join(folder, 'pack', name), { force: true });
 }
 
 /** Writes what comes to a file. `sum`: the last octets, which are the hash of those before them. */
@@ -71,14 +87,15 @@ async function store(handle: FileHandle, chunks: AsyncIterable<Uint8Array>): Pro
   return { size, sum };
 }
 
-async function accept(folder: string, path: string, handle: FileHandle, size: number, sum: Buffer): Promise<void> {
+async function accept(folder: string, path: string, handle: FileHandle, size: number, sum: Buffer): Promise<Size> {
   const { entries, read } = indexPack(handle.fd, size);
   if (entries.length <= UNPACK_LIMIT && size <= UNPACK_OCTETS) {
+    let octets = 0;
     for (const entry of entries) {
       const { type, content } = read(entry);
-      await writeLoose(folder, entry.oid, type, content);
+      octets += await writeLoose(folder, entry.oid, type, content);
     }
-    return;
+    return { files: entries.length, octets };
   }
   await handle.sync();
   const name = join(folder, 'pack', `pack-${sum.toString('hex')}`);
@@ -86,4 +103,5 @@ async function accept(folder: string, path: string, handle: FileHandle, size: nu
   await syncFolder(join(folder, 'pack'));
   // The index comes last: with it, the pack is part of the repository.
   await writeDurably(`${name}.idx`, formatIndex(entries, sum), 0o444);
+  return { files: PACK_FILES, octets: size };
 }

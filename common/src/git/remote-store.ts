@@ -2,7 +2,7 @@
  * A repository behind a network as a store: a bare repository beside it holds its objects, as a cache.
  *
  * The local branch is what was fetched, or pushed, last. It moves only after all that its root needs was seen in the cache. A
- * cache that turns out damaged is emptied and fetched again. Operations on one store run one after the other.
+ * cache that turns out damaged is emptied and fetched again; one that has grown is tidied when told what is needed. Operations on one store run one after the other.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,6 +22,7 @@ import { readBranch, removeOldLocks, setBranch } from './ref.ts';
 import type { Transport } from './session.ts';
 import { readShallow } from './shallow.ts';
 import type { GitStore } from './store.ts';
+import { TIDY_LIMITS, Tidying, type TidyLimits } from './tidy.ts';
 import { Watch } from './watch.ts';
 
 export interface RemoteStoreOptions {
@@ -33,10 +34,9 @@ export interface RemoteStoreOptions {
   readonly timeout: number;
   /** Whether the cache goes when the store is closed. */
   readonly isTemporary: boolean;
+  /** What the cache may have beyond what is needed. */
+  readonly tidy?: TidyLimits;
 }
-
-/** A cache with more packs than this makes reading slow: it is fetched anew by the first fetch of a run. */
-const MAX_PACKS = 200;
 
 /** How many older commits are fetched at first, then, and then (`undefined`: all), where somebody asks for them. */
 const OLDER: readonly [number, ...(number | undefined)[]] = [100, 2000, undefined];
@@ -52,7 +52,9 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   let objects = new ObjectStore(gitdir);
   /** The tree seen last, with all that its root needs. */
   let last: Tree | undefined;
-  let isFirst = true;
+  /** Has the remote said that it sends older commits where they are asked for? */
+  let hasPast = false;
+  const tidying = new Tidying(gitdir, options.tidy ?? TIDY_LIMITS);
   /** How often older commits were fetched. */
   let deepenings = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -114,7 +116,10 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
     last = undefined;
   };
 
-  const route = (watch: Watch): Route => ({ transport, watch, branch, gitdir, objects });
+  const hears: Route['hears'] = (capabilities) => {
+    hasPast = capabilities.has('shallow');
+  };
+  const route = (watch: Watch): Route => ({ transport, watch, branch, gitdir, objects, hears });
 
   /** Looks into the cache: `undefined` where that shows that it is damaged. What comes over the network is no reason to doubt it. */
   const unlessDamaged = <T>(look: () => T): { readonly seen: T } | undefined => {
@@ -127,12 +132,7 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
   };
 
   const fetchAndHeal = async (watch: Watch): Promise<Tree | undefined> => {
-    const found = unlessDamaged(() => ({
-      isCrowded: isFirst && objects.countPacks() > MAX_PACKS,
-      have: readBranch(gitdir, branch),
-    }));
-    isFirst = false;
-    if (found === undefined || found.seen.isCrowded) await emptyCache();
+    if (unlessDamaged(() => readBranch(gitdir, branch)) === undefined) await emptyCache();
     let tip = await fetchTip(route(watch), readBranch(gitdir, branch));
     watch.rest();
     // An operation that was given up must not move the branch under the next one.
@@ -185,6 +185,17 @@ export async function remoteStore(transport: Transport, options: RemoteStoreOpti
           await watched((watch) => pushCommits(transport, watch, objects, branch, parent?.commit, next));
           await setBranch(gitdir, branch, next.commit);
           last = next;
+        }),
+      ),
+    tidy: (needed) =>
+      settle(() =>
+        inTurn(async () => {
+          // What was given up may still write.
+          const isQuiet = underWay.size === 0;
+          if (!isQuiet || !hasPast || readBranch(gitdir, branch) !== needed.commit) return undefined;
+          const tidied = await tidying.tidy(objects, needed);
+          if (tidied !== undefined) deepenings = 0;
+          return tidied;
         }),
       ),
     // Touches nothing here, so it need not wait for its turn.

@@ -19,6 +19,16 @@ export const GIT_STEPS = [
   'git.accepted',
 ] as const;
 
+/** Steps of the removal of what a cache needs no more, which is rare. */
+export const SWEEP_STEPS = [
+  /** What is about to go is not taken for the past of what stays. */
+  'sweep.cut',
+  /** All that stays is in files that stay. */
+  'sweep.moved',
+  /** A file is gone. */
+  'sweep.removing',
+] as const;
+
 const steps = channel('zonewright:step');
 
 /** Says that a step has been done, one of these or of those who use git on their way. */
@@ -26,4 +36,4 @@ export function publishStep(name: string): void {
   if (steps.hasSubscribers) steps.publish(name);
 }
 
-export const step: (name: (typeof GIT_STEPS)[number]) => void = publishStep;
+export const step: (name: (typeof GIT_STEPS | typeof SWEEP_STEPS)[number]) => void = publishStep;

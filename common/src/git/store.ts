@@ -22,12 +22,16 @@ import { describeRemote, type Remote } from './remote.ts';
 import { remoteStore } from './remote-store.ts';
 import type { Transport } from './session.ts';
 import type { SshKey } from './ssh-key.ts';
+import type { Needed } from './sweep.ts';
+import type { Tidied, TidyLimits } from './tidy.ts';
 
 export type { Author, CommitRequest, Tree } from './commit.ts';
 export type { GitFault } from './fault.ts';
 export type { Change, CommitText, History, HistoryRequest, Lookup } from './history.ts';
 export type { Inspection } from './inspect.ts';
 export type { Commits, PickMessage } from './log.ts';
+export type { Needed } from './sweep.ts';
+export type { Tidied } from './tidy.ts';
 
 export interface GitStore {
   /** What is known without asking the remote; `undefined`: nothing yet. A local path is always up to date. */
@@ -55,6 +59,11 @@ export interface GitStore {
   push(parent: Tree | undefined, next: Tree): Promise<Result<void, GitFault>>;
   /** What the remote is like, beside the branch: for whoever is to be told why things do not work. Changes nothing. */
   inspect(): Promise<Result<Inspection, GitFault>>;
+  /**
+   * Removes what a cache needs no more, once that is much: all but this commit, which is to be where the branch is known to be, and some
+   * objects. What is older is fetched again where somebody asks for it. `undefined`: there was nothing to do.
+   */
+  tidy(needed: Needed): Promise<Result<Tidied | undefined, GitFault>>;
   /** Ends what is under way and frees everything. */
   close(): Promise<void>;
 }
@@ -74,6 +83,8 @@ export interface StoreOptions {
   readonly wasHere?: boolean;
   /** Milliseconds that a remote may be silent; default 30000. An operation as a whole may take 40 times as long. */
   readonly timeout?: number;
+  /** What the cache of a remote may have beyond what is needed. */
+  readonly tidy?: TidyLimits;
 }
 
 const DEFAULT_TIMEOUT = 30_000;
@@ -94,6 +105,7 @@ export function openStore(remote: Remote, options: StoreOptions): Promise<Result
       description: describeRemote(remote),
       timeout: options.timeout ?? DEFAULT_TIMEOUT,
       isTemporary: options.directory === undefined,
+      ...(options.tidy && { tidy: options.tidy }),
     });
   });
 }

@@ -102,7 +102,7 @@ export function formatTree(unsorted: Iterable<TreeEntry>): ParsedTree {
   return { octets, entries };
 }
 
-const isFolder = ({ mode }: TreeEntry): boolean => FOLDER_MODES.has(mode);
+export const isFolder = ({ mode }: TreeEntry): boolean => FOLDER_MODES.has(mode);
 
 /** Names that need no closer look: printable ASCII, no path, no dot at the start. */
 const PLAIN = /^[!-\-0-~][ -.0-~]*$/;

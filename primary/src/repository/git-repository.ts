@@ -2,7 +2,7 @@
  * The repository on a git store: the head that was taken last, what its files say, and changes of zone files on top of it, pushed
  * at once and never by force. It keeps no zone and no file: only what tells which files have changed.
  */
-import type { GitFault, GitStore, Tree } from '@zonewright/common/git/store';
+import type { GitFault, GitStore, Needed, Tidied, Tree } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { MAX_RECORDS } from '@zonewright/common/zone/history';
@@ -152,6 +152,10 @@ export class GitRepository implements Repository {
 
   async objectOf(fileName: string): Promise<Result<string | undefined, GitFault>> {
     return ok(this.#tree?.files.get(fileName));
+  }
+
+  async tidy(needed: Needed): Promise<Result<Tidied | undefined, GitFault>> {
+    return needed.commit === this.#tree?.commit ? await this.#store.tidy(needed) : ok(undefined);
   }
 
   async changesSince(request: ChangeRequest): Promise<Result<PlainDelta | undefined, GitFault>> {

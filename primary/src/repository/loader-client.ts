@@ -65,6 +65,7 @@ export class LoaderClient implements Repository {
   readonly commit = this.#method('commit');
   readonly push = this.#method('push');
   readonly objectOf = this.#method('objectOf');
+  readonly tidy = this.#method('tidy');
   readonly changesSince = this.#method('changesSince');
 
   async close(): Promise<Result<void, GitFault>> {

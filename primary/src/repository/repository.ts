@@ -7,7 +7,7 @@
  * knows less - one that began anew - tells of all files again instead of what changed.
  */
 import type { FileFinding } from '@zonewright/common/authority/file-finding';
-import type { Author, GitFault } from '@zonewright/common/git/store';
+import type { Author, GitFault, Needed, Tidied } from '@zonewright/common/git/store';
 import type { Place } from '@zonewright/common/master/scan';
 import type { Result } from '@zonewright/common/result';
 import type { ZoneHandle } from '@zonewright/common/zone/zone';
@@ -32,6 +32,8 @@ export interface Repository {
   push(): Promise<Result<void, GitFault>>;
   /** The object name that a file has at the head; `undefined` when it is not there. */
   objectOf(fileName: string): Promise<Result<string | undefined, GitFault>>;
+  /** Removes what of older commits is kept here, once that is much: all but the commit in force, and some objects beside it. */
+  tidy(needed: Needed): Promise<Result<Tidied | undefined, GitFault>>;
   /** What changed since a version of a zone that git may have. May be asked beside any other request. */
   changesSince(request: ChangeRequest): Promise<Result<PlainDelta | undefined, GitFault>>;
   /** Ends what is under way and frees everything. */

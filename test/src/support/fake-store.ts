@@ -104,6 +104,10 @@ export class FakeStore implements GitStore {
     this.messages.push(this.#messageOf.get(next.commit)!);
   }
 
+  tidy(): Promise<Result<undefined, GitFault>> {
+    return Promise.resolve(ok(undefined));
+  }
+
   head(): Promise<Result<Tree | undefined, GitFault>> {
     return Promise.resolve(ok(this.#known));
   }
