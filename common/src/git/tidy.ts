@@ -12,7 +12,9 @@ export interface TidyLimits {
   readonly spareFiles: number;
 }
 
-export const TIDY_LIMITS: TidyLimits = { spareOctets: 64 * 1024 * 1024, spareFiles: 10_000 };
+const SPARE_OCTETS = 64 * 1024 * 1024;
+const SPARE_FILES = 10_000;
+export const TIDY_LIMITS: TidyLimits = { spareOctets: SPARE_OCTETS, spareFiles: SPARE_FILES };
 
 /** Octets of the cache, before and after. */
 export interface Tidied {

@@ -13,6 +13,7 @@ import type {
   History,
   HistoryRequest,
   Inspection,
+  Needed,
   PickMessage,
   Tree,
 } from '@zonewright/common/git/store';
@@ -55,6 +56,8 @@ export class FakeStore implements GitStore {
   readonly damaged = new Set<string>();
   /** Object names of content that is larger than is read. */
   readonly oversized = new Set<string>();
+  /** What was said to be needed, each time. */
+  readonly needed: { readonly commit: string; readonly objects: readonly string[] }[] = [];
   pushes = 0;
   reads = 0;
   #known: Tree | undefined;
@@ -104,7 +107,8 @@ export class FakeStore implements GitStore {
     this.messages.push(this.#messageOf.get(next.commit)!);
   }
 
-  tidy(): Promise<Result<undefined, GitFault>> {
+  tidy({ commit, objects }: Needed): Promise<Result<undefined, GitFault>> {
+    this.needed.push({ commit, objects: [...objects] });
     return Promise.resolve(ok(undefined));
   }
 

@@ -2,6 +2,7 @@
  * The way of a change with a journal, on a fake store and a fake journal: acknowledged before it is in the remote, written after it, and
  * never lost. With real git and a real journal it is run in scenario/journal.test.ts.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { limitKey } from '@zonewright/common/authority/key-limits';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRcode, RCODE } from '@zonewright/common/wire/code';
@@ -524,4 +525,43 @@ test('several keys in a commit are named, and what is hostile in data stays on i
     message,
     /\n\nCo-authored-by: second\._update\.example via zonewright <noreply@zonewright\.invalid>\nZonewright-Journal: [0-9a-f]{32} 3 [0-9a-f]{32}\n$/,
   );
+});
+
+test('what may go of older commits is looked for after each change, and what a restart would begin with is needed', async (t) => {
+  const world = await startWorld({ example: fileText(1), other: otherText(1) });
+  const { store, journal, primary } = world;
+  const good = store.remote!.files.get('example')!;
+  store.pushElsewhere({ example: fileText(2, 'x A 1.2.3') });
+  given(await primary.pull());
+  const latest = (): unknown => store.needed.at(-1);
+  const isNeeded = (): Promise<unknown> =>
+    until(latest, {
+      what: 'the commit in force and the last good version are needed',
+      holds: (seen) => isDeepStrictEqual(seen, { commit: store.remote!.commit, objects: [good] }),
+    });
+  await isNeeded();
+  const other = (name: string) => update(`${name}.other. 60 A 192.0.2.1`, [], nameOf('other.'));
+  t.deepEqual(await primary.update(other('a'), PEER), DONE);
+  await until(() => /^a\b/m.test(store.text('other')), { what: 'it is written' });
+  await isNeeded();
+  t.is(journal.inForce, store.remote!.commit);
+
+  // A restart would begin with an older commit than the one in force: all stays.
+  const count = store.needed.length;
+  store.afterPush = () => {
+    journal.isFull = true;
+  };
+  t.deepEqual(await primary.update(other('b'), PEER), DONE);
+  await until(() => world.events.includes('commit.pushed') && /^b\b/m.test(store.text('other')), {
+    what: 'it is written',
+  });
+  await until(() => world.events.includes('journal.failed'), { what: 'the journal has failed' });
+  given(await primary.pull());
+  t.not(journal.inForce, store.remote!.commit);
+  t.is(store.needed.length, count);
+  store.afterPush = undefined;
+  journal.isFull = false;
+  t.deepEqual(await primary.update(other('c'), PEER), DONE);
+  await until(() => /^c\b/m.test(store.text('other')), { what: 'it is written' });
+  await isNeeded();
 });
