@@ -278,3 +278,29 @@ test('a key that is taken away keeps what was acknowledged with it, and can do n
   t.regex((await again.update(helper, 'zone mirage', 'add x.mirage 60 A 192.0.2.9')).text, /NOTAUTH|REFUSED|BADKEY/);
   await isSettled(t, setting, again);
 });
+
+test('an open update that somebody else has done by hand is left out: the log names it, and no commit is made for that', async (t) => {
+  const setting = await setUp(t);
+  const { primary, repository, clone, publish, open, start } = setting;
+  open(false);
+  await add(t, primary, 'same');
+  await primary.service.waitForEvent('write.failed', { kind: 'rejected' });
+  await clone('fetch', '--quiet', 'origin', 'main');
+  await clone('reset', '--quiet', '--hard', 'FETCH_HEAD');
+  writeFileSync(join(repository.folder, 'clone', 'mirage'), zoneText(2, 'same 60 A 192.0.2.9\n'));
+  await clone('commit', '--quiet', '-am', 'by hand');
+  const commit = await publish();
+  open(true);
+  await pull(primary, commit);
+  const dropped = await primary.service.waitForEvent('update.dropped');
+  t.like(dropped, { level: 'error', zone: 'mirage.', key: 'admin._update.', position: 1 });
+  t.deepEqual(dropped.operations, ['+ same 60 IN A 192.0.2.9']);
+  t.regex(String(dropped.message), /it changes nothing any more/);
+  t.is(await primary.serial('mirage'), 2);
+  t.is(await repository.head(), commit);
+  await primary.service.stop('SIGKILL');
+  const again = await start();
+  t.is(await again.look('same.mirage'), ADDRESS);
+  await isSettled(t, setting, again);
+  t.false(again.service.text().includes('update.dropped'), 'it is said once');
+});
