@@ -11,7 +11,7 @@ import type { Image } from './image.ts';
 
 /** A part ends with the record that makes it so long, if not before: memory and free room in a file come in pieces. */
 const PART_OCTETS = 65_000;
-const MAX_RECORD_OCTETS = 65_537;
+const RECORD_OCTETS = 65_537;
 /** In place of the length of an owner, which has 254 octets at most. */
 const SAME_OWNER = 255;
 /** Behind the owner. */
@@ -19,7 +19,7 @@ const FIELD = { type: 0, ttl: 2, count: 6, records: 8 } as const;
 
 /** All parts of a version; each has memory of its own. */
 export function* writeZone(image: Image, root: number): Generator<Uint8Array, void, undefined> {
-  const draft = new Uint8Array(PART_OCTETS + MAX_NAME_OCTETS + FIELD.records + MAX_RECORD_OCTETS);
+  const draft = new Uint8Array(PART_OCTETS + MAX_NAME_OCTETS + FIELD.records + RECORD_OCTETS);
   let length = 0;
   for (const node of image.eachNode(root)) {
     let owner = 0;

@@ -48,13 +48,13 @@ export interface Head {
 }
 
 const FORMAT = 1;
-const MAX_OCTETS = 1024;
+const HEAD_OCTETS = 1024;
 const NAMED_BY = ['key', 'notify', 'catalog'] as const;
 /** The largest number that is kept, also of time: far beyond any. */
 const MOST = 2 ** 48 - 1;
 
 export function writeHead({ zone, state, serial, snapshot, chain }: Head): Uint8Array {
-  const writer = new Writer(MAX_OCTETS);
+  const writer = new Writer(HEAD_OCTETS);
   writer.u8(FORMAT);
   writer.name(zone);
   const { checkedAt, expireAt, namedBy } = state;

@@ -70,7 +70,7 @@ export class WaitingList {
     const zone = this.#last(origin)?.zone;
     if (zone === undefined) return false;
     const { isWhole, deltas, octets } = before?.version ?? { isWhole: false, deltas: [], octets: 0 };
-    this.#set({ origin, version: { zone, state, isWhole, deltas, octets } });
+    this.#set({ origin: zone.origin, version: { zone, state, isWhole, deltas, octets } });
     return true;
   }
 
