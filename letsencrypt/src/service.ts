@@ -62,7 +62,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     sources: [{ key, primary: server, isHidden: true }],
     authority,
     log,
-    ...(source !== undefined && { source }),
+    ...(source !== undefined && { addresses: [source] }),
     onChange: (origin, zone) => issuer.changed(origin, zone),
   });
   const issuer: Issuer = new Issuer({

@@ -7,6 +7,7 @@ import { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
+import { parsePort } from '@zonewright/common/service/endpoint';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { startNameServer } from '@zonewright/common/service/name-server';
@@ -60,6 +61,11 @@ const options = [
     parse: parseCatalog,
   },
   PORT,
+  {
+    flag: '--primary-port <PORT>',
+    description: 'on which the primaries are reached; that of --port unless given',
+    parse: parsePort,
+  },
   LISTEN,
   { ...DATA, description: 'taken, and not used yet: copies are in memory' },
   LOG_LEVEL,
@@ -108,14 +114,14 @@ class SecondaryService {
   }
 
   async start(): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
-    const { keys, port, listen, http, monitor, primaryTlsPort, tlsPort, catalog } = this.#values;
+    const { keys, port, primaryPort = port, listen, http, monitor, primaryTlsPort, tlsPort, catalog } = this.#values;
     const tls = await tlsListeningOf(this.#values, this.#log);
     if (!tls.ok) return tls;
     this.#follow(tls.value);
     const upstream = await primaryTlsOf(this.#values, this.#log);
     if (!upstream.ok) return upstream;
     this.#follow(upstream.value);
-    const [asked, heard] = upstream.value === undefined ? [port, port] : [primaryTlsPort, tlsPort];
+    const [asked, heard] = upstream.value === undefined ? [primaryPort, port] : [primaryTlsPort, tlsPort];
     const given = sourcesOf(keys, asked, listensAt(listen, heard));
     if (!given.ok) return given;
     const { sources, own } = given.value;
@@ -141,7 +147,7 @@ class SecondaryService {
       named: catalog,
       authority,
       log: this.#log,
-      ...source,
+      addresses: listen,
       ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
       onChange: (origin, zone) => {
         published.add();
@@ -155,6 +161,7 @@ class SecondaryService {
       log: this.#log,
       setMembers: (name, members) => replica.setMembers(name, members),
     });
+    await replica.load();
     const server = await startNameServer({
       addresses: listen,
       port,

@@ -1,10 +1,14 @@
 /**
- * When a secondary asks its primary (RFC 1034 4.3.5, RFC 1035 3.3.13): refresh after success, retry with back-off after failure,
- * expiry counted from the last success. Pure: `step` takes the state, what happened, the time and a random number.
+ * When a secondary asks its primary (RFC 1034 4.3.5, RFC 1035 3.3.13, RFC 1996 3.11, RFC 7314 4): refresh after success, retry with back-off
+ * after failure, at once when a NOTIFY comes, and expiry counted from the last success. Pure: `step` takes the state, what
+ * happened, the time and a random number.
  *
  * Times are milliseconds of any steady clock; `random` is 0..1.
+ * Always holds: however many NOTIFYs come, one question is under way, and those that lead to nothing, or to what cannot be used,
+ * become rare.
  */
 import type { Soa } from '../rr/soa.ts';
+import { isNewer } from '../zone/serial.ts';
 
 export interface Refresh {
   /** When to ask next. */
@@ -14,18 +18,26 @@ export interface Refresh {
   /** When the data is no longer to be served; `undefined` while there is none. */
   readonly expireAt?: number;
   readonly soa?: Soa;
-  /** A NOTIFY came in while a transfer was running. */
-  readonly isAskedAgain: boolean;
   readonly isBusy: boolean;
+  /** A NOTIFY that came while a question was under way: the serial that it named, if it named one. */
+  readonly again?: { readonly serial: number | undefined };
+  /** Questions that brought nothing, each soon after the one before. */
+  readonly fruitless: number;
+  /** Before this a NOTIFY has nobody asked. */
+  readonly heldUntil: number;
 }
 
 export type RefreshEvent =
-  /** The primary said that something is new. */
-  | { readonly kind: 'notified' }
+  /** Somebody says that something is new; `serial`: which, if it was said. */
+  | { readonly kind: 'notified'; readonly serial?: number | undefined }
   | { readonly kind: 'started' }
-  /** The primary was reached; `soa` is that of the version we now have. */
-  | { readonly kind: 'succeeded'; readonly soa: Soa }
-  | { readonly kind: 'failed' }
+  /**
+   * The primary was reached; `soa` is that of the version we now have, which is a new one or not. `expire`: seconds until the copy that the
+   * primary has itself expires, where it says so (RFC 7314).
+   */
+  | { readonly kind: 'succeeded'; readonly soa: Soa; readonly isNew: boolean; readonly expire?: number | undefined }
+  /** `isBad`: what came could not be used, and took a transfer to find out. */
+  | { readonly kind: 'failed'; readonly isBad: boolean }
   | { readonly kind: 'expired' };
 
 /** Shortest and longest waits whatever an SOA says, and the back-off while there is no data, milliseconds. */
@@ -33,10 +45,27 @@ const MIN_WAIT = 1000;
 const MAX_WAIT = 24 * 3600 * 1000;
 const FIRST_RETRY = 1000;
 const MAX_FIRST_RETRY = 5 * 60 * 1000;
+/** The longest that NOTIFYs are held back after transfers that could not be used, milliseconds. */
+const MAX_HOLD = 60_000;
+/** Fruitless questions after which NOTIFYs are heeded once in {@link MIN_WAIT}. */
+const MAX_FRUITLESS = 5;
 
 /** A zone to be asked for at once. */
 export function newRefresh(now: number): Refresh {
-  return { askAt: now, failures: 0, isAskedAgain: false, isBusy: false };
+  return { askAt: now, failures: 0, isBusy: false, fruitless: 0, heldUntil: now };
+}
+
+/** The same where there is a copy from before, which may be served for another `left` milliseconds; 0 or less: not any more. */
+export function restoredRefresh(now: number, soa: Soa, left: number): Refresh {
+  return left > 0 ? { ...newRefresh(now), soa, expireAt: now + Math.min(left, soa.expire * 1000) } : newRefresh(now);
+}
+
+/**
+ * Milliseconds for which a copy may still be served: what is kept are times of day, and that may have been set since. A clock that shows less
+ * than when the copy was checked has been set back: then as long as there was left at that time.
+ */
+export function timeLeft(kept: { readonly checkedAt: number; readonly expireAt: number }, wall: number): number {
+  return kept.expireAt - Math.max(wall, kept.checkedAt);
 }
 
 const clamp = (value: number): number => Math.min(MAX_WAIT, Math.max(MIN_WAIT, value));
@@ -47,44 +76,69 @@ const refreshWait = (soa: Soa): number => clamp(Math.min(soa.refresh, soa.expire
 /** Up to a tenth shorter, so that many zones do not ask in step. */
 const jittered = (wait: number, random: number): number => wait * (1 - 0.1 * random);
 
-function retryWait(refresh: Refresh, failures: number, random: number): number {
-  const backOff = FIRST_RETRY * 2 ** Math.min(failures - 1, 20);
-  if (refresh.soa === undefined) return jittered(Math.min(MAX_FIRST_RETRY, backOff), random);
+const backOff = (failures: number): number => FIRST_RETRY * 2 ** Math.min(failures - 1, 20);
+
+function retryWait({ soa }: Refresh, failures: number, isBad: boolean, random: number): number {
+  // To transfer nonsense costs both sides, so that is not done as often as an SOA may ask for it.
+  if (soa === undefined || isBad) return jittered(Math.min(MAX_FIRST_RETRY, backOff(failures)), random);
   // The primary may only have been restarted, so the first tries come sooner than the SOA's retry, never later.
-  return jittered(Math.min(clamp(refresh.soa.retry * 1000), backOff), random);
+  return jittered(Math.min(clamp(soa.retry * 1000), backOff(failures)), random);
+}
+
+/** RFC 7314 4: a primary that has only a copy itself vouches for it no longer than that may live. */
+function expiryAfter({ expireAt }: Refresh, event: Extract<RefreshEvent, { kind: 'succeeded' }>, now: number): number {
+  const { soa, isNew, expire = soa.expire } = event;
+  const next = now + Math.min(expire, soa.expire) * 1000;
+  return isNew || expireAt === undefined ? next : Math.max(expireAt, next);
 }
 
 export function step(refresh: Refresh, event: RefreshEvent, now: number, random: number): Refresh {
   switch (event.kind) {
-    case 'notified':
-      return refresh.isBusy ? { ...refresh, isAskedAgain: true } : { ...refresh, askAt: now };
-    case 'started':
-      return { ...refresh, isBusy: true, isAskedAgain: false };
+    case 'notified': {
+      if (!refresh.isBusy) return { ...refresh, askAt: Math.max(now, refresh.heldUntil) };
+      const known = refresh.again;
+      const isOlder = known?.serial !== undefined && event.serial !== undefined && !isNewer(event.serial, known.serial);
+      return isOlder ? refresh : { ...refresh, again: { serial: event.serial } };
+    }
+    case 'started': {
+      const { again: _, ...rest } = refresh;
+      return { ...rest, isBusy: true };
+    }
     case 'succeeded': {
-      const askAt = refresh.isAskedAgain ? now : now + jittered(refreshWait(event.soa), random);
-      return {
-        askAt,
-        failures: 0,
-        expireAt: now + event.soa.expire * 1000,
-        soa: event.soa,
-        isAskedAgain: false,
-        isBusy: false,
-      };
+      const { soa, isNew } = event;
+      const hold = isNew ? { fruitless: 0, heldUntil: now } : holdAfter(refresh, now);
+      const expireAt = expiryAfter(refresh, event, now);
+      const isAskedAgain = refresh.again !== undefined && hasMore(refresh.again.serial, soa);
+      const askAt = isAskedAgain ? hold.heldUntil : now + jittered(refreshWait(soa), random);
+      return { askAt, failures: 0, expireAt, soa, isBusy: false, ...hold };
     }
     case 'failed': {
+      const { again, ...rest } = refresh;
       const failures = refresh.failures + 1;
-      const askAt = refresh.isAskedAgain ? now : now + retryWait(refresh, failures, random);
-      return { ...refresh, askAt, failures, isAskedAgain: false, isBusy: false };
+      const wait = retryWait(refresh, failures, event.isBad, random);
+      const hold = holdAfter(refresh, now);
+      const heldUntil = event.isBad ? now + Math.min(wait, MAX_HOLD) : hold.heldUntil;
+      const askAt = again === undefined ? now + wait : heldUntil;
+      return { ...rest, askAt, failures, isBusy: false, fruitless: hold.fruitless, heldUntil };
     }
-    case 'expired':
+    case 'expired': {
+      const { expireAt: _, soa: __, ...rest } = refresh;
       // Without data the primary is asked soon, however long its SOA wanted us to wait.
-      return {
-        askAt: Math.min(refresh.askAt, now + jittered(FIRST_RETRY, random)),
-        failures: refresh.failures,
-        isAskedAgain: refresh.isAskedAgain,
-        isBusy: refresh.isBusy,
-      };
+      const soon = Math.max(refresh.heldUntil, now + jittered(FIRST_RETRY, random));
+      return { ...rest, askAt: Math.min(refresh.askAt, soon) };
+    }
   }
+}
+
+/** Until when NOTIFYs wait after a question that has brought nothing. */
+function holdAfter({ fruitless: before, heldUntil }: Refresh, now: number): Pick<Refresh, 'fruitless' | 'heldUntil'> {
+  const fruitless = now - heldUntil < MIN_WAIT ? before + 1 : 1;
+  return { fruitless, heldUntil: fruitless < MAX_FRUITLESS ? now : now + MIN_WAIT };
+}
+
+/** May a NOTIFY that named `serial`, or none, mean something beside the version of `soa`? */
+function hasMore(serial: number | undefined, soa: Soa): boolean {
+  return serial === undefined || isNewer(serial, soa.serial);
 }
 
 /** What is to be done now, if anything. */

@@ -26,6 +26,8 @@ export interface Stream {
   readonly local: Peer;
   /** Resolves when the connection is gone, whoever ended it. Never rejects. */
   readonly closed: Promise<void>;
+  /** Octets that have come in so far. */
+  readonly received: number;
   /** Sends octets as they are. Resolves when there is room for more: with `false` when it is closed. */
   send(octets: Uint8Array): Promise<boolean>;
   /** Asks and waits for the reply, as {@link exchange} does. Several may be under way. */
@@ -67,16 +69,26 @@ class ClientStream implements Stream {
   readonly local: Peer;
   readonly closed: Promise<void>;
   readonly #connection: FramedConnection;
+  readonly #socket: Socket;
   readonly #timeout: number;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(connection: FramedConnection, server: Peer, timeout: number, signal: AbortSignal | undefined) {
+  constructor(
+    connection: FramedConnection,
+    socket: Socket,
+    { server, timeout = TCP_TIMEOUT_MS, signal }: StreamOptions,
+  ) {
     this.#connection = connection;
+    this.#socket = socket;
     this.#timeout = timeout;
     this.#signal = signal;
     this.peer = server;
     this.local = connection.local;
     this.closed = connection.closed;
+  }
+
+  get received(): number {
+    return this.#socket.bytesRead;
   }
 
   send(octets: Uint8Array): Promise<boolean> {
@@ -130,7 +142,12 @@ class ClientStream implements Stream {
           yield fail(verdict.fault);
           return undefined;
         }
-        if (verdict.kind === 'reply') unsettled.push(verdict.message);
+        if (verdict.kind === 'stranger') {
+          // Nobody else can send on this connection: a server that goes on like that would hold it for ever.
+          yield fail({ kind: 'malformed', what: `${printPeer(this.peer)} sent what is no reply to the request` });
+          return undefined;
+        }
+        unsettled.push(verdict.message);
         if (!request.isSettled) continue;
         for (const settled of unsettled) yield ok(settled);
         unsettled = [];
@@ -233,7 +250,7 @@ export function openStream(options: StreamOptions): Promise<Result<Stream, Excha
         receive: (octets) => receive?.(octets, stream),
         onFault,
       });
-      const stream = new ClientStream(connection, server, timeout, signal);
+      const stream = new ClientStream(connection, tcp, options);
       resolve(ok(stream));
     });
   });

@@ -11,8 +11,8 @@ import { TYPE } from '../rr/type.ts';
 import { printRcode } from '../wire/code.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Clock } from './clock.ts';
+import { question } from './inquiry.ts';
 import type { Link } from './link.ts';
-import { question } from './upstream.ts';
 
 /** A secondary of one zone, for the status page. */
 export interface FollowerStatus {

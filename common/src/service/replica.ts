@@ -1,41 +1,34 @@
 /**
- * Copies of zones kept current from a primary: what the secondary and the ACME secondary share. For each zone it asks for the SOA
- * when `authority/refresh.ts` says so or a NOTIFY came, has `transfers.ts` transfer what is newer, and publishes the result as one
- * step. Zones below a key's zone are taken up when a signed NOTIFY names them, and dropped when the primary no
- * longer has them.
+ * Copies of zones kept current from their primaries: what the secondary and the ACME secondary share. Here is which zones there are:
+ * those of keys; those below a key's zone that a signed NOTIFY named, until their primary has them no more; and the members of catalog
+ * zones. Who is asked for them, and when, is `replica/asking.ts`; what becomes of what comes, `replica/serving.ts`.
  *
- * Left out: copies on disk, several primaries for a zone.
+ * Copies that outlive the process are served from the start, each as long as it may be.
  */
 import { setMaxListeners } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
-import type { Applied } from '../authority/inbound.ts';
 import { type Key, mayPerform } from '../authority/key.ts';
-import { type Authority, receive, replyWith } from '../authority/receive.ts';
-import { dueNow, newRefresh, nextDue, type Refresh, type RefreshEvent, step } from '../authority/refresh.ts';
-import { Responder } from '../authority/responder.ts';
+import type { Authority } from '../authority/receive.ts';
+import { newRefresh } from '../authority/refresh.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
-import { openStream, type Stream } from '../net/stream.ts';
 import type { TlsClient } from '../net/tls-client.ts';
-import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import { EDE } from '../wire/edns.ts';
 import { History } from '../zone/history.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
-import { nextDelay } from './backoff.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type Copies, type Copy, noCopies } from './copies.ts';
 import type { Log } from './log.ts';
 import type { Verdict } from './name-server.ts';
-import { Transfers } from './transfers.ts';
-import { askForNewer, question, type Route, SOA_TIMEOUT } from './upstream.ts';
+import { Asking } from './replica/asking.ts';
+import { type HeldZone, isNamed, namerOf } from './replica/held-zone.ts';
+import { Absences, Primaries, type ReplicaSource, sourcesCovering, sourcesOfMember } from './replica/primaries.ts';
+import { Registrations } from './replica/registrations.ts';
+import { Serving } from './replica/serving.ts';
+import { DnsUpstream, type Upstream } from './upstream.ts';
 
-/** Where zones at and below `key.zone` come from. */
-export interface ReplicaSource {
-  readonly key: Key;
-  readonly primary: Peer;
-  /** The primary does not know our address: NOTIFYs come on a connection that we keep open. */
-  readonly isHidden: boolean;
-}
+export type { ReplicaSource } from './replica/primaries.ts';
 
 export interface ReplicaOptions {
   readonly sources: readonly ReplicaSource[];
@@ -44,306 +37,260 @@ export interface ReplicaOptions {
   /** Its zones are written by the replica, its keys are those of the sources. */
   readonly authority: Authority;
   readonly log: Log;
-  /** Local address to ask from, so that the primary sees the address it knows. */
-  readonly source?: string;
+  /** Our addresses. Where one of them alone is of a primary's family, that is asked from, so that it sees the address it knows. */
+  readonly addresses?: readonly string[];
   /** Reaches primaries over TLS, and over nothing else. */
   readonly tls?: TlsClient;
+  /** Copies that outlive the process; there are none unless given. */
+  readonly copies?: Copies;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Asks primaries, by DNS unless given. */
+  readonly upstream?: Upstream;
   /** A version was published (`zone`), or the zone was withdrawn or has expired (`undefined`). */
   onChange?(origin: Name, zone: Zone | undefined): void;
 }
 
-interface Entry {
-  readonly origin: Name;
-  readonly source: ReplicaSource;
-  /** Named by a key, and so kept whatever the primary says; else it came by a NOTIFY. */
-  readonly isConfigured: boolean;
-  /** The catalog that lists it. */
-  readonly catalog?: Name;
-  readonly history: History;
-  refresh: Refresh;
-  /** What went wrong last, for the status page. */
-  failure?: string;
-}
-
-/** Transfers and SOA queries under way at once. */
-const MAX_BUSY = 20;
-const RECONNECT = { base: 1000, max: 60_000 } as const;
-
-const seconds = (): number => Math.floor(Date.now() / 1000);
+const refused = (code: number, text: string): Verdict => ({ rcode: RCODE.REFUSED, ede: { code, text } });
 
 export class Replica {
-  readonly #options: ReplicaOptions;
-  /** For what a primary sends on our own connections. */
-  readonly #responder: Responder;
-  readonly #entries = new Map<string, Entry>();
+  readonly #sources: readonly ReplicaSource[];
+  readonly #authority: Authority;
+  readonly #copies: Copies;
+  readonly #named: readonly Name[];
+  readonly #clock: Clock;
+  readonly #upstream: Upstream;
+  readonly #serving: Serving;
+  readonly #asking: Asking;
+  readonly #registrations: Registrations;
+  readonly #absences = new Absences();
   readonly #abort = new AbortController();
-  readonly #transfers: Transfers;
-  #busy = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #zones = new Map<string, HeldZone>();
+  /** By catalog zone, as it was told last. */
+  readonly #members = new Map<string, ReadonlyMap<string, Name>>();
 
   constructor(options: ReplicaOptions) {
+    const { sources, named = [], authority, log, addresses = [], tls, copies = noCopies, onChange } = options;
+    const { clock = systemClock, random = Math.random, upstream = new DnsUpstream({ log }) } = options;
     // Each question that is under way listens for the end, and there may be many.
     setMaxListeners(0, this.#abort.signal);
-    this.#options = options;
-    this.#responder = new Responder(options.authority);
-    this.#transfers = new Transfers(options);
+    this.#sources = sources;
+    this.#authority = authority;
+    this.#copies = copies;
+    this.#named = named;
+    this.#clock = clock;
+    this.#upstream = upstream;
+    const { zones } = authority;
+    this.#serving = new Serving({ zones, copies, clock, log, onChange: (...change) => onChange?.(...change) });
+    const reach = { addresses, tls, signal: this.#abort.signal };
+    const asker = { upstream, clock, random, log, reach };
+    this.#asking = new Asking({
+      ...asker,
+      serving: this.#serving,
+      absences: this.#absences,
+      gone: (held) => this.#drop(held),
+    });
+    this.#registrations = new Registrations({
+      ...asker,
+      authority,
+      notified: (...notify) => this.notified(...notify),
+      reconnected: (source) => this.#refreshFrom(source),
+    });
   }
 
-  /** Begins to ask; returns at once. */
+  /** Serves what was kept; nobody is asked yet. */
+  async load(): Promise<void> {
+    this.#takeConfigured();
+    await this.#copies.load((copy) => this.#restore(copy));
+  }
+
+  /** Begins to ask; returns at once. What was kept is served if it was loaded before. */
   start(): void {
-    for (const source of this.#options.sources) {
-      if (!source.key.zone.isRoot || source.isHidden) this.#take(source.key.zone, source, !source.key.zone.isRoot);
-      void this.#stayRegistered(source);
-    }
-    for (const origin of this.#options.named ?? []) {
-      const source = this.#options.sources.find(({ key }) => mayPerform(key, 'transfer', origin));
-      if (source !== undefined && !this.#entries.has(origin.key)) this.#take(origin, source, true);
-    }
-    this.#schedule();
+    this.#takeConfigured();
+    this.#asking.begin();
+    for (const source of this.#sources) void this.#registrations.keep(source);
   }
 
   async stop(): Promise<void> {
     this.#abort.abort();
-    clearTimeout(this.#timer);
-    await this.#transfers.close();
+    this.#asking.end();
+    await this.#upstream.close();
   }
 
   /** Seconds until the zone may not be served any more, unless its primary is reached before. */
   expiryOf(origin: Name): number {
-    const expireAt = this.#entries.get(origin.key)?.refresh.expireAt;
-    return expireAt === undefined ? 0 : Math.max(0, Math.floor((expireAt - performance.now()) / 1000));
+    const expireAt = this.#zones.get(origin.key)?.refresh.expireAt;
+    return expireAt === undefined ? 0 : Math.max(0, Math.floor((expireAt - this.#clock.now()) / 1000));
   }
 
   historyOf(origin: Name): History | undefined {
-    return this.#entries.get(origin.key)?.history;
+    return this.#zones.get(origin.key)?.history;
+  }
+
+  /** Where a zone comes from, as its primaries are to be asked; none for what is no zone of ours. */
+  primariesOf(origin: Name): readonly Peer[] {
+    return this.#zones.get(origin.key)?.primaries.peers(this.#clock.now()) ?? [];
   }
 
   /** One line a zone for `/status`. */
   status(): readonly Readonly<Record<string, unknown>>[] {
-    return [...this.#entries.values()].map(({ origin, source, refresh, failure }) => ({
-      zone: origin.toString(),
-      primary: printPeer(source.primary),
-      serial: refresh.soa?.serial,
-      failures: refresh.failures,
-      ...(failure === undefined ? {} : { failure }),
-    }));
+    return [...this.#zones.values()].map((held) => {
+      const { origin, refresh, failure } = held;
+      const [primary, ...others] = this.primariesOf(origin).map(printPeer);
+      const namedBy = namerOf(held);
+      return {
+        zone: origin.toString(),
+        primary,
+        ...(others.length === 0 ? {} : { others }),
+        'named by': typeof namedBy === 'string' ? namedBy : namedBy.toString(),
+        serial: refresh.soa?.serial,
+        expires: this.expiryOf(origin),
+        failures: refresh.failures,
+        ...(failure === undefined ? {} : { failure }),
+      };
+    });
   }
 
-  /** Zones named by keys that have no data. */
+  /** Zones named by keys and catalogs, or learnt, that have nothing to be served. */
   missing(): readonly string[] {
-    const { zones } = this.#options.authority;
-    return [...this.#entries.values()]
+    const { zones } = this.#authority;
+    return [...this.#zones.values()]
       .filter(({ origin }) => zones.get(origin) === undefined)
       .map(({ origin }) => origin.toString());
   }
 
-  /** Takes the zones that a catalog lists from where that comes from, and drops those that it lists no more (RFC 9432 5). */
-  setMembers(catalog: Name, members: readonly Name[]): void {
-    const source = this.#entries.get(catalog.key)?.source;
-    if (source === undefined) return;
-    const listed = new Set(members.map(({ key }) => key));
-    for (const entry of [...this.#entries.values()])
-      if (entry.catalog?.equals(catalog) && !listed.has(entry.origin.key)) this.#withdraw(entry);
-    for (const origin of members) {
-      const known = this.#entries.get(origin.key);
-      if (known === undefined || (!known.isConfigured && known.catalog === undefined))
-        this.#take(origin, known?.source ?? source, true, catalog);
-    }
-    this.#schedule();
-  }
-
   /** Asks for every zone now. */
   refreshAll(): void {
-    for (const entry of this.#entries.values()) this.#happened(entry, { kind: 'notified' });
+    for (const held of this.#zones.values()) this.#asking.happened(held, { kind: 'notified' });
   }
 
-  /** Judges a NOTIFY: it is believed when signed by a key that may, or when it comes from the zone's primary. */
+  /** Judges a NOTIFY: it is believed when signed by a key that may, or when it comes from a primary of the zone. */
   notified(origin: Name, key: Key | undefined, serial: number | undefined, from: Peer): Verdict {
     const isSigned = key !== undefined && mayPerform(key, 'notify', origin);
-    const known = this.#entries.get(origin.key);
-    const isPrimary = known !== undefined && known.source.primary.address === from.address;
-    if (!isSigned && !isPrimary)
-      return {
-        rcode: RCODE.REFUSED,
-        ede: { code: EDE.PROHIBITED, text: 'NOTIFY must be signed or come from the primary' },
-      };
-    const entry = known ?? this.#adopt(origin, key!);
-    if (entry === undefined)
-      return {
-        rcode: RCODE.REFUSED,
-        ede: { code: EDE.NOT_AUTHORITATIVE, text: 'no key here names a primary for this zone' },
-      };
-    const held = entry.refresh.soa?.serial;
-    if (serial === undefined || held === undefined || isNewer(serial, held))
-      this.#happened(entry, { kind: 'notified' });
+    const known = this.#zones.get(origin.key);
+    if (!isSigned && known?.primaries.at(from.address) === undefined)
+      return refused(EDE.PROHIBITED, 'NOTIFY must be signed or come from the primary');
+    const held = known ?? this.#learn(origin);
+    if (held === undefined) return refused(EDE.NOT_AUTHORITATIVE, 'no key here names a primary for this zone');
+    const sender = held.primaries.at(from.address, key) ?? (isSigned ? held.primaries.withKey(key) : undefined);
+    const current = held.refresh.soa?.serial;
+    if (serial === undefined || current === undefined || isNewer(serial, current)) {
+      held.tip = { from: sender, serial, isSigned };
+      this.#asking.happened(held, { kind: 'notified', serial });
+    }
     return { rcode: RCODE.NOERROR };
   }
 
-  #adopt(origin: Name, key: Key): Entry | undefined {
-    const candidates = this.#options.sources.filter((source) => mayPerform(source.key, 'transfer', origin));
-    const source = candidates.find((candidate) => candidate.key.name.equals(key.name)) ?? candidates[0];
-    return source === undefined ? undefined : this.#take(origin, source, false);
-  }
-
-  #take(origin: Name, source: ReplicaSource, isConfigured: boolean, catalog?: Name): Entry {
-    const entry: Entry = {
-      origin,
-      source,
-      isConfigured,
-      ...(catalog === undefined ? {} : { catalog }),
-      history: new History(),
-      refresh: newRefresh(performance.now()),
-    };
-    this.#entries.set(origin.key, entry);
-    if (isConfigured) this.#options.authority.zones.await(origin);
-    return entry;
-  }
-
-  #happened(entry: Entry, event: RefreshEvent): void {
-    entry.refresh = step(entry.refresh, event, performance.now(), Math.random());
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    clearTimeout(this.#timer);
-    if (this.#abort.signal.aborted) return;
-    let next = Number.POSITIVE_INFINITY;
-    for (const { refresh } of this.#entries.values()) next = Math.min(next, nextDue(refresh));
-    if (next === Number.POSITIVE_INFINITY) return;
-    // While at the limit of what runs at once, the end of one schedules the next.
-    const wait = this.#busy >= MAX_BUSY ? 1000 : Math.max(0, Math.min(next - performance.now(), 2 ** 30));
-    this.#timer = setTimeout(() => this.#runDue(), wait);
-  }
-
-  #runDue(): void {
-    const now = performance.now();
-    for (const entry of this.#entries.values()) {
-      const due = dueNow(entry.refresh, now);
-      if (due === 'expire') this.#expire(entry);
-      else if (due === 'ask' && this.#busy < MAX_BUSY) void this.#ask(entry);
-    }
-    this.#schedule();
-  }
-
-  #expire(entry: Entry): void {
-    const { authority, log, onChange } = this.#options;
-    log.warn('zone.expired', { zone: entry.origin.toString(), primary: printPeer(entry.source.primary) });
-    entry.refresh = step(entry.refresh, { kind: 'expired' }, performance.now(), 0);
-    entry.history.clear();
-    authority.zones.await(entry.origin);
-    onChange?.(entry.origin, undefined);
-  }
-
-  async #ask(entry: Entry): Promise<void> {
-    const { log, authority } = this.#options;
-    this.#busy++;
-    entry.refresh = step(entry.refresh, { kind: 'started' }, performance.now(), 0);
-    const fields = { zone: entry.origin.toString(), primary: printPeer(entry.source.primary) };
-    try {
-      const route = this.#route(entry.source);
-      const outcome = await askForNewer(route, entry.origin, authority.zones.get(entry.origin), (...what) =>
-        this.#transfers.transfer(...what),
-      );
-      if (this.#abort.signal.aborted) return;
-      if (outcome.ok && outcome.value !== undefined) this.#publish(entry, outcome.value);
-      const zone = authority.zones.get(entry.origin);
-      if (outcome.ok && zone !== undefined) {
-        delete entry.failure;
-        this.#happened(entry, { kind: 'succeeded', soa: zone.soa });
-      } else if (outcome.ok) {
-        // It expired while the primary said that it is current: what is gone has to be transferred again.
-        this.#happened(entry, { kind: 'failed' });
-      } else if (outcome.fault.kind === 'gone' && !entry.isConfigured) this.#withdraw(entry);
-      else {
-        if (entry.failure !== outcome.fault.what) log.warn('refresh.failed', { ...fields, what: outcome.fault.what });
-        entry.failure = outcome.fault.what;
-        this.#happened(entry, { kind: 'failed' });
-      }
-    } catch (error) {
-      log.error('process.fault', { during: 'refresh', ...fields, error });
-      this.#happened(entry, { kind: 'failed' });
-    } finally {
-      this.#busy--;
-      this.#schedule();
-    }
-  }
-
-  #withdraw(entry: Entry): void {
-    const { authority, log, onChange } = this.#options;
-    this.#entries.delete(entry.origin.key);
-    if (entry.isConfigured && authority.zones.get(entry.origin) === undefined) authority.zones.delete(entry.origin);
-    if (authority.zones.get(entry.origin) === undefined) return;
-    log.info('zone.withdrawn', { zone: entry.origin.toString() });
-    authority.zones.delete(entry.origin);
-    onChange?.(entry.origin, undefined);
-  }
-
-  #route({ primary, key }: ReplicaSource): Route {
-    const { source, tls } = this.#options;
-    const route = { server: primary, key, signal: this.#abort.signal };
-    return { ...route, ...(source === undefined ? {} : { source }), ...(tls === undefined ? {} : { tls }) };
-  }
-
-  #publish(entry: Entry, { zone, deltas }: Applied): void {
-    const { authority, log, onChange } = this.#options;
-    // There are none also when they were too many to be kept.
-    if (deltas === undefined || deltas.length === 0) entry.history.clear();
-    else for (const delta of deltas) entry.history.add(delta);
-    authority.zones.set(zone);
-    log.info('transfer.in', {
-      zone: zone.origin.toString(),
-      serial: zone.serial,
-      primary: printPeer(entry.source.primary),
-      form: deltas === undefined ? 'AXFR' : 'IXFR',
-    });
-    onChange?.(zone.origin, zone);
-  }
-
   /**
-   * Opens a connection and asks for the SOA on it, which makes a Zonewright primary tell us there of every zone that the key may
-   * have. A hidden secondary keeps it for ever; one that the primary knows by address does this once after each start.
+   * Takes the members of a catalog zone (RFC 9432), which come from where that comes from, and drops those that are none any more. A
+   * zone that a key names stays what it is; one that another catalog has is this one's once the other leaves it.
    */
-  async #stayRegistered(source: ReplicaSource): Promise<void> {
-    const { log } = this.#options;
-    const fields = { primary: printPeer(source.primary), key: source.key.name.toString() };
-    for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
-      const opened = await openStream({
-        ...this.#route(source),
-        timeout: SOA_TIMEOUT,
-        receive: (octets, stream) => void this.#onPush(octets, stream, source),
-      });
-      if (opened.ok) {
-        const stream = opened.value;
-        stream.keep();
-        const reply = await stream.request(question(source.key.zone, TYPE.SOA), source.key);
-        if (reply.ok) {
-          log.debug('secondary.connected', fields);
-          if (source.isHidden) this.#refreshFrom(source);
-          attempt = 0;
-          await stream.closed;
-        }
-        stream.close();
-        if (reply.ok && !source.isHidden) return;
-      }
-      await pause(nextDelay(attempt, RECONNECT, Math.random), undefined, { signal: this.#abort.signal }).catch(
-        () => undefined,
-      );
+  setMembers(catalog: Name, members: readonly Name[]): void {
+    const listed = new Map(members.map((member) => [member.key, member]));
+    const before = this.#members.get(catalog.key) ?? this.#restoredMembers(catalog);
+    this.#members.set(catalog.key, listed);
+    for (const [key, member] of before) if (!listed.has(key)) this.#leave(member, catalog);
+    for (const [key, member] of listed) if (!before.has(key)) this.#join(member, catalog);
+  }
+
+  /** Those that were members when the process ended. */
+  #restoredMembers(catalog: Name): ReadonlyMap<string, Name> {
+    const restored = [...this.#zones.values()].filter(({ catalogs }) => catalogs.some((each) => each.equals(catalog)));
+    return new Map(restored.map(({ origin }) => [origin.key, origin]));
+  }
+
+  #join(member: Name, catalog: Name): void {
+    const held = this.#zones.get(member.key);
+    if (held === undefined) this.#take(member, false, [catalog]);
+    else if (!held.catalogs.some((each) => each.equals(catalog))) this.#assign(held, [...held.catalogs, catalog]);
+  }
+
+  #leave(member: Name, catalog: Name): void {
+    const held = this.#zones.get(member.key);
+    if (held === undefined) return;
+    this.#assign(
+      held,
+      held.catalogs.filter((each) => !each.equals(catalog)),
+    );
+    if (!isNamed(held)) this.#drop(held);
+  }
+
+  /** Makes a zone a member of these catalogs; it comes from elsewhere when the first of them is another. */
+  #assign(held: HeldZone, catalogs: readonly Name[]): void {
+    const isMoved = catalogs[0] !== held.catalogs[0];
+    held.catalogs = catalogs;
+    if (isMoved && !held.isConfigured) held.primaries = this.#primariesOf(held.origin, catalogs);
+    if (this.#authority.zones.get(held.origin) === undefined) this.#serving.awaits(held);
+  }
+
+  #primariesOf(origin: Name, [catalog]: readonly Name[]): Primaries {
+    const sources =
+      catalog === undefined ? sourcesCovering(origin, this.#sources) : sourcesOfMember(origin, catalog, this.#sources);
+    return new Primaries(sources, this.#absences);
+  }
+
+  /** The zones of the keys, and what else was named. That of a root key is the root, or nothing, as its primary says. */
+  #takeConfigured(): void {
+    for (const { key, isHidden } of this.#sources) {
+      const isRoot = key.zone.isRoot;
+      if (!this.#zones.has(key.zone.key) && (!isRoot || isHidden)) this.#take(key.zone, !isRoot);
     }
+    for (const origin of this.#named) if (!this.#zones.has(origin.key)) this.#take(origin, true);
+  }
+
+  /** Takes a zone that a NOTIFY, or a copy of what came by one, names; not without a primary for it. */
+  #learn(origin: Name): HeldZone | undefined {
+    return sourcesCovering(origin, this.#sources).length === 0 ? undefined : this.#take(origin, false);
+  }
+
+  #take(origin: Name, isConfigured: boolean, catalogs: readonly Name[] = []): HeldZone {
+    const held: HeldZone = {
+      origin,
+      isConfigured,
+      catalogs,
+      primaries: this.#primariesOf(origin, isConfigured ? [] : catalogs),
+      history: new History(),
+      refresh: newRefresh(this.#clock.now()),
+      copy: undefined,
+      tip: undefined,
+      failure: undefined,
+      isDropped: false,
+    };
+    this.#zones.set(origin.key, held);
+    this.#serving.awaits(held);
+    this.#asking.note(held);
+    return held;
+  }
+
+  #restore(copy: Copy): void {
+    const { origin } = copy.zone;
+    const held = this.#zones.get(origin.key) ?? this.#remember(origin, copy.state.namedBy);
+    if (held === undefined) {
+      this.#copies.remove(origin);
+      return;
+    }
+    this.#serving.restore(held, copy);
+    this.#asking.note(held);
+  }
+
+  /** Takes a zone again that was there when the process ended, if whoever named it still does. */
+  #remember(origin: Name, namedBy: Copy['state']['namedBy']): HeldZone | undefined {
+    if (typeof namedBy === 'string') return this.#learn(origin);
+    const isWanted = this.#named.some((catalog) => catalog.equals(namedBy));
+    const isGone = this.#members.get(namedBy.key)?.has(origin.key) === false;
+    return isWanted && !isGone ? this.#take(origin, false, [namedBy]) : undefined;
+  }
+
+  #drop(held: HeldZone): void {
+    held.isDropped = true;
+    this.#zones.delete(held.origin.key);
+    this.#asking.note(held);
+    this.#serving.withdraw(held);
   }
 
   /** While the connection was away NOTIFYs may have been missed. */
   #refreshFrom(source: ReplicaSource): void {
-    for (const entry of this.#entries.values())
-      if (entry.source === source) this.#happened(entry, { kind: 'notified' });
-  }
-
-  /** A request of the primary on our own connection: only NOTIFY makes sense there. */
-  async #onPush(octets: Uint8Array, stream: Stream, source: ReplicaSource): Promise<void> {
-    const { authority } = this.#options;
-    const outcome = receive(this.#responder, octets, 'tcp', seconds());
-    if (outcome.kind !== 'notify') return;
-    const { rcode, ede } = this.notified(outcome.zone, outcome.request.key, outcome.serial, source.primary);
-    const base = { now: seconds(), identity: authority.identity };
-    await stream.send(replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede }));
+    for (const held of this.#zones.values())
+      if (held.primaries.has(source)) this.#asking.happened(held, { kind: 'notified' });
   }
 }

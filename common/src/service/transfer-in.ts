@@ -1,10 +1,13 @@
 /**
  * A transfer from the primary of a zone: IXFR where we have something to start from (RFC 1995), AXFR (RFC 5936) where not, or where the
  * IXFR was no good. What comes back is complete, verified, checked and newer, or a fault.
+ *
+ * Always holds: a transfer ends, whatever the primary sends. One that comes slower than over any line, or goes on for too long, is
+ * given up.
  */
-import { type Applied, applyInbound, type Inbound, InboundTransfer } from '../authority/inbound.ts';
+import { applyInbound, type Inbound, InboundTransfer } from '../authority/inbound.ts';
 import type { Name } from '../name.ts';
-import { openStream } from '../net/stream.ts';
+import { openStream, type Stream } from '../net/stream.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import { recordsOf } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
@@ -13,64 +16,131 @@ import type { Message } from '../wire/message.ts';
 import { fileOctetsLike } from '../zone/builder.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
-import { question, type Route, refusal } from './upstream.ts';
+import { expireOf, inquiry, knowsNoEdns, refusal, withoutEdns } from './inquiry.ts';
+import type { News, Route } from './upstream.ts';
 
-/** Milliseconds a transfer may pause between two messages. */
+/** Milliseconds a transfer may pause between two messages, and may take in all. */
 const TRANSFER_TIMEOUT = 30_000;
+const TRANSFER_LIMIT = 7_200_000;
+/** Octets that come in each period of so many milliseconds: what comes in drops holds a place for nothing. */
+const LEAST_OCTETS = 16_384;
+const RATE_PERIOD = 60_000;
 
-/** Transfers what is newer than `current`; `undefined` when nothing is. */
+/** Milliseconds as above; tests have less time. */
+export interface Pace {
+  readonly timeout: number;
+  readonly limit: number;
+  readonly period: number;
+}
+
+const USUAL_PACE: Pace = { timeout: TRANSFER_TIMEOUT, limit: TRANSFER_LIMIT, period: RATE_PERIOD };
+
+/** What is asked for: all that is newer than `held`, as differences from `current` where that is given. */
+interface Order {
+  readonly origin: Name;
+  readonly current: Zone | undefined;
+  readonly held: Zone | undefined;
+}
+
+/** Transfers what is newer than `current`. */
 export async function transferNewer(
   route: Route,
   origin: Name,
   current: Zone | undefined,
-): Promise<Result<Applied | undefined, Fault>> {
-  if (current === undefined) return transfer(route, origin, undefined);
-  const incremental = await transfer(route, origin, current);
-  return incremental.ok ? incremental : transfer(route, origin, undefined, current);
+  pace = USUAL_PACE,
+): Promise<Result<News, Fault>> {
+  const first = await transfer(route, { origin, current, held: current }, pace);
+  const isWorthMore = current !== undefined && !first.ok && !UNANSWERED.has(first.fault.kind);
+  return isWorthMore ? transfer(route, { origin, current: undefined, held: current }, pace) : first;
 }
 
-/** IXFR from `current`, AXFR without; `held` is what the result has to be newer than. */
-async function transfer(
-  route: Route,
-  origin: Name,
-  current: Zone | undefined,
-  held: Zone | undefined = current,
-): Promise<Result<Applied | undefined, Fault>> {
-  const opened = await openStream({ ...route, timeout: TRANSFER_TIMEOUT });
-  if (!opened.ok) return opened;
-  const stream = opened.value;
+/** Faults after which another request would have no other outcome. */
+const UNANSWERED: ReadonlySet<string> = new Set(['unreachable', 'aborted']);
+
+async function transfer(route: Route, order: Order, pace: Pace): Promise<Result<News, Fault>> {
+  const { origin, current } = order;
   const request =
     current === undefined
-      ? question(origin, TYPE.AXFR)
-      : { ...question(origin, TYPE.IXFR), authorities: recordsOf(current.soaSet) };
-  const inbound = await receiveAll(
-    stream.conversation(request, route.key),
-    new InboundTransfer(origin, current?.serial, held && fileOctetsLike(held)),
-  );
-  stream.close();
-  if (!inbound.ok) return inbound;
-  if (inbound.value.kind === 'current')
-    return current === undefined ? fail({ kind: 'inbound', what: 'a transfer of one SOA' }) : ok(undefined);
-  const applied = applyInbound(current, inbound.value);
+      ? inquiry(origin, TYPE.AXFR)
+      : { ...inquiry(origin, TYPE.IXFR), authorities: recordsOf(current.soaSet) };
+  const received = await converse(route, order, request, pace);
+  const isTooOld = received.ok && received.value === 'no EDNS';
+  const outcome = isTooOld ? await converse(route, order, withoutEdns(request), pace) : received;
+  if (!outcome.ok) return outcome;
+  return outcome.value === 'no EDNS'
+    ? fail({ kind: 'refused', what: 'the primary refuses any form' })
+    : finish(order, outcome.value);
+}
+
+/** What came, and what the first message said about the expiry of the primary's copy. */
+interface Received {
+  readonly inbound: Inbound;
+  readonly expire: number | undefined;
+}
+
+function finish({ current, held }: Order, { inbound, expire }: Received): Result<News, Fault> {
+  if (inbound.kind === 'current')
+    return current === undefined
+      ? fail({ kind: 'inbound', what: 'a transfer of one SOA' })
+      : ok({ applied: undefined, expire });
+  const applied = applyInbound(current, inbound);
   if ('kind' in applied) return fail(applied);
-  const { zone } = applied;
-  if (held !== undefined && !isNewer(zone.serial, held.serial)) {
-    const what = `serial ${zone.serial} was transferred, which is not newer than ${held.serial}`;
-    return fail({ kind: 'inbound', what });
-  }
-  return ok(applied);
+  const { serial } = applied.zone;
+  if (serial === held?.serial) return ok({ applied: undefined, expire });
+  if (held === undefined || isNewer(serial, held.serial)) return ok({ applied, expire });
+  return fail({ kind: 'inbound', what: `serial ${serial} was transferred, which is not newer than ${held.serial}` });
+}
+
+/** Asks on a connection of its own. `no EDNS`: the primary is older than that. */
+async function converse(
+  route: Route,
+  { origin, current, held }: Order,
+  request: Message,
+  pace: Pace,
+): Promise<Result<Received | 'no EDNS', Fault>> {
+  const enough = new AbortController();
+  const opened = await openStream({ ...route, timeout: pace.timeout, signal: enough.signal });
+  if (!opened.ok) return opened;
+  const stream = opened.value;
+  let tooSlow: Fault | undefined;
+  const watch = watchPace(stream, pace, (fault) => {
+    tooSlow = fault;
+    enough.abort();
+  });
+  const messages = stream.conversation(request, route.key);
+  const inbound = new InboundTransfer(origin, current?.serial, held && fileOctetsLike(held));
+  const received = await receiveAll(messages, inbound);
+  clearInterval(watch);
+  stream.close();
+  return tooSlow === undefined ? received : fail(tooSlow);
+}
+
+/** Looks once a period whether enough has come in. */
+function watchPace(stream: Stream, { limit, period }: Pace, end: (fault: Fault) => void): NodeJS.Timeout {
+  const begun = performance.now();
+  let before = 0;
+  return setInterval(() => {
+    const came = stream.received - before;
+    before = stream.received;
+    if (came < LEAST_OCTETS) end({ kind: 'inbound', what: `${came} octets in ${period / 1000} s are too few` });
+    else if (performance.now() - begun > limit) end({ kind: 'inbound', what: `no end within ${limit / 1000} s` });
+  }, period);
 }
 
 async function receiveAll(
   messages: AsyncIterable<Result<Message, Fault>>,
   inbound: InboundTransfer,
-): Promise<Result<Inbound, Fault>> {
+): Promise<Result<Received | 'no EDNS', Fault>> {
+  let first: Message | undefined;
   for await (const message of messages) {
     if (!message.ok) return message;
-    if (message.value.rcode !== RCODE.NOERROR) return fail(refusal(message.value));
-    const progress = inbound.take(message.value.answers);
+    const { rcode, answers } = message.value;
+    if (first === undefined && knowsNoEdns(message.value)) return ok('no EDNS');
+    first ??= message.value;
+    if (rcode !== RCODE.NOERROR) return fail(refusal(message.value));
+    const progress = inbound.take(answers);
     if (progress === undefined) continue;
-    return progress.kind === 'inbound' ? fail(progress) : ok(progress);
+    return progress.kind === 'inbound' ? fail(progress) : ok({ inbound: progress, expire: expireOf(first.edns) });
   }
   return fail({ kind: 'closed', what: 'the transfer ended before its final SOA' });
 }

@@ -40,13 +40,20 @@ export interface TransferRequest {
 
 /** What came. */
 export interface Transferred {
+  /** `undefined` when nothing is newer. */
+  readonly version: TransferredVersion | undefined;
+  /** Seconds until the copy that the primary has expires, where it says so. */
+  readonly expire: number | undefined;
+}
+
+export interface TransferredVersion {
   readonly zone: ZoneHandle;
   /** As `delta-octets.ts` has them, those that a history keeps; `undefined` when the zone came whole. */
   readonly deltas: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export type TransferAnswer =
-  | { readonly id: number; readonly result: Result<Transferred | undefined, Fault> }
+  | { readonly id: number; readonly result: Result<Transferred, Fault> }
   /** A bug. */
   | { readonly id: number; readonly error: unknown };
 
@@ -62,7 +69,7 @@ const keyOf = ({ name, algorithm, ...key }: PlainKey): TsigKey => ({
   algorithm: TSIG_ALGORITHMS.find(({ mnemonic }) => mnemonic === algorithm)!,
 });
 
-async function transferred(request: TransferRequest): Promise<Result<Transferred | undefined, Fault>> {
+async function transferred(request: TransferRequest): Promise<Result<Transferred, Fault>> {
   const { origin, current: handle, server, source } = request;
   const tls = request.tls === undefined ? undefined : TlsClient.open(request.tls);
   if (tls?.ok === false) return tls;
@@ -76,14 +83,16 @@ async function transferred(request: TransferRequest): Promise<Result<Transferred
   let isNewer = false;
   try {
     const outcome = await transferNewer(route, nameOf(origin), current);
-    if (!outcome.ok || outcome.value === undefined) return outcome as Result<undefined, Fault>;
-    const { zone, deltas } = outcome.value;
-    const result = {
+    if (!outcome.ok) return outcome;
+    const { applied, expire } = outcome.value;
+    if (applied === undefined) return ok({ version: undefined, expire });
+    const { zone, deltas } = applied;
+    const version = {
       zone: (zone.isWasteful ? zone.condensed() : zone).handle,
       deltas: deltas && writeDeltas(kept(deltas)),
     };
     isNewer = true;
-    return ok(result);
+    return ok({ version, expire });
   } finally {
     if (handle !== undefined && !isNewer) eraseBehind(handle.image, current!.image.end);
   }
@@ -100,7 +109,7 @@ async function answer(request: TransferRequest): Promise<void> {
   const { id } = request;
   try {
     const result = await transferred(request);
-    const deltas = result.ok ? result.value?.deltas : undefined;
+    const deltas = result.ok ? result.value.version?.deltas : undefined;
     parentPort!.postMessage({ id, result } satisfies TransferAnswer, deltas === undefined ? [] : [deltas.buffer]);
   } catch (error) {
     parentPort!.postMessage({ id, error } satisfies TransferAnswer);

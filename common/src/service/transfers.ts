@@ -11,7 +11,6 @@
  * what it may have written behind a version that is served is taken back. Another takes its place when the next transfer comes.
  */
 import { Worker } from 'node:worker_threads';
-import type { Applied } from '../authority/inbound.ts';
 import type { Name } from '../name.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import type { Delta } from '../zone/delta.ts';
@@ -23,7 +22,7 @@ import { Zone } from '../zone/zone.ts';
 import type { Log } from './log.ts';
 import { gather, Slices } from './slices.ts';
 import type { TransferAnswer, TransferRequest, Transferred } from './transfer-thread.ts';
-import type { Route } from './upstream.ts';
+import type { News, Route } from './upstream.ts';
 
 export interface TransfersOptions {
   readonly log: Log;
@@ -33,7 +32,7 @@ export interface TransfersOptions {
 
 interface Waiting {
   readonly request: TransferRequest;
-  settle(result: Result<Transferred | undefined, Fault>): void;
+  settle(result: Result<Transferred, Fault>): void;
   reject(error: unknown): void;
 }
 
@@ -58,14 +57,13 @@ export class Transfers {
   }
 
   /**
-   * Transfers what is newer than `current`, whose image nobody else may change meanwhile; `undefined` when nothing is. Rejects for a
-   * bug. Deltas that are more than a history keeps are left out, the oldest first.
+   * Transfers what is newer than `current`, whose image nobody else may change meanwhile. Rejects for a bug. Deltas that are more than a history keeps are left out, the oldest first.
    */
   async transfer(
     { server, source, tls, key }: Route,
     origin: Name,
     current: Zone | undefined,
-  ): Promise<Result<Applied | undefined, Fault>> {
+  ): Promise<Result<News, Fault>> {
     const { name, algorithm, secret, minMac } = key;
     const outcome = await this.#ask({
       id: ++this.#requests,
@@ -77,9 +75,10 @@ export class Transfers {
       key: { name: name.wire, algorithm: algorithm.mnemonic, secret, ...(minMac !== undefined && { minMac }) },
     });
     if (!outcome.ok) return outcome;
-    if (outcome.value === undefined) return ok(undefined);
-    const { zone, deltas } = outcome.value;
-    return ok({ zone: Zone.ofHandle(zone), deltas: deltas && (await this.#read(deltas)) });
+    const { version, expire } = outcome.value;
+    if (version === undefined) return ok({ applied: undefined, expire });
+    const deltas = version.deltas && (await this.#read(version.deltas));
+    return ok({ applied: { zone: Zone.ofHandle(version.zone), deltas }, expire });
   }
 
   /** Ends the thread, and what is under way fails. */
@@ -95,7 +94,7 @@ export class Transfers {
     return deltas;
   }
 
-  #ask(request: TransferRequest): Promise<Result<Transferred | undefined, Fault>> {
+  #ask(request: TransferRequest): Promise<Result<Transferred, Fault>> {
     if (this.#isClosed) return Promise.resolve(fail({ kind: 'aborted', what: 'transfers have been ended' }));
     clearTimeout(this.#idle);
     this.#worker ??= this.#start();

@@ -1,22 +1,29 @@
 /**
- * A question to the primary of a zone (RFC 1034 4.3.5): is there a newer version? If so it is transferred (`transfers.ts`). What comes
- * back is complete and verified, or a fault; nothing is published here.
+ * Questions to the primaries of zones (RFC 1034 4.3.5): is there a newer version? If so it is transferred (`transfers.ts`). What
+ * comes back is complete and verified, or a fault; nothing is published here.
+ *
+ * The SOA is asked for over UDP, or over TLS where that is how the primary is reached, of many zones at once; a zone of which a newer serial is promised is transferred without being asked
+ * about. Each question asks how long the copy that the primary has itself may be served (RFC 7314).
  */
 import type { Applied } from '../authority/inbound.ts';
 import type { Name } from '../name.ts';
-import type { Peer } from '../net/address.ts';
+import { type Peer, printPeer } from '../net/address.ts';
 import { exchange } from '../net/exchange.ts';
+import { openStream, type Stream } from '../net/stream.ts';
+import { StreamClient } from '../net/stream-client.ts';
 import type { TlsClient } from '../net/tls-client.ts';
+import { UdpClient } from '../net/udp-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
-import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
-import { OPCODE, printRcode, RCODE } from '../wire/code.ts';
-import { extendedErrorText } from '../wire/edns.ts';
-import { emptyMessage, type Message } from '../wire/message.ts';
+import type { Message } from '../wire/message.ts';
 import type { TsigKey } from '../wire/tsig.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
+import { expireOf, inquiry, knowsNoEdns, refusal, withoutEdns } from './inquiry.ts';
+import type { Log } from './log.ts';
+import { Places } from './places.ts';
+import { Transfers } from './transfers.ts';
 
 /** How the primary is reached. */
 export interface Route {
@@ -30,48 +37,105 @@ export interface Route {
   readonly signal?: AbortSignal;
 }
 
-/** Transfers what is newer than `current`; `undefined` when nothing is. */
-export type Transfer = (
-  route: Route,
-  origin: Name,
-  current: Zone | undefined,
-) => Promise<Result<Applied | undefined, Fault>>;
+/** What is asked about. */
+export interface Inquiry {
+  readonly origin: Name;
+  /** The version we have, whose image nobody else changes meanwhile. */
+  readonly current: Zone | undefined;
+  /** The serial that somebody who can be believed says the primary has. */
+  readonly promised?: number | undefined;
+}
 
-/** Milliseconds for the answer to an SOA query. */
+/** What a primary says. */
+export interface News {
+  /** What is newer than the version we have; `undefined` where nothing is. */
+  readonly applied: Applied | undefined;
+  /** Seconds until the copy that the primary has expires; `undefined` where it does not say. */
+  readonly expire: number | undefined;
+}
+
+export interface Upstream {
+  /** The fault `gone`: the primary says that it does not serve the zone. Rejects for a bug. */
+  ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>>;
+  /** Opens a connection on which the primary may ask as well. */
+  connect(
+    route: Route,
+    receive: (octets: Uint8Array, stream: Stream) => void | Promise<void>,
+  ): Promise<Result<Stream, Fault>>;
+  /** Ends everything, and what is under way fails. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds for an answer over TCP to an SOA query, and until it is sent again over UDP. */
 export const SOA_TIMEOUT = 5000;
+const SOA_WAITS = [1000, 2000, 3000] as const;
+/** SOA queries under way at once to one primary; transfers in, from one and in all. */
+const MAX_QUERIES = 200;
+const MAX_TRANSFERS_FROM_ONE = 10;
+const MAX_TRANSFERS_IN = 20;
 
-/** A question of class IN; its ID is set when it is sent. */
-export function question(name: Name, type: number): Message {
-  return { ...emptyMessage(0, OPCODE.QUERY), questions: [{ name, type, class: CLASS.IN }] };
+/** What is under way with one primary. */
+interface Primary {
+  readonly client: UdpClient | StreamClient;
+  readonly queries: Places;
+  readonly transfers: Places;
 }
 
-/**
- * Asks for what is newer than `current`; `undefined` when nothing is. The fault `gone`: the primary says that it does not serve
- * the zone.
- */
-export async function askForNewer(
-  route: Route,
-  origin: Name,
-  current: Zone | undefined,
-  transfer: Transfer,
-): Promise<Result<Applied | undefined, Fault>> {
-  const reply = await exchange({
-    ...route,
-    message: question(origin, TYPE.SOA),
-    transport: 'auto',
-    timeout: SOA_TIMEOUT,
-  });
-  if (!reply.ok) return reply;
-  const soa = reply.value.answers.find((record) => record.type === TYPE.SOA && record.name.equals(origin));
-  if (soa === undefined) return fail(refusal(reply.value));
-  if (current !== undefined && !isNewer(readSoa(soa.rdata).serial, current.serial)) return ok(undefined);
-  return transfer(route, origin, current);
+function primaryAt(route: Route): Primary {
+  const client =
+    route.tls === undefined
+      ? new UdpClient({ ...route, waits: SOA_WAITS })
+      : new StreamClient({ ...route, timeout: SOA_TIMEOUT });
+  return { client, queries: new Places(MAX_QUERIES), transfers: new Places(MAX_TRANSFERS_FROM_ONE) };
 }
 
-/** Why there is no SOA in a reply. */
-export function refusal(reply: Message): Fault {
-  const text = extendedErrorText(reply.edns);
-  const what = `the primary answers ${printRcode(reply.rcode)} without an SOA${text === undefined ? '' : `: ${text}`}`;
-  const isGone = [RCODE.REFUSED, RCODE.NOTAUTH, RCODE.NXDOMAIN, RCODE.NOERROR].some((rcode) => rcode === reply.rcode);
-  return { kind: isGone ? 'gone' : 'refused', what };
+export class DnsUpstream implements Upstream {
+  readonly #primaries = new Map<string, Primary>();
+  readonly #transfers: Transfers;
+  readonly #places = new Places(MAX_TRANSFERS_IN);
+
+  constructor(options: { readonly log: Log }) {
+    this.#transfers = new Transfers(options);
+  }
+
+  async ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>> {
+    const { origin, current, promised } = inquiry;
+    const primary = this.#primaryOf(route);
+    if (current === undefined || promised === undefined || !isNewer(promised, current.serial)) {
+      const reply = await primary.queries.run(() => querySoa(primary, route, origin));
+      if (!reply.ok) return reply;
+      const soa = reply.value.answers.find((record) => record.type === TYPE.SOA && record.name.equals(origin));
+      if (soa === undefined) return fail(refusal(reply.value));
+      const isCurrent = current !== undefined && !isNewer(readSoa(soa.rdata).serial, current.serial);
+      if (isCurrent) return ok({ applied: undefined, expire: expireOf(reply.value.edns) });
+    }
+    return primary.transfers.run(() => this.#places.run(() => this.#transfers.transfer(route, origin, current)));
+  }
+
+  connect: Upstream['connect'] = (route, receive) => openStream({ ...route, timeout: SOA_TIMEOUT, receive });
+
+  async close(): Promise<void> {
+    for (const { client } of this.#primaries.values()) client.close();
+    await this.#transfers.close();
+  }
+
+  #primaryOf(route: Route): Primary {
+    const id = `${route.source} ${printPeer(route.server)}`;
+    const known = this.#primaries.get(id) ?? primaryAt(route);
+    this.#primaries.set(id, known);
+    return known;
+  }
+}
+
+/** A reply to a query for the SOA: over TCP where it is truncated, without EDNS where the server is older than that. */
+async function querySoa({ client }: Primary, route: Route, origin: Name): Promise<Result<Message, Fault>> {
+  const ask = async (message: Message): Promise<Result<Message, Fault>> => {
+    if (route.signal?.aborted === true) return fail({ kind: 'aborted', what: 'questions have been ended' });
+    const reply = await client.ask(message, route.key);
+    if (!reply.ok || !reply.value.tc) return reply;
+    return exchange({ ...route, message, transport: 'tcp', timeout: SOA_TIMEOUT });
+  };
+  const message = inquiry(origin, TYPE.SOA);
+  const reply = await ask(message);
+  return reply.ok && knowsNoEdns(reply.value) ? ask(withoutEdns(message)) : reply;
 }

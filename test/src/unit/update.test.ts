@@ -1,20 +1,11 @@
-/** UPDATE (RFC 2136) from a request to the next version of a zone, and what comes after a change: NOTIFY out, and refresh. */
+/** UPDATE (RFC 2136) from a request to the next version of a zone, and what comes after a change: NOTIFY out. */
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { notifyMessage, notifyTargets } from '@zonewright/common/authority/notify';
-import {
-  dueNow,
-  newRefresh,
-  nextDue,
-  type Refresh,
-  type RefreshEvent,
-  step,
-} from '@zonewright/common/authority/refresh';
 import { readUpdate, runUpdate, withRaisedSerial } from '@zonewright/common/authority/update';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
-import type { Soa } from '@zonewright/common/rr/soa';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode } from '@zonewright/common/wire/code';
 import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
@@ -635,120 +626,6 @@ test('a change is told to the secondaries of keys, signed, and to the name serve
     answers: [zone.soaRecord()],
   });
   t.is(notifyMessage(origin).answers.length, 0);
-});
-
-// --- refresh ------------------------------------------------------------------------------------------------------------
-
-const SOA: Soa = {
-  mname: Name.root,
-  rname: Name.root,
-  serial: 1,
-  refresh: 3600,
-  retry: 600,
-  expire: 86_400,
-  minimum: 300,
-};
-const S = 1000;
-
-/** Runs a refresh on a virtual clock to `until`; each question takes a second. Gives what was done when, in seconds. */
-const run = (
-  from: number,
-  until: number,
-  start: Refresh,
-  answer: (at: number) => Soa | undefined,
-): { done: string[]; refresh: Refresh } => {
-  let refresh = start;
-  const done: string[] = [];
-  for (let now = from; now <= until; now = Math.max(now, nextDue(refresh))) {
-    const due = dueNow(refresh, now);
-    if (due === undefined) throw new Error(`nothing is due at ${now}`);
-    if (done.length > 1000) throw new Error('it does not rest');
-    done.push(`${due} ${now / S}`);
-    if (due === 'expire') {
-      refresh = step(refresh, { kind: 'expired' }, now, 0);
-      continue;
-    }
-    refresh = step(refresh, { kind: 'started' }, now, 0);
-    const soa = answer(now);
-    refresh = step(refresh, soa === undefined ? { kind: 'failed' } : { kind: 'succeeded', soa }, now + S, 0);
-  }
-  return { done, refresh };
-};
-
-test('a zone is asked for at once, then at its refresh', (t) => {
-  const { done } = run(0, 8000 * S, newRefresh(0), () => SOA);
-  t.deepEqual(done, ['ask 0', 'ask 3601', 'ask 7202']);
-});
-
-test('failures are retried with back-off up to the retry of the SOA, and the zone expires counted from the last success', (t) => {
-  const { done, refresh } = run(0, 90_000 * S, newRefresh(0), (at) => (at === 0 ? SOA : undefined));
-  const asked = done.filter((each) => each.startsWith('ask')).map((each) => Number(each.slice(4)));
-  const gaps = asked.slice(2).map((at, i) => at - asked[i + 1]! - 1);
-  t.deepEqual(gaps.slice(0, 12), [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
-  t.deepEqual(
-    done.filter((each) => each.startsWith('expire')),
-    ['expire 86401'],
-  );
-  t.is(refresh.soa, undefined);
-  t.is(asked.find((at) => at > 86_401)! <= 86_402, true, 'without data it is asked for at once');
-  t.true(
-    gaps.slice(-5).every((gap) => gap <= 300),
-    'and then every five minutes',
-  );
-});
-
-test('a zone that has expired recovers', (t) => {
-  const { refresh } = run(0, 90_000 * S, newRefresh(0), (at) => (at === 0 ? SOA : undefined));
-  const again = run(refresh.askAt, refresh.askAt + 4000 * S, refresh, () => SOA);
-  t.is(again.done.length, 2);
-  t.is(again.refresh.failures, 0);
-  t.is(again.refresh.expireAt, refresh.askAt + 3601 * S + S + 86_400 * S);
-});
-
-test('an SOA whose expiry is before its refresh does not lose its zone while the primary answers', (t) => {
-  for (const [refresh, expire] of [
-    [86_400, 600],
-    [3600, 3600],
-    [600, 4],
-  ] as const) {
-    const { done } = run(0, 2 * Math.min(refresh, 500) * S, newRefresh(0), () => ({ ...SOA, refresh, expire }));
-    t.true(done.length > 1 || refresh > 600);
-    t.true(
-      done.every((each) => each.startsWith('ask')),
-      `${refresh} ${expire}: ${done.slice(0, 3).join(', ')}`,
-    );
-  }
-  const { done } = run(0, 100 * S, newRefresh(0), () => ({ ...SOA, refresh: 0, retry: 0, expire: 0 }));
-  t.true(done.length < 250, 'nonsense does not make it busy');
-});
-
-test('NOTIFY makes it ask at once, and once more when it came in meanwhile', (t) => {
-  const events = (...kinds: readonly (RefreshEvent | 'notified' | 'started' | 'failed')[]): Refresh =>
-    kinds.reduce<Refresh>(
-      (state, event, i) => step(state, typeof event === 'string' ? { kind: event } : event, (i + 1) * S, 0),
-      newRefresh(0),
-    );
-  const success = { kind: 'succeeded', soa: SOA } as const;
-  t.is(events('started', success, 'notified').askAt, 3 * S);
-  const busy = events('started', 'notified', 'notified');
-  t.is(dueNow(busy, 10 * S), undefined, 'one at a time');
-  t.is(nextDue(busy), Number.POSITIVE_INFINITY);
-  t.like(step(busy, success, 5 * S, 0), { askAt: 5 * S, isAskedAgain: false, isBusy: false });
-  t.like(step(busy, { kind: 'failed' }, 5 * S, 0), { askAt: 5 * S, failures: 1 });
-  t.like(events('started', 'notified', success, 'started', success), { askAt: 5 * S + 3600 * S });
-  const old = events('started', success, 'started');
-  t.is(dueNow(old, 2 * S + 86_400 * S), 'expire', 'also while it is busy');
-  const expired = step(old, { kind: 'expired' }, 86_402 * S, 0);
-  t.true(expired.isBusy);
-  t.is(dueNow(expired, 10 ** 9), undefined);
-});
-
-test('zones do not ask in step', (t) => {
-  const at = (random: number): number => step(newRefresh(0), { kind: 'succeeded', soa: SOA }, 0, random).askAt;
-  t.is(at(0), 3600 * S);
-  t.is(at(1), 3240 * S);
-  const wait = (random: number): number => step(newRefresh(0), { kind: 'failed' }, 0, random).askAt;
-  t.deepEqual([wait(0), wait(1)], [1000, 900]);
 });
 
 test('an UPDATE of thousands of records for one name costs what it weighs, not its square', (t) => {

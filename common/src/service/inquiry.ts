@@ -1,0 +1,42 @@
+/** What a secondary says to a primary, over whatever and from whichever thread, and what it finds in the replies. */
+import type { Name } from '../name.ts';
+import type { Fault } from '../result.ts';
+import { CLASS } from '../rr/class.ts';
+import { OPCODE, printRcode, RCODE } from '../wire/code.ts';
+import { BARE_EDNS, type Edns, extendedErrorText, OPTION } from '../wire/edns.ts';
+import { emptyMessage, type Message } from '../wire/message.ts';
+
+/** A question of class IN; its ID is set when it is sent. */
+export function question(name: Name, type: number): Message {
+  return { ...emptyMessage(0, OPCODE.QUERY), questions: [{ name, type, class: CLASS.IN }] };
+}
+
+/** A question that asks as well for how long the copy of the server may be served (RFC 7314 4). */
+export function inquiry(name: Name, type: number): Message {
+  const options = [{ code: OPTION.EXPIRE, data: new Uint8Array(0) }];
+  return { ...question(name, type), edns: { ...BARE_EDNS, options } };
+}
+
+/** The same for a server that is older than EDNS. */
+export function withoutEdns({ edns: _, ...plain }: Message): Message {
+  return plain;
+}
+
+/** Does the server say that it does not understand EDNS (RFC 6891 7)? */
+export function knowsNoEdns({ rcode, edns }: Message): boolean {
+  return edns === undefined && (rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP);
+}
+
+/** The seconds of the EXPIRE option of a reply (RFC 7314 2). */
+export function expireOf(edns: Edns | undefined): number | undefined {
+  const data = edns?.options.find(({ code }) => code === OPTION.EXPIRE)?.data;
+  return data?.length === 4 ? new DataView(data.buffer, data.byteOffset).getUint32(0) : undefined;
+}
+
+/** Why there is no SOA in a reply. */
+export function refusal(reply: Message): Fault {
+  const text = extendedErrorText(reply.edns);
+  const what = `the primary answers ${printRcode(reply.rcode)} without an SOA${text === undefined ? '' : `: ${text}`}`;
+  const isGone = [RCODE.REFUSED, RCODE.NOTAUTH, RCODE.NXDOMAIN, RCODE.NOERROR].some((rcode) => rcode === reply.rcode);
+  return { kind: isGone ? 'gone' : 'refused', what };
+}

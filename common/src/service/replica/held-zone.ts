@@ -1,0 +1,44 @@
+/** A zone as a replica has it: where it comes from, who named it, the newest version that came, and when it is asked for next. */
+import type { Refresh } from '../../authority/refresh.ts';
+import type { Name } from '../../name.ts';
+import type { History } from '../../zone/history.ts';
+import type { Zone } from '../../zone/zone.ts';
+import type { CopyState } from '../copies.ts';
+import type { Primaries, ReplicaSource } from './primaries.ts';
+
+/** What a NOTIFY said. */
+export interface Tip {
+  /** Where it came from, as far as that is a primary of the zone. */
+  readonly from: ReplicaSource | undefined;
+  readonly serial: number | undefined;
+  /** Signed by a key that may: then nobody asks whether the serial is true before it is transferred. */
+  readonly isSigned: boolean;
+}
+
+export interface HeldZone {
+  readonly origin: Name;
+  /** Named by a key, and so kept whatever the primary and catalogs say. */
+  readonly isConfigured: boolean;
+  /** The catalog zones of which it is a member. The first of them says where it comes from; the others wait (RFC 9432 5.2). */
+  catalogs: readonly Name[];
+  primaries: Primaries;
+  readonly history: History;
+  refresh: Refresh;
+  /** The newest version that came. It outlives its expiry, to be served again once a primary says that it is current. */
+  copy: Zone | undefined;
+  /** The last NOTIFY that nobody has acted upon yet. */
+  tip: Tip | undefined;
+  /** What went wrong last, for the status page. */
+  failure: string | undefined;
+  /** It is ours no more: whatever is under way for it comes to nothing. */
+  isDropped: boolean;
+}
+
+/** Is it kept although its primary says that it has it no more? What came by a NOTIFY is not. */
+export function isNamed({ isConfigured, catalogs }: HeldZone): boolean {
+  return isConfigured || catalogs.length > 0;
+}
+
+export function namerOf({ isConfigured, catalogs }: HeldZone): CopyState['namedBy'] {
+  return isConfigured ? 'key' : (catalogs[0] ?? 'notify');
+}
