@@ -68,7 +68,7 @@ export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOpti
           const reply = await exchange({ ...common, ...signer, ...(source === undefined ? {} : { source }) });
           if (reply.ok) {
             known = signer.key;
-            enough.abort();
+            if (signers.length > 1) enough.abort();
           } else if (signer.key === known) known = undefined;
           return reply;
         }),
