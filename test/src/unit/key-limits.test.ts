@@ -1,14 +1,20 @@
 /** Limits of a key: from the TXT record beside it in its key file to what an UPDATE may do. */
-import { type Key, parseKey } from '@zonewright/common/authority/key';
+import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { readKeyFile } from '@zonewright/common/authority/key-file';
 import { hasExpired, withLimits } from '@zonewright/common/authority/key-limits';
+import { receive } from '@zonewright/common/authority/receive';
+import { Responder } from '@zonewright/common/authority/responder';
+import type { Transport } from '@zonewright/common/authority/transport';
 import { readUpdate, runUpdate } from '@zonewright/common/authority/update';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { CLASS } from '@zonewright/common/rr/class';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode } from '@zonewright/common/wire/code';
-import { emptyMessage } from '@zonewright/common/wire/message';
+import { BARE_EDNS, extendedErrorText } from '@zonewright/common/wire/edns';
+import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
+import { sign } from '@zonewright/common/wire/tsig';
 import test from 'ava';
+import { authorityOf, NOW } from '../support/answering.ts';
 import { given, nameOf, zoneOf } from '../support/records.ts';
 import { updateRecordOf } from '../support/update-text.ts';
 
@@ -103,6 +109,9 @@ test('limits that are malformed make no key, and are not repeated', (t) => {
     'expires=2027-01-01 00:00:00Z',
     'expires=',
     'mac=half',
+    'transport=tcp',
+    'transport=constructor',
+    'transport=',
     'constructor=1',
     '__proto__=1',
     'types=A, AAAA',
@@ -113,7 +122,9 @@ test('limits that are malformed make no key, and are not repeated', (t) => {
   }
   t.regex(of('k._transfer.example', 'types=A') ?? '', /only an _update key/);
   t.regex(of('k._transfer.example', 'names=www') ?? '', /only an _update key/);
-  t.is(of('k._transfer.example', 'expires=2027-01-01 mac=full'), undefined);
+  t.is(of('k._transfer.example', 'expires=2027-01-01 mac=full transport=tls'), undefined);
+  t.is(of('k._update.example', 'transport=mtls'), undefined);
+  t.regex(of('k._notify.example', 'transport=tls') ?? '', /a _notify key neither transfers nor updates/);
   t.is(of('k._update.example', 'types=A', 'names=www'), undefined, 'words may be strings of their own');
   t.is(of('k._update.example', '  types=A\t\tmac=full  '), undefined);
 });
@@ -131,6 +142,52 @@ test('a key expires at the beginning of its day, or at its second', (t) => {
     [false, true, true],
   );
   t.false(hasExpired(keyNamed('k._update.example'), 2 ** 47));
+});
+
+test('transfers and updates of a key that demands TLS come over nothing less, and all else may', (t) => {
+  const zones = new ZoneTable();
+  zones.set(BASE);
+  const by = (limits: string, isTransferOpen = false) => {
+    const keys = ['transfer', 'update'].map((operation) => limited(limits, `k._${operation}.example`));
+    const authority = { ...authorityOf(BASE), zones, keys: new KeyTable(keys), isTransferOpen };
+    const responder = new Responder(authority);
+    return (message: Partial<Message>, transport: Transport): string => {
+      const isUpdate = message.opcode === OPCODE.UPDATE;
+      const plain = encodeMessage({ ...emptyMessage(1, OPCODE.QUERY), edns: BARE_EDNS, ...message });
+      const outcome = receive(responder, sign(plain, keys[isUpdate ? 1 : 0]!, { now: NOW }).octets, transport, NOW);
+      if (outcome.kind !== 'reply') return outcome.kind;
+      const { rcode, edns } = given(decodeMessage(outcome.octets));
+      const rejection = outcome.rejection === undefined ? '' : ` ${outcome.rejection.reason}`;
+      return [printRcode(rcode), extendedErrorText(edns) ?? ''].join(' ').trimEnd() + rejection;
+    };
+  };
+  const ask = (type: number): Partial<Message> => ({ questions: [{ name: origin, type, class: CLASS.IN }] });
+  const soa = BASE.soaRecord();
+  const update: Partial<Message> = {
+    ...ask(TYPE.SOA),
+    opcode: OPCODE.UPDATE,
+    authorities: [updateRecordOf('add x 60 A 192.0.2.9', origin)],
+  };
+  const ixfr: Partial<Message> = { ...ask(TYPE.IXFR), authorities: [soa] };
+  const withTls = by('transport=tls');
+  const refused = (what: string, need: string): string => `REFUSED ${what} need ${need} denied`;
+  for (const transport of ['udp', 'tcp'] as const) {
+    t.is(withTls(update, transport), refused('updates of this key', 'TLS'));
+    t.is(withTls(ixfr, transport), refused('transfers with this key', 'TLS'), 'not even that it is current');
+    t.is(withTls(ask(TYPE.SOA), transport), 'NOERROR', 'what everybody may ask');
+  }
+  t.is(withTls(ask(TYPE.AXFR), 'tcp'), refused('transfers with this key', 'TLS'));
+  for (const transport of ['tls', 'mtls'] as const) {
+    t.is(withTls(update, transport), 'update');
+    t.is(withTls(ask(TYPE.AXFR), transport), 'transfer');
+    t.is(withTls(ixfr, transport), 'transfer');
+  }
+  const withCertificate = by('transport=mtls');
+  t.is(withCertificate(update, 'tls'), refused('updates of this key', 'TLS with a client certificate'));
+  t.is(withCertificate(ask(TYPE.AXFR), 'tls'), refused('transfers with this key', 'TLS with a client certificate'));
+  t.is(withCertificate(update, 'mtls'), 'update');
+  t.is(withCertificate(ask(TYPE.AXFR), 'mtls'), 'transfer');
+  t.is(by('transport=tls', true)(ask(TYPE.AXFR), 'tcp'), 'transfer', 'a zone that anybody may have needs no cover');
 });
 
 test('the limits of a key stand beside it in its file, and a key whose limits cannot be read is none', (t) => {
