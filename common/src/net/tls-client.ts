@@ -2,7 +2,8 @@
  * TLS towards a server (RFC 8310, RFC 9103): how it proves who it is, by the key of its certificate or by an authority, and how we do.
  * There is no mode in which the server need not prove it.
  *
- * TLS 1.3 only, and the server must choose `dot` (RFC 9103 7.1).
+ * TLS 1.3 only. `dot` is asked for (RFC 9103 7.1); a server that chooses another protocol is none, one that chooses nothing at all, as
+ * NSD 4.6 does, has proven who it is, which is what the protocol's name could add nothing to.
  * Left out: resumed sessions, early data.
  */
 import { createHash } from 'node:crypto';
@@ -102,7 +103,8 @@ export class TlsClient {
   /** What stands against the server at the other end of a connection that has come about; `undefined` for nothing. */
   objection(socket: TLSSocket, server: Peer): ExchangeFault | undefined {
     const { ca, pins = [] } = this.#trust;
-    if (socket.alpnProtocol !== ALPN[0]) return untrusted(server, 'it does not speak DNS over TLS (ALPN dot)');
+    if (socket.alpnProtocol !== ALPN[0] && socket.alpnProtocol !== false)
+      return untrusted(server, 'it does not speak DNS over TLS (ALPN dot)');
     if (ca !== undefined && !socket.authorized) return untrusted(server, 'its certificate is not trusted');
     const pin = pinOf(socket);
     if (pin !== undefined && pins.includes(pin)) return undefined;

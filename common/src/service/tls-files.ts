@@ -30,8 +30,8 @@ export class TlsFiles<Word extends string> {
   readonly #options: TlsFilesOptions<Word>;
   readonly #clock: Clock;
   readonly #paths: readonly (readonly [Word, string])[];
-  /** What the files looked like when they were read last. */
-  #look = '';
+  /** What the files looked like when they were used last; nothing has been, even of no files, before that. */
+  #look: string | undefined;
   #fault: string | undefined;
   #ending: (() => void) | undefined;
   #isClosed = false;

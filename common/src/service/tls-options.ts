@@ -9,6 +9,7 @@ import type { TlsListening } from '../net/listen.ts';
 import { TlsClient, type TlsTrust } from '../net/tls-client.ts';
 import { type TlsFault, TlsGate } from '../net/tls-gate.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
+import { parseBase64 } from '../rr/encoding.ts';
 import { parsePort } from './endpoint.ts';
 import type { Log } from './log.ts';
 import type { OptionRow, Values } from './options.ts';
@@ -49,8 +50,9 @@ export function parsePrimaryTls(text: string): Result<PrimaryTls, Fault> {
   const [, kind, rest] = /^([a-z]+)(?::(.*))?$/.exec(text) ?? [];
   if (kind === 'none' && rest === undefined) return ok({ kind });
   if (kind === 'ca' && rest !== '') return ok(rest === undefined ? { kind } : { kind, file: rest.replace(/^@/, '') });
-  const octets = Buffer.from(rest ?? '', /^[0-9a-f]{64}$/i.test(rest ?? '') ? 'hex' : 'base64');
-  if (kind === 'pin' && octets.length === SHA256_OCTETS) return ok({ kind, pin: octets.toString('base64') });
+  const octets = /^[0-9a-f]{64}$/i.test(rest ?? '') ? Buffer.from(rest!, 'hex') : parseBase64(rest ?? '');
+  if (kind === 'pin' && octets?.length === SHA256_OCTETS)
+    return ok({ kind, pin: Buffer.from(octets).toString('base64') });
   const hint = 'none, pin:SHA256 of the SubjectPublicKeyInfo in base64, ca, or ca:FILE';
   return fail({ kind: 'usage', what: `"${text}" is no way to reach primaries`, hint });
 }
@@ -98,7 +100,8 @@ async function following<T extends { renew(from: From): Result<void, TlsFault> }
   };
   const files = await TlsFiles.open({ paths, use, log });
   if (!files.ok) return fail({ kind: 'usage', what: files.fault.what });
-  return ok({ value: made!, renew: () => files.value.renew(), close: () => files.value.close() });
+  if (made === undefined) throw new Error('files have been read and not used');
+  return ok({ value: made, renew: () => files.value.renew(), close: () => files.value.close() });
 }
 
 /** Where to listen, by files. */

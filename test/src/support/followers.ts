@@ -6,6 +6,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Certificate } from './certificates.ts';
 import { type KeyText, keyParts } from './dig.ts';
 import { startNamed } from './named.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
@@ -20,13 +21,33 @@ export interface Followed {
   readonly primary: string;
   readonly port: number;
   readonly key: KeyText;
+  /** The primary is asked over TLS, by those that can: BIND and NSD. */
+  readonly tls?: FollowedTls;
+}
+
+export interface FollowedTls {
+  readonly port: number;
+  /** Path of the authority's certificate. */
+  readonly ca: string;
+  /** The name that the primary's certificate is for. */
+  readonly name: string;
+  /** What is shown to the primary, if anything. */
+  readonly client?: Certificate;
 }
 
 export type FollowerName = 'named' | 'knotd' | 'nsd';
 
-const startBind = async (owner: Owner, { zone, primary, port, key }: Followed): Promise<Program> => {
-  const zones = [{ name: zone, primaries: [{ address: primary, port, key }] }];
-  return (await startNamed(owner, { port, keys: [key], zones, options: 'check-names secondary ignore;' })).program;
+const tlsClause = ({ ca, name, client }: FollowedTls): string => {
+  const shown = client === undefined ? '' : `cert-file "${client.cert}"; key-file "${client.key}";`;
+  return `tls xot { ca-file "${ca}"; remote-hostname "${name}"; protocols { TLSv1.3; }; ${shown} };\n`;
+};
+
+const startBind = async (owner: Owner, { zone, primary, port, key, tls }: Followed): Promise<Program> => {
+  const peer = { address: primary, port: tls?.port ?? port, key, ...(tls === undefined ? {} : { tls: 'xot' }) };
+  const zones = [{ name: zone, primaries: [peer] }];
+  const options = 'check-names secondary ignore;';
+  const extra = tls === undefined ? '' : tlsClause(tls);
+  return (await startNamed(owner, { port, keys: [key], zones, options, extra })).program;
 };
 
 const knotConfiguration = (folder: string, { zone, primary, port, key }: Followed): string => {
@@ -74,8 +95,10 @@ const startKnot = async (owner: Owner, followed: Followed): Promise<Program> => 
   return program;
 };
 
-const nsdConfiguration = (folder: string, { zone, primary, port, key }: Followed): string => {
+const nsdConfiguration = (folder: string, { zone, primary, port, key, tls }: Followed): string => {
   const { name, algorithm, secret } = keyParts(key);
+  const shown = tls?.client && `  client-cert: "${tls.client.cert}"\n  client-key: "${tls.client.key}"\n`;
+  const tlsAuth = tls && `tls-auth:\n  name: xot\n  auth-domain-name: "${tls.name}"\n${shown ?? ''}`;
   return `server:
   ip-address: ${FOLLOWER}@${port}
   server-count: 1
@@ -88,10 +111,10 @@ const nsdConfiguration = (folder: string, { zone, primary, port, key }: Followed
   xfrdir: "${folder}/transfers"
   zonelistfile: "${folder}/zone.list"
   xfrd-reload-timeout: 0
-  verbosity: 2
-remote-control:
+  verbosity: ${tls === undefined ? 2 : 3}
+${tls === undefined ? '' : `  tls-cert-bundle: "${tls.ca}"\n`}remote-control:
   control-enable: no
-key:
+${tlsAuth ?? ''}key:
   name: "${name}"
   algorithm: ${algorithm}
   secret: "${secret}"
@@ -99,7 +122,7 @@ zone:
   name: "${zone}"
   zonefile: "zone"
   allow-notify: ${primary} ${name}
-  request-xfr: ${primary}@${port} ${name}
+  request-xfr: ${primary}@${tls?.port ?? port} ${name}${tls === undefined ? '' : ' xot'}
   outgoing-interface: ${FOLLOWER}
   provide-xfr: 127.0.0.0/8 ${name}
   min-retry-time: 1

@@ -21,6 +21,8 @@ export interface Peer {
   readonly port?: number;
   /** The key that signs what is sent there; it also has to be among `keys`. */
   readonly key?: KeyText;
+  /** The name of a `tls` clause, for one that is asked over TLS. */
+  readonly tls?: string;
 }
 
 interface ZoneOptions {
@@ -86,7 +88,8 @@ const configuration = (folder: string, address: string, port: number, options: N
     list(
       named.map((peer) => {
         const key = peer.key === undefined ? '' : ` key "${keyParts(peer.key).name}"`;
-        return `${peer.address} port ${peer.port ?? port}${key}`;
+        const tls = peer.tls === undefined ? '' : ` tls "${peer.tls}"`;
+        return `${peer.address} port ${peer.port ?? port}${key}${tls}`;
       }),
     );
   const isV6 = address.includes(':');

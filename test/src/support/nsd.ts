@@ -6,6 +6,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type KeyText, keyParts } from './dig.ts';
 import type { FileZone, ForeignServer, PreparedServer } from './knot.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { freePort } from './ports.ts';
@@ -14,13 +15,19 @@ import { startProgram } from './process.ts';
 export interface NsdOptions {
   /** Lines of its section `server`, verbatim, which win over those that stand here. */
   readonly server?: readonly string[];
+  /** Who signs with it may transfer as well. */
+  readonly key?: KeyText;
 }
 
 const configuration = (
   { folder, address, port }: Omit<PreparedServer, 'command' | 'args'>,
   zones: readonly FileZone[],
-  { server = [] }: NsdOptions,
-): string => `server:
+  { server = [], key }: NsdOptions,
+): string => {
+  const { name: keyName = '', algorithm = '', secret = '' } = key === undefined ? {} : keyParts(key);
+  const clause = `key:\n  name: "${keyName}"\n  algorithm: ${algorithm}\n  secret: "${secret}"\n`;
+  const provided = key === undefined ? '' : `  provide-xfr: 0.0.0.0/0 ${keyName}\n`;
+  return `server:
   ip-address: ${address}@${port}
   server-count: 1
   username: ""
@@ -41,7 +48,8 @@ const configuration = (
   verbosity: 1
 ${server.map((line) => `  ${line}\n`).join('')}remote-control:
   control-enable: no
-${zones.map(({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n  provide-xfr: 0.0.0.0/0 NOKEY\n`).join('')}`;
+${key === undefined ? '' : clause}${zones.map(({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n  provide-xfr: 0.0.0.0/0 NOKEY\n${provided}`).join('')}`;
+};
 
 /** Writes what nsd reads. All of it goes with its owner. */
 export const prepareNsd = async (
@@ -55,7 +63,7 @@ export const prepareNsd = async (
   mkdirSync(join(folder, 'transfers'));
   for (const [i, { text }] of zones.entries()) writeFileSync(join(folder, `${i}.zone`), text);
   const file = join(folder, 'nsd.conf');
-  writeFileSync(file, configuration({ folder, address, port }, zones, options));
+  writeFileSync(file, configuration({ folder, address, port }, zones, options), { mode: 0o600 });
   return { address, port, folder, command: 'nsd', args: ['-d', '-c', file] };
 };
 

@@ -1,0 +1,320 @@
+/**
+ * DNS over TLS and transfers over TLS (RFC 7858, RFC 9103) with others: dig and kdig as clients, BIND and NSD on both sides of a transfer,
+ * and our own primary and secondary, with keys that demand it.
+ *
+ * The others listen on 127.0.0.1, so ours is at 127.0.0.2.
+ */
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import anyTest, { type ExecutionContext } from 'ava';
+import { type Authority, type Certificate, newAuthority } from '../support/certificates.ts';
+import { dig, type KeyText, keyParts } from '../support/dig.ts';
+import { FOLLOWER, startFollower } from '../support/followers.ts';
+import { startNamed } from '../support/named.ts';
+import { testWith } from '../support/needs.ts';
+import { prepareNsd } from '../support/nsd.ts';
+import { forFile, temporaryFolder } from '../support/owner.ts';
+import { freePort } from '../support/ports.ts';
+import { run, startProgram } from '../support/process.ts';
+import { makeRepository } from '../support/repository.ts';
+import { type Scene, startScene, zoneText } from '../support/scene.ts';
+import { keyLine, secrecyOf } from '../support/secrecy.ts';
+import { until } from '../support/until.ts';
+
+type Test = ExecutionContext<unknown>;
+
+const secrecy = secrecyOf(anyTest);
+const owner = forFile(anyTest);
+const OURS = '127.0.0.2';
+const ZONE = 'mirage';
+
+const made = async (): Promise<{ ca: Authority; other: Authority; own: Certificate; client: Certificate }> => {
+  const [ca, other] = await Promise.all([newAuthority(owner), newAuthority(owner, 'other')]);
+  return { ca, other, own: await ca.sign(['ns.mirage', OURS, FOLLOWER]), client: await ca.sign(['client.mirage']) };
+};
+let making: ReturnType<typeof made> | undefined;
+const certificates = (): ReturnType<typeof made> => {
+  making ??= made();
+  return making;
+};
+
+/** Of more than 64 KiB. */
+const bulk = (count = 1500): string =>
+  Array.from(
+    { length: count },
+    (_, n) => `host${n} A 10.1.${n >> 8}.${n & 255}\n TXT "host ${n}" "${'x'.repeat(60)}"\n`,
+  ).join('');
+
+interface Secure {
+  readonly primary: Scene;
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly admin: KeyText;
+  readonly key: KeyText;
+  /** For a hidden secondary. */
+  readonly hidden: KeyText;
+}
+
+/** Our primary with TLS; its transfer key demands a transport. */
+const startSecure = async (
+  t: Test,
+  demand: string,
+  follower: string,
+  more: readonly string[] = [],
+): Promise<Secure> => {
+  const { own } = await certificates();
+  const admin = secrecy.newKey('admin._update');
+  const key = secrecy.newKey(`${OURS}.${follower}._transfer.${ZONE}`);
+  const hidden = secrecy.newKey(`x.${OURS}._transfer.${ZONE}`);
+  const limits = ` TXT "transport=${demand}"\n`;
+  const repository = await makeRepository(t, {
+    _keys: `${keyLine(admin)}${keyLine(key)}${limits}${keyLine(hidden)}${limits}`,
+    [ZONE]: zoneText(1, bulk()),
+  });
+  const port = await freePort(OURS, follower);
+  const tlsPort = await freePort(OURS, follower);
+  const tls = ['--tls-cert', own.cert, '--tls-key', own.key, '--tls-port', `${tlsPort}`, ...more];
+  const flags = ['--remote', repository.path, ...tls];
+  const primary = await startScene(t, secrecy, 'primary', flags, { address: OURS, port });
+  return { primary, port, tlsPort, admin, key, hidden };
+};
+
+/** What dig got of a server by plain queries: enough to tell that it has this version. */
+const isLevel = async (secure: Secure, follower: string): Promise<void> => {
+  const serial = await secure.primary.serial(ZONE);
+  const soa = async (): Promise<string | undefined> =>
+    (await dig({ server: follower, port: secure.port, args: [ZONE, 'SOA'] })).answer[0]?.data.split(' ')[2];
+  await until(soa, { what: `${follower} has serial ${serial}`, holds: (it) => it === `${serial}`, timeout: 30_000 });
+};
+
+const update = async (t: Test, { primary, admin }: Secure, ...commands: readonly string[]): Promise<void> => {
+  const { code, text } = await primary.update(admin, `zone ${ZONE}`, ...commands);
+  t.is(code, 0, text);
+};
+
+const forms = ({ service }: Scene): string[] =>
+  service.lines.flatMap(({ text }) => /"transfer\.out".*"form":"(\w+)"/.exec(text)?.[1] ?? []);
+
+testWith(anyTest, ['git', 'dig', 'kdig', 'openssl']).serial(
+  'dig and kdig ask over TLS, transfer over TLS, and check who it is',
+  async (t) => {
+    const secure = await startSecure(t, 'tls', FOLLOWER);
+    const { ca, other, own } = await certificates();
+    const { tlsPort, key, port } = secure;
+    const asked = async (...args: readonly string[]) =>
+      dig({ server: OURS, port: tlsPort, args: ['+tls', ...args], key, owner: t });
+    const answer = await asked(`host7.${ZONE}`, 'A', `+tls-ca=${ca.cert}`, '+tls-hostname=ns.mirage');
+    t.deepEqual([answer.status, answer.answer[0]?.data], ['NOERROR', '10.1.0.7'], answer.text);
+    const whole = await asked(ZONE, 'AXFR', `+tls-ca=${ca.cert}`, '+tls-hostname=ns.mirage');
+    t.true((whole.transfer?.messages ?? 0) > 8, whole.text.slice(0, 300));
+    t.true(whole.isVerified);
+    t.is((await asked(ZONE, 'SOA', `+tls-ca=${other.cert}`)).status, 'NO REPLY');
+    const plain = await dig({ server: OURS, port, args: [ZONE, 'AXFR'], key, owner: t });
+    t.is(plain.status, 'TRANSFER FAILED');
+
+    const { name, algorithm, secret } = keyParts(key);
+    const keyArgument = `${algorithm}:${name}:${secret}`;
+    const kdig = async (...args: readonly string[]) =>
+      run('kdig', [`@${OURS}`, '-p', `${tlsPort}`, '+tls', '+retry=0', '-y', keyArgument, ...args]);
+    const pinned = await kdig(`+tls-pin=${own.pin}`, '+padding', `host7.${ZONE}`, 'A', '-d');
+    t.regex(pinned.stdout, /10\.1\.0\.7/, pinned.stdout + pinned.stderr);
+    t.regex(pinned.stdout + pinned.stderr, /TLS1\.3|TLS session \(TLS1\.3\)/);
+    t.regex(pinned.stdout, /PADDING/);
+    const checked = await kdig(`+tls-ca=${ca.cert}`, '+tls-hostname=ns.mirage', ZONE, 'AXFR');
+    t.regex(checked.stdout, /host1499\.mirage/, checked.stderr);
+    const wrong = await kdig(`+tls-pin=${other.pin}`, ZONE, 'SOA');
+    t.notRegex(wrong.stdout, /NOERROR/);
+  },
+);
+
+for (const name of ['named', 'nsd'] as const)
+  for (const demand of ['tls', 'mtls'] as const)
+    testWith(anyTest, [name, 'git', 'dig', 'nsupdate', 'openssl']).serial(
+      `${name} takes our zone over TLS, whole and by differences, with a key for transport=${demand}`,
+      async (t) => {
+        const { ca, client } = await certificates();
+        const more = demand === 'mtls' ? ['--tls-client-ca', ca.cert] : [];
+        const secure = await startSecure(t, demand, FOLLOWER, more);
+        const { port, tlsPort, key, primary } = secure;
+        const shown = demand === 'mtls' ? { client } : {};
+        const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage', ...shown };
+        await startFollower[name](t, { zone: ZONE, primary: OURS, port, key, tls });
+        await isLevel(secure, FOLLOWER);
+        await update(t, secure, `add new.${ZONE} 60 A 192.0.2.7`, `del host7.${ZONE}`);
+        await isLevel(secure, FOLLOWER);
+        t.is((await dig({ server: FOLLOWER, port, args: [`new.${ZONE}`, 'A'] })).answer[0]?.data, '192.0.2.7');
+        t.deepEqual(forms(primary), ['AXFR', 'IXFR']);
+      },
+    );
+
+testWith(anyTest, ['named', 'git', 'dig', 'nsupdate', 'openssl']).serial(
+  'named without a client certificate gets no zone of a key for transport=mtls',
+  async (t) => {
+    const { ca } = await certificates();
+    const secure = await startSecure(t, 'mtls', FOLLOWER, ['--tls-client-ca', ca.cert]);
+    const { port, tlsPort, key, primary } = secure;
+    const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage' };
+    await startFollower.named(t, { zone: ZONE, primary: OURS, port, key, tls });
+    const what = 'transfers with this key need TLS with a client certificate';
+    await primary.service.waitForEvent('request.refused', { reason: 'denied', msg: what }).catch(async () => {
+      await primary.service.waitForLine(what);
+    });
+    t.deepEqual(forms(primary), []);
+  },
+);
+
+/** Our secondary, whose primary is reached over TLS. */
+const startOurs = (t: Test, key: KeyText, port: number, tlsPort: number, ...flags: readonly string[]): Promise<Scene> =>
+  startScene(t, secrecy, 'secondary', ['--keys', key, '--primary-tls-port', `${tlsPort}`, ...flags], {
+    address: OURS,
+    port,
+  });
+
+testWith(anyTest, ['named', 'dig', 'nsupdate', 'openssl']).serial(
+  'our secondary takes a zone of named over TLS alone, by a pin or an authority, with a certificate of its own',
+  async (t) => {
+    const { ca, other, own, client } = await certificates();
+    const key = secrecy.newKey(`${FOLLOWER}.${OURS}._transfer.${ZONE}`);
+    const port = await freePort(OURS, FOLLOWER);
+    const tlsPort = await freePort(OURS, FOLLOWER);
+    await startNamed(t, {
+      port,
+      keys: [key],
+      zones: [
+        {
+          name: ZONE,
+          text: zoneText(1, bulk()),
+          allowTransfer: [`key "${keyParts(key).name}"`],
+          allowUpdate: ['any'],
+          alsoNotify: [{ address: OURS, port, key }],
+        },
+      ],
+      options: `listen-on port ${tlsPort} tls own { 127.0.0.1; };`,
+      extra: `tls own { cert-file "${own.cert}"; key-file "${own.key}"; ca-file "${ca.cert}"; protocols { TLSv1.3; }; };\n`,
+    });
+    const ways = [
+      ['--primary-tls', `pin:${own.pin}`, '--tls-client-cert', client.cert, '--tls-client-key', client.key],
+      [
+        '--primary-tls',
+        `ca:${ca.cert}`,
+        '--primary-name',
+        'ns.mirage',
+        '--tls-client-cert',
+        client.cert,
+        '--tls-client-key',
+        client.key,
+      ],
+    ];
+    for (const way of ways) {
+      const ours = await startOurs(t, key, port, tlsPort, ...way);
+      await until(() => ours.serial(ZONE), { what: 'the zone is there', timeout: 20_000 });
+      t.is(await ours.look(`host9.${ZONE}`), 'NOERROR 10.1.0.9');
+      await ours.service.stop();
+    }
+    const ours = await startOurs(t, key, port, tlsPort, '--primary-tls', `pin:${other.pin}`);
+    const { what } = await ours.service.waitForEvent('refresh.failed', { zone: `${ZONE}.` });
+    t.regex(String(what), /the pin of its key is/);
+    t.is(await ours.serial(ZONE), undefined);
+    const stranger = await startOurs(t, key, await freePort(OURS), tlsPort, '--primary-tls', `ca:${ca.cert}`);
+    await stranger.service.waitForEvent('refresh.failed', { zone: `${ZONE}.` });
+    t.is(await stranger.serial(ZONE), undefined, 'named wants a certificate');
+  },
+);
+
+testWith(anyTest, ['nsd', 'dig', 'openssl']).serial('our secondary takes a zone of nsd over TLS', async (t) => {
+  const { ca } = await certificates();
+  const its = await ca.sign(['nsd.mirage']);
+  const key = secrecy.newKey(`${FOLLOWER}.${OURS}._transfer.${ZONE}`);
+  const tlsPort = await freePort(FOLLOWER);
+  const prepared = await prepareNsd(t, [{ name: ZONE, text: `$ORIGIN ${ZONE}.\n${zoneText(1, bulk())}` }], {
+    key,
+    server: [
+      `ip-address: ${FOLLOWER}@${tlsPort}`,
+      `tls-service-key: "${its.key}"`,
+      `tls-service-pem: "${its.cert}"`,
+      `tls-port: ${tlsPort}`,
+    ],
+  });
+  const program = await startProgram(t, prepared.command, prepared.args, { cwd: prepared.folder });
+  await program.waitForLine('nsd started');
+  const way = ['--primary-tls', `ca:${ca.cert}`, '--primary-name', 'nsd.mirage'];
+  const ours = await startOurs(t, key, await freePort(OURS), tlsPort, ...way);
+  await until(() => ours.serial(ZONE), { what: 'the zone is there', timeout: 20_000 });
+  t.is(await ours.look(`host9.${ZONE}`), 'NOERROR 10.1.0.9');
+});
+
+testWith(anyTest, ['git', 'dig', 'nsupdate', 'openssl']).serial(
+  'our secondary follows our primary over TLS, known by address or hidden, and not without TLS',
+  async (t) => {
+    const { ca } = await certificates();
+    const secure = await startSecure(t, 'tls', FOLLOWER);
+    const { port, tlsPort, key, primary } = secure;
+    const flags = ['--keys', key, '--primary-tls', `ca:${ca.cert}`, '--primary-tls-port', `${tlsPort}`];
+    const secondary = await startScene(t, secrecy, 'secondary', flags, { address: FOLLOWER, port });
+    await isLevel(secure, FOLLOWER);
+    const hiddenKey = secure.hidden;
+    const hiddenFlags = ['--keys', hiddenKey, '--primary-tls', `ca:${ca.cert}`, '--primary-tls-port', `${tlsPort}`];
+    const elsewhere = { address: '127.0.0.3', port };
+    const hidden = await startScene(t, secrecy, 'secondary', hiddenFlags, elsewhere);
+    await isLevel(secure, elsewhere.address);
+    for (let i = 0; i < 5; i++) await update(t, secure, `add u${i}.${ZONE} 60 A 192.0.2.${i}`);
+    await isLevel(secure, FOLLOWER);
+    t.is(await secondary.look(`u4.${ZONE}`), 'NOERROR 192.0.2.4');
+    await isLevel(secure, elsewhere.address);
+    t.is(await hidden.look(`u4.${ZONE}`), 'NOERROR 192.0.2.4');
+    t.deepEqual(
+      forms(primary).filter((form) => form === 'AXFR'),
+      ['AXFR', 'AXFR'],
+      'each got the whole zone once',
+    );
+    await secondary.service.stop();
+
+    const plain = await startScene(t, secrecy, 'secondary', ['--keys', key], { address: FOLLOWER, port });
+    const { what } = await plain.service.waitForEvent('refresh.failed', { zone: `${ZONE}.` });
+    t.regex(String(what), /REFUSED|transfers with this key need TLS/);
+    t.is(await plain.serial(ZONE), undefined);
+    await plain.service.stop();
+  },
+);
+
+testWith(anyTest, ['git', 'dig', 'openssl']).serial(
+  'a certificate that is renewed is taken up, by HUP and by itself, and one that is broken is not',
+  async (t) => {
+    const { ca, own } = await certificates();
+    const folder = temporaryFolder(t, 'renewed');
+    const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const put = ({ cert, key }: Pick<Certificate, 'cert' | 'key'>): void => {
+      copyFileSync(cert, files.cert);
+      copyFileSync(key, files.key);
+    };
+    put(own);
+    const repository = await makeRepository(t, { [ZONE]: zoneText(1) });
+    const port = await freePort(OURS);
+    const tlsPort = await freePort(OURS);
+    const flags = ['--remote', repository.path, '--tls-cert', files.cert, '--tls-key', `@${files.key}`];
+    const { service } = await startScene(t, secrecy, 'primary', [...flags, '--tls-port', `${tlsPort}`], {
+      address: OURS,
+      port,
+    });
+    const isPinned = async (pin: string): Promise<boolean> => {
+      const args = [`@${OURS}`, '-p', `${tlsPort}`, '+tls', `+tls-pin=${pin}`, '+retry=0', ZONE, 'SOA'];
+      return /NOERROR/.test((await run('kdig', args)).stdout);
+    };
+    t.true(await isPinned(own.pin));
+    const next = await ca.sign(['ns.mirage']);
+    put(next);
+    service.signal('SIGHUP');
+    await service.waitForEvent('tls.renewed');
+    t.true(await isPinned(next.pin));
+    t.false(await isPinned(own.pin));
+    const from = service.lines.length;
+    copyFileSync(own.cert, files.cert);
+    service.signal('SIGHUP');
+    await service.waitForEvent('tls.failed', {}, { from });
+    t.true(await isPinned(next.pin), 'what was in force stays');
+    copyFileSync(own.key, files.key);
+    await service.waitForEvent('tls.renewed', {}, { from, timeout: 30_000 });
+    t.true(await isPinned(own.pin));
+    t.notRegex(service.text(), /PRIVATE KEY/);
+  },
+);
