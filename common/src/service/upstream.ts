@@ -16,6 +16,7 @@ import { UdpClient } from '../net/udp-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
+import { RCODE } from '../wire/code.ts';
 import type { Message } from '../wire/message.ts';
 import type { TsigKey } from '../wire/tsig.ts';
 import { isNewer } from '../zone/serial.ts';
@@ -132,7 +133,8 @@ async function querySoa({ client }: Primary, route: Route, origin: Name): Promis
   const ask = async (message: Message): Promise<Result<Message, Fault>> => {
     if (route.signal?.aborted === true) return fail({ kind: 'aborted', what: 'questions have been ended' });
     const reply = await client.ask(message, route.key);
-    if (!reply.ok || !reply.value.tc) return reply;
+    // Knot refuses over UDP what it answers of a catalog over TCP.
+    if (!reply.ok || !(reply.value.tc || reply.value.rcode === RCODE.REFUSED)) return reply;
     return exchange({ ...route, message, transport: 'tcp', timeout: SOA_TIMEOUT });
   };
   const message = inquiry(origin, TYPE.SOA);
