@@ -50,6 +50,16 @@ export class Chain {
     if (this.#keys.get(key.name) !== undefined) this.#notifier.register(connection, key, zone);
   }
 
+  /** A secondary has asked for what changed since `serial`. */
+  asked(...request: Parameters<Notifier['asked']>): void {
+    this.#notifier.asked(...request);
+  }
+
+  /** A secondary has been sent a version of a zone. */
+  sent(...transfer: Parameters<Notifier['sent']>): void {
+    this.#notifier.sent(...transfer);
+  }
+
   close(): void {
     this.#notifier.close();
   }

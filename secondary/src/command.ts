@@ -174,6 +174,8 @@ class SecondaryService {
         update: async () => ({ rcode: RCODE.REFUSED }),
         notify: async ({ key }, zone, serial, from) => replica.notified(zone, key, serial, from),
         register: (connection, key, zone) => chain.register(connection, key, zone),
+        asked: (...request) => chain.asked(...request),
+        sent: (...transfer) => chain.sent(...transfer),
       },
     });
     if (!server.ok) return server;
