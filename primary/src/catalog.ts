@@ -9,6 +9,7 @@ import { catalogZone, changeMembers, lists, MAX_CATALOG_OCTETS } from '@zonewrig
 import type { FileFinding } from '@zonewright/common/authority/file-finding';
 import { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { Slices } from '@zonewright/common/service/slices';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { raise } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
@@ -24,28 +25,34 @@ export interface CatalogStep {
   readonly note: ZoneNote;
 }
 
-/** What a commit makes of the catalog, if anything. `time`: milliseconds since 1970. `floor`: the serial that it had before the start. */
-export function decideCatalog(
+/**
+ * What a commit makes of the catalog, if anything; in slices. `time`: milliseconds since 1970. `floor`: the serial that it had before the
+ * start.
+ */
+export async function decideCatalog(
   origin: Name,
   served: Zone | undefined,
   { zones, gone }: Pick<Takeover, 'zones' | 'gone'>,
   floor: number | undefined,
   time: number,
-): CatalogStep | undefined {
-  const come = new Map<string, Name>();
-  for (const { file } of zones)
-    if (file !== undefined && !file.origin.equals(origin)) come.set(file.origin.key, file.origin);
+): Promise<CatalogStep | undefined> {
   const now = Math.floor(time / 1000) % 2 ** 32;
   const noteOf = (serial: number): ZoneNote => ({ zone: origin, time, arrived: 0, floor: serial });
-  if (served === undefined) {
-    if (come.size === 0) return undefined;
-    const serial = floor === undefined ? now : raise(floor, now);
-    return { zone: catalogZone(origin, come.values(), serial), deltas: [], note: noteOf(serial) };
+  const slices = new Slices();
+  const come: Name[] = [];
+  for (const { file } of zones) {
+    if (slices.isOver) await slices.pause();
+    if (file === undefined || file.origin.equals(origin)) continue;
+    if (served === undefined || !lists(served, file.origin)) come.push(file.origin);
   }
-  const added = [...come.values()].filter((zone) => !lists(served, zone));
-  const removed = gone.flatMap(({ origin: zone }) => (zone !== undefined && lists(served, zone) ? zone : []));
-  if (added.length + removed.length === 0) return undefined;
-  const { zone, delta } = changeMembers(served, removed, added, raise(served.serial, now));
+  if (served === undefined) {
+    if (come.length === 0) return undefined;
+    const serial = floor === undefined ? now : raise(floor, now);
+    return { zone: catalogZone(origin, come, serial), deltas: [], note: noteOf(serial) };
+  }
+  const left = gone.flatMap(({ origin: zone }) => (zone !== undefined && lists(served, zone) ? zone : []));
+  if (come.length + left.length === 0) return undefined;
+  const { zone, delta } = changeMembers(served, left, come, raise(served.serial, now));
   return { zone, deltas: [delta], note: noteOf(zone.serial) };
 }
 

@@ -80,7 +80,7 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
       intake.value,
     );
     const lastGood = lastGoodOf(state, takeover);
-    const catalog = state.decideCatalog(takeover, time);
+    const catalog = await state.decideCatalog(takeover, time);
     const noted = [...notes.changesBy(takeover, time), ...(catalog === undefined ? [] : [catalog.note])];
     const written = await journal.write({ ...journalled(state, takeover, lastGood), notes: noted });
     if (!written.ok) return written;

@@ -71,7 +71,7 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
       if (slices.isOver) await slices.pause();
     }
     const takeover = { commit: inForce, zones: decisions, keys, gone: [], ignored };
-    const catalog = state.decideCatalog(takeover, Date.now());
+    const catalog = await state.decideCatalog(takeover, Date.now());
     if (catalog !== undefined) await state.note({ notes: [catalog.note] });
     await publisher.takeOver(takeover, catalog);
     return ok(true);

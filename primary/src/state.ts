@@ -76,7 +76,7 @@ export class State {
   readonly served = (origin: Name) => this.publisher.zones.get(origin);
 
   /** What a takeover makes of the catalog, where there is to be one. */
-  decideCatalog(takeover: Takeover, time: number): CatalogStep | undefined {
+  async decideCatalog(takeover: Takeover, time: number): Promise<CatalogStep | undefined> {
     const { zones, catalog } = this.publisher;
     if (catalog === undefined) return undefined;
     return decideCatalog(catalog, zones.get(catalog), takeover, this.notes.floorOf(catalog), time);
