@@ -110,7 +110,7 @@ const outcome = (): Promise<Differential> => {
 const { serial } = testWith(test, ['named', 'knotd', 'nsd']);
 
 serial('our answers are those of BIND, Knot and NSD, but for what is listed', async (t) => {
-  t.timeout(extent === LONG ? 3_600_000 : 240_000);
+  t.timeout(extent === LONG ? 3_600_000 : 900_000);
   const { questions, unlisted } = await outcome();
   t.log(`${zones.length} zones, ${questions} questions, SEED=${seed}`);
   t.deepEqual(unlisted.lines, []);

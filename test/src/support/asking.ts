@@ -2,7 +2,8 @@
  * Asks a server many questions at once: over one UDP socket and one TCP connection, with a bounded number under way.
  *
  * Messages are octets and go as they are, but for the ID, which is this asker's to give. What is not answered is sent again,
- * and in the end is `undefined`: silence.
+ * as a resolver does - over UDP after a while, over TCP when the connection has ended - and in the end is `undefined`: silence.
+ * How long that takes allows for a machine that does much else; an answer that has come is never asked for again.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -14,13 +15,18 @@ export type Transport = 'udp' | 'tcp';
 
 /** Requests under way at once, for each transport: less than a socket buffer holds, so that nothing is lost. */
 const WINDOW = 48;
-const TIMEOUT_MS = 2_000;
-const TRIES = 4;
+/** Milliseconds until a request is sent again, and how often it is sent. */
+const PATIENCE: Readonly<Record<Transport, { readonly timeout: number; readonly tries: number }>> = {
+  udp: { timeout: 2_000, tries: 15 },
+  tcp: { timeout: 10_000, tries: 3 },
+};
 
 interface Pending {
   readonly octets: Uint8Array;
+  readonly transport: Transport;
   readonly settle: (reply: Uint8Array | undefined) => void;
-  readonly send: (octets: Uint8Array) => void;
+  /** The connection that it was sent on last. */
+  stream: Stream | undefined;
   tries: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -33,6 +39,7 @@ export class Asker {
   #tcp: Promise<Stream> | undefined;
   #id = 0;
   #free = WINDOW;
+  #isClosed = false;
 
   private constructor(peer: Peer, udp: Socket) {
     this.peer = peer;
@@ -54,7 +61,7 @@ export class Asker {
     if (this.#free === 0) await new Promise<void>((free) => this.#waiting.push(free));
     else this.#free--;
     try {
-      return await this.#exchange(octets, transport === 'tcp' ? await this.#stream() : undefined);
+      return await this.#exchange(octets, transport);
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;
@@ -64,35 +71,42 @@ export class Asker {
 
   close(): void {
     this.#udp.close();
+    this.#isClosed = true;
     void this.#tcp?.then((stream) => stream.destroy());
   }
 
-  #exchange(octets: Uint8Array, stream: Stream | undefined): Promise<Uint8Array | undefined> {
+  #exchange(octets: Uint8Array, transport: Transport): Promise<Uint8Array | undefined> {
     const id = this.#id++ & 0xffff;
     const request = Uint8Array.from(octets);
     request[0] = id >> 8;
     request[1] = id & 0xff;
-    return new Promise((resolve) => {
-      const pending: Pending = {
-        octets: request,
-        settle: resolve,
-        send: (octets) => void (stream === undefined ? this.#udp.send(octets) : stream.write(frame(octets))),
-        tries: stream === undefined ? TRIES : 1,
-        timer: undefined,
-      };
+    return new Promise((settle) => {
+      const { tries } = PATIENCE[transport];
+      const pending: Pending = { octets: request, transport, settle, stream: undefined, tries, timer: undefined };
       this.#pending.set(id, pending);
       this.#try(id, pending);
     });
   }
 
   #try(id: number, pending: Pending): void {
-    if (pending.tries-- === 0) {
+    clearTimeout(pending.timer);
+    if (pending.tries-- === 0 || this.#isClosed) {
       this.#pending.delete(id);
       pending.settle(undefined);
       return;
     }
-    pending.timer = setTimeout(() => this.#try(id, pending), TIMEOUT_MS);
-    pending.send(pending.octets);
+    pending.timer = setTimeout(() => this.#try(id, pending), PATIENCE[pending.transport].timeout);
+    if (pending.transport === 'udp') this.#udp.send(pending.octets);
+    else void this.#write(pending);
+  }
+
+  async #write(pending: Pending): Promise<void> {
+    try {
+      pending.stream = await this.#stream();
+      pending.stream.write(frame(pending.octets));
+    } catch {
+      // It could not be opened: there is another try.
+    }
   }
 
   #take(octets: Uint8Array): void {
@@ -121,6 +135,7 @@ export class Asker {
     stream.on('error', () => undefined);
     stream.on('close', () => {
       this.#tcp = undefined;
+      for (const [id, pending] of [...this.#pending]) if (pending.stream === stream) this.#try(id, pending);
     });
     await once(stream, 'connect');
     return stream;

@@ -120,7 +120,7 @@ export interface Extent {
   readonly owners: number;
 }
 
-export const SHORT: Extent = { manners: 4, types: 3, random: 40, owners: 20 };
+export const SHORT: Extent = { manners: 4, types: 3, random: 20, owners: 12 };
 export const LONG: Extent = { manners: MANNERS.length, types: 15, random: 2_000, owners: 1_000 };
 
 /** All questions about a zone. */
