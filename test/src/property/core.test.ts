@@ -18,6 +18,7 @@ import test from 'ava';
 import packet from 'dns-packet';
 import fc from 'fast-check';
 import { anyName, hostName, layoutTypes, octets, rdataFor } from '../support/arbitrary.ts';
+import { runs } from '../support/extent.ts';
 import { given, hexOf, nameOf, rdataOf, recordOf, tokensOf } from '../support/records.ts';
 
 /** Of all that is random here; printed with what does not hold. */
@@ -90,7 +91,7 @@ test('compressed names are read as they were written, wherever they start', (t) 
         assert.equal(reader.fault, undefined);
       },
     ),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   );
   t.pass();
 });
@@ -114,7 +115,7 @@ test('valid RDATA of every type is printed on one line of ASCII and read again',
         );
         assert.deepEqual(canonicalRdata(type, canonicalRdata(type, rdata)), canonicalRdata(type, rdata));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   }
   t.pass();
@@ -141,7 +142,7 @@ test('whatever octets are taken for valid RDATA, they are printed and read again
           assert.match(roundTrip(type, rdata), /no valid/);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   }
   t.true(taken > 100);
@@ -161,7 +162,7 @@ test('RDATA of a message is read as it was written', (t) => {
           assert.deepEqual(readRdata(type, ends[i]! - reader.offset, reader), rdata);
         assert.equal(reader.fault, undefined);
       }),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     );
   }
   t.pass();
@@ -263,7 +264,7 @@ test('a message is decoded as it was encoded, and its encoding does not change a
       assert.equal(show(decoded), show(message));
       assert.deepEqual(encodeMessage(decoded), encoded);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
   t.pass();
 });
@@ -281,7 +282,7 @@ test('a truncated message keeps to its limit, its question and its OPT', (t) => 
       if (isCut) assert.equal(decoded.answers.length + decoded.authorities.length + decoded.additionals.length, 0);
       assert.equal(decoded.tc, message.tc || isCut);
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
   t.pass();
 });
@@ -322,7 +323,7 @@ test('dns-packet reads the names, types and data of every message we write, and 
         [...answers, ...authorities].map((record) => `${recordKey(record)} ${record.ttl}`);
       assert.deepEqual(data(again), data(message));
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
   t.pass();
 });
@@ -404,7 +405,7 @@ test('a zone answers about names as a search through all of its records does', (
       );
       checkZone(zone);
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
   t.pass();
 });
@@ -443,7 +444,7 @@ test('a change of a zone equals the change of a list of records', (t) => {
       assert.deepEqual(linesOf(next), expected);
       assert.deepEqual(linesOf(old), before);
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
   t.pass();
 });
@@ -468,7 +469,7 @@ test('the difference of two zones, applied, gives the other, forward and back', 
       assert.deepEqual(linesOf(old.change(diffNames(old, next, names))!), linesOf(next));
       assert.equal(diffZones(old, zoneWith([...old.records()], 2)).added.length, 1);
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
   t.pass();
 });

@@ -12,6 +12,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { ask, authorityOf } from '../support/answering.ts';
 import { type ChainOptions, chainZone } from '../support/chained.ts';
+import { runs } from '../support/extent.ts';
 import { proofFault } from '../support/proof.ts';
 import { nameOf, recordOf } from '../support/records.ts';
 
@@ -72,7 +73,7 @@ for (const [kind, options] of chains) {
           }
         }
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
     t.pass();
   });
@@ -99,7 +100,7 @@ for (const [kind, options] of chains) {
           }
         }
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 }
@@ -114,7 +115,7 @@ for (const [kind, options] of chains) {
         for (const name of [origin, ...names.map((text) => nameOf(text, origin))])
           for (const type of types) t.notThrows(() => ask(responder, `${name} ${type}`, { dnssecOk: true }));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 }

@@ -15,13 +15,14 @@ import type { Zone } from '@zonewright/common/zone/zone';
 import { editedFile } from '@zonewright/primary/commit';
 import test from 'ava';
 import { type CorpusFile, corpus, includedFile, read } from '../support/corpus.ts';
+import { isWhole } from '../support/extent.ts';
 import { commentOf, diffLines, linesOf, missingIn, printDiff } from '../support/line-diff.ts';
 import { chanceFrom, seedOfRun } from '../support/mutation.ts';
 import { randomUpdate } from '../support/random-update.ts';
 import { given, nameOf } from '../support/records.ts';
 
 /** Sequences for each file, and updates of each; more with `npm run test:fuzz`. */
-const SEQUENCES = process.env.FUZZ === 'whole' ? 50 : 2;
+const SEQUENCES = isWhole ? 50 : 1;
 const UPDATES = 24;
 const MOST_SHOWN = 20;
 

@@ -11,12 +11,13 @@ import { recordKey } from '@zonewright/common/rr/record';
 import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { LONGEST_MS, timed } from '../support/duration.ts';
+import { isWhole } from '../support/extent.ts';
 import { chanceFrom, seedOfRun } from '../support/mutation.ts';
 import { nameOf } from '../support/records.ts';
 
 const FILES = new URL('../../files/zones/', import.meta.url);
 /** All of them with `npm run test:fuzz`. */
-const RUNS = process.env.FUZZ === 'whole' ? 100_000 : 10_000;
+const RUNS = isWhole ? 100_000 : 3_000;
 /** Of one file, whatever is wrong with it, and that there are more. */
 const MOST_FINDINGS = LIMIT + 1;
 

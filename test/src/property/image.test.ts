@@ -9,6 +9,7 @@ import { LookupName } from '@zonewright/common/zone/lookup-name';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import fc from 'fast-check';
+import { runs } from '../support/extent.ts';
 import { nameOf, rdataOf, recordOf } from '../support/records.ts';
 
 const origin = nameOf('Example.');
@@ -109,7 +110,7 @@ test('every version of an image equals a map, and stays as it was while others f
       }
       for (const version of versions) isSound(version.zone, version.model, probes);
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
   t.pass();
 });

@@ -19,6 +19,7 @@ import { Words } from '@zonewright/common/rr/words';
 import test from 'ava';
 import fc from 'fast-check';
 import { layoutTypes, rdataFor, textOctets } from '../support/arbitrary.ts';
+import { runs } from '../support/extent.ts';
 
 const FILES = new URL('../../files/zones/', import.meta.url);
 const files = readdirSync(FILES)
@@ -130,7 +131,7 @@ test('reading what was printed gives the same records, whatever octets they hold
       if (exact(read.records.map(({ record }) => record)).join('\n') !== exact(records).join('\n'))
         throw new Error('other records');
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(1500) },
   );
   t.pass();
 });
@@ -216,7 +217,7 @@ for (const { name, octets } of files) {
           throw new Error('not undone');
       }),
       // `fuzz-edits` goes on with this, over many more files.
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
     t.deepEqual(Buffer.from(must(edit(octets, { removed: [], added: [] }))), Buffer.from(octets));
   });
@@ -343,7 +344,7 @@ test('files that include others and generate records are read and changed like a
       if (sorted(after).join('\n') !== sorted([...expected, ...touched.values()]).join('\n'))
         throw new Error(`other records:\n${Buffer.from(must(edited))}`);
     }),
-    { numRuns: 4000 },
+    { numRuns: runs(4000) },
   );
   t.pass();
 });
@@ -409,7 +410,7 @@ test('words between others are read as if they stood alone', (t) => {
         assert.equal(inPlace.ok ? rdataFault(type, inPlace.value) : undefined, undefined);
       },
     ),
-    { numRuns: 20_000 },
+    { numRuns: runs(20_000) },
   );
   t.pass();
 });
@@ -467,7 +468,7 @@ test('numbers, addresses and encodings are read as regular expressions and Node 
   for (const [texts, read, expected] of readers)
     fc.assert(
       fc.property(texts, (text) => assert.deepEqual(read(text), expected(text))),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   t.pass();
 });
@@ -493,7 +494,7 @@ test('the record at hand says the same in octets and as what may be kept', (t) =
       for (const { name, rdata, octets } of kept)
         assert.equal(`${hex(name.wire, name.wire.length)} ${hex(rdata, rdata.length)}`, octets);
     }),
-    { numRuns: 1_000 },
+    { numRuns: runs(1_000) },
   );
   t.pass();
 });
@@ -528,7 +529,7 @@ test('no text makes reading throw, no octet of it is lost, and what is read can 
           throw new Error('other records');
       },
     ),
-    { numRuns: 6000 },
+    { numRuns: runs(6000) },
   );
   t.pass();
 });

@@ -3,6 +3,7 @@ import { Name } from '@zonewright/common/name';
 import { CHUNK_ENTRIES, compareNames, Order } from '@zonewright/common/zone/order';
 import test from 'ava';
 import fc from 'fast-check';
+import { runs } from '../support/extent.ts';
 
 const by = (sought: number) => (entry: number) => entry - sought;
 
@@ -39,7 +40,7 @@ test('an order that is changed at random is a sorted list, and what it was befor
         for (const number of sought) t.is(order.predecessor(by(number)), before(sorted, number));
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 
@@ -83,6 +84,6 @@ test('octets of names compare as their keys do', (t) => {
       const order = compareNames(octets, 1, at - 1, octets, at, at + b.wire.length - 1);
       t.is(Math.sign(order), Name.compare(a, b));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
