@@ -1,5 +1,5 @@
 /**
- * Races: ten who update and three who commit, all in one zone. Some hundred operations with each run of all tests, ten thousand with `npm run test:race`;
+ * Races: ten who update and three who commit, all in one zone. Two hundred operations with each run of all tests, ten thousand with `npm run test:race`;
  * `OPERATIONS=n` says how many. The seed is printed.
  */
 import anyTest from 'ava';
@@ -8,7 +8,7 @@ import { chanceFrom, seedOfRun } from '../support/mutation.ts';
 import { testWith } from '../support/needs.ts';
 import { secrecyOf } from '../support/secrecy.ts';
 
-const SHORT = 400;
+const SHORT = 200;
 /** Milliseconds that one operation may take on average, and all the rest. */
 const EACH = 200;
 const REST = 240_000;
