@@ -18,7 +18,7 @@ export interface Place extends Pick<TheatreOptions, 'way' | 'ack'> {
 }
 
 export interface CrashOptions {
-  /** So many at least; more, up to {@link MOST} times as many, while there are steps at which no life has ended. */
+  /** So many at least; more, up to {@link MORE} at each place, while there are steps at which no life has ended. */
   readonly kills: number;
   readonly places: readonly Place[];
   readonly steps: readonly string[];
@@ -34,7 +34,7 @@ export interface CrashReport {
   readonly open: readonly string[];
 }
 
-const MOST = 4;
+const MORE = 8;
 const UPDATERS = 6;
 const COMMITTERS = 2;
 const LEISURE = { update: 60, commit: 700 } as const;
@@ -81,7 +81,7 @@ async function crashAt(
   try {
     await life.stop();
     const isEnough = (): boolean =>
-      kills >= MOST * wanted || (kills >= wanted && plan.open.every((step) => never.includes(step)));
+      kills >= wanted + MORE || (kills >= wanted && plan.open.every((step) => never.includes(step)));
     while (!isEnough() && !theatre.stage.hasFailed()) {
       const ending = chance(ANY_TIME) === 0 ? undefined : plan.next(`${way} ${ack}`, never);
       const isGentle = ending !== undefined && chance(GENTLE) === 0;

@@ -12,7 +12,7 @@ import { secrecyOf } from '../support/secrecy.ts';
 const SHORT = 20;
 /** Milliseconds that one crash may take, all that goes on beside it included, and all the rest. */
 const EACH = 10_000;
-const REST = 300_000;
+const REST = 900_000;
 /** Steps that need a connection, and one that needs a journal of updates. */
 const CONNECTED: readonly Step[] = ['git.sending', 'git.sent', 'git.received', 'git.accepted'];
 const JOURNALLED: readonly Step[] = ['update.journalled'];
