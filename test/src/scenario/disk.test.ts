@@ -37,7 +37,11 @@ const canMount = absent === undefined && spawnSync('unshare', [...namespace, 'tr
 const test = testUnless(anyTest, canMount ? undefined : 'needs mounts, which this machine forbids');
 
 /** Octets of the disk, which is a file system of its own. */
-const DISK = '4m';
+const DISK = '16m';
+/** Of which a few fill the room that a journal has made for itself. */
+const LONG = Array(40)
+  .fill(`"${'x'.repeat(250)}"`)
+  .join(' ');
 const origin = nameOf('mirage.');
 
 interface Setting {
@@ -72,7 +76,7 @@ const setUp = async (t: ExecutionContext<unknown>): Promise<Setting> => {
   return { repository, primary, http, data: `/proc/${pid}/root${folder}`, limitFiles };
 };
 
-/** RCODE of an update that adds an address to `name`, and the text with it. */
+/** RCODE of an update that adds an address and a long text to `name`, and what is said with it. */
 const add = async ({ address, port }: Scene, name: string): Promise<string> => {
   const reply = await exchange({
     server: { address, port },
@@ -80,7 +84,9 @@ const add = async ({ address, port }: Scene, name: string): Promise<string> => {
     message: {
       ...emptyMessage(0, OPCODE.UPDATE),
       questions: [{ name: origin, type: TYPE.SOA, class: CLASS.IN }],
-      authorities: [updateRecordOf(`add ${name} 60 A 192.0.2.9`, origin)],
+      authorities: [`add ${name} 60 A 192.0.2.9`, `add ${name} 60 TXT ${LONG}`].map((line) =>
+        updateRecordOf(line, origin),
+      ),
       edns: BARE_EDNS,
     },
   });
@@ -147,7 +153,7 @@ const TROUBLES: readonly Trouble[] = [
     },
     end: ({ data }) => {
       for (let size = 1 << 20; size >= 1; size >>= 1)
-        for (let n = 0; n < 8; n++) rmSync(join(data, `fill-${size}-${n}`), { force: true });
+        for (let n = 0; n < 32; n++) rmSync(join(data, `fill-${size}-${n}`), { force: true });
     },
     says: /ENOSPC/,
   },
