@@ -37,6 +37,8 @@ export interface Authority {
   readonly isTransferOpen: boolean;
   /** Does this server take changes? A secondary does not. */
   readonly isPrimary: boolean;
+  /** Does a server that takes none pass updates on to the primaries of the zone (RFC 2136 6)? */
+  readonly forwardsUpdates?: boolean;
   historyOf(origin: Name): History | undefined;
   /** Seconds until this version of the zone may not be served any more (RFC 7314); `undefined` where another thread knows it. */
   expiryOf(zone: Zone): number | undefined;
@@ -69,6 +71,8 @@ export type Outcome =
       };
     }
   | { readonly kind: 'update'; readonly request: Request; readonly update: Update }
+  /** A signed UPDATE that the primaries of the zone are to judge, as it came. */
+  | { readonly kind: 'forward'; readonly request: Request; readonly zone: Name; readonly octets: Uint8Array }
   | { readonly kind: 'notify'; readonly request: Request; readonly zone: Name; readonly serial?: number };
 
 /** As it is sent: also an IXFR may be answered with the whole zone (RFC 1995 4). */
@@ -90,6 +94,9 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   if (length > 0) return replyOf(responder.octets.slice(0, length), responder.what);
   const read = decode(responder, octets, transport);
   if ('kind' in read) return read;
+  const forwarded = forwardedZone(responder.authority, read);
+  if (forwarded !== undefined)
+    return { kind: 'forward', request: { message: read, transport }, zone: forwarded, octets: octets.slice() };
   const authenticated = authenticate(octets, read, transport, responder.authority.keys, now);
   if (!authenticated.ok && responder.withholds(transport)) return SILENCE;
   if (!authenticated.ok) {
@@ -97,6 +104,19 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
     return { kind: 'reply', octets: reply, what, ...(rejection === undefined ? {} : { rejection }) };
   }
   return judge(responder, authenticated.value, now);
+}
+
+/**
+ * The zone of an UPDATE that is the primaries' to judge (RFC 2136 6): its key need not be known here, but there has to be one. What is meant for
+ * no zone of ours is nobody's.
+ */
+function forwardedZone({ isPrimary, forwardsUpdates, zones }: Authority, message: Message): Name | undefined {
+  const isOurs = isPrimary || forwardsUpdates !== true || message.opcode !== OPCODE.UPDATE;
+  if (isOurs || message.tsig === undefined || (message.edns?.version ?? 0) > 0) return undefined;
+  const [section, ...more] = message.questions;
+  if (section === undefined || more.length > 0 || section.type !== TYPE.SOA || section.class !== CLASS.IN)
+    return undefined;
+  return zones.isAwaited(section.name) ? section.name : zones.zoneOf(section.name)?.origin;
 }
 
 /**

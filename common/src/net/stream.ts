@@ -7,6 +7,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { isEncrypted } from '../authority/transport.ts';
+import { read16 } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Message } from '../wire/message.ts';
 import type { TsigKey } from '../wire/tsig.ts';
@@ -37,6 +38,11 @@ export interface Stream {
    * is complete only its reader knows: break then. Asked when iteration begins; for one iteration.
    */
   conversation(message: Message, key?: TsigKey): AsyncIterable<Result<Message, ExchangeFault>>;
+  /**
+   * Sends a request that somebody else has made, and maybe signed, as it is, and gives the octets of the first response with its ID: nothing of it
+   * is verified. The ID must be that of no other request on this connection.
+   */
+  relay(octets: Uint8Array): Promise<Result<Uint8Array, ExchangeFault>>;
   /** Notices a server that vanishes, by TCP keep-alive: for a connection on which the server will ask something. */
   keep(): void;
   /** Ends it once what was sent before is out. */
@@ -103,6 +109,18 @@ class ClientStream implements Stream {
   async *conversation(message: Message, key?: TsigKey): AsyncGenerator<Result<Message, ExchangeFault>, void, void> {
     let skew: number | undefined = 0;
     while (skew !== undefined) skew = yield* this.#attempt(message, key, skew);
+  }
+
+  async relay(octets: Uint8Array): Promise<Result<Uint8Array, ExchangeFault>> {
+    if (this.#connection.isClosed) return fail(this.#silent('closed'));
+    const inbox = new Inbox(this.#connection, read16(octets, 0), CLIENT_LIMITS.tcpQueued);
+    try {
+      void this.#connection.send(octets);
+      const reply = await inbox.next(this.#timeout);
+      return typeof reply === 'string' ? fail(this.#silent(reply)) : ok(reply);
+    } finally {
+      inbox.close();
+    }
   }
 
   keep(): void {

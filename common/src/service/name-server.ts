@@ -51,6 +51,8 @@ const BUSY = {
 /** What a service does beyond answering. */
 export interface NameServerHooks {
   update(update: Update, from: Peer): Promise<Verdict>;
+  /** Passes an UPDATE on, as it is, and gives the reply as it came; where there is none, why. */
+  forward?(octets: Uint8Array, zone: Name, from: Peer): Promise<Uint8Array | Verdict>;
   notify(request: Request, zone: Name, serial: number | undefined, from: Peer): Promise<Verdict>;
   /** What changed since a version that the history does not know; `undefined` where nobody knows, or not in time. */
   changesSince?(zone: Zone, serial: number): Promise<Delta | undefined>;
@@ -159,6 +161,21 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     return replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede });
   };
 
+  const forward = async (outcome: Extract<Outcome, { kind: 'forward' }>, from: Peer): Promise<Uint8Array> => {
+    let verdict: Verdict = { rcode: RCODE.SERVFAIL };
+    try {
+      const answer = await hooks.forward?.(outcome.octets, outcome.zone, from);
+      if (answer instanceof Uint8Array) return answer;
+      verdict = answer ?? verdict;
+    } catch (error) {
+      log.error('process.fault', { during: 'forward', error });
+    }
+    const { rcode, ede } = verdict;
+    const base = { now: seconds(), identity: authority.identity };
+    // Who sent it is not known, and so the reply cannot be signed.
+    return replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede });
+  };
+
   const explain = (outcome: Outcome, from: Peer): void => {
     if (outcome.kind !== 'reply' || outcome.what === undefined) return;
     if (outcome.rejection !== undefined) rejections.add(outcome.rejection, outcome.what, () => printPeer(from));
@@ -171,6 +188,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     explain(outcome, from);
     if (outcome.kind === 'reply') reply(outcome.octets);
     else if (outcome.kind === 'update' || outcome.kind === 'notify') void decide(outcome, from).then(reply);
+    else if (outcome.kind === 'forward') void forward(outcome, from).then(reply);
   };
 
   const onMessage = (octets: Uint8Array, connection: Connection): void | Promise<void> => {
@@ -193,6 +211,8 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
         return;
       case 'transfer':
         return stream(outcome, connection);
+      case 'forward':
+        return forward(outcome, connection.peer).then((octets) => connection.reply(octets));
       default:
         return decide(outcome, connection.peer).then((octets) => connection.reply(octets));
     }

@@ -1,0 +1,124 @@
+/**
+ * Updates passed on to the primaries of a zone (RFC 2136 6): the octets go as they came, with the ID and the signature of the client, each
+ * request on a connection of its own, and the reply goes back as it came. So the primary judges, and the client verifies; whoever
+ * passes it on needs no key.
+ *
+ * Primaries are tried in turn as long as a request has gone to none of them: one that does not answer may have done it all the same.
+ *
+ * Always holds: what comes back to us is not passed on again, and a request that is repeated while it is under way is passed on once.
+ * Left out: who may forward - a primary sees the address of the one that did.
+ */
+import type { Name } from '../name.ts';
+import { type Peer, printPeer } from '../net/address.ts';
+import type { ExchangeFault } from '../net/fault.ts';
+import { openStream, type Stream, type StreamOptions } from '../net/stream.ts';
+import { read16 } from '../octets.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { printRcode } from '../wire/code.ts';
+import { EDE } from '../wire/edns.ts';
+import { decodeMessage } from '../wire/message.ts';
+import type { Log } from './log.ts';
+import { serverFailure, type Verdict } from './name-server.ts';
+
+export interface ForwarderOptions {
+  /** In the order in which they are to be asked. */
+  primariesOf(zone: Name): readonly Peer[];
+  /** How they are reached. */
+  reach(primary: Peer): Pick<StreamOptions, 'source' | 'tls'>;
+  readonly log: Log;
+  /** One was passed on, and answered; `rcode` is that of the reply. */
+  onForwarded?(rcode: number): void;
+}
+
+/** Requests under way. Each has a connection to a primary. */
+const MAX_FORWARDS = 100;
+/** Of one client's. */
+const MAX_CLIENT_FORWARDS = 20;
+/** ms for connecting, and again for the reply: a primary may push to a remote before it answers. */
+const FORWARD_TIMEOUT = 10_000;
+
+const BUSY = serverFailure(EDE.NOT_READY, 'too many updates are being passed on; try again');
+const CIRCLE = serverFailure(EDE.OTHER, 'this update is being passed on in a circle');
+
+interface UnderWay {
+  readonly from: Peer;
+  readonly reply: Promise<Uint8Array | Verdict>;
+}
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  /** By the octets of the request. */
+  readonly #underWay = new Map<string, UnderWay>();
+  readonly #abort = new AbortController();
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  /** The reply, as it came; where there is none, why. */
+  async forward(octets: Uint8Array, zone: Name, from: Peer): Promise<Uint8Array | Verdict> {
+    const request = Buffer.from(octets).toString('latin1');
+    const same = this.#underWay.get(request);
+    // A client that repeats itself does so from where it was, if it gets no reply over UDP.
+    if (same !== undefined) return printPeer(same.from) === printPeer(from) ? same.reply : CIRCLE;
+    let clients = 0;
+    for (const each of this.#underWay.values()) if (each.from.address === from.address) clients++;
+    if (this.#underWay.size >= MAX_FORWARDS || clients >= MAX_CLIENT_FORWARDS) return BUSY;
+    const reply = this.#forward(octets, zone, from);
+    this.#underWay.set(request, { from, reply });
+    try {
+      return await reply;
+    } finally {
+      this.#underWay.delete(request);
+    }
+  }
+
+  close(): void {
+    this.#abort.abort();
+  }
+
+  async #forward(octets: Uint8Array, zone: Name, from: Peer): Promise<Uint8Array | Verdict> {
+    const { log, primariesOf, onForwarded } = this.#options;
+    const fields = { zone: zone.toString(), peer: printPeer(from) };
+    let what = 'it has no primary';
+    for (const primary of primariesOf(zone)) {
+      const opened = await this.#open(primary);
+      if (!opened.ok) {
+        what = opened.fault.what;
+        continue;
+      }
+      const stream = opened.value;
+      const reply = await replyOver(stream, octets);
+      stream.close();
+      if (reply.ok) {
+        const rcode = reply.value[3]! & 15;
+        log.info('update.forwarded', { ...fields, primary: printPeer(primary), rcode: printRcode(rcode) });
+        onForwarded?.(rcode);
+        return reply.value;
+      }
+      what = `${reply.fault.what}; it may have been done`;
+      break;
+    }
+    log.warn('update.forward-failed', { ...fields, what });
+    return serverFailure(EDE.NETWORK_ERROR, what);
+  }
+
+  #open(primary: Peer): Promise<Result<Stream, ExchangeFault>> {
+    const { reach } = this.#options;
+    return openStream({ ...reach(primary), server: primary, timeout: FORWARD_TIMEOUT, signal: this.#abort.signal });
+  }
+}
+
+const OPCODE_BITS = 0x78;
+
+/** The first reply that is one to the request. */
+async function replyOver(stream: Stream, octets: Uint8Array): Promise<Result<Uint8Array, ExchangeFault>> {
+  const reply = await stream.relay(octets);
+  if (!reply.ok) return reply;
+  const isReply =
+    decodeMessage(reply.value).ok &&
+    read16(reply.value, 0) === read16(octets, 0) &&
+    (reply.value[2]! & OPCODE_BITS) === (octets[2]! & OPCODE_BITS);
+  if (isReply) return ok(reply.value);
+  return fail({ kind: 'malformed', what: `${printPeer(stream.peer)} sent something else than a reply` });
+}
