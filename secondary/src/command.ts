@@ -1,5 +1,6 @@
 /** `zonewright secondary`: options, and the wiring of the replica, the sockets and the status page. */
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
@@ -7,7 +8,9 @@ import { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
+import { noCopies } from '@zonewright/common/service/copies';
 import { parsePort } from '@zonewright/common/service/endpoint';
+import { Forwarder } from '@zonewright/common/service/forwarder';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { startNameServer } from '@zonewright/common/service/name-server';
@@ -32,9 +35,10 @@ import {
   tlsListeningOf,
 } from '@zonewright/common/service/tls-options';
 import { VERSION } from '@zonewright/common/service/version';
-import { RCODE } from '@zonewright/common/wire/code';
+import { printRcode, RCODE } from '@zonewright/common/wire/code';
 import { Catalogs } from './catalogs.ts';
 import { Chain } from './chain.ts';
+import { openCopies } from './copies/copies.ts';
 import { METRICS } from './metrics.ts';
 import { catalogFault, listensAt, sourcesOf } from './sources.ts';
 
@@ -67,7 +71,11 @@ const options = [
     parse: parsePort,
   },
   LISTEN,
-  { ...DATA, description: 'taken, and not used yet: copies are in memory' },
+  { ...DATA, description: 'folder for copies of zones, served at once after a restart; without it nothing is kept' },
+  {
+    flag: '--forward-updates',
+    description: 'pass signed updates on to the primaries, which judge them, and their replies back',
+  },
   LOG_LEVEL,
   SYSLOG,
   MONITOR,
@@ -115,6 +123,7 @@ class SecondaryService {
 
   async start(): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
     const { keys, port, primaryPort = port, listen, http, monitor, primaryTlsPort, tlsPort, catalog } = this.#values;
+    const { data, forwardUpdates = false } = this.#values;
     const tls = await tlsListeningOf(this.#values, this.#log);
     if (!tls.ok) return tls;
     this.#follow(tls.value);
@@ -136,18 +145,23 @@ class SecondaryService {
       identity: { version: `Zonewright ${VERSION}`, id: hostname() },
       isTransferOpen: false,
       isPrimary: false,
+      forwardsUpdates: forwardUpdates,
       historyOf: (origin) => this.#replica?.historyOf(origin),
       expiryOf: (zone) => this.#replica?.expiryOf(zone.origin) ?? 0,
     };
     const source = listen.length === 1 ? { source: listen[0]! } : {};
     const chain = new Chain({ own, authority, port, log: this.#log, ...source });
     this.#closing.push(() => chain.close());
+    const copies = data === undefined ? ok(noCopies) : await openCopies(join(data, 'copies'), { log: this.#log });
+    if (!copies.ok) return copies;
+    this.#closing.push(() => copies.value.close());
     const replica: Replica = new Replica({
       sources,
       named: catalog,
       authority,
       log: this.#log,
       addresses: listen,
+      copies: copies.value,
       ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
       onChange: (origin, zone) => {
         published.add();
@@ -161,6 +175,13 @@ class SecondaryService {
       log: this.#log,
       setMembers: (name, members) => replica.setMembers(name, members),
     });
+    const forwarder = new Forwarder({
+      primariesOf: (zone) => replica.primariesOf(zone),
+      reach: () => ({ ...source, ...(upstream.value === undefined ? {} : { tls: upstream.value.value }) }),
+      log: this.#log,
+      onForwarded: (rcode) => metrics.counter('zonewright_updates_forwarded_total', { rcode: printRcode(rcode) }).add(),
+    });
+    this.#closing.push(() => forwarder.close());
     await replica.load();
     const server = await startNameServer({
       addresses: listen,
@@ -172,6 +193,7 @@ class SecondaryService {
       hooks: {
         // The core refuses updates where `isPrimary` is not set; this is never reached.
         update: async () => ({ rcode: RCODE.REFUSED }),
+        forward: (...update) => forwarder.forward(...update),
         notify: async ({ key }, zone, serial, from) => replica.notified(zone, key, serial, from),
         register: (connection, key, zone) => chain.register(connection, key, zone),
         asked: (...request) => chain.asked(...request),
