@@ -70,8 +70,8 @@ export function timeLeft(kept: { readonly checkedAt: number; readonly expireAt: 
 
 const clamp = (value: number): number => Math.min(MAX_WAIT, Math.max(MIN_WAIT, value));
 
-/** An SOA whose expiry comes before its refresh still has its zone asked for in time. */
-const refreshWait = (soa: Soa): number => clamp(Math.min(soa.refresh, soa.expire / 2) * 1000);
+/** A zone that expires, in `left` milliseconds, before its refresh is still asked for in time. */
+const refreshWait = (soa: Soa, left: number): number => clamp(Math.min(soa.refresh * 1000, left / 2));
 
 /** Up to a tenth shorter, so that many zones do not ask in step. */
 const jittered = (wait: number, random: number): number => wait * (1 - 0.1 * random);
@@ -109,7 +109,7 @@ export function step(refresh: Refresh, event: RefreshEvent, now: number, random:
       const hold = isNew ? { fruitless: 0, heldUntil: now } : holdAfter(refresh, now);
       const expireAt = expiryAfter(refresh, event, now);
       const isAskedAgain = refresh.again !== undefined && hasMore(refresh.again.serial, soa);
-      const askAt = isAskedAgain ? hold.heldUntil : now + jittered(refreshWait(soa), random);
+      const askAt = isAskedAgain ? hold.heldUntil : now + jittered(refreshWait(soa, expireAt - now), random);
       return { askAt, failures: 0, expireAt, soa, isBusy: false, ...hold };
     }
     case 'failed': {

@@ -1,0 +1,490 @@
+/**
+ * A replica on a clock that the test moves, and on primaries that are functions: whom it asks when, what it serves meanwhile, and what of
+ * that outlives the process. Nothing here sleeps, and no packet is sent.
+ */
+import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import type { Name } from '@zonewright/common/name';
+import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import type { Copies, Copy, CopyState } from '@zonewright/common/service/copies';
+import { SILENT_LOG } from '@zonewright/common/service/log';
+import { Replica, type ReplicaOptions, type ReplicaSource } from '@zonewright/common/service/replica';
+import type { Inquiry, News, Upstream } from '@zonewright/common/service/upstream';
+import { diffZones } from '@zonewright/common/zone/delta';
+import { Zone } from '@zonewright/common/zone/zone';
+import test from 'ava';
+import { given, nameOf, recordsFrom } from '../support/records.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
+const keyOf = (name: string): Key => given(parseKey(`${name}:SHA256:${SECRET}`));
+const sourceOf = (name: string): ReplicaSource => {
+  const key = keyOf(name);
+  return { key, primary: { address: key.primary!, port: 53 }, isHidden: key.secondary === undefined };
+};
+const S = 1000;
+const DAY = 86_400 * S;
+const origin = nameOf('example.');
+const [A, B, C] = ['192.0.2.1', '192.0.2.2', '2001:db8::3'] as const;
+const first = sourceOf(`x.${A}._transfer.example`);
+
+/** `timers`: refresh, retry, expire and minimum. */
+const version = (serial: number, of = origin, timers = '3600 600 86400 300'): Zone =>
+  Zone.fromRecords(of, recordsFrom(`@ 3600 SOA ns hostmaster ${serial} ${timers}\n@ 60 NS ns.other.`, of))!;
+
+const AWAY: Fault = { kind: 'unreachable', what: 'nobody is there' };
+const BAD: Fault = { kind: 'inbound', what: 'nonsense' };
+const GONE: Fault = { kind: 'gone', what: 'no such zone' };
+
+/** What a primary has of each zone, and how long its copy may be served; or what is wrong with it. */
+type Primary = Fault | { readonly zones: readonly Zone[]; readonly expire?: number };
+
+/** Primaries by address, which answer at once. */
+class FakeUpstream implements Upstream {
+  readonly primaries = new Map<string, Primary>();
+  readonly asked: string[] = [];
+  readonly #clock: VirtualClock;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  /** By zone, so that there may be many. */
+  readonly #byZone = new WeakMap<object, ReadonlyMap<string, Zone>>();
+
+  async ask({ server }: { server: { address: string } }, inquiry: Inquiry): Promise<Result<News, Fault>> {
+    const { origin: of, current, promised } = inquiry;
+    const what = promised === undefined ? '' : ` promised ${promised}`;
+    this.asked.push(`${this.#clock.now() / S} ${server.address} ${of}${what}`);
+    const primary = this.primaries.get(server.address) ?? AWAY;
+    if ('kind' in primary) return fail(primary);
+    const zones = this.#byZone.get(primary) ?? new Map(primary.zones.map((each) => [each.origin.key, each]));
+    this.#byZone.set(primary, zones);
+    const zone = zones.get(of.key);
+    if (zone === undefined) return fail(GONE);
+    const { expire } = primary;
+    if (current !== undefined && zone.serial === current.serial) return ok({ applied: undefined, expire });
+    const deltas = current === undefined ? undefined : [diffZones(current, zone)];
+    return ok({ applied: { zone, deltas }, expire });
+  }
+
+  async connect(): Promise<Result<never, Fault>> {
+    return new Promise(() => undefined);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Copies in a map, as they would be found by the next process. */
+class FakeCopies implements Copies {
+  readonly kept = new Map<string, Copy>();
+  confirmed = 0;
+
+  async load(take: (copy: Copy) => void): Promise<void> {
+    for (const copy of [...this.kept.values()]) take(copy);
+  }
+
+  save(zone: Zone, deltas: Copy['deltas'] | undefined, state: CopyState): void {
+    const before = deltas === undefined ? [] : (this.kept.get(zone.origin.key)?.deltas ?? []);
+    this.kept.set(zone.origin.key, { zone, deltas: [...before, ...(deltas ?? [])], state });
+  }
+
+  confirm({ key }: Name, state: CopyState): void {
+    this.confirmed++;
+    this.kept.set(key, { ...this.kept.get(key)!, state });
+  }
+
+  remove({ key }: Name): void {
+    this.kept.delete(key);
+  }
+
+  async close(): Promise<void> {}
+}
+
+const begin = (sources: readonly ReplicaSource[], more: Partial<ReplicaOptions> = {}, clock = new VirtualClock()) => {
+  const upstream = new FakeUpstream(clock);
+  const zones = new ZoneTable();
+  const told: string[] = [];
+  const replica: Replica = new Replica({
+    sources,
+    authority: {
+      zones,
+      keys: new KeyTable(sources.map(({ key }) => key)),
+      identity: { version: 'test', id: 'test' },
+      isTransferOpen: false,
+      isPrimary: false,
+      historyOf: (of) => replica.historyOf(of),
+      expiryOf: (zone) => replica.expiryOf(zone.origin),
+    },
+    log: SILENT_LOG,
+    clock,
+    random: () => 0,
+    upstream,
+    onChange: (of, zone) => told.push(`${clock.now() / S} ${of} ${zone?.serial ?? '-'}`),
+    ...more,
+  });
+  return {
+    replica,
+    clock,
+    zones,
+    told,
+    upstream,
+    serial: (of = origin) => zones.get(of)?.serial,
+    /** Who was asked since the last time. */
+    asked: () => upstream.asked.splice(0),
+    primary: (address: string, is: Primary) => upstream.primaries.set(address, is),
+    notify: (serial: number | undefined, key: Key | undefined, address: string, of = origin) =>
+      replica.notified(of, key, serial, { address, port: 53 }).rcode,
+  };
+};
+
+const having = (...zones: readonly Zone[]): Primary => ({ zones });
+
+test('a zone is asked for at its refresh, at its retry while the primary is away, and expires after the last success', async (t) => {
+  const { replica, clock, primary, asked, told, serial, zones } = begin([first]);
+  primary(A, having(version(1)));
+  replica.start();
+  await clock.advance(7200 * S);
+  t.deepEqual(asked(), [`0 ${A} example.`, `3600 ${A} example.`, `7200 ${A} example.`]);
+  primary(A, AWAY);
+  await clock.advance(3600 * S + 64 * S);
+  const times = asked().map((each) => Number(each.split(' ')[0]) - 10_800);
+  t.deepEqual(times, [0, 1, 3, 7, 15, 31, 63]);
+  t.is(replica.expiryOf(origin), 86_400 - 3664);
+  await clock.advance(DAY);
+  t.is(serial(), undefined);
+  t.true(zones.isAwaited(origin), 'it is SERVFAIL');
+  t.deepEqual(told, ['0 example. 1', `${7200 + 86_400} example. -`]);
+  t.deepEqual(replica.missing(), ['example.']);
+  asked();
+  primary(A, having(version(1)));
+  await clock.advance(300 * S);
+  t.is(serial(), 1, 'it comes back by itself');
+  t.is(asked().length, 1);
+  await replica.stop();
+  await clock.advance(DAY);
+  t.deepEqual(asked(), [], 'nobody is asked after the end');
+});
+
+test('of several primaries whoever has worked is asked, the next where that is away, and all are named where none is there', async (t) => {
+  const sources = [A, B].map((address) => sourceOf(`x.${address}._transfer.example`));
+  sources.push(sourceOf(`x.2001-db8--3._transfer.example`));
+  const { replica, clock, primary, asked, serial } = begin(sources);
+  primary(B, having(version(1)));
+  replica.start();
+  await clock.advance(3600 * S);
+  t.deepEqual(asked(), [`0 ${A} example.`, `0 ${B} example.`, `3600 ${B} example.`]);
+  t.deepEqual(
+    replica.primariesOf(origin).map(({ address }) => address),
+    [B, A, C],
+  );
+  primary(B, AWAY);
+  primary(C, having(version(2)));
+  await clock.advance(3600 * S);
+  t.deepEqual(asked(), [`7200 ${B} example.`, `7200 ${A} example.`, `7200 ${C} example.`]);
+  t.is(serial(), 2);
+  primary(C, GONE);
+  await clock.advance(3600 * S);
+  const [{ failure } = {}] = replica.status();
+  t.is(failure, `[${C}]:53: no such zone; ${A}:53: nobody is there; ${B}:53: nobody is there`);
+  t.is(serial(), 2, 'what a key names is kept until it expires');
+  await replica.stop();
+});
+
+test('a primary that is away is asked last, also for zones that nobody has asked it for', async (t) => {
+  const sources = ['a', 'b', 'c'].flatMap((zone) =>
+    [A, B].map((address) => sourceOf(`x.${address}._transfer.${zone}`)),
+  );
+  const { replica, clock, primary, asked, notify } = begin(sources);
+  primary(B, having(version(1, nameOf('a.')), version(1, nameOf('b.')), version(1, nameOf('c.'))));
+  replica.start();
+  await clock.advance(0);
+  asked();
+  const key = sources[2]!.key;
+  t.is(notify(2, key, '192.0.2.9', nameOf('b.')), 0);
+  await clock.advance(0);
+  t.deepEqual(asked(), [`0 ${A} b. promised 2`, `0 ${B} b.`], 'a NOTIFY with its key is worth a try');
+  await replica.stop();
+});
+
+test('the sender of a NOTIFY is asked first, and the others where it has not got what it promised', async (t) => {
+  const sources = [A, B].map((address) => sourceOf(`x.${address}._transfer.example`));
+  const { replica, clock, primary, asked, serial, notify } = begin(sources);
+  primary(A, having(version(1)));
+  primary(B, having(version(1)));
+  replica.start();
+  await clock.advance(0);
+  asked();
+  primary(B, having(version(2)));
+  t.is(notify(2, undefined, B), 0);
+  await clock.advance(0);
+  t.deepEqual(asked(), [`0 ${B} example.`]);
+  t.is(serial(), 2);
+  primary(A, having(version(3)));
+  primary(B, having(version(3)));
+  t.is(notify(3, sources[0]!.key, A), 0);
+  await clock.advance(0);
+  t.deepEqual(asked(), [`0 ${A} example. promised 3`], 'what is signed is transferred without being asked about');
+  t.is(notify(3, sources[0]!.key, A), 0);
+  t.is(notify(2, undefined, B), 0);
+  await clock.advance(S);
+  t.deepEqual(asked(), [], 'nothing of that is new');
+  primary(B, having(version(4)));
+  t.is(notify(4, undefined, A), 0);
+  await clock.advance(S);
+  t.deepEqual(asked(), [`1 ${A} example.`, `1 ${B} example.`]);
+  t.is(serial(), 4);
+  t.is(notify(5, undefined, '192.0.2.9'), 5, 'a stranger');
+  await replica.stop();
+});
+
+test('a zone that a NOTIFY named is dropped when its primary has it no more, also while another is away', async (t) => {
+  const sources = [A, B].map((address) => sourceOf(`${address}.192.0.2.9._transfer`));
+  const { replica, clock, primary, zones, notify, told } = begin(sources);
+  primary(A, having(version(1)));
+  replica.start();
+  await clock.advance(0);
+  t.is(notify(1, sources[0]!.key, A), 0);
+  await clock.advance(0);
+  t.is(zones.get(origin)?.serial, 1);
+  primary(A, having());
+  await clock.advance(3600 * S);
+  t.deepEqual(told, ['0 example. 1', '3600 example. -']);
+  t.false(zones.isApex(origin));
+  t.deepEqual(replica.status(), []);
+  await replica.stop();
+});
+
+test('members of a catalog come from where that comes from, and are dropped with it', async (t) => {
+  const catalog = nameOf('catalog.');
+  const own = sourceOf(`x.${B}._transfer.example`);
+  const copies = new FakeCopies();
+  const { replica, clock, primary, zones, asked } = begin([sourceOf(`x.${A}._transfer.catalog`), own], { copies });
+  const [one, two] = [nameOf('one.'), nameOf('two.')];
+  primary(A, having(version(1, catalog), version(1, one), version(1, two), version(9)));
+  primary(B, having(version(1)));
+  replica.start();
+  replica.setMembers(catalog, [one, two, origin]);
+  t.true(zones.isAwaited(one), 'it is ours from now on');
+  await clock.advance(0);
+  t.deepEqual(asked().sort(), [`0 ${A} catalog.`, `0 ${A} one.`, `0 ${A} two.`, `0 ${B} example.`]);
+  t.is(zones.get(origin)?.serial, 1, 'what a key names comes from where the key says');
+  replica.setMembers(catalog, [two]);
+  t.false(zones.isApex(one));
+  t.true(zones.isApex(origin));
+  t.deepEqual([...copies.kept.keys()].sort(), [catalog, origin, two].map(({ key }) => key).sort());
+  primary(A, having(version(1, catalog)));
+  await clock.advance(3600 * S);
+  t.is(zones.get(two)?.serial, 1, 'a member stays until the catalog says otherwise');
+  replica.setMembers(catalog, []);
+  replica.setMembers(catalog, [two]);
+  t.true(zones.isAwaited(two), 'taken anew it begins with nothing');
+  await replica.stop();
+});
+
+test('a member that leaves while it is asked for does not come back', async (t) => {
+  const catalog = nameOf('catalog.');
+  const clock = new VirtualClock();
+  const slow = new FakeUpstream(clock);
+  const { replica, zones } = begin([sourceOf(`x.${A}._transfer.catalog`)], { upstream: slow }, clock);
+  slow.primaries.set(A, having(version(1, catalog), version(1, nameOf('one.'))));
+  const ask = slow.ask.bind(slow);
+  slow.ask = async (route, inquiry) => {
+    await new Promise<void>((done) => clock.after(S, done));
+    return ask(route, inquiry);
+  };
+  replica.start();
+  replica.setMembers(catalog, [nameOf('one.')]);
+  await clock.advance(S / 2);
+  replica.setMembers(catalog, []);
+  await clock.advance(10 * S);
+  t.false(zones.isApex(nameOf('one.')));
+  t.is(zones.get(catalog)?.serial, 1);
+  await replica.stop();
+});
+
+/** A replica that has got two versions, and its copies when it ended. */
+const ended = async (expire?: number): Promise<FakeCopies> => {
+  const copies = new FakeCopies();
+  const { replica, clock, primary, notify } = begin([first], { copies });
+  primary(A, { zones: [version(1)], ...(expire === undefined ? {} : { expire }) });
+  replica.start();
+  await clock.advance(0);
+  primary(A, { zones: [version(2)], ...(expire === undefined ? {} : { expire }) });
+  notify(2, first.key, A);
+  await clock.advance(3600 * S);
+  await replica.stop();
+  return copies;
+};
+
+test('after a restart copies are served before anybody is asked, with what they had left, and with their history', async (t) => {
+  const copies = await ended();
+  t.is(copies.confirmed, 1, 'a primary that has nothing newer is told of too');
+  const later = new VirtualClock(Date.UTC(2030, 0, 1, 1) + DAY / 2);
+  const { replica, primary, clock, serial, asked, told } = begin([first], { copies }, later);
+  await replica.load();
+  t.is(serial(), 2);
+  t.deepEqual(told, ['0 example. 2']);
+  t.is(replica.expiryOf(origin), 43_200);
+  t.is(replica.historyOf(origin)?.since(1)?.length, 1);
+  t.deepEqual(asked(), []);
+  primary(A, AWAY);
+  replica.start();
+  await clock.advance(DAY / 2 - S);
+  t.is(serial(), 2);
+  await clock.advance(S);
+  t.is(serial(), undefined);
+  await replica.stop();
+});
+
+test('a copy that expired while the process was away is not served, until the primary says that it is current', async (t) => {
+  const copies = await ended();
+  const { replica, primary, clock, serial, asked, zones } = begin(
+    [first],
+    { copies },
+    new VirtualClock(Date.UTC(2030, 0, 3)),
+  );
+  await replica.load();
+  t.is(serial(), undefined);
+  t.true(zones.isAwaited(origin));
+  primary(A, having(version(2)));
+  replica.start();
+  await clock.advance(0);
+  t.is(serial(), 2);
+  t.is(asked().length, 1);
+  t.is(replica.historyOf(origin)?.since(1)?.length, 1);
+  await replica.stop();
+});
+
+test('a clock that is set does not change for how long a zone is served, in this process nor the next', async (t) => {
+  for (const step of [-10 * 365 * DAY, 10 * 365 * DAY]) {
+    const copies = new FakeCopies();
+    const { replica, clock, primary, serial } = begin([first], { copies });
+    primary(A, having(version(1)));
+    replica.start();
+    await clock.advance(0);
+    primary(A, AWAY);
+    clock.step(step);
+    await clock.advance(DAY - S);
+    t.is(serial(), 1);
+    await clock.advance(S);
+    t.is(serial(), undefined);
+    await replica.stop();
+  }
+  const copies = await ended();
+  const back = begin([first], { copies }, new VirtualClock(0));
+  await back.replica.load();
+  back.replica.start();
+  t.is(back.replica.expiryOf(origin), 86_400, 'set back: as much as was left');
+  await back.clock.advance(DAY);
+  t.is(back.serial(), undefined);
+  await back.replica.stop();
+});
+
+test('copies of zones that nobody names any more are thrown away', async (t) => {
+  const copies = await ended();
+  const gone = begin([sourceOf(`x.${A}._transfer.other`)], { copies });
+  await gone.replica.load();
+  t.is(gone.serial(), undefined);
+  t.is(copies.kept.size, 0);
+  await gone.replica.stop();
+});
+
+test('members of a catalog outlive the process, those that left it meanwhile do not', async (t) => {
+  const catalog = nameOf('catalog.');
+  const sources = [sourceOf(`x.${A}._transfer.catalog`)];
+  const members = ['one.', 'two.'].map((text) => nameOf(text));
+  const copies = new FakeCopies();
+  const before = begin(sources, { copies });
+  before.primary(A, having(version(1, catalog), ...members.map((of) => version(1, of))));
+  before.replica.start();
+  before.replica.setMembers(catalog, members);
+  await before.clock.advance(0);
+  await before.replica.stop();
+  t.is(copies.kept.size, 3);
+  const kept = new Map(copies.kept);
+
+  const { replica, zones } = begin(sources, { copies, named: [catalog] });
+  await replica.load();
+  t.deepEqual(
+    members.map((of) => zones.get(of)?.serial),
+    [1, 1],
+  );
+  replica.setMembers(catalog, [members[0]!]);
+  t.true(zones.isApex(members[0]!));
+  t.false(zones.isApex(members[1]!));
+  await replica.stop();
+
+  for (const [key, copy] of kept) copies.kept.set(key, copy);
+  const plain = begin(sources, { copies });
+  await plain.replica.load();
+  t.deepEqual(
+    [...plain.zones].map(({ origin: of }) => of.toString()),
+    ['catalog.'],
+    'the catalog is a zone like any other now',
+  );
+  await plain.replica.stop();
+});
+
+test('what a primary that has only a copy says of its expiry is heeded', async (t) => {
+  const { replica, clock, primary, serial, asked } = begin([first]);
+  primary(A, { zones: [version(1)], expire: 5000 });
+  replica.start();
+  await clock.advance(0);
+  t.is(replica.expiryOf(origin), 5000);
+  primary(A, { zones: [version(1)], expire: 1400 });
+  await clock.advance(2500 * S);
+  t.is(replica.expiryOf(origin), 2500, 'it does not take back what it has said');
+  t.deepEqual(asked(), [`0 ${A} example.`, `2500 ${A} example.`], 'asked for in time, whatever the refresh of the SOA');
+  primary(A, AWAY);
+  await clock.advance(2499 * S);
+  t.is(serial(), 1);
+  t.true(asked().length > 2);
+  await clock.advance(S);
+  t.is(serial(), undefined);
+  await replica.stop();
+});
+
+test('a primary that sends nonsense is not asked for it again and again, and the zone stays as it was', async (t) => {
+  const { replica, clock, primary, serial, asked, notify } = begin([first]);
+  primary(A, having(version(1, origin, '60 1 86400 300')));
+  replica.start();
+  await clock.advance(0);
+  asked();
+  primary(A, BAD);
+  for (let second = 0; second < 3600; second++) {
+    notify(2 + second, first.key, A);
+    await clock.advance(S);
+  }
+  const { length } = asked();
+  t.true(length > 50 && length < 80, `${length}`);
+  t.is(serial(), 1);
+  primary(A, having(version(7000)));
+  await clock.advance(300 * S);
+  t.is(serial(), 7000);
+  await replica.stop();
+});
+
+test('ten thousand zones are each asked once at the start, and then as their SOAs say', async (t) => {
+  const count = 10_000;
+  const { replica, clock, primary, asked, zones, notify } = begin([sourceOf(`${A}.${B}._transfer`)]);
+  const all = Array.from({ length: count }, (_, i) => version(1, nameOf(`z${i}.`)));
+  primary(A, { zones: all });
+  replica.start();
+  for (const { origin: of } of all) notify(undefined, first.key, A, of);
+  t.deepEqual(asked(), [], 'a key is for its zone alone');
+  const [{ key }] = [sourceOf(`${A}.${B}._transfer`)];
+  for (const { origin: of } of all) notify(1, key, A, of);
+  await clock.advance(0);
+  t.is(zones.size, count);
+  t.is(asked().length, count);
+  const before = process.cpuUsage();
+  for (const { origin: of } of all) notify(1, key, A, of);
+  await clock.advance(3599 * S);
+  t.is(asked().length, 0, 'nothing of that is new');
+  await clock.advance(S);
+  t.is(asked().length, count);
+  const { user } = process.cpuUsage(before);
+  t.log(`${Math.round(user / 1000)} ms`);
+  await replica.stop();
+});
