@@ -16,7 +16,6 @@ import { UdpClient } from '../net/udp-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
-import { RCODE } from '../wire/code.ts';
 import type { Message } from '../wire/message.ts';
 import type { TsigKey } from '../wire/tsig.ts';
 import { isNewer } from '../zone/serial.ts';
@@ -128,13 +127,14 @@ export class DnsUpstream implements Upstream {
   }
 }
 
-/** A reply to a query for the SOA: over TCP where it is truncated, without EDNS where the server is older than that. */
+/** A reply to a query for the SOA: over TCP where it is truncated or not signed as it has to be, without EDNS where the server is older than that. */
 async function querySoa({ client }: Primary, route: Route, origin: Name): Promise<Result<Message, Fault>> {
   const ask = async (message: Message): Promise<Result<Message, Fault>> => {
     if (route.signal?.aborted === true) return fail({ kind: 'aborted', what: 'questions have been ended' });
     const reply = await client.ask(message, route.key);
-    // Knot refuses over UDP what it answers of a catalog over TCP.
-    if (!reply.ok || !(reply.value.tc || reply.value.rcode === RCODE.REFUSED)) return reply;
+    // What cannot be believed may have been forged; and Knot refuses, unsigned, what is asked about a catalog zone over UDP.
+    const isDoubtful = !reply.ok && reply.fault.kind === 'tsig' && route.tls === undefined;
+    if (!isDoubtful && (!reply.ok || !reply.value.tc)) return reply;
     return exchange({ ...route, message, transport: 'tcp', timeout: SOA_TIMEOUT });
   };
   const message = inquiry(origin, TYPE.SOA);
