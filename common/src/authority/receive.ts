@@ -54,6 +54,8 @@ export type Outcome =
       /** Set where it is somebody who may not. */
       readonly rejection?: Rejection;
       readonly registers?: { readonly key: Key; readonly zone: Name };
+      /** Set where it answers an IXFR over UDP that is signed: who asks has version `serial`, and may have been sent the newest. */
+      readonly follows?: { readonly zone: Zone; readonly serial: number; readonly key: Key; readonly isSent: boolean };
     }
   | {
       readonly kind: 'transfer';

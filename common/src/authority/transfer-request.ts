@@ -95,12 +95,15 @@ function differenceFrom({ authority }: TransferCall, zone: Zone, serial: number)
 
 /** RFC 1995 2: over UDP what does not fit is answered with the SOA alone, which sends the client to TCP. */
 function ixfrOverUdp(call: TransferCall, zone: Zone, serial: number): Outcome {
+  const { key } = call.request;
+  const answer = (octets: Uint8Array, isSent: boolean): Outcome =>
+    key === undefined ? { kind: 'reply', octets } : { kind: 'reply', octets, follows: { zone, serial, key, isSent } };
   const head = { ...responseTo(call.request.message, RCODE.NOERROR), aa: true };
   const difference = differenceFrom(call, zone, serial);
   if (difference !== undefined && difference.records * MIN_RECORD_OCTETS < replyLimit(call.request)) {
     const octets = call.reply({ ...head, answers: [...differenceRecords(zone, difference)] }, zone);
     const isTruncated = (octets[2]! & 0x02) !== 0;
-    if (!isTruncated) return { kind: 'reply', octets };
+    if (!isTruncated) return answer(octets, true);
   }
-  return { kind: 'reply', octets: call.reply({ ...head, answers: [zone.soaRecord()] }, zone) };
+  return answer(call.reply({ ...head, answers: [zone.soaRecord()] }, zone), false);
 }

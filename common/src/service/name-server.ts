@@ -102,6 +102,7 @@ export interface UdpStatus {
 }
 
 type Transfer = Extract<Outcome, { kind: 'transfer' }>;
+type Follows = NonNullable<Extract<Outcome, { kind: 'reply' }>['follows']>;
 
 const NOTHING_LIMITED = { slipped: 0, dropped: 0 } as const;
 
@@ -182,12 +183,22 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     else log.debug('request.refused', { peer: printPeer(from), what: outcome.what });
   };
 
+  const note = ({ zone, serial, key, isSent }: Follows, from: Peer): void => {
+    hooks.asked?.(zone.origin, key, from, serial);
+    if (!isSent) return;
+    hooks.sent?.(zone.origin, key, from);
+    const fields = { zone: zone.origin.toString(), serial: zone.serial, form: 'IXFR', peer: printPeer(from) };
+    log.info('transfer.out', { ...fields, key: key.name.toString(), messages: 1 });
+  };
+
   const onDatagram = (octets: Uint8Array, from: Peer, reply: (octets: Uint8Array) => void): void => {
     comesFrom(from);
     const outcome = receive(responder, octets, 'udp', seconds());
     explain(outcome, from);
-    if (outcome.kind === 'reply') reply(outcome.octets);
-    else if (outcome.kind === 'update' || outcome.kind === 'notify') void decide(outcome, from).then(reply);
+    if (outcome.kind === 'reply') {
+      reply(outcome.octets);
+      if (outcome.follows !== undefined) note(outcome.follows, from);
+    } else if (outcome.kind === 'update' || outcome.kind === 'notify') void decide(outcome, from).then(reply);
     else if (outcome.kind === 'forward') void forward(outcome, from).then(reply);
   };
 

@@ -357,6 +357,11 @@ export class Zone {
     return zone;
   }
 
+  /** Can so many names be added without a copy of the zone? */
+  hasRoomFor(names: number): boolean {
+    return !ImageChange.isTooSmall(this.image, this.root, names);
+  }
+
   /**
    * Says that nobody will read this version, a change of another that is not to be: its room is taken back if it was the last.
    * Otherwise a zone would grow by each change that is refused or changes nothing.
