@@ -2,10 +2,12 @@
  * Questions to the primaries of zones (RFC 1034 4.3.5): is there a newer version? If so it is transferred (`transfers.ts`). What
  * comes back is complete and verified, or a fault; nothing is published here.
  *
- * The SOA is asked for over UDP, or over TLS where that is how the primary is reached, of many zones at once; a zone of which a newer serial is promised is transferred without being asked
+ * The SOA is asked for over UDP, or over TLS where that is how the primary is reached, of many zones at once. Of a zone of which a newer
+ * serial is promised the differences are asked for, over UDP as well; where they do not fit into a datagram the zone is transferred without being asked
  * about. Each question asks how long the copy that the primary has itself may be served (RFC 7314).
  */
 import type { Applied } from '../authority/inbound.ts';
+import { datagramNews } from '../authority/inbound-datagram.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import { exchange } from '../net/exchange.ts';
@@ -14,6 +16,7 @@ import { StreamClient } from '../net/stream-client.ts';
 import type { TlsClient } from '../net/tls-client.ts';
 import { UdpClient } from '../net/udp-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
+import { recordsOf } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import type { Message } from '../wire/message.ts';
@@ -74,8 +77,14 @@ const MAX_QUERIES = 200;
 const MAX_TRANSFERS_FROM_ONE = 10;
 const MAX_TRANSFERS_IN = 20;
 
+/** Replies over UDP in a row without the differences that were asked for, after which only one of so many is asked for there. */
+const MAX_VAIN = 3;
+const VAIN_SHARE = 32;
+
 /** What is under way with one primary. */
 interface Primary {
+  /** Differences that were asked for over UDP since there were some. */
+  vain: number;
   readonly client: UdpClient | StreamClient;
   readonly queries: Places;
   readonly transfers: Places;
@@ -86,7 +95,7 @@ function primaryAt(route: Route): Primary {
     route.tls === undefined
       ? new UdpClient({ ...route, waits: SOA_WAITS })
       : new StreamClient({ ...route, timeout: SOA_TIMEOUT });
-  return { client, queries: new Places(MAX_QUERIES), transfers: new Places(MAX_TRANSFERS_FROM_ONE) };
+  return { vain: 0, client, queries: new Places(MAX_QUERIES), transfers: new Places(MAX_TRANSFERS_FROM_ONE) };
 }
 
 export class DnsUpstream implements Upstream {
@@ -101,7 +110,11 @@ export class DnsUpstream implements Upstream {
   async ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>> {
     const { origin, current, promised } = inquiry;
     const primary = this.#primaryOf(route);
-    if (current === undefined || promised === undefined || !isNewer(promised, current.serial)) {
+    const isPromised = current !== undefined && promised !== undefined && isNewer(promised, current.serial);
+    if (isPromised) {
+      const news = await primary.queries.run(() => askQuickly(primary, origin, current, route));
+      if (news !== undefined) return ok(news);
+    } else {
       const reply = await primary.queries.run(() => querySoa(primary, route, origin));
       if (!reply.ok) return reply;
       const soa = reply.value.answers.find((record) => record.type === TYPE.SOA && record.name.equals(origin));
@@ -127,7 +140,26 @@ export class DnsUpstream implements Upstream {
   }
 }
 
-/** A reply to a query for the SOA: over TCP where it is truncated or not signed as it has to be, without EDNS where the server is older than that. */
+/** What an IXFR over UDP brings: most changes fit into a datagram, and need no connection. `undefined`: it takes a transfer to know. */
+async function askQuickly(
+  primary: Primary,
+  origin: Name,
+  current: Zone,
+  { key, tls }: Route,
+): Promise<News | undefined> {
+  if (tls !== undefined || (primary.vain >= MAX_VAIN && ++primary.vain % VAIN_SHARE !== 0)) return undefined;
+  const message = { ...inquiry(origin, TYPE.IXFR), authorities: recordsOf(current.soaSet) };
+  const reply = await primary.client.ask(message, key);
+  const news = reply.ok ? datagramNews(reply.value, origin, current) : undefined;
+  if (news?.applied === undefined) primary.vain++;
+  else primary.vain = 0;
+  return news === undefined || !reply.ok ? undefined : { ...news, expire: expireOf(reply.value.edns) };
+}
+
+/**
+ * A reply to a query for the SOA: over TCP where it is truncated or not signed as it has to be, without EDNS where the server is
+ * older than that.
+ */
 async function querySoa({ client }: Primary, route: Route, origin: Name): Promise<Result<Message, Fault>> {
   const ask = async (message: Message): Promise<Result<Message, Fault>> => {
     if (route.signal?.aborted === true) return fail({ kind: 'aborted', what: 'questions have been ended' });

@@ -1,5 +1,5 @@
 /**
- * Crashes: twenty with each run of all tests, a thousand with `npm run test:crash`; `KILLS=n` says how many. Each step of a change has its
+ * Crashes: fifty with each run of all tests, a thousand with `npm run test:crash`; `KILLS=n` says how many. Each step of a change has its
  * turn in any case. The seed is printed; `SEED=n` repeats what is done, as far as the machine's time allows that.
  */
 import { STEPS, type Step } from '@zonewright/primary/step';
@@ -9,7 +9,7 @@ import { chanceFrom, seedOfRun } from '../support/mutation.ts';
 import { testWith } from '../support/needs.ts';
 import { secrecyOf } from '../support/secrecy.ts';
 
-const SHORT = 20;
+const SHORT = 50;
 /** Milliseconds that one crash may take, all that goes on beside it included, and all the rest. */
 const EACH = 10_000;
 const REST = 900_000;
