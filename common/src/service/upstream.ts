@@ -61,10 +61,7 @@ export interface Upstream {
   /** The fault `gone`: the primary says that it does not serve the zone. Rejects for a bug. */
   ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>>;
   /** Opens a connection on which the primary may ask as well. */
-  connect(
-    route: Route,
-    receive: (octets: Uint8Array, stream: Stream) => void | Promise<void>,
-  ): Promise<Result<Stream, Fault>>;
+  connect(route: Route, receive: Receive): Promise<Result<Stream, Fault>>;
   /** Ends everything, and what is under way fails. */
   close(): Promise<void>;
 }
@@ -88,14 +85,23 @@ interface Primary {
   readonly client: UdpClient | StreamClient;
   readonly queries: Places;
   readonly transfers: Places;
+  /** Takes what it asks on our connections. */
+  receive: Receive | undefined;
 }
 
+type Receive = (octets: Uint8Array, stream: Stream) => void | Promise<void>;
+
 function primaryAt(route: Route): Primary {
+  // One of ours takes whoever asks for an SOA on a connection for somebody who wants to be told there.
+  const receive: Receive = (octets, stream) => primary.receive?.(octets, stream);
   const client =
     route.tls === undefined
       ? new UdpClient({ ...route, waits: SOA_WAITS })
-      : new StreamClient({ ...route, timeout: SOA_TIMEOUT });
-  return { vain: 0, client, queries: new Places(MAX_QUERIES), transfers: new Places(MAX_TRANSFERS_FROM_ONE) };
+      : new StreamClient({ ...route, timeout: SOA_TIMEOUT, receive });
+  const queries = new Places(MAX_QUERIES);
+  const transfers = new Places(MAX_TRANSFERS_FROM_ONE);
+  const primary: Primary = { vain: 0, client, queries, transfers, receive: undefined };
+  return primary;
 }
 
 export class DnsUpstream implements Upstream {
@@ -125,7 +131,10 @@ export class DnsUpstream implements Upstream {
     return primary.transfers.run(() => this.#places.run(() => this.#transfers.transfer(route, origin, current)));
   }
 
-  connect: Upstream['connect'] = (route, receive) => openStream({ ...route, timeout: SOA_TIMEOUT, receive });
+  connect(route: Route, receive: Receive): Promise<Result<Stream, Fault>> {
+    this.#primaryOf(route).receive = receive;
+    return openStream({ ...route, timeout: SOA_TIMEOUT, receive });
+  }
 
   async close(): Promise<void> {
     for (const { client } of this.#primaries.values()) client.close();

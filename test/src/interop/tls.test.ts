@@ -143,7 +143,9 @@ for (const name of ['named', 'nsd'] as const)
         await update(t, secure, `add new.${ZONE} 60 A 192.0.2.7`, `del host7.${ZONE}`);
         await isLevel(secure, FOLLOWER);
         t.is((await dig({ server: FOLLOWER, port, args: [`new.${ZONE}`, 'A'] })).answer[0]?.data, '192.0.2.7');
-        t.deepEqual(forms(primary), ['AXFR', 'IXFR']);
+        const [first, ...others] = forms(primary);
+        t.is(first, 'AXFR');
+        t.true(others.length > 0 && others.every((form) => form === 'IXFR'), others.join(' '));
       },
     );
 
@@ -262,6 +264,12 @@ testWith(anyTest, ['git', 'dig', 'nsupdate', 'openssl']).serial(
     t.is(await secondary.look(`u4.${ZONE}`), 'NOERROR 192.0.2.4');
     await isLevel(secure, elsewhere.address);
     t.is(await hidden.look(`u4.${ZONE}`), 'NOERROR 192.0.2.4');
+    // That on which it registers, and that on which it asks.
+    const connections = primary.service.lines.flatMap(
+      ({ text }) => /"secondary\.registered","peer":"(127\.0\.0\.3:\d+)"/.exec(text)?.[1] ?? [],
+    );
+    t.true(connections.length > 0);
+    for (const peer of connections) await primary.service.waitForEvent('notify.acknowledged', { peer });
     t.deepEqual(
       forms(primary).filter((form) => form === 'AXFR'),
       ['AXFR', 'AXFR'],
