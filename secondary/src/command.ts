@@ -1,4 +1,5 @@
 /** `zonewright secondary`: options, and the wiring of the replica, the sockets and the status page. */
+import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
@@ -177,7 +178,10 @@ class SecondaryService {
     });
     const forwarder = new Forwarder({
       primariesOf: (zone) => replica.primariesOf(zone),
-      reach: () => ({ ...source, ...(upstream.value === undefined ? {} : { tls: upstream.value.value }) }),
+      reach: (primary) => ({
+        ...(isIPv6(primary.address) === isIPv6(source.source ?? '') ? source : {}),
+        ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
+      }),
       log: this.#log,
       onForwarded: (rcode) => metrics.counter('zonewright_updates_forwarded_total', { rcode: printRcode(rcode) }).add(),
     });

@@ -94,9 +94,9 @@ export class ZoneBuilder {
     return true;
   }
 
-  /** Takes a record of class IN of the owner at hand: its RDATA are the first `octets` of `data`, which are copied. */
-  put(type: number, ttl: number, data: Uint8Array, octets: number): void {
-    const key = type === TYPE.RRSIG && octets >= 2 ? setKey(type, data) : type;
+  /** Takes a record of class IN of the owner at hand: its RDATA are so many octets of `data` from `start` on, which are copied. */
+  put(type: number, ttl: number, data: Uint8Array, octets: number, start = 0): void {
+    const key = type === TYPE.RRSIG && octets >= 2 ? setKey(type, data.subarray(start)) : type;
     const image = this.#image;
     if (key !== this.#key) {
       this.#key = key;
@@ -115,7 +115,7 @@ export class ZoneBuilder {
     words[set + SET.octets] = after;
     const at = image.setData(set) + before;
     put16(bytes, at, octets);
-    for (let i = 0; i < octets; i++) bytes[at + 2 + i] = data[i]!;
+    for (let i = 0; i < octets; i++) bytes[at + 2 + i] = data[start + i]!;
   }
 
   /** Writes the node of the owner at hand, behind its sets. */

@@ -95,7 +95,7 @@ export class ZonePartReader {
       let count = read16(part, at + FIELD.count);
       for (at += FIELD.records; count > 0; count--) {
         const length = read16(part, at);
-        builder.put(type, ttl, part.subarray(at + 2), length);
+        builder.put(type, ttl, part, length, at + 2);
         at += 2 + length;
       }
     }

@@ -111,7 +111,7 @@ export class CopyStore {
     const end = Buffer.from([LETTERS.head.charCodeAt(0) + 1]);
     for (const { key, value } of this.#db.getRange({ start, end })) {
       const head = this.#headOf(key, value);
-      yield [key, head && this.#copy(head)];
+      yield [key, head && this.#copy(head, key.subarray(1))];
     }
   }
 
@@ -233,8 +233,7 @@ export class CopyStore {
       this.#remove(keyOf(letter, hash, chain.first), keyOf(letter, hash, first - 1));
   }
 
-  #copy(head: Head): StoredCopy {
-    const hash = hashOf(head.zone);
+  #copy(head: Head, hash: Buffer): StoredCopy {
     const store = this;
     return {
       head,

@@ -1,0 +1,115 @@
+import { createServer, type Socket } from 'node:net';
+import type { Peer } from '@zonewright/common/net/address';
+import { Forwarder } from '@zonewright/common/service/forwarder';
+import { OPCODE, RCODE } from '@zonewright/common/wire/code';
+import { emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
+import test, { type ExecutionContext } from 'ava';
+import { recorder } from '../support/fake-primary.ts';
+import { nameOf } from '../support/records.ts';
+import { until } from '../support/until.ts';
+
+const zone = nameOf('mirage.');
+const client: Peer = { address: '192.0.2.1', port: 4242 };
+
+const updateOf = (id: number): Uint8Array => encodeMessage(emptyMessage(id, OPCODE.UPDATE), 512);
+const replyTo = (id: number): Uint8Array =>
+  encodeMessage({ ...emptyMessage(id, OPCODE.UPDATE), qr: true, rcode: RCODE.YXDOMAIN }, 512);
+
+interface Primary extends Peer {
+  /** What came, as hexadecimal octets. */
+  readonly came: string[];
+  readonly connections: Socket[];
+}
+
+/** A primary that gives what `answer` does, or nothing. */
+async function primaryOf(t: ExecutionContext, answer: (octets: Buffer) => Uint8Array | undefined): Promise<Primary> {
+  const came: string[] = [];
+  const connections: Socket[] = [];
+  const server = createServer((socket) => {
+    connections.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (octets) => {
+      came.push(octets.subarray(2).toString('hex'));
+      const reply = answer(octets.subarray(2));
+      if (reply !== undefined) socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 255), reply]));
+    });
+  });
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  t.teardown(() => {
+    server.close();
+    for (const socket of connections) socket.destroy();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return { address: '127.0.0.1', port: address.port, came, connections };
+}
+
+const forwarderTo = (t: ExecutionContext, ...primaries: readonly Peer[]): Forwarder => {
+  const forwarder = new Forwarder({ primariesOf: () => primaries, reach: () => ({}), log: recorder().log });
+  t.teardown(() => forwarder.close());
+  return forwarder;
+};
+
+const rcodeOf = (answer: Uint8Array | { readonly rcode: number }): number =>
+  answer instanceof Uint8Array ? answer[3]! & 15 : answer.rcode;
+
+/** Octets of a reply; nothing for a verdict. */
+const hexOf = (answer: unknown): string => (answer instanceof Uint8Array ? Buffer.from(answer).toString('hex') : '');
+
+test('a request goes and a reply comes back octet for octet, past primaries that are away', async (t) => {
+  const primary = await primaryOf(t, () => replyTo(77));
+  const forwarder = forwarderTo(t, { address: '127.0.0.1', port: 1 }, primary);
+  const reply = await forwarder.forward(updateOf(77), zone, client);
+  t.is(hexOf(reply), hexOf(replyTo(77)));
+  t.deepEqual(primary.came, [Buffer.from(updateOf(77)).toString('hex')]);
+});
+
+test('a request that has gone to a primary goes to no other', async (t) => {
+  const first = await primaryOf(t, () => undefined);
+  const second = await primaryOf(t, () => replyTo(1));
+  const answer = forwarderTo(t, first, second).forward(updateOf(1), zone, client);
+  await until(() => first.came.length, { what: 'it came', holds: (count) => count === 1 });
+  first.connections[0]!.destroy();
+  t.is(rcodeOf(await answer), RCODE.SERVFAIL);
+  t.is(second.came.length, 0);
+});
+
+test('what is no reply to an update is not passed back', async (t) => {
+  const query = { ...emptyMessage(1, OPCODE.QUERY), qr: true };
+  const primary = await primaryOf(t, () => encodeMessage(query, 512));
+  t.is(rcodeOf(await forwarderTo(t, primary).forward(updateOf(1), zone, client)), RCODE.SERVFAIL);
+  t.is(rcodeOf(await forwarderTo(t).forward(updateOf(1), zone, client)), RCODE.SERVFAIL);
+});
+
+test('a client that repeats itself is passed on once, and what comes back from elsewhere goes in a circle', async (t) => {
+  const primary = await primaryOf(t, () => undefined);
+  const forwarder = forwarderTo(t, primary);
+  const [first, again] = [1, 2].map(() => forwarder.forward(updateOf(5), zone, client));
+  await until(() => primary.came.length, { what: 'it came', holds: (count) => count === 1 });
+  t.is(rcodeOf(await forwarder.forward(updateOf(5), zone, { address: '192.0.2.2', port: 4242 })), RCODE.SERVFAIL);
+  primary.connections[0]!.write(Buffer.concat([Buffer.of(0, replyTo(5).length), replyTo(5)]));
+  t.deepEqual([await first, await again].map(hexOf), [replyTo(5), replyTo(5)].map(hexOf));
+  t.is(primary.came.length, 1);
+});
+
+test('one client has so many places, and all together have some more', async (t) => {
+  const primary = await primaryOf(t, () => undefined);
+  const forwarder = forwarderTo(t, primary);
+  const under = Array.from({ length: 400 }, (_, i) =>
+    forwarder.forward(updateOf(i), zone, { address: `192.0.2.${i >> 5}`, port: 1024 + i }),
+  );
+  let refused = 0;
+  for (const each of under)
+    void each.then((answer) => {
+      if (rcodeOf(answer) === RCODE.SERVFAIL) refused++;
+    });
+  await until(() => [primary.came.length, refused], {
+    what: 'some went, and the others are refused',
+    holds: ([came, not]) => came === 100 && not === 300,
+  });
+  forwarder.close();
+  await Promise.all(under);
+  t.is(refused, 400);
+});
