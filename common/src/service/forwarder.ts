@@ -8,6 +8,7 @@
  * Always holds: what comes back to us is not passed on again, and a request that is repeated while it is under way is passed on once.
  * Left out: who may forward - a primary sees the address of the one that did.
  */
+import { setMaxListeners } from 'node:events';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import type { ExchangeFault } from '../net/fault.ts';
@@ -53,6 +54,8 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    // Each connection listens for the end.
+    setMaxListeners(0, this.#abort.signal);
   }
 
   /** The reply, as it came; where there is none, why. */
