@@ -17,6 +17,12 @@ export interface Reports {
     readonly latencies: readonly number[];
   };
   readonly flood: { readonly sent: number };
+  readonly visible: {
+    /** Milliseconds from each UPDATE to its answer, to its being visible on each secondary, and on the last of them. */
+    readonly answers: readonly number[];
+    readonly latencies: readonly number[];
+    readonly lasts: readonly number[];
+  };
   readonly updates: {
     readonly sent: number;
     /** Milliseconds of each that was answered with NOERROR, in the order of the answers. */

@@ -19,6 +19,7 @@ const SCALES = {
     large: 100_000,
     signed: 100_000,
     zones: 10_000,
+    many: 50,
     loadRounds: 5,
     rounds: 5,
     questions: 300_000,
@@ -33,6 +34,7 @@ const SCALES = {
     large: 20_000,
     signed: 1000,
     zones: 500,
+    many: 20,
     loadRounds: 2,
     rounds: 1,
     questions: 20_000,
@@ -76,11 +78,11 @@ const measure = async (area: Area, bench: Bench, machine: string): Promise<strin
     }
     rows.push(rowOf(outcomeOf(each, trials), trials));
   }
-  const { name, loadRounds, questions, million, large, signed, zones, file } = bench.scale;
+  const { name, loadRounds, questions, million, large, signed, zones, many, file } = bench.scale;
   const sizes =
     name === 'full'
       ? ''
-      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 50 MB for ${file / 1e6}.`;
+      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 50 secondaries for ${many}, 50 MB for ${file / 1e6}.`;
   const run =
     `A ${name} run of ${new Date().toISOString().slice(0, 16)}Z with seed ${bench.seed}: ${loadRounds} rounds of ${questions} questions; ` +
     `load average ${load} before it.${sizes} On ${machine}.`;

@@ -35,6 +35,8 @@ export interface Scale {
   readonly large: number;
   readonly signed: number;
   readonly zones: number;
+  /** Secondaries of one zone, where there are many. */
+  readonly many: number;
   /** Of loads, and of everything else. */
   readonly loadRounds: number;
   readonly rounds: number;
@@ -66,7 +68,7 @@ export const UNITS = {
   MB: { name: 'MB', digits: 1 },
 } as const satisfies Readonly<Record<string, { name: string; digits: number }>>;
 
-export const AREAS = ['udp', 'tcp', 'start', 'axfr', 'update', 'ddns', 'gap', 'input'] as const;
+export const AREAS = ['udp', 'tcp', 'start', 'axfr', 'update', 'ddns', 'replication', 'gap', 'input'] as const;
 export type Area = (typeof AREAS)[number];
 
 export interface Measure {

@@ -5,6 +5,7 @@ import { ddns } from './areas/ddns.ts';
 import { EVENTS, gapOf } from './areas/gap.ts';
 import { garbage } from './areas/input.ts';
 import { clone, largeFile } from './areas/large-file.ts';
+import { transferredIn, visibleOn } from './areas/replication.ts';
 import { startOf } from './areas/start.ts';
 import { update } from './areas/update.ts';
 import { askOpening } from './client.ts';
@@ -53,6 +54,13 @@ const GAPS = {
   transferred: gapOf(EVENTS.transfer),
   updated: gapOf(EVENTS.update),
   nothing: gapOf(EVENTS.nothing),
+} as const satisfies Readonly<Record<string, Experiment>>;
+
+const VISIBLE = {
+  one: visibleOn({ servers: ['zonewright', 'knot', 'bind'], secondaries: () => 1 }),
+  asItIs: visibleOn({ servers: ['zonewright', 'bind'], isTuned: false, secondaries: () => 1 }),
+  ten: visibleOn({ servers: ['zonewright', 'bind'], secondaries: () => 10 }),
+  many: visibleOn({ servers: ['zonewright'], secondaries: ({ scale }) => scale.many }),
 } as const satisfies Readonly<Record<string, Experiment>>;
 
 type Row = readonly [
@@ -123,6 +131,19 @@ const ROWS: readonly Row[] = [
   ['ddns', 'file of 50 MB, updated: p99.9', largeFile, 'p999', 'ms', WITHOUT_GAP],
   ['ddns', 'file of 50 MB, updated: longest', largeFile, 'longest', 'ms', undefined, GREATEST],
   ['ddns', '10 k zones cloned: last zone answered', cloned, 'time', 's', { atMost: 5 }],
+
+  ['replication', 'UPDATE to visible, 1 secondary: p50', VISIBLE.one, 'p50', 'ms', { atMost: 30 }],
+  ['replication', 'UPDATE to visible, 1 secondary: p99', VISIBLE.one, 'p99', 'ms', { atMost: 100 }],
+  ['replication', 'the same, BIND as it is by itself: p50', VISIBLE.asItIs, 'p50', 'ms', { atMost: 30 }],
+  ['replication', '10 secondaries: p50', VISIBLE.ten, 'p50', 'ms', { atMost: 30 }],
+  ['replication', '10 secondaries: p99', VISIBLE.ten, 'p99', 'ms', { atMost: 100 }],
+  ['replication', '10 secondaries: the last of them, median', VISIBLE.ten, 'last', 'ms'],
+  ['replication', '50 secondaries: p50', VISIBLE.many, 'p50', 'ms', { atMost: 30 }],
+  ['replication', '50 secondaries: p99', VISIBLE.many, 'p99', 'ms', { atMost: 100 }],
+  ['replication', '50 secondaries: the last of them, median', VISIBLE.many, 'last', 'ms'],
+  ['replication', '1 M records transferred in: time', transferredIn, 'time', 's', { times: 1.5, of: ['knot'] }],
+  ['replication', '1 M records transferred in: CPU', transferredIn, 'cpu', 's'],
+  ['replication', '1 M records transferred in: memory', transferredIn, 'memory', 'MB'],
 
   ['gap', '1 M records reloaded: p99.9', GAPS.reloaded, 'p999', 'ms', WITHOUT_GAP],
   ['gap', '1 M records reloaded: longest', GAPS.reloaded, 'longest', 'ms', undefined, GREATEST],

@@ -10,6 +10,7 @@ import type { NotifyTarget } from '../authority/notify.ts';
 import { printPeer } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
 import { exchange } from '../net/exchange.ts';
+import { UdpClient } from '../net/udp-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import { decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
 import { sign, verify } from '../wire/tsig.ts';
@@ -20,8 +21,6 @@ export interface Link {
   readonly id: string;
   /** What people call it. */
   readonly peer: string;
-  /** Does it tell of itself only on a connection of its own? */
-  readonly isHidden: boolean;
   /** Asks once. Its ID is replaced. `timeout`: milliseconds. Never rejects. */
   ask(message: Message, timeout: number): Promise<Result<Message, Fault>>;
 }
@@ -46,41 +45,51 @@ const isInForce = (keys: KeyTable, { name, secret }: Key): boolean => keys.get(n
  */
 export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOptions): Link {
   const { port, source, signal } = options;
+  const server = { address, port };
+  /** By the time that they give. Each has a socket only while it waits for something. */
+  const clients = new Map<number, UdpClient>();
+  const clientOf = (timeout: number): UdpClient => {
+    const client = clients.get(timeout) ?? new UdpClient({ server, source, waits: [timeout] });
+    clients.set(timeout, client);
+    return client;
+  };
+  signal.addEventListener('abort', () => clients.forEach((client) => client.close()));
   let known: Key | undefined;
-  const signersOf = (): readonly { key?: Key }[] => {
-    if (keys.length === 0) return [{}];
-    const inForce = keys.filter((key) => isInForce(options.keys(), key));
-    const [only] = known !== undefined && inForce.includes(known) ? [known] : [];
-    return (only === undefined ? inForce : [only]).map((key) => ({ key }));
+  const askWith = async (key: Key, message: Message, timeout: number): Promise<Result<Message, Fault>> => {
+    const reply = await clientOf(timeout).ask(message, key);
+    if (reply.ok) known = key;
+    else if (key === known) known = undefined;
+    return reply;
   };
   return {
     id: address,
     peer: address,
-    isHidden: false,
     ask: async (message, timeout) => {
-      const signers = signersOf();
-      if (signers.length === 0) return fail({ kind: 'key', what: 'its key is no longer in force' });
-      const enough = new AbortController();
-      const all = signers.length === 1 ? signal : AbortSignal.any([signal, enough.signal]);
-      const common = { server: { address, port }, message, transport: 'udp', timeout, tries: 1, signal: all } as const;
-      const replies = await Promise.all(
-        signers.map(async (signer) => {
-          const reply = await exchange({ ...common, ...signer, ...(source === undefined ? {} : { source }) });
-          if (reply.ok) {
-            known = signer.key;
-            if (signers.length > 1) enough.abort();
-          } else if (signer.key === known) known = undefined;
-          return reply;
-        }),
-      );
-      return replies.find(({ ok: isGood }) => isGood) ?? fail(faultOf(replies));
+      if (signal.aborted) return fail({ kind: 'aborted', what: 'questions have been ended' });
+      if (keys.length === 0) {
+        // Nothing but the port and the ID keeps forged replies out.
+        const from = source === undefined ? {} : { source };
+        return exchange({ server, message, transport: 'udp', timeout, tries: 1, signal, ...from });
+      }
+      const inForce = keys.filter((key) => isInForce(options.keys(), key));
+      if (inForce.length === 0) return fail({ kind: 'key', what: 'its key is no longer in force' });
+      if (known !== undefined && inForce.includes(known)) return askWith(known, message, timeout);
+      return firstGood(inForce.map((key) => askWith(key, message, timeout)));
     },
   };
 }
 
-function faultOf(replies: readonly Result<Message, Fault>[]): Fault {
-  const faults = replies.flatMap((reply) => (reply.ok ? [] : [reply.fault]));
-  return { kind: faults[0]?.kind ?? 'timeout', what: faults.map(({ what }) => what).join('; ') };
+/** The first good reply, as soon as it is there; where none is, all that went wrong. */
+function firstGood(replies: readonly Promise<Result<Message, Fault>>[]): Promise<Result<Message, Fault>> {
+  return new Promise((resolve) => {
+    const faults: Fault[] = [];
+    for (const each of replies)
+      void each.then((reply) => {
+        if (reply.ok) resolve(reply);
+        else if (faults.push(reply.fault) === replies.length)
+          resolve(fail({ kind: faults[0]!.kind, what: faults.map(({ what }) => what).join('; ') }));
+      });
+  });
 }
 
 /** A hidden secondary on its connection. */
@@ -88,7 +97,6 @@ export function linkByConnection(connection: Connection, key: Key, id: string, o
   return {
     id,
     peer: printPeer(connection.peer),
-    isHidden: true,
     ask: async (message, timeout) => {
       if (!isInForce(options.keys(), key)) return fail({ kind: 'key', what: 'its key is no longer in force' });
       const now = Math.floor(options.clock.wall() / 1000);

@@ -67,7 +67,6 @@ const setUp = (names: readonly string[], addresses: readonly string[]) => {
   const linkTo = ({ address }: NotifyTarget): Link => ({
     id: address,
     peer: address,
-    isHidden: false,
     ask: (message, timeout) =>
       new Promise((resolve) => {
         const fake = fakes.get(address)!;

@@ -230,6 +230,18 @@ test('IXFR over UDP is whole where it fits into what the client takes, else one 
   t.is(recordsTo(ixfrFrom(2), { authority: large }).length, 44);
 });
 
+test('a signed IXFR over UDP tells which version its sender has, and whether it got the newest; an unsigned one nothing', (t) => {
+  const told = (serial: number, asked: Asked): unknown => {
+    const outcome = received(ixfrFrom(serial), { transport: 'udp', ...asked });
+    const follows = outcome.kind === 'reply' ? outcome.follows : undefined;
+    return follows && [follows.zone.serial, follows.serial, follows.key.name.toString(), follows.isSent];
+  };
+  t.deepEqual(told(1, { key: TRANSFER }), [2, 1, 'k._transfer.example.', true]);
+  t.deepEqual(told(2, { key: TRANSFER }), [2, 2, 'k._transfer.example.', false]);
+  t.deepEqual(told(7, { key: TRANSFER }), [2, 7, 'k._transfer.example.', false]);
+  t.is(told(1, { authority: serving([V1, V2], { isTransferOpen: true }) }), undefined);
+});
+
 test('EXPIRE says how long a copy lasts: the SOA of a primary, what is left of a secondary (RFC 7314)', (t) => {
   const edns: Edns = { ...EDNS, options: [{ code: OPTION.EXPIRE, data: new Uint8Array(0) }] };
   const secondary = serving([V1, V2], { isPrimary: false, expiryOf: () => 4711 });

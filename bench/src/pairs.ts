@@ -1,0 +1,187 @@
+/**
+ * A primary of one zone that takes updates, and secondaries of the same make that follow it: ours, BIND, Knot. Each has one worker, and all
+ * are on loopback. NSD takes no updates.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { keyParts } from '@zonewright/test/support/dig';
+import type { FileZone, PreparedServer } from '@zonewright/test/support/knot';
+import { prepareNamed } from '@zonewright/test/support/named';
+import { type Owner, temporaryFolder } from '@zonewright/test/support/owner';
+import { freePort } from '@zonewright/test/support/ports';
+import { makeRepository } from '@zonewright/test/support/repository';
+import { keyLine } from '@zonewright/test/support/secrecy';
+import { root } from '@zonewright/test/support/zonewright';
+import { answered } from './answered.ts';
+import { KEY, launch, type Running, type ServerName } from './servers.ts';
+
+/** Who is measured: of BIND, also as it is unless told otherwise. */
+export interface PairSetting {
+  readonly server: Exclude<ServerName, 'nsd'>;
+  readonly zone: FileZone;
+  readonly secondaries: number;
+  readonly isTuned: boolean;
+}
+
+export interface Pair {
+  readonly primary: Running;
+  readonly secondaries: readonly Running[];
+}
+
+const PRIMARY = '127.0.0.1';
+const [, ALGORITHM = '', SECRET = ''] = KEY.split(':');
+const bin = join(root, 'bin/zonewright');
+const addressOf = (i: number): string => `127.0.1.${i + 2}`;
+
+type Prepared = Omit<PreparedServer, 'folder'> & { readonly folder?: string };
+
+interface Plan {
+  readonly primary: Prepared;
+  readonly secondaries: readonly Prepared[];
+}
+
+const planOurs = async (owner: Owner, { zone, secondaries }: PairSetting): Promise<Plan> => {
+  const addresses = Array.from({ length: secondaries }, (_, i) => addressOf(i));
+  const port = await freePort(PRIMARY, ...addresses);
+  const keys = addresses.map((each) => `${PRIMARY}.${each}._transfer.${zone.name}`.replace(/\.$/, ''));
+  const lines = keys.map((name) => keyLine(`${name}:${ALGORITHM}:${SECRET}`)).join('');
+  const repository = await makeRepository(owner, {
+    _keys: `${keyLine(KEY)}${lines}`,
+    [zone.name.replace(/\.$/, '')]: zone.text,
+  });
+  const common = ['--port', `${port}`, '--log-level', 'warn', '--udp-workers', '1'];
+  const data = join(temporaryFolder(owner, 'data'), 'data');
+  const remote = ['--remote', repository.path, '--data', data];
+  const command = process.execPath;
+  return {
+    primary: { address: PRIMARY, port, command, args: [bin, 'primary', ...remote, '--listen', PRIMARY, ...common] },
+    secondaries: addresses.map((address, i) => ({
+      address,
+      port,
+      command,
+      args: [bin, 'secondary', '--keys', `${keys[i]}:${ALGORITHM}:${SECRET}`, '--listen', address, ...common],
+    })),
+  };
+};
+
+/** What the support has for tests, and BIND has not by itself: quick NOTIFYs, and no limits on them. */
+const TUNED =
+  /^ {2}(notify-delay|serial-query-rate|notify-rate|startup-notify-rate|min-refresh-time|min-retry-time) .*\n/gm;
+
+const planBind = async (owner: Owner, { zone, secondaries, isTuned }: PairSetting): Promise<Plan> => {
+  const port = await freePort();
+  const ports = await Promise.all(Array.from({ length: secondaries }, () => freePort()));
+  const common = { keys: [KEY], options: 'minimal-responses yes;' };
+  const told = ports.map((each) => ({ address: PRIMARY, port: each, key: KEY }));
+  const allowUpdate = [`key ${keyParts(KEY).name}`];
+  const zones = [{ ...zone, allowUpdate, alsoNotify: told }];
+  const prepared = [await prepareNamed(owner, { ...common, port, zones })];
+  for (const each of ports) {
+    const primaries = [{ address: PRIMARY, port, key: KEY }];
+    prepared.push(await prepareNamed(owner, { ...common, port: each, zones: [{ name: zone.name, primaries }] }));
+  }
+  if (!isTuned)
+    for (const { args } of prepared) {
+      const file = args.at(-1)!;
+      writeFileSync(file, readFileSync(file, 'utf8').replaceAll(TUNED, ''));
+    }
+  const [primary, ...others] = prepared;
+  return { primary: primary!, secondaries: others };
+};
+
+const knotText = (folder: string, address: string, port: number, zone: string, peers: readonly string[]): string => {
+  const { name, algorithm, secret } = keyParts(KEY);
+  const isPrimary = address === PRIMARY;
+  const remotes = peers.map(
+    (peer) => `  - id: ${peer}\n    address: ${peer}@${port}\n    via: ${address}\n    key: ${name}\n`,
+  );
+  return `server:
+    rundir: "${folder}"
+    listen: ${address}@${port}
+    udp-workers: 1
+    tcp-workers: 1
+log:
+  - target: stderr
+    any: warning
+database:
+    storage: "${folder}"
+key:
+  - id: ${name}
+    algorithm: ${algorithm}
+    secret: ${secret}
+remote:
+${remotes.join('')}acl:
+  - id: peer
+    key: ${name}
+    action: [transfer, notify, update]
+zone:
+  - domain: "${zone}"
+    storage: "${folder}"
+    file: zone
+    acl: peer
+    ${isPrimary ? 'notify' : 'master'}: [${peers.join(', ')}]
+    zonefile-sync: -1
+    ${isPrimary ? 'zonefile-load: whole' : ''}
+    journal-content: changes
+    semantic-checks: off
+`;
+};
+
+const planKnot = async (owner: Owner, { zone, secondaries }: PairSetting): Promise<Plan> => {
+  const addresses = Array.from({ length: secondaries }, (_, i) => addressOf(i));
+  const port = await freePort(PRIMARY, ...addresses);
+  const prepareOne = (address: string): Prepared => {
+    const folder = temporaryFolder(owner, 'knot');
+    if (address === PRIMARY) writeFileSync(join(folder, 'zone'), zone.text);
+    const file = join(folder, 'knot.conf');
+    const peers = address === PRIMARY ? addresses : [PRIMARY];
+    writeFileSync(file, knotText(folder, address, port, zone.name, peers), { mode: 0o600 });
+    return { address, port, folder, command: 'knotd', args: ['-c', file] };
+  };
+  return { primary: prepareOne(PRIMARY), secondaries: addresses.map(prepareOne) };
+};
+
+const PLANS = { zonewright: planOurs, bind: planBind, knot: planKnot } as const;
+
+/** Secondaries that are started at a time: all at once would take each other's time. */
+const STARTED = 5;
+
+/** Starts all of them and waits until each has the zone. */
+export const startPair = async (owner: Owner, setting: PairSetting): Promise<Pair> => {
+  const { server, zone } = setting;
+  const plan = await PLANS[server](owner, setting);
+  const folder = temporaryFolder(owner, 'place');
+  const start = (prepared: Prepared): Promise<Running> =>
+    launch(owner, { folder, ...prepared, server, setting: { zones: [zone] } });
+  const primary = await start(plan.primary);
+  await answered(primary, [zone.name]);
+  const secondaries: Running[] = [];
+  for (let i = 0; i < plan.secondaries.length; i += STARTED) {
+    const some = await Promise.all(plan.secondaries.slice(i, i + STARTED).map(start));
+    for (const each of some) await answered(each, [zone.name]);
+    secondaries.push(...some);
+  }
+  return { primary, secondaries };
+};
+
+/** Where a secondary of our primary is to be, and what it is started with: Knot or ours. */
+export const secondaryOf = async (
+  owner: Owner,
+  server: 'zonewright' | 'knot',
+  zone: FileZone,
+): Promise<{ readonly primary: Running; start(): Promise<Running> }> => {
+  const setting = { server: 'zonewright', zone, secondaries: 1, isTuned: true } as const;
+  const plan = await planOurs(owner, setting);
+  const folder = temporaryFolder(owner, 'knot');
+  const file = join(folder, 'knot.conf');
+  const [ours] = plan.secondaries;
+  const { address, port } = ours!;
+  writeFileSync(file, knotText(folder, address, port, zone.name, [PRIMARY]), { mode: 0o600 });
+  const theirs: Prepared = { address, port, folder, command: 'knotd', args: ['-c', file] };
+  const place = temporaryFolder(owner, 'place');
+  const settle = (prepared: Prepared, as: ServerName): Promise<Running> =>
+    launch(owner, { folder: place, ...prepared, server: as, setting: { zones: [zone] } });
+  const primary = await settle(plan.primary, 'zonewright');
+  await answered(primary, [zone.name]);
+  return { primary, start: () => settle(server === 'knot' ? theirs : ours!, server) };
+};
