@@ -53,7 +53,9 @@ export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOpti
     clients.set(timeout, client);
     return client;
   };
-  signal.addEventListener('abort', () => clients.forEach((client) => client.close()));
+  signal.addEventListener('abort', () => {
+    for (const client of clients.values()) client.close();
+  });
   let known: Key | undefined;
   const askWith = async (key: Key, message: Message, timeout: number): Promise<Result<Message, Fault>> => {
     const reply = await clientOf(timeout).ask(message, key);
