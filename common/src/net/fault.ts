@@ -9,7 +9,7 @@ export interface ListenFault {
   readonly code: string;
   readonly address: string;
   readonly port: number;
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'tls';
   readonly what: string;
   readonly hint?: string;
 }
@@ -89,8 +89,8 @@ export function systemText(code: string): string {
   return SYSTEM_TEXT[code] ?? code;
 }
 
-export function listenFault(code: string, at: Peer, transport: 'udp' | 'tcp'): ListenFault {
-  const hint = LISTEN_HINT[code];
+export function listenFault(code: string, at: Peer, transport: ListenFault['transport']): ListenFault {
+  const hint = transport === 'tls' ? LISTEN_HINT[code]?.replace('--port', '--tls-port') : LISTEN_HINT[code];
   const what = `cannot listen on ${printPeer(at)} (${transport.toUpperCase()}): ${systemText(code)}`;
   return { kind: 'listen', code, ...at, transport, what, ...(hint === undefined ? {} : { hint }) };
 }

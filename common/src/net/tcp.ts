@@ -65,8 +65,9 @@ export interface TcpOptions extends ConnectionOptions {
 const BACKLOG = 511;
 
 export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, ListenFault>> {
-  const { address, port, limits, onFault } = options;
-  if (isIP(address) === 0) return Promise.resolve(fail(listenFault('EINVAL', { address, port }, 'tcp')));
+  const { address, port, limits, onFault, gate } = options;
+  const transport = gate === undefined ? 'tcp' : 'tls';
+  if (isIP(address) === 0) return Promise.resolve(fail(listenFault('EINVAL', { address, port }, transport)));
   const admission = options.admission ?? new Admission(limits);
   const connections = new Set<FramedConnection>();
   /** Those that have not shown yet that they speak TLS. */
@@ -94,7 +95,7 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
       }
       return;
     }
-    if (options.gate === undefined) {
+    if (gate === undefined) {
       begin({ transport: 'tcp', socket, tcp: socket }, from, leave);
       return;
     }
@@ -103,7 +104,7 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
       entering.delete(socket);
       leave();
     });
-    const fault = options.gate.enter(socket, from, (secured) => {
+    const fault = gate.enter(socket, from, (secured) => {
       entering.delete(socket);
       begin({ ...secured, tcp: socket }, from, () => undefined);
     });
@@ -130,11 +131,11 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
   };
 
   return new Promise((resolve) => {
-    server.once('error', (error) => resolve(fail(listenFault(codeOf(error), { address, port }, 'tcp'))));
+    server.once('error', (error) => resolve(fail(listenFault(codeOf(error), { address, port }, transport))));
     server.listen({ host: address, port, exclusive: true, ipv6Only: isIPv6(address), backlog: BACKLOG }, () => {
       server.removeAllListeners('error');
       server.on('error', (error) =>
-        onFault({ kind: 'socket', what: `TCP on ${address}: ${systemText(codeOf(error))}` }),
+        onFault({ kind: 'socket', what: `${transport.toUpperCase()} on ${address}: ${systemText(codeOf(error))}` }),
       );
       const bound = server.address();
       const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port;

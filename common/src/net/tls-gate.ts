@@ -124,8 +124,12 @@ export class TlsGate {
       if (place === undefined) return undefined;
       return { kind: 'limit', what: `turned ${printPeer(peer)} away: too many TLS handshakes`, peer };
     }
-    this.#entering.set(place, { done });
-    socket.once('close', () => this.#entering.delete(place));
+    const entering: Entering = { done };
+    this.#entering.set(place, entering);
+    socket.once('close', () => {
+      // Somebody else may be at this place by now.
+      if (this.#entering.get(place) === entering) this.#entering.delete(place);
+    });
     socket.on('error', () => undefined);
     this.#server.emit('connection', socket);
     return undefined;

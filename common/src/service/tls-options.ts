@@ -165,7 +165,7 @@ export async function primaryTlsOf(
     ({ ca, cert, key }: Contents<'ca' | 'cert' | 'key'>): TlsTrust => ({
       pins,
       ...(authority === undefined ? {} : { ca: ca ?? 'system' }),
-      ...(primaryName === undefined ? {} : { name: primaryName }),
+      ...(primaryName === undefined ? {} : { name: primaryName.replace(/\.$/, '') }),
       ...(cert === undefined || key === undefined ? {} : { identity: { cert, key } }),
     }),
     (trust) => TlsClient.open(trust),
