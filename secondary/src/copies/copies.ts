@@ -3,8 +3,7 @@
  * changes all the time is written now and then; then a thread of its own writes it (`thread.ts`), one group after the other. That a zone is
  * current is worth a write only every now and then: what a crash takes of it is that the zone expires that much sooner.
  *
- * Versions are handed over by their memory, which is shared, so nothing here takes time in proportion to a zone. The thread keeps hold of
- * memory that it has seen until it has reason to collect it, and so it is ended when nothing came for a while.
+ * Versions are handed over by their memory, which is shared, so nothing here takes time in proportion to a zone.
  *
  * Always holds: a disk that fails stops nothing but copies; it is said once, and tried again.
  */
@@ -45,8 +44,6 @@ const SAVE_WAIT = 100;
 const CONFIRM_WAIT = 10_000;
 /** Milliseconds before it is tried again when the disk has failed. */
 const RETRY = { base: 1000, max: 60_000 } as const;
-/** Milliseconds without a write after which the thread is ended. */
-const IDLE_TIME = 10_000;
 /** Zones in one request. */
 const GROUP_ZONES = 500;
 
@@ -74,9 +71,6 @@ class DiskCopies implements Copies {
   #isClosed = false;
   /** When what waits is to be written, and what cancels that. */
   #alarm: { readonly at: number; readonly cancel: () => void } | undefined;
-  /** Has the thread seen memory of zones? */
-  #hasSeen = false;
-  #idle: (() => void) | undefined;
   /** Requests take turns. */
   #last: Promise<unknown> = Promise.resolve();
   #failures = 0;
@@ -126,7 +120,6 @@ class DiskCopies implements Copies {
 
   async load(take: (copy: Copy) => void): Promise<void> {
     if (this.#release === undefined) return;
-    this.#hasSeen = true;
     const slices = new Slices();
     const damaged: Uint8Array[] = [];
     const ask = (after?: Uint8Array): Promise<Result<Portion, CopiesFault>> =>
@@ -151,7 +144,6 @@ class DiskCopies implements Copies {
     }
     const swept = await this.#inTurn(() => this.#client.ask('sweep', [damaged]));
     if (!swept.ok) this.#noteFailure(swept.fault);
-    this.#rest();
   }
 
   save(zone: Zone, deltas: readonly Delta[] | undefined, state: CopyState): void {
@@ -172,7 +164,6 @@ class DiskCopies implements Copies {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#alarm?.cancel();
-    this.#idle?.();
     await this.#inTurn(() => this.#write());
     await this.#client.close();
     this.#letGo();
@@ -200,7 +191,6 @@ class DiskCopies implements Copies {
   }
 
   #inTurn<T>(what: () => Promise<T>): Promise<T> {
-    this.#idle?.();
     const done = this.#last.then(what);
     this.#last = done.catch(() => undefined);
     return done;
@@ -222,7 +212,6 @@ class DiskCopies implements Copies {
         writes.push(await writeOf(each, slices));
       }
       const memory = writes.flatMap(({ kept }) => (kept === undefined ? [] : memoryOf(kept.deltas)));
-      this.#hasSeen ||= writes.some(({ kept }) => kept?.snapshot !== undefined);
       const written = await this.#client.ask('write', [writes], memory);
       if (!written.ok) {
         for (const each of group) this.#waiting.failed(each, false);
@@ -238,7 +227,6 @@ class DiskCopies implements Copies {
       if (this.#failures > 0) this.#log.info('copies.written', { after: this.#failures });
       this.#failures = 0;
     }
-    this.#rest();
   }
 
   /** It has to be opened anew. */
@@ -254,18 +242,6 @@ class DiskCopies implements Copies {
 
   #noteFailure({ what, hint }: CopiesFault): void {
     if (this.#failures++ === 0) this.#log.error('copies.failed', { what, hint });
-  }
-
-  async #end(): Promise<void> {
-    this.#hasSeen = false;
-    await this.#client.close();
-  }
-
-  /** Ends the thread when nothing comes for a while. */
-  #rest(): void {
-    if (this.#isClosed || !this.#hasSeen) return;
-    this.#idle?.();
-    this.#idle = this.#clock.after(IDLE_TIME, () => void this.#inTurn(() => this.#end()));
   }
 }
 

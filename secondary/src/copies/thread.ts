@@ -1,6 +1,7 @@
 /** The thread that has the copies: what it is asked for by `copies.ts`. */
 import { workerData } from 'node:worker_threads';
 import { serve } from '@zonewright/common/lmdb/serve';
+import { WorkGarbage } from '@zonewright/common/service/image-garbage';
 import { gatherImages } from '@zonewright/common/zone/image-region';
 import { seedHashes } from '@zonewright/common/zone/lookup-name';
 import { faultOf } from './fault.ts';
@@ -70,12 +71,21 @@ function load(after: Uint8Array | undefined): Portion {
   };
 }
 
+const garbage = new WorkGarbage();
 if (!seedHashes(seed)) throw new Error('names were hashed before the seed was there');
 serve<CopiesMethods>({
   methods: {
     open: () => void opened(),
-    write: (writes) => opened().write(writes),
-    load,
+    write: (writes) => {
+      const unfit = opened().write(writes);
+      garbage.rest(writes.flatMap(({ kept }) => kept?.snapshot?.image ?? []));
+      return unfit;
+    },
+    load: (after) => {
+      const portion = load(after);
+      garbage.rest();
+      return portion;
+    },
     sweep: (damaged) => opened().sweep(damaged),
   },
   close: async () => {
