@@ -310,7 +310,9 @@ class Call {
   }
 
   update(): Outcome {
-    if (!this.#authority.isPrimary)
+    const { isPrimary, forwardsUpdates = false } = this.#authority;
+    // What is passed on does not come here: of that which does, it is said what is wrong with it.
+    if (!isPrimary && !forwardsUpdates)
       return this.refuse(RCODE.REFUSED, 'a secondary takes no updates', EDE.NOT_AUTHORITATIVE);
     const beyond = transportBeyond(this.#request.key?.limits?.transport, this.#request.transport);
     if (beyond !== undefined) return this.refuse(RCODE.REFUSED, `updates of this key need ${beyond}`, EDE.PROHIBITED);

@@ -362,6 +362,30 @@ test('an UPDATE is handed out when it is signed by an update key, and refused by
   t.is(reply.edns, undefined, 'words only for those who speak EDNS');
 });
 
+test('a secondary that forwards hands a signed UPDATE of a zone of its own out as it came, whoever signed it', (t) => {
+  const authority = served({ isPrimary: false, forwardsUpdates: true });
+  const update = request('example. SOA', {
+    opcode: OPCODE.UPDATE,
+    authorities: recordsFrom('x 60 A 192.0.2.9', origin),
+  });
+  for (const key of [UPDATE, keyNamed('stranger._update.example')]) {
+    const { octets } = sign(encodeMessage(update), key, { now: NOW - 10_000 });
+    const outcome = received(octets, { authority });
+    if (outcome.kind !== 'forward') return t.fail(outcome.kind);
+    t.deepEqual(outcome.octets, octets);
+    t.not(outcome.octets, octets, 'the octets may be written over');
+    t.true(outcome.zone.equals(origin));
+  }
+  t.is(rcodeTo(update, { authority }), 'REFUSED', 'nobody has signed it');
+  t.is(rcodeTo(request('other. SOA', { opcode: OPCODE.UPDATE }), { key: UPDATE, authority }), 'NOTAUTH');
+  t.is(rcodeTo(request('example. A', { opcode: OPCODE.UPDATE }), { key: UPDATE, authority }), 'FORMERR');
+  t.is(
+    received(update, { key: UPDATE, authority: served({ forwardsUpdates: true }) }).kind,
+    'update',
+    'it is ours to do',
+  );
+});
+
 test('a NOTIFY is handed out with its zone and serial, signed or not', (t) => {
   const notify = (extra: Partial<Message> = {}): Message =>
     request('example. SOA', { opcode: OPCODE.NOTIFY, aa: true, ...extra });
