@@ -36,8 +36,8 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Milliseconds without a transfer after which the thread is ended. */
-const IDLE_TIME = 10_000;
+/** Milliseconds without a transfer after which the thread is ended. To start it takes longer than to transfer what an update changed. */
+const IDLE_TIME = 600_000;
 
 const startThread = (seed: Uint8Array): Worker =>
   new Worker(new URL('./transfer-thread.js', import.meta.url), { workerData: seed, name: 'transfers' });

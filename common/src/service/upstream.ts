@@ -70,7 +70,7 @@ export interface Upstream {
 export const SOA_TIMEOUT = 5000;
 const SOA_WAITS = [1000, 2000, 3000] as const;
 /** SOA queries under way at once to one primary; transfers in, from one and in all. */
-const MAX_QUERIES = 200;
+const MAX_QUERIES = 80;
 const MAX_TRANSFERS_FROM_ONE = 10;
 const MAX_TRANSFERS_IN = 20;
 

@@ -32,6 +32,8 @@ interface Outcome {
   readonly faults: readonly { readonly source: ReplicaSource; readonly fault: Fault }[];
 }
 
+/** Zones that are looked at before everything else has its turn: after a restart all are due at once. */
+const TURN_ZONES = 100;
 /** Nobody was there. */
 const AWAY: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'closed']);
 /** What came could not be used. */
@@ -84,7 +86,9 @@ export class Asking {
 
   #look(): void {
     const now = this.#options.clock.now();
-    for (let held = this.#agenda.take(now); held !== undefined; held = this.#agenda.take(now)) {
+    for (let left = TURN_ZONES; left > 0; left--) {
+      const held = this.#agenda.take(now);
+      if (held === undefined) break;
       const due = dueNow(held.refresh, now);
       if (due === 'expire') this.#expire(held);
       else if (due === 'ask') void this.#ask(held);

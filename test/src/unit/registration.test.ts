@@ -1,0 +1,80 @@
+/** What a primary asks a hidden secondary on the connection that this has opened. */
+import { KeyTable, parseKey } from '@zonewright/common/authority/key';
+import type { Authority } from '@zonewright/common/authority/receive';
+import { ZoneTable } from '@zonewright/common/authority/zones';
+import type { Connection } from '@zonewright/common/net/connection';
+import { CLASS } from '@zonewright/common/rr/class';
+import { readSoa } from '@zonewright/common/rr/soa';
+import { TYPE } from '@zonewright/common/rr/type';
+import { SILENT_LOG } from '@zonewright/common/service/log';
+import { startNameServer } from '@zonewright/common/service/name-server';
+import { Replica } from '@zonewright/common/service/replica';
+import { OPCODE, RCODE } from '@zonewright/common/wire/code';
+import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
+import { sign, verify } from '@zonewright/common/wire/tsig';
+import test from 'ava';
+import { freePort } from '../support/ports.ts';
+import { given, nameOf, zoneOf } from '../support/records.ts';
+import { until } from '../support/until.ts';
+
+const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
+const key = given(parseKey(`x.127.0.0.1._transfer.example:SHA256:${SECRET}`));
+const origin = nameOf('example.');
+
+const authorityOf = (isPrimary: boolean): Authority => ({
+  zones: new ZoneTable(),
+  keys: new KeyTable([key]),
+  identity: { version: 'test', id: 'test' },
+  isTransferOpen: false,
+  isPrimary,
+  historyOf: () => undefined,
+  expiryOf: () => 86_400,
+});
+
+test('a hidden secondary says on its own connection which serial it serves, to who signs, and takes NOTIFYs there', async (t) => {
+  const port = await freePort();
+  const primary = authorityOf(true);
+  primary.zones.set(zoneOf('@ 60 NS ns.other.'));
+  let registered: Connection | undefined;
+  const refused = async () => ({ rcode: RCODE.REFUSED });
+  const server = given(
+    await startNameServer({
+      addresses: ['127.0.0.1'],
+      port,
+      authority: primary,
+      log: SILENT_LOG,
+      hooks: {
+        update: refused,
+        notify: refused,
+        register: (connection) => {
+          connection.keep();
+          registered = connection;
+        },
+      },
+    }),
+  );
+  t.teardown(() => server.close());
+  const secondary = authorityOf(false);
+  const sources = [{ key, primary: { address: '127.0.0.1', port }, isHidden: true }];
+  const replica = new Replica({ sources, authority: secondary, log: SILENT_LOG });
+  t.teardown(() => replica.stop());
+  replica.start();
+  await until(() => registered !== undefined && secondary.zones.get(origin)?.serial === 1, {
+    what: 'it has registered and has the zone',
+    timeout: 30_000,
+  });
+  const ask = async (opcode: number, isSigned: boolean): Promise<Message> => {
+    const questions = [{ name: origin, type: TYPE.SOA, class: CLASS.IN }];
+    const plain = encodeMessage({ ...emptyMessage(7, opcode), questions });
+    const now = Math.floor(Date.now() / 1000);
+    const signed = sign(plain, key, { now });
+    const octets = given(await registered!.request(isSigned ? signed.octets : plain, 10_000));
+    const message = given(decodeMessage(octets));
+    if (isSigned) t.true(verify(octets, message.tsig!, key, { now, priorMac: signed.mac }).ok);
+    return message;
+  };
+  const [soa] = (await ask(OPCODE.QUERY, true)).answers;
+  t.is(readSoa(soa!.rdata).serial, 1);
+  t.is((await ask(OPCODE.NOTIFY, true)).rcode, RCODE.NOERROR);
+  t.is((await ask(OPCODE.NOTIFY, false)).rcode, RCODE.NOERROR, 'it comes from the primary of the zone');
+});
