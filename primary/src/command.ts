@@ -209,6 +209,7 @@ class PrimaryService {
       port,
       log: this.#log,
       isOwn: ownAddresses(listen),
+      catalogs: this.#values.catalog === undefined ? [] : [this.#values.catalog],
       ...(listen.length === 1 ? { source: listen[0]! } : {}),
     });
     const server = await prepared.listen();

@@ -151,7 +151,7 @@ class SecondaryService {
       expiryOf: (zone) => this.#replica?.expiryOf(zone.origin) ?? 0,
     };
     const source = listen.length === 1 ? { source: listen[0]! } : {};
-    const chain = new Chain({ own, authority, port, log: this.#log, ...source });
+    const chain = new Chain({ own, authority, port, catalogs: catalog, log: this.#log, ...source });
     this.#closing.push(() => chain.close());
     const copies = data === undefined ? ok(noCopies) : await openCopies(join(data, 'copies'), { log: this.#log });
     if (!copies.ok) return copies;

@@ -41,6 +41,8 @@ export interface NotifierOptions {
   readonly source?: string;
   /** Are the name servers of a zone left to its primary, and only secondaries told that keys name? */
   readonly isByKeyAlone?: boolean;
+  /** Zones of which nobody is asked what he serves: catalogs (RFC 9432), about which Knot answers no questions over UDP. */
+  readonly catalogs?: readonly Name[];
   /** Is this an address of ours, which nobody has to tell? */
   isOwn?(address: string): boolean;
   readonly clock?: Clock;
@@ -98,7 +100,7 @@ export class Notifier {
     for (const { id } of links) this.#announcements.announce(origin, id, now);
     const served = authority.zones.get(origin);
     if (served === undefined) this.followers.withdrawn(origin);
-    else this.followers.published(origin, served.serial, links);
+    else if (!this.#isCatalog(origin)) this.followers.published(origin, served.serial, links);
     this.#schedule();
   }
 
@@ -122,8 +124,8 @@ export class Notifier {
       const { origin, serial } = served;
       if (!origin.isSubdomainOf(zone) || !mayPerform(key, 'transfer', origin)) continue;
       this.#targetsOf(origin).set(link.id, link);
-      if (!isToldByAddress) this.followers.add(origin, serial, link);
-      else for (const named of this.#named(served)) this.followers.add(origin, serial, named);
+      const followed = this.#isCatalog(origin) ? [] : isToldByAddress ? this.#named(served) : [link];
+      for (const each of followed) this.followers.add(origin, serial, each);
       if (!origin.equals(zone)) this.#announcements.announce(origin, link.id, now);
       // It asks for this one itself.
       else this.followers.moves(origin, link.id, 'acknowledged');
@@ -150,6 +152,10 @@ export class Notifier {
     this.#abort.abort();
     this.#cancel?.();
     this.followers.close();
+  }
+
+  #isCatalog(origin: Name): boolean {
+    return this.#options.catalogs?.some((catalog) => catalog.equals(origin)) ?? false;
   }
 
   #targetsOf(origin: Name): Map<string, Link> {

@@ -41,7 +41,7 @@ const soaOf = (message: Message): number | undefined =>
 
 const key = (name: string) => given(parseKey(`${name}:SHA256:AAAA`));
 
-const setUp = (names: readonly string[], addresses: readonly string[]) => {
+const setUp = (names: readonly string[], addresses: readonly string[], catalogs: readonly string[] = []) => {
   const clock = new VirtualClock();
   const zones = new ZoneTable();
   const authority: Authority = {
@@ -77,7 +77,14 @@ const setUp = (names: readonly string[], addresses: readonly string[]) => {
         );
       }),
   });
-  const notifier = new Notifier({ authority, port: 53, log: silent, clock, linkTo });
+  const notifier = new Notifier({
+    authority,
+    port: 53,
+    log: silent,
+    clock,
+    linkTo,
+    catalogs: catalogs.map((name) => nameOf(name)),
+  });
   const publish = (zone: Zone): void => {
     zones.set(zone);
     notifier.announce(zone);
@@ -276,4 +283,15 @@ test('a link on a connection believes no reply that is not signed', async (t) =>
   });
   const reply = await link.ask({ ...responseTo(given(decodeMessage(new Uint8Array(12))), 0), qr: false }, 100);
   t.like(reply, { ok: false, fault: { kind: 'tsig' } });
+});
+
+test('who follows a catalog is told of it, and never asked for its serial', async (t) => {
+  const { clock, publish, fake, notifier } = setUp([named('10.0.0.2')], ['10.0.0.2'], ['Example.']);
+  publish(version(1));
+  await clock.advance(100_000);
+  publish(version(2));
+  await clock.advance(100_000);
+  t.deepEqual(fake('10.0.0.2').told, [1, 2]);
+  t.deepEqual(fake('10.0.0.2').asked, []);
+  t.deepEqual(notifier.followers.behind, { secondaries: 0, lag: 0 });
 });
