@@ -51,6 +51,9 @@ const TIMERS = { refresh: 3600, retry: 600, expire: 2 ** 31 - 2, minimum: 0 } as
 const HASH_OCTETS = 16;
 const LABEL_OCTETS = 2 * HASH_OCTETS;
 
+/** Zones that one catalog may list: each costs its secondary a question now and then, and some memory. */
+const MAX_MEMBERS = 1_000_000;
+
 /** The longest name, in octets, that a catalog which is made here may have: its members are two labels below. */
 export const MAX_CATALOG_OCTETS = MAX_NAME_OCTETS - (1 + LABEL_OCTETS) - (1 + ZONES.length);
 
@@ -149,6 +152,10 @@ export class CatalogReader {
   }
 
   #put(into: Map<string, Name>, label: string, rdata: Uint8Array, what: string): void {
+    if (into.size >= MAX_MEMBERS) {
+      this.#fault ??= `it lists more than ${MAX_MEMBERS} zones`;
+      return;
+    }
     if (into.has(label)) this.#fault ??= `its label ${JSON.stringify(label)} has ${what}`;
     into.set(label, targetOf(TYPE.PTR, rdata));
   }

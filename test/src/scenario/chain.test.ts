@@ -5,6 +5,7 @@
 import anyTest, { type ExecutionContext } from 'ava';
 import type { KeyText } from '../support/dig.ts';
 import { testWith } from '../support/needs.ts';
+import { temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
 import { run } from '../support/process.ts';
 import { type Files, makeRepository, type Repository } from '../support/repository.ts';
@@ -123,5 +124,40 @@ test.serial(
     const catalog = await begin('--keys', NAMED.first, '--catalog', 'catalog');
     t.is(catalog.code, 2);
     t.regex(catalog.stderr, /no key is for the catalog catalog\./);
+  },
+);
+
+test.serial(
+  'a secondary that is restarted while its primary is away serves what its catalog lists, and follows it on',
+  async (t) => {
+    const key = secrecy.newKey(`${PRIMARY}.${SECONDARY}._transfer`);
+    const repository = await makeRepository(t, {
+      _keys: [admin, key].map(keyLine).join(''),
+      'a.example': zoneText(1, 'www A 192.0.2.1\n'),
+      'b.example': zoneText(1, 'www A 192.0.2.2\n'),
+    });
+    const port = await freePort(PRIMARY, SECONDARY);
+    const startPrimary = () =>
+      startScene(t, secrecy, 'primary', ['--remote', repository.path, '--catalog', 'catalog'], { port });
+    const data = temporaryFolder(t, 'data');
+    const startSecondary = () =>
+      startScene(t, secrecy, 'secondary', ['--keys', key, '--catalog', 'catalog', '--data', data], { port });
+    const primary = await startPrimary();
+    const secondary = await startSecondary();
+    await secondary.service.waitForEvent('catalog.loaded', { members: 2 });
+    await secondary.shows('NOERROR 192.0.2.1', 'www.a.example');
+    await secondary.shows('NOERROR 192.0.2.2', 'www.b.example');
+    t.is((await primary.service.stop()).code, 0);
+    t.is((await secondary.service.stop()).code, 0);
+
+    const again = await startSecondary();
+    t.is(await again.look('www.a.example'), 'NOERROR 192.0.2.1');
+    await again.service.waitForEvent('catalog.loaded', { members: 2 });
+    t.is(await again.look('www.b.example'), 'NOERROR 192.0.2.2');
+    await repository.push({ 'c.example': zoneText(1, 'www A 192.0.2.3\n'), 'a.example': undefined });
+    await startPrimary();
+    await again.shows('NOERROR 192.0.2.3', 'www.c.example', 'A', 20_000);
+    await again.shows('REFUSED', 'www.a.example', 'A', 20_000);
+    t.is(await again.look('www.b.example'), 'NOERROR 192.0.2.2');
   },
 );
