@@ -21,7 +21,7 @@ import { ORIGIN, updatedAddress } from '../worlds.ts';
 /** Milliseconds between two questions to one server: of few, and of many. */
 const INTERVAL = 1;
 const WIDE_INTERVAL = 5;
-const MANY = 10;
+const MANY = 5;
 /** Milliseconds after which an update is not waited for any more, and the longest pause before the next. */
 const PATIENCE = 60_000;
 const REST = 20;

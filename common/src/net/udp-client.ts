@@ -3,7 +3,8 @@
  * question (`exchange.ts`) is too much.
  *
  * All share one port, so only the ID keeps forged replies out (RFC 5452): this is for signed requests, of which no unsigned reply
- * is believed. Always holds: the socket is there while something is under way, and each request has an ID of its own among these.
+ * is believed. Always holds: the socket is there while something is under way, and for a moment longer, in which it
+ * keeps no process alive; each request has an ID of its own among these.
  */
 import type { Socket } from 'node:dgram';
 import { fail, ok, type Result } from '../result.ts';
@@ -36,9 +37,13 @@ interface Pending {
   settle(reply: Reply): void;
 }
 
+/** Milliseconds for which a socket is kept that waits for nothing: what is asked again and again is asked over the same. */
+const LINGER = 2000;
+
 export class UdpClient {
   readonly #options: UdpClientOptions;
   readonly #pending = new Map<number, Pending>();
+  #lingering: NodeJS.Timeout | undefined;
   #socket: { readonly socket: Socket; isConnected: boolean } | undefined;
 
   constructor(options: UdpClientOptions) {
@@ -52,6 +57,8 @@ export class UdpClient {
     const request = prepared.value;
     return new Promise((settle) => {
       this.#pending.set(request.id, { message, key, request, sent: 0, settle });
+      clearTimeout(this.#lingering);
+      this.#socket?.socket.ref();
       if (this.#socket === undefined) this.#open();
       else if (this.#socket.isConnected) this.#send(request.id);
     });
@@ -150,7 +157,7 @@ export class UdpClient {
     const pending = this.#pending.get(id)!;
     this.#pending.delete(id);
     clearTimeout(pending.timer);
-    if (this.#pending.size === 0) this.#close();
+    if (this.#pending.size === 0) this.#linger();
     pending.settle(reply);
   }
 
@@ -164,7 +171,13 @@ export class UdpClient {
     }
   }
 
+  #linger(): void {
+    this.#socket?.socket.unref();
+    this.#lingering = setTimeout(() => this.#close(), LINGER).unref();
+  }
+
   #close(): void {
+    clearTimeout(this.#lingering);
     this.#socket?.socket.close();
     this.#socket = undefined;
   }

@@ -72,7 +72,7 @@ const MAX_PROBES = 20;
 /** Milliseconds before the first SOA query: while an update waits for it, and else; each pause is twice the one before. */
 const PROBE_PAUSES = {
   acknowledged: { awaited: 8, idle: 250 },
-  transferred: { awaited: 1, idle: 20 },
+  transferred: { awaited: 1, idle: 250 },
 } as const;
 const MAX_PAUSE = 60_000;
 
