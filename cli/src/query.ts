@@ -14,6 +14,7 @@ import { type CommandContext, defineCommand } from '@zonewright/common/service/o
 import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
 import { extendedErrorText, OPTION } from '@zonewright/common/wire/edns';
 import { emptyMessage, type Message, type Question } from '@zonewright/common/wire/message';
+import { securedBy, TLS_OPTIONS } from './secure.ts';
 import { ask, EDNS, type Reply, resolveServer } from './server.ts';
 import { type Transfer, transfer } from './transfer.ts';
 import { KEY, PORT, parseName, SERVER } from './words.ts';
@@ -130,15 +131,19 @@ export const command = defineCommand({
     PORT,
     KEY,
     { flag: '--tcp', description: 'ask over TCP' },
+    ...TLS_OPTIONS,
     { flag: '--class <CLASS>', description: 'IN or CH', default: 'IN', parse: parseClassWord },
     { flag: '--json', description: 'print one JSON object' },
   ],
-  async run({ server, name, type, port, key, tcp, class: code, json }, context) {
-    const peers = await resolveServer(server, port);
+  async run({ server, name, type, port, key, tcp, class: code, json, ...words }, context) {
+    const secured = await securedBy(words, server, port);
+    if (!secured.ok) return context.fail(secured.fault);
+    const { tls } = secured.value;
+    const peers = await resolveServer(server, secured.value.port);
     if (!peers.ok) return context.fail(peers.fault);
     const wanted = type ?? { type: TYPE.A };
     if (wanted.type === TYPE.AXFR || wanted.type === TYPE.IXFR)
-      return printTransfer(await transfer(peers.value, name, wanted.serial, key), json, context);
+      return printTransfer(await transfer(peers.value, name, wanted.serial, key, tls), json, context);
     const nsid = { code: OPTION.NSID, data: new Uint8Array(0) };
     const message: Message = {
       ...emptyMessage(0, OPCODE.QUERY),
@@ -149,6 +154,7 @@ export const command = defineCommand({
     const reply = await ask(peers.value, {
       message,
       transport: tcp ? 'tcp' : 'auto',
+      ...(tls === undefined ? {} : { tls }),
       ...(key === undefined ? {} : { key }),
     });
     if (!reply.ok) return context.fail(reply.fault);

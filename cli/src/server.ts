@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { canonicalAddress, type Peer, printPeer } from '@zonewright/common/net/address';
 import { exchange } from '@zonewright/common/net/exchange';
 import type { ExchangeFault } from '@zonewright/common/net/fault';
+import type { TlsClient } from '@zonewright/common/net/tls-client';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { parseEndpoint } from '@zonewright/common/service/endpoint';
 import { printRcode, RCODE } from '@zonewright/common/wire/code';
@@ -39,6 +40,8 @@ export interface Ask {
   readonly message: Message;
   readonly key?: TsigKey;
   readonly transport: 'udp' | 'tcp' | 'auto';
+  /** Over TLS then, whatever the transport. */
+  readonly tls?: TlsClient;
   /** ms a try. */
   readonly timeout?: number;
   /** Called with each address before it is asked. */

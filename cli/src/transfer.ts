@@ -7,6 +7,7 @@ import { InboundTransfer } from '@zonewright/common/authority/inbound';
 import type { Name } from '@zonewright/common/name';
 import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { openStream, type Stream } from '@zonewright/common/net/stream';
+import type { TlsClient } from '@zonewright/common/net/tls-client';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
@@ -41,10 +42,11 @@ export async function transfer(
   zone: Name,
   serial: number | undefined,
   key: TsigKey | undefined,
+  tls?: TlsClient,
 ): Promise<Result<Transfer, Fault>> {
   let last: Fault = { kind: 'unreachable', what: 'the server has no address' };
   for (const server of servers) {
-    const opened = await openStream({ server, timeout: TIMEOUT });
+    const opened = await openStream({ server, timeout: TIMEOUT, ...(tls === undefined ? {} : { tls }) });
     if (!opened.ok) {
       last = exchangeFault(opened.fault, server);
       continue;

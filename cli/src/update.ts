@@ -20,7 +20,8 @@ import { wholeNumber } from '@zonewright/common/service/service-options';
 import { OPCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, type Message } from '@zonewright/common/wire/message';
 import type { TsigKey } from '@zonewright/common/wire/tsig';
-import { ask, EDNS, refusal, resolveServer } from './server.ts';
+import { securedBy, TLS_OPTIONS } from './secure.ts';
+import { type Ask, ask, EDNS, refusal, resolveServer } from './server.ts';
 import { PORT, parseName, parseTimeout, plainName, SERVER } from './words.ts';
 
 interface Address {
@@ -38,13 +39,13 @@ function parseAddress(text: string): Result<Address, Fault> {
 }
 
 /** The zone of the host as the server says: the owner of the SOA that its answer holds or denies with (RFC 2308 2.1). */
-async function zoneOf(host: Name, servers: readonly Peer[]): Promise<Result<Name, Fault>> {
+async function zoneOf(host: Name, servers: readonly Peer[], tls: Pick<Ask, 'tls'>): Promise<Result<Name, Fault>> {
   const message = {
     ...emptyMessage(0, OPCODE.QUERY),
     questions: [{ name: host, type: TYPE.SOA, class: CLASS.IN }],
     edns: EDNS,
   };
-  const reply = await ask(servers, { message, transport: 'auto' });
+  const reply = await ask(servers, { message, transport: 'auto', ...tls });
   if (!reply.ok) return reply;
   const soa = [...reply.value.message.answers, ...reply.value.message.authorities].find(
     ({ type }) => type === TYPE.SOA,
@@ -55,9 +56,14 @@ async function zoneOf(host: Name, servers: readonly Peer[]): Promise<Result<Name
 }
 
 /** The name for the zone section. */
-async function scopeOf(key: TsigKey, host: Name, servers: readonly Peer[]): Promise<Result<Name, Fault>> {
+async function scopeOf(
+  key: TsigKey,
+  host: Name,
+  servers: readonly Peer[],
+  tls: Pick<Ask, 'tls'>,
+): Promise<Result<Name, Fault>> {
   const scope = keyScope(key.name);
-  if (scope === undefined) return zoneOf(host, servers);
+  if (scope === undefined) return zoneOf(host, servers, tls);
   if (host.isSubdomainOf(scope.zone)) return ok(scope.zone);
   const what = `key ${plainName(key.name)} covers ${scope.zone}, where ${host} is not`;
   return fail({ kind: 'usage', what, hint: 'take another key, or write the host name in full' });
@@ -107,17 +113,22 @@ export const command = defineCommand({
       parse: wholeNumber(0, MAX_TTL),
     },
     { flag: '--timeout <S>', description: 'seconds to wait for the answer', default: '30', parse: parseTimeout },
+    ...TLS_OPTIONS,
   ],
-  async run({ server, key, hostname, address, port, ttl, timeout }, context) {
-    const peers = await resolveServer(server, port);
+  async run({ server, key, hostname, address, port, ttl, timeout, ...words }, context) {
+    const secured = await securedBy(words, server, port);
+    if (!secured.ok) return context.fail(secured.fault);
+    const tls = secured.value.tls === undefined ? {} : { tls: secured.value.tls };
+    const peers = await resolveServer(server, secured.value.port);
     if (!peers.ok) return context.fail(peers.fault);
-    const zone = await scopeOf(key, hostname, peers.value);
+    const zone = await scopeOf(key, hostname, peers.value, tls);
     if (!zone.ok) return context.fail(zone.fault);
     const message = updateMessage(zone.value, hostname, ttl, address);
     const reply = await ask(peers.value, {
       message,
       key,
       transport: 'tcp',
+      ...tls,
       timeout,
       onServer(peer) {
         for (const { type, text } of address)

@@ -109,7 +109,7 @@ export class TlsClient {
     const pin = pinOf(socket);
     if (pin !== undefined && pins.includes(pin)) return undefined;
     if (ca !== undefined && pins.length === 0) return undefined;
-    return { ...untrusted(server, `the pin of its key is ${pin}`), hint: 'compare it with --primary-tls pin:' };
+    return { ...untrusted(server, `the pin of its key is ${pin}`), hint: 'compare it with the one that is configured' };
   }
 }
 

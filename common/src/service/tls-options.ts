@@ -54,7 +54,7 @@ export function parsePrimaryTls(text: string): Result<PrimaryTls, Fault> {
   if (kind === 'pin' && octets?.length === SHA256_OCTETS)
     return ok({ kind, pin: Buffer.from(octets).toString('base64') });
   const hint = 'none, pin:SHA256 of the SubjectPublicKeyInfo in base64, ca, or ca:FILE';
-  return fail({ kind: 'usage', what: `"${text}" is no way to reach primaries`, hint });
+  return fail({ kind: 'usage', what: `"${text}" is no way to know a server by`, hint });
 }
 
 /** For those whom we connect to. */
@@ -135,26 +135,32 @@ export async function tlsListeningOf(
   return ok({ ...gate.value, listening: { port: tlsPort, gate: gate.value.value } });
 }
 
+/** What those options are called by whoever asks primaries; tools call them otherwise. */
+const PRIMARY_WORDS = { mode: '--primary-tls', name: '--primary-name' } as const;
+
+type Towards = Omit<Values<readonly [], typeof PRIMARY_TLS_OPTIONS>, 'primaryTlsPort'>;
+
 /** How primaries are reached over TLS; `undefined` where they are in plain. */
 export async function primaryTlsOf(
-  { primaryTls, primaryName, tlsClientCert, tlsClientKey }: Values<readonly [], typeof PRIMARY_TLS_OPTIONS>,
+  { primaryTls, primaryName, tlsClientCert, tlsClientKey }: Towards,
   log: Log,
+  words: { readonly mode: string; readonly name: string } = PRIMARY_WORDS,
 ): Promise<Result<Following<TlsClient> | undefined, Fault>> {
   const pins = primaryTls.flatMap((mode) => (mode.kind === 'pin' ? [mode.pin] : []));
   const authorities = primaryTls.filter((mode) => mode.kind === 'ca');
   const isPlain = pins.length === 0 && authorities.length === 0;
   if (!isPlain && primaryTls.some(({ kind }) => kind === 'none'))
-    return usage('--primary-tls none stands beside another way', 'primaries are reached in plain, or they are not');
-  if (authorities.length > 1) return usage('--primary-tls ca stands there twice', 'put all authorities in one file');
+    return usage(`${words.mode} none stands beside another way`, 'in plain, or over TLS');
+  if (authorities.length > 1) return usage(`${words.mode} ca stands there twice`, 'put all authorities in one file');
   if ((tlsClientCert === undefined) !== (tlsClientKey === undefined))
     return usage('--tls-client-cert and --tls-client-key are one without the other', 'a certificate and its key');
   if (isPlain) {
     if (primaryName === undefined && tlsClientCert === undefined) return ok(undefined);
-    return usage('--primary-name and --tls-client-cert are for primaries over TLS', 'give --primary-tls too');
+    return usage(`${words.name} and --tls-client-cert are for TLS`, `give ${words.mode} too`);
   }
   const [authority] = authorities;
   if (primaryName !== undefined && authority === undefined)
-    return usage('--primary-name is looked at with --primary-tls ca alone', 'a pin is of a key, whatever its name');
+    return usage(`${words.name} is looked at with ${words.mode} ca alone`, 'a pin is of a key, whatever its name');
   const paths = {
     ...(authority?.file === undefined ? {} : { ca: authority.file }),
     ...(tlsClientCert === undefined ? {} : { cert: tlsClientCert }),

@@ -20,6 +20,7 @@ import { makeRepository } from '../support/repository.ts';
 import { type Scene, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
+import { tool } from '../support/zonewright.ts';
 
 type Test = ExecutionContext<unknown>;
 
@@ -324,5 +325,37 @@ testWith(anyTest, ['git', 'dig', 'openssl']).serial(
     await service.waitForEvent('tls.renewed', {}, { from, timeout: 30_000 });
     t.true(await isPinned(own.pin));
     t.notRegex(service.text(), /PRIVATE KEY/);
+  },
+);
+
+testWith(anyTest, ['git', 'dig', 'openssl']).serial(
+  'our tools ask, update and transfer over TLS, which a key may demand',
+  async (t) => {
+    const { ca, own } = await certificates();
+    const key = secrecy.newKey(`admin._update.${ZONE}`);
+    const repository = await makeRepository(t, {
+      [`${ZONE}._keys`]: `${keyLine(key)} TXT "transport=tls"\n`,
+      [ZONE]: zoneText(1),
+    });
+    const [port, tlsPort] = [await freePort(OURS), await freePort(OURS)];
+    const tls = ['--tls-cert', own.cert, '--tls-key', own.key, '--tls-port', `${tlsPort}`];
+    const primary = await startScene(t, secrecy, 'primary', ['--remote', repository.path, ...tls], {
+      address: OURS,
+      port,
+    });
+    const named = (address: string): readonly string[] => [key, `new.${ZONE}`, address];
+    const plain = await tool('zonewright', ['update', '--port', `${port}`, OURS, ...named('192.0.2.1')]);
+    t.is(plain.code, 4, plain.stderr);
+    t.regex(plain.stderr, /REFUSED: updates of this key need TLS/);
+    const secure = ['--port', `${tlsPort}`, '--tls', `ca:${ca.cert}`];
+    const update = await tool('zonewright', ['update', ...secure, OURS, ...named('192.0.2.2')]);
+    t.is(update.code, 0, update.stderr);
+    t.is(await primary.look(`new.${ZONE}`), 'NOERROR 192.0.2.2');
+    const wrong = await tool('zonewright', ['query', ...secure, '--tls-name', 'other.example', OURS, ZONE, 'SOA']);
+    t.is(wrong.code, 3);
+    t.regex(wrong.stderr, /its certificate is for another name/);
+    const pinned = ['--port', `${tlsPort}`, '--tls', `pin:${own.pin}`, '--key', key];
+    const whole = await tool('zonewright', ['query', ...pinned, OURS, ZONE, 'AXFR']);
+    t.regex(whole.stdout, /new\.mirage\. .*192\.0\.2\.2/, whole.stderr);
   },
 );

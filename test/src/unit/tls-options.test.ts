@@ -56,7 +56,7 @@ test('options of TLS that cannot work together are a wrong command line', async 
     [{ primaryTls: [{ kind: 'ca' }, { kind: 'ca', file: ca.cert }] }, /^usage: --primary-tls ca stands there twice/],
     [{ primaryTls: [pin], tlsClientCert: ca.cert }, /^usage: --tls-client-cert and --tls-client-key/],
     [{ primaryName: 'ns.example' }, /^usage: --primary-name and/],
-    [{ tlsClientCert: ca.cert, tlsClientKey: ca.key }, /^usage: --primary-name and --tls-client-cert are for/],
+    [{ tlsClientCert: ca.cert, tlsClientKey: ca.key }, /^usage: --primary-name and --tls-client-cert are for TLS/],
     [
       { primaryTls: [pin], primaryName: 'ns.example' },
       /^usage: --primary-name is looked at with --primary-tls ca alone/,
