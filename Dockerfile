@@ -50,7 +50,7 @@ RUN npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --omit=dev -w 
 # --- What all images have. The folders below /srv are where compose.yaml mounts volumes, which take over their owner.
 FROM ${NODE_IMAGE} AS runtime
 WORKDIR /app
-RUN for folder in zones.git keys letsencrypt ca certificates; do \
+RUN for folder in zones.git data keys letsencrypt ca certificates; do \
       install -d -o 10053 -g 10053 -m 0700 "/srv/$folder" || exit 1; \
     done
 ENV NODE_ENV=production

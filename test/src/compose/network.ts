@@ -258,6 +258,9 @@ describe('compose.yaml', { timeout: 30 * MINUTE }, () => {
     const { code, text } = await nsupdate({ server: PRIMARY, key: personal, owner, commands });
     assert.equal(code, 0, text);
     await answers(SECONDARY, 'hello.mirage', '192.0.2.81');
+    await until(async () => (await compose('logs', 'primary')).stdout.includes('commit.pushed'), {
+      what: 'the commit of the update is in the repository',
+    });
     const repository = await copyOut('primary', '/srv/zones.git', 'zones.git');
     const git = async (...args: readonly string[]): Promise<string> => {
       const ran = await run('git', ['-c', 'safe.directory=*', '--git-dir', repository, ...args]);
