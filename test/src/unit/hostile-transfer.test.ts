@@ -172,18 +172,20 @@ test('a reply that another key has signed is no reply', async (t) => {
   t.like(outcome, { ok: false, fault: { kind: 'tsig' } });
 });
 
-const PACE = { timeout: 300, limit: 1500, period: 300 };
+/** Milliseconds: short for what comes in drops, and for what does not end. */
+const PACE = { timeout: 20_000, limit: 60_000, period: 500 };
+const FLOOD = { ...PACE, limit: 1000, period: 2000 };
 
 test('a transfer that never ends is given up: silence, drops, noise, and more of the same', async (t) => {
   let play: Play = () => undefined;
   const { route } = await start(t, (...what) => play(...what));
-  const outcome = async (next: Play): Promise<string> => {
+  const outcome = async (next: Play, pace = PACE): Promise<string> => {
     play = next;
-    const result = await transferNewer(route, origin, undefined, PACE);
+    const result = await transferNewer(route, origin, undefined, pace);
     return result.ok ? 'taken' : result.fault.what;
   };
-  t.regex(await outcome(() => undefined), /no reply|too few/);
-  t.regex(await outcome(({ send }) => send(records(soa(2)))), /no reply|too few/);
+  t.regex(await outcome(() => undefined), /too few/);
+  t.regex(await outcome(({ send }) => send(records(soa(2)))), /too few/);
   const dripping =
     (isSigned: boolean): Play =>
     async ({ send }) => {
@@ -197,9 +199,9 @@ test('a transfer that never ends is given up: silence, drops, noise, and more of
     for (let at = 0; await send(at === 0 ? records(soa(2)) : large); at++)
       await new Promise((next) => setTimeout(next, 5));
   };
-  t.regex(await outcome(flood), /no end within/);
+  t.regex(await outcome(flood, FLOOD), /no end within/);
   play = sending(whole());
-  t.true((await transferNewer(route, origin, undefined, PACE)).ok);
+  t.true((await transferNewer(route, origin, undefined)).ok);
 });
 
 test('differences without end are given up, and the whole zone is taken', async (t) => {
