@@ -1,5 +1,5 @@
 /**
- * Races: ten who update and three who commit, all in one zone. Two hundred operations with each run of all tests, ten thousand with `npm run test:race`;
+ * Races: ten who update and three who commit, all in one zone. Two hundred operations with `npm run test:endurance`, ten thousand with `npm run test:race`;
  * `OPERATIONS=n` says how many. The seed is printed.
  */
 import anyTest from 'ava';

@@ -1,5 +1,5 @@
 /**
- * Crashes: fifty with each run of all tests, a thousand with `npm run test:crash`; `KILLS=n` says how many. Each step of a change has its
+ * Crashes: fifty with `npm run test:endurance`, a thousand with `npm run test:crash`; `KILLS=n` says how many. Each step of a change has its
  * turn in any case. The seed is printed; `SEED=n` repeats what is done, as far as the machine's time allows that.
  */
 import { STEPS, type Step } from '@zonewright/primary/step';

@@ -1,5 +1,5 @@
 /**
- * Full load and changes of all kinds at once: twenty seconds with each run of all tests, ten minutes and a large zone of 300 000 records with
+ * Full load and changes of all kinds at once: twenty seconds with `npm run test:endurance`, ten minutes and a large zone of 300 000 records with
  * `npm run test:soak`; `SOAK=n` says how many seconds. The seed is printed; `SEED=n` repeats what is asked.
  */
 import { platform } from 'node:os';
