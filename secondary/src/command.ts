@@ -124,7 +124,7 @@ class SecondaryService {
 
   async start(): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
     const { keys, port, primaryPort = port, listen, http, monitor, primaryTlsPort, tlsPort, catalog } = this.#values;
-    const { data, forwardUpdates = false } = this.#values;
+    const { data, forwardUpdates = false, tlsClientCert } = this.#values;
     const tls = await tlsListeningOf(this.#values, this.#log);
     if (!tls.ok) return tls;
     this.#follow(tls.value);
@@ -146,7 +146,9 @@ class SecondaryService {
       identity: { version: `Zonewright ${VERSION}`, id: hostname() },
       isTransferOpen: false,
       isPrimary: false,
-      forwardsUpdates: forwardUpdates,
+      ...(forwardUpdates
+        ? { forwardsOver: upstream.value === undefined ? 'plain' : tlsClientCert === undefined ? 'tls' : 'mtls' }
+        : {}),
       historyOf: (origin) => this.#replica?.historyOf(origin),
       expiryOf: (zone) => this.#replica?.expiryOf(zone.origin) ?? 0,
     };

@@ -25,7 +25,7 @@ import { type Rejection, rejectionBy } from './rejection.ts';
 import { ednsFor, finishReply, optionsFor, type ReplyOptions, type Request, signReply } from './request.ts';
 import { type Responder, WITHHELD } from './responder.ts';
 import { transfer } from './transfer-request.ts';
-import { type Transport, transportBeyond } from './transport.ts';
+import { type DemandedTransport, type Transport, transportBeyond } from './transport.ts';
 import { edeCodeOf, readUpdate, type Update } from './update.ts';
 import type { ZoneTable } from './zones.ts';
 
@@ -37,8 +37,11 @@ export interface Authority {
   readonly isTransferOpen: boolean;
   /** Does this server take changes? A secondary does not. */
   readonly isPrimary: boolean;
-  /** Does a server that takes none pass updates on to the primaries of the zone (RFC 2136 6)? */
-  readonly forwardsUpdates?: boolean;
+  /**
+   * What a server that takes none passes updates on over, to the primaries of the zone (RFC 2136 6); it passes none on unless given. None
+   * gets a better transport by that than it came over, since a key may demand one.
+   */
+  readonly forwardsOver?: 'plain' | DemandedTransport;
   historyOf(origin: Name): History | undefined;
   /** Seconds until this version of the zone may not be served any more (RFC 7314); `undefined` where another thread knows it. */
   expiryOf(zone: Zone): number | undefined;
@@ -98,7 +101,7 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   if ('kind' in read) return read;
   const forwarded = forwardedZone(responder.authority, read);
   if (forwarded !== undefined)
-    return { kind: 'forward', request: { message: read, transport }, zone: forwarded, octets: octets.slice() };
+    return forward(responder.authority, { message: read, transport }, forwarded, octets, now);
   const authenticated = authenticate(octets, read, transport, responder.authority.keys, now);
   if (!authenticated.ok && responder.withholds(transport)) return SILENCE;
   if (!authenticated.ok) {
@@ -112,13 +115,27 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
  * The zone of an UPDATE that is the primaries' to judge (RFC 2136 6): its key need not be known here, but there has to be one. What is meant for
  * no zone of ours is nobody's.
  */
-function forwardedZone({ isPrimary, forwardsUpdates, zones }: Authority, message: Message): Name | undefined {
-  const isOurs = isPrimary || forwardsUpdates !== true || message.opcode !== OPCODE.UPDATE;
+function forwardedZone({ isPrimary, forwardsOver, zones }: Authority, message: Message): Name | undefined {
+  const isOurs = isPrimary || forwardsOver === undefined || message.opcode !== OPCODE.UPDATE;
   if (isOurs || message.tsig === undefined || (message.edns?.version ?? 0) > 0) return undefined;
   const [section, ...more] = message.questions;
   if (section === undefined || more.length > 0 || section.type !== TYPE.SOA || section.class !== CLASS.IN)
     return undefined;
   return zones.isAwaited(section.name) ? section.name : zones.zoneOf(section.name)?.origin;
+}
+
+function forward(
+  { forwardsOver, identity }: Authority,
+  request: Request,
+  zone: Name,
+  octets: Uint8Array,
+  now: number,
+): Outcome {
+  const beyond = transportBeyond(forwardsOver === 'plain' ? undefined : forwardsOver, request.transport);
+  if (beyond === undefined) return { kind: 'forward', request, zone, octets: octets.slice() };
+  const what = `updates are passed on over ${beyond}: they have to come over it`;
+  const ede = { code: EDE.PROHIBITED, text: what };
+  return { kind: 'reply', octets: replyWith(request, RCODE.REFUSED, { now, identity, ede }), what };
 }
 
 /**
@@ -310,9 +327,9 @@ class Call {
   }
 
   update(): Outcome {
-    const { isPrimary, forwardsUpdates = false } = this.#authority;
+    const { isPrimary, forwardsOver } = this.#authority;
     // What is passed on does not come here: of that which does, it is said what is wrong with it.
-    if (!isPrimary && !forwardsUpdates)
+    if (!isPrimary && forwardsOver === undefined)
       return this.refuse(RCODE.REFUSED, 'a secondary takes no updates', EDE.NOT_AUTHORITATIVE);
     const beyond = transportBeyond(this.#request.key?.limits?.transport, this.#request.transport);
     if (beyond !== undefined) return this.refuse(RCODE.REFUSED, `updates of this key need ${beyond}`, EDE.PROHIBITED);

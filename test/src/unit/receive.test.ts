@@ -3,7 +3,7 @@ import { identify } from '@zonewright/common/authority/identity';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
-import type { Transport } from '@zonewright/common/authority/transport';
+import { TRANSPORTS, type Transport } from '@zonewright/common/authority/transport';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -363,7 +363,7 @@ test('an UPDATE is handed out when it is signed by an update key, and refused by
 });
 
 test('a secondary that forwards hands a signed UPDATE of a zone of its own out as it came, whoever signed it', (t) => {
-  const authority = served({ isPrimary: false, forwardsUpdates: true });
+  const authority = served({ isPrimary: false, forwardsOver: 'plain' });
   const update = request('example. SOA', {
     opcode: OPCODE.UPDATE,
     authorities: recordsFrom('x 60 A 192.0.2.9', origin),
@@ -380,10 +380,24 @@ test('a secondary that forwards hands a signed UPDATE of a zone of its own out a
   t.is(rcodeTo(request('other. SOA', { opcode: OPCODE.UPDATE }), { key: UPDATE, authority }), 'NOTAUTH');
   t.is(rcodeTo(request('example. A', { opcode: OPCODE.UPDATE }), { key: UPDATE, authority }), 'FORMERR');
   t.is(
-    received(update, { key: UPDATE, authority: served({ forwardsUpdates: true }) }).kind,
+    received(update, { key: UPDATE, authority: served({ forwardsOver: 'plain' }) }).kind,
     'update',
     'it is ours to do',
   );
+});
+
+test('an UPDATE that is passed on gets no better transport than it came over', (t) => {
+  const update = request('example. SOA', { opcode: OPCODE.UPDATE });
+  const { octets } = sign(encodeMessage(update), UPDATE, { now: NOW });
+  const passed = (forwardsOver: 'plain' | 'tls' | 'mtls') =>
+    TRANSPORTS.filter((transport) => {
+      const outcome = received(octets, { authority: served({ isPrimary: false, forwardsOver }), transport });
+      if (outcome.kind === 'reply') t.is(given(decodeMessage(outcome.octets)).rcode, RCODE.REFUSED);
+      return outcome.kind === 'forward';
+    });
+  t.deepEqual(passed('plain'), ['udp', 'tcp', 'tls', 'mtls']);
+  t.deepEqual(passed('tls'), ['tls', 'mtls']);
+  t.deepEqual(passed('mtls'), ['mtls']);
 });
 
 test('a NOTIFY is handed out with its zone and serial, signed or not', (t) => {
