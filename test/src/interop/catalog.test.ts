@@ -1,19 +1,21 @@
 /**
- * Catalog zones (RFC 9432) between ours and others: BIND and Knot follow the catalog of our primary, and our secondary theirs. What comes
+ * Catalog zones (RFC 9432) between ours and others: BIND, Knot and PowerDNS follow the catalog of our primary, and our secondary theirs. What comes
  * and goes is added and removed at the primary alone; nobody touches the configuration of a secondary.
  *
  * The others listen on 127.0.0.1, so ours is at 127.0.0.2.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { dig, type KeyText, keyParts } from '../support/dig.ts';
 import { FOLLOWER } from '../support/followers.ts';
+import { startKnotPeer } from '../support/knot-peer.ts';
 import { startNamed } from '../support/named.ts';
 import { testWith } from '../support/needs.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
+import { startPdns } from '../support/pdns.ts';
 import { freePort } from '../support/ports.ts';
-import { type Program, startProgram } from '../support/process.ts';
+import type { Program } from '../support/process.ts';
 import { makeRepository } from '../support/repository.ts';
 import { pull, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
@@ -29,47 +31,6 @@ const TIMERS = '3600 1 86400 300';
 const look = async (port: number, name: string): Promise<string> => {
   const { status, answer } = await dig({ server: FOLLOWER, port, args: [name, 'A'] });
   return [status, ...answer.map(({ data }) => data)].join(' ');
-};
-
-const knot = async (owner: Owner, port: number, key: KeyText, zones: (folder: string) => string) => {
-  const folder = temporaryFolder(owner, 'knot');
-  mkdirSync(join(folder, 'database'));
-  const file = join(folder, 'knot.conf');
-  const { name, algorithm, secret } = keyParts(key);
-  const write = (text: string): void =>
-    writeFileSync(
-      file,
-      `server:
-    rundir: "${folder}"
-    listen: ${FOLLOWER}@${port}
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-database:
-    storage: "${folder}/database"
-log:
-  - target: stderr
-    any: info
-key:
-  - id: "${name}"
-    algorithm: ${algorithm}
-    secret: "${secret}"
-remote:
-  - id: ours
-    address: ${OURS}@${port}
-    via: ${FOLLOWER}
-    key: "${name}"
-acl:
-  - id: peer
-    key: "${name}"
-    action: [transfer, notify]
-${text}`,
-      { mode: 0o600 },
-    );
-  write(zones(folder));
-  const program = await startProgram(owner, 'knotd', ['-c', file], { cwd: folder });
-  await program.waitForLine('server started');
-  return { folder, program, write };
 };
 
 /** Others that follow a catalog, and what they are told of it once. */
@@ -98,20 +59,25 @@ const consumers = {
     zonefile-load: none
     journal-content: all
     semantic-checks: off
-    master: ours
+    master: "${keyParts(key).name}"
     acl: peer
 zone:
   - domain: "${CATALOG}"
-    master: ours
+    master: "${keyParts(key).name}"
     acl: peer
     catalog-role: interpret
     catalog-template: member
 `;
-    return (await knot(owner, port, key, zones)).program;
+    return (await startKnotPeer(owner, { port, ours: OURS, keys: [key], zones })).program;
   },
+  pdns_server: (owner: Owner, port: number, key: KeyText): Promise<Program> =>
+    startPdns(owner, { port, ours: OURS, zones: [{ zone: CATALOG, key, isCatalog: true }] }),
 } as const;
 
-for (const name of ['named', 'knotd'] as const)
+/** What our primary needs for a consumer: PowerDNS 4.7 has no key for the members of a catalog. */
+const demands = { named: [], knotd: [], pdns_server: ['--axfr'] } satisfies Record<keyof typeof consumers, string[]>;
+
+for (const name of ['named', 'knotd', 'pdns_server'] as const)
   test(name).serial(
     `${name} follows the catalog of our primary: zones that come, change, go and come back`,
     async (t) => {
@@ -124,7 +90,7 @@ for (const name of ['named', 'knotd'] as const)
       });
       const port = await freePort(OURS, FOLLOWER);
       const data = temporaryFolder(t, 'data');
-      const flags = ['--remote', repository.path, '--catalog', CATALOG, '--data', data];
+      const flags = ['--remote', repository.path, '--catalog', CATALOG, '--data', data, ...demands[name]];
       const primary = await startScene(t, secrecy, 'primary', flags, { address: OURS, port });
       const follower = await consumers[name](t, port, key);
       const shows = (expected: string, of: string): Promise<unknown> =>
@@ -241,19 +207,18 @@ test('knotd').serial('our secondary follows the catalog that Knot makes of its z
   - id: default
     storage: "${folder}"
     acl: peer
-    notify: ours
+    notify: "${keyParts(key).name}"
     semantic-checks: off
 zone:
   - domain: "${CATALOG}"
     catalog-role: generate
 ${members.join('')}`;
     };
-  const { folder, program, write } = await knot(t, port, key, zones('a.example', 'b.example'));
+  const knot = await startKnotPeer(t, { port, ours: OURS, keys: [key], zones: zones('a.example', 'b.example') });
   const ours = await startOurs(t, port, key);
   await ours.shows('NOERROR 192.0.2.1', 'www.a.example');
   await ours.shows('NOERROR 192.0.2.1', 'www.b.example');
-  write(zones('b.example', 'c.example')(folder));
-  program.signal('SIGHUP');
+  knot.configure(zones('b.example', 'c.example'));
   await ours.shows('NOERROR 192.0.2.1', 'www.c.example');
   await ours.shows('REFUSED', 'www.a.example');
   t.is(await ours.look('www.b.example'), 'NOERROR 192.0.2.1');

@@ -139,7 +139,7 @@ for (const name of ['named', 'nsd'] as const)
         const { port, tlsPort, key, primary } = secure;
         const shown = demand === 'mtls' ? { client } : {};
         const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage', ...shown };
-        await startFollower[name](t, { zone: ZONE, primary: OURS, port, key, tls });
+        await startFollower[name](t, { zones: [{ zone: ZONE, key }], primary: OURS, port, tls });
         await isLevel(secure, FOLLOWER);
         await update(t, secure, `add new.${ZONE} 60 A 192.0.2.7`, `del host7.${ZONE}`);
         await isLevel(secure, FOLLOWER);
@@ -157,7 +157,7 @@ testWith(anyTest, ['named', 'git', 'dig', 'nsupdate', 'openssl']).serial(
     const secure = await startSecure(t, 'mtls', FOLLOWER, ['--tls-client-ca', ca.cert]);
     const { port, tlsPort, key, primary } = secure;
     const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage' };
-    await startFollower.named(t, { zone: ZONE, primary: OURS, port, key, tls });
+    await startFollower.named(t, { zones: [{ zone: ZONE, key }], primary: OURS, port, tls });
     const what = 'transfers with this key need TLS with a client certificate';
     await primary.service.waitForEvent('request.refused', { reason: 'denied', message: what });
     t.deepEqual(forms(primary), []);

@@ -105,23 +105,26 @@ test.serial('--ack secondaries=1 is content with one', async (t) => {
   t.is(await secondary.look('www.mirage'), 'NOERROR 192.0.2.1');
 });
 
-for (const name of ['named', 'knotd', 'nsd'] satisfies readonly FollowerName[]) {
-  test.serial(`what ${name} serves as a secondary is known`, async (t) => {
-    const peer = secrecy.newKey('127.0.0.9.127.0.0.1._transfer.mirage');
-    const repository = await makeRepository(t, { _keys: [admin, peer].map(keyLine).join(''), mirage: zoneText(1) });
-    const address = '127.0.0.9';
-    const port = await freePort(address, PRIMARY);
-    const http = `${PRIMARY}:${await freePort(PRIMARY)}`;
-    const flags = ['--remote', repository.path, '--data', temporaryFolder(t, 'data'), '--http', http];
-    const primary = await startScene(t, secrecy, 'primary', flags, { address, port });
-    await startFollower[name](t, { zone: 'mirage', primary: address, port, key: peer });
-    const isCurrent =
-      (serial: number) =>
-      ([seen]: readonly Seen[]) =>
-        seen?.secondary === PRIMARY && seen.serial === serial && seen.lag === 0;
-    await until(() => seenBy(http), { what: `${name} is current`, holds: isCurrent(1), timeout: 20_000 });
-    t.is((await primary.update(admin, 'zone mirage', 'add www.mirage 60 A 192.0.2.1')).code, 0);
-    await until(() => seenBy(http), { what: `${name} is current again`, holds: isCurrent(2), timeout: 20_000 });
-    t.pass();
-  });
+for (const name of ['named', 'knotd', 'nsd', 'pdns_server'] satisfies readonly FollowerName[]) {
+  testWith(anyTest, [name, 'git', 'dig', 'nsupdate']).serial(
+    `what ${name} serves as a secondary is known`,
+    async (t) => {
+      const peer = secrecy.newKey('127.0.0.9.127.0.0.1._transfer.mirage');
+      const repository = await makeRepository(t, { _keys: [admin, peer].map(keyLine).join(''), mirage: zoneText(1) });
+      const address = '127.0.0.9';
+      const port = await freePort(address, PRIMARY);
+      const http = `${PRIMARY}:${await freePort(PRIMARY)}`;
+      const flags = ['--remote', repository.path, '--data', temporaryFolder(t, 'data'), '--http', http];
+      const primary = await startScene(t, secrecy, 'primary', flags, { address, port });
+      await startFollower[name](t, { zones: [{ zone: 'mirage', key: peer }], primary: address, port });
+      const isCurrent =
+        (serial: number) =>
+        ([seen]: readonly Seen[]) =>
+          seen?.secondary === PRIMARY && seen.serial === serial && seen.lag === 0;
+      await until(() => seenBy(http), { what: `${name} is current`, holds: isCurrent(1), timeout: 20_000 });
+      t.is((await primary.update(admin, 'zone mirage', 'add www.mirage 60 A 192.0.2.1')).code, 0);
+      await until(() => seenBy(http), { what: `${name} is current again`, holds: isCurrent(2), timeout: 20_000 });
+      t.pass();
+    },
+  );
 }

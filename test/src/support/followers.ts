@@ -1,26 +1,32 @@
 /**
- * Other servers as a secondary of one zone of ours: BIND, Knot and NSD at 127.0.0.1, signed, allowed to be transferred from in
+ * Other servers as secondaries of zones of ours: BIND, Knot, NSD and PowerDNS at 127.0.0.1, signed, allowed to be transferred from in
  * turn, so that what they got can be read.
  *
  * Each is configured for tests, in a temporary folder that is removed with its owner; none checks or changes what it gets.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Certificate } from './certificates.ts';
 import { type KeyText, keyParts } from './dig.ts';
+import { startKnotPeer } from './knot-peer.ts';
 import { startNamed } from './named.ts';
-import { type Owner, temporaryFolder } from './owner.ts';
-import { type Program, startProgram } from './process.ts';
+import { nsdKey, startNsdPeer } from './nsd-peer.ts';
+import type { Owner } from './owner.ts';
+import { startPdns } from './pdns.ts';
+import type { Program } from './process.ts';
 
 export const FOLLOWER = '127.0.0.1';
 
-export interface Followed {
+export interface FollowedZone {
   /** Presentation form without final dot. */
   readonly zone: string;
+  readonly key: KeyText;
+}
+
+export interface Followed {
+  /** Each with a key of its own. */
+  readonly zones: readonly FollowedZone[];
   /** Ours; it listens on the follower's port. */
   readonly primary: string;
   readonly port: number;
-  readonly key: KeyText;
   /** The primary is asked over TLS, by those that can: BIND and NSD. */
   readonly tls?: FollowedTls;
 }
@@ -35,114 +41,62 @@ export interface FollowedTls {
   readonly client?: Certificate;
 }
 
-export type FollowerName = 'named' | 'knotd' | 'nsd';
+export type FollowerName = 'named' | 'knotd' | 'nsd' | 'pdns_server';
 
 const tlsClause = ({ ca, name, client }: FollowedTls): string => {
   const shown = client === undefined ? '' : `cert-file "${client.cert}"; key-file "${client.key}";`;
   return `tls xot { ca-file "${ca}"; remote-hostname "${name}"; protocols { TLSv1.3; }; ${shown} };\n`;
 };
 
-const startBind = async (owner: Owner, { zone, primary, port, key, tls }: Followed): Promise<Program> => {
-  const peer = { address: primary, port: tls?.port ?? port, key, ...(tls === undefined ? {} : { tls: 'xot' }) };
-  const zones = [{ name: zone, primaries: [peer] }];
+const startBind = async (owner: Owner, { zones: followed, primary, port, tls }: Followed): Promise<Program> => {
+  const peer = { address: primary, port: tls?.port ?? port, ...(tls === undefined ? {} : { tls: 'xot' }) };
+  const zones = followed.map(({ zone, key }) => ({ name: zone, primaries: [{ ...peer, key }] }));
+  const keys = followed.map(({ key }) => key);
   const options = 'check-names secondary ignore;';
   const extra = tls === undefined ? '' : tlsClause(tls);
-  return (await startNamed(owner, { port, keys: [key], zones, options, extra })).program;
+  return (await startNamed(owner, { port, keys, zones, options, extra })).program;
 };
 
-const knotConfiguration = (folder: string, { zone, primary, port, key }: Followed): string => {
-  const { name, algorithm, secret } = keyParts(key);
-  return `server:
-    rundir: "${folder}"
-    listen: ${FOLLOWER}@${port}
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-database:
-    storage: "${folder}/database"
-log:
-  - target: stderr
-    any: debug
-key:
-  - id: "${name}"
-    algorithm: ${algorithm}
-    secret: "${secret}"
-remote:
-  - id: primary
-    address: ${primary}@${port}
-    via: ${FOLLOWER}
-    key: "${name}"
-acl:
-  - id: peer
-    key: "${name}"
-    action: [transfer, notify]
-zone:
-  - domain: "${zone}"
+const knotZone = ({ zone, key }: FollowedZone, folder: string): string => `  - domain: "${zone}"
     storage: "${folder}"
-    master: primary
+    master: "${keyParts(key).name}"
     acl: peer
     semantic-checks: off
 `;
+
+const startKnot = async (owner: Owner, { zones, primary: ours, port }: Followed): Promise<Program> => {
+  const keys = zones.map(({ key }) => key);
+  const sections = (folder: string): string => `zone:\n${zones.map((it) => knotZone(it, folder)).join('')}`;
+  return (await startKnotPeer(owner, { port, ours, keys, zones: sections, log: 'debug' })).program;
 };
 
-const startKnot = async (owner: Owner, followed: Followed): Promise<Program> => {
-  const folder = temporaryFolder(owner, 'knot');
-  mkdirSync(join(folder, 'database'));
-  const file = join(folder, 'knot.conf');
-  writeFileSync(file, knotConfiguration(folder, followed), { mode: 0o600 });
-  const program = await startProgram(owner, 'knotd', ['-c', file], { cwd: folder });
-  await program.waitForLine('server started');
-  return program;
-};
-
-const nsdConfiguration = (folder: string, { zone, primary, port, key, tls }: Followed): string => {
-  const { name, algorithm, secret } = keyParts(key);
-  const shown = tls?.client && `  client-cert: "${tls.client.cert}"\n  client-key: "${tls.client.key}"\n`;
-  const tlsAuth = tls && `tls-auth:\n  name: xot\n  auth-domain-name: "${tls.name}"\n${shown ?? ''}`;
-  return `server:
-  ip-address: ${FOLLOWER}@${port}
-  server-count: 1
-  username: ""
-  chroot: ""
-  zonesdir: "${folder}"
-  database: ""
-  pidfile: ""
-  xfrdfile: ""
-  xfrdir: "${folder}/transfers"
-  zonelistfile: "${folder}/zone.list"
-  xfrd-reload-timeout: 0
-  verbosity: ${tls === undefined ? 2 : 3}
-${tls === undefined ? '' : `  tls-cert-bundle: "${tls.ca}"\n`}remote-control:
-  control-enable: no
-${tlsAuth ?? ''}key:
-  name: "${name}"
-  algorithm: ${algorithm}
-  secret: "${secret}"
-zone:
+const nsdZone = ({ zone, key }: FollowedZone, { primary, port, tls }: Followed): string => `${nsdKey(key)}zone:
   name: "${zone}"
-  zonefile: "zone"
-  allow-notify: ${primary} ${name}
-  request-xfr: ${primary}@${tls?.port ?? port} ${name}${tls === undefined ? '' : ' xot'}
+  zonefile: "${zone}.zone"
+  allow-notify: ${primary} ${keyParts(key).name}
+  request-xfr: ${primary}@${tls?.port ?? port} ${keyParts(key).name}${tls === undefined ? '' : ' xot'}
   outgoing-interface: ${FOLLOWER}
-  provide-xfr: 127.0.0.0/8 ${name}
+  provide-xfr: 127.0.0.0/8 ${keyParts(key).name}
   min-retry-time: 1
   min-refresh-time: 1
 `;
-};
 
 const startNsd = async (owner: Owner, followed: Followed): Promise<Program> => {
-  const folder = temporaryFolder(owner, 'nsd');
-  mkdirSync(join(folder, 'transfers'));
-  const file = join(folder, 'nsd.conf');
-  writeFileSync(file, nsdConfiguration(folder, followed), { mode: 0o600 });
-  const program = await startProgram(owner, 'nsd', ['-d', '-c', file], { cwd: folder });
-  await program.waitForLine('nsd started');
-  return program;
+  const { zones, port, tls } = followed;
+  const shown = tls?.client && `  client-cert: "${tls.client.cert}"\n  client-key: "${tls.client.key}"\n`;
+  const tlsAuth = tls && `tls-auth:\n  name: xot\n  auth-domain-name: "${tls.name}"\n${shown ?? ''}`;
+  const server = tls === undefined ? [] : ['verbosity: 3', `tls-cert-bundle: "${tls.ca}"`];
+  const sections = `${tlsAuth ?? ''}${zones.map((zone) => nsdZone(zone, followed)).join('')}`;
+  return (await startNsdPeer(owner, { port, server, sections })).program;
 };
+
+const startPowerDns = (owner: Owner, { zones, primary: ours, port }: Followed): Promise<Program> =>
+  startPdns(owner, { port, ours, zones });
 
 /** Starts a follower and waits until it answers. It may not have the zone yet: wait for that with `until`. */
 export const startFollower: Readonly<Record<FollowerName, (owner: Owner, followed: Followed) => Promise<Program>>> = {
   named: startBind,
   knotd: startKnot,
   nsd: startNsd,
+  pdns_server: startPowerDns,
 };

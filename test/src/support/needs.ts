@@ -22,6 +22,7 @@ const packages: Readonly<Record<string, string>> = {
   kdig: 'knot-dnsutils',
   knotd: 'knot',
   nsd: 'nsd',
+  pdns_server: 'pdns-backend-lmdb',
   'ldns-keygen': 'ldnsutils',
   'ldns-signzone': 'ldnsutils',
   sshd: 'openssh-server',

@@ -1,0 +1,69 @@
+/**
+ * NLnet Labs' `nsd` at 127.0.0.1 on the other side of a transfer, as the primary or a secondary of ours.
+ *
+ * It is configured for tests: one process that answers, no remote control, what changes is served at once, all in a temporary folder that is
+ * removed with its owner. What its zones are is the caller's to say, in sections of its configuration.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type KeyText, keyParts } from './dig.ts';
+import { type Owner, temporaryFolder } from './owner.ts';
+import { type Program, startProgram } from './process.ts';
+
+export interface NsdPeerOptions {
+  /** Of both; ours listens on it at another address. */
+  readonly port: number;
+  /** Lines of its section `server`, verbatim, which win over those that stand here. */
+  readonly server?: readonly string[];
+  /** Further sections, verbatim. */
+  readonly sections: string;
+  /** Zone files, by what sections call them. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+export interface NsdPeer {
+  readonly program: Program;
+  /** Writes a zone file anew; signal HUP makes nsd read it. */
+  write(file: string, text: string): void;
+}
+
+const ADDRESS = '127.0.0.1';
+
+/** A key as a section of `nsd.conf`. */
+export const nsdKey = (key: KeyText): string => {
+  const { name, algorithm, secret } = keyParts(key);
+  return `key:\n  name: "${name}"\n  algorithm: ${algorithm}\n  secret: "${secret}"\n`;
+};
+
+/** Starts nsd and waits until it answers. Zones that come from elsewhere may not be there yet: wait for those with `until`. */
+export const startNsdPeer = async (
+  owner: Owner,
+  { port, server = [], sections, files = {} }: NsdPeerOptions,
+): Promise<NsdPeer> => {
+  const folder = temporaryFolder(owner, 'nsd');
+  mkdirSync(join(folder, 'transfers'));
+  const write = (file: string, text: string): void => writeFileSync(join(folder, file), text, { mode: 0o600 });
+  for (const [file, text] of Object.entries(files)) write(file, text);
+  write(
+    'nsd.conf',
+    `server:
+  ip-address: ${ADDRESS}@${port}
+  server-count: 1
+  username: ""
+  chroot: ""
+  zonesdir: "${folder}"
+  database: ""
+  pidfile: ""
+  xfrdfile: ""
+  xfrdir: "${folder}/transfers"
+  zonelistfile: "${folder}/zone.list"
+  xfrd-reload-timeout: 0
+  verbosity: 2
+${server.map((line) => `  ${line}\n`).join('')}remote-control:
+  control-enable: no
+${sections}`,
+  );
+  const program = await startProgram(owner, 'nsd', ['-d', '-c', join(folder, 'nsd.conf')], { cwd: folder });
+  await program.waitForLine('nsd started');
+  return { program, write };
+};
