@@ -137,10 +137,11 @@ export class Followers {
     this.#settle(zone);
   }
 
-  /** A secondary has said what it serves. */
+  /** A secondary has said what it serves. What has not been published here is not believed. */
   serves(origin: Name, id: string, serial: number): void {
-    const follower = this.#zones.get(origin.key)?.followers.get(id);
-    if (follower !== undefined) this.#hear(follower, serial);
+    const zone = this.#zones.get(origin.key);
+    const follower = zone?.followers.get(id);
+    if (zone !== undefined && follower !== undefined && !isNewer(serial, zone.serial)) this.#hear(follower, serial);
   }
 
   /** A secondary has shown that it may soon serve what it has not served yet. */

@@ -59,7 +59,7 @@ export interface NameServerHooks {
   /** A hidden secondary asked to be notified of `zone`, and all below it, on its connection. */
   register?(connection: Connection, key: Key, zone: Name): void;
   /** Somebody asks what changed in a zone since the version that he has. */
-  asked?(zone: Name, key: Key | undefined, from: Peer, serial: number): void;
+  asked?(zone: Name, key: Key | undefined, serial: number): void;
   /** Somebody has been sent a version of a zone, whole or by what changed. */
   sent?(zone: Name, key: Key | undefined, to: Peer): void;
 }
@@ -184,7 +184,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
   };
 
   const note = ({ zone, serial, key, isSent }: Follows, from: Peer): void => {
-    hooks.asked?.(zone.origin, key, from, serial);
+    hooks.asked?.(zone.origin, key, serial);
     if (!isSent) return;
     hooks.sent?.(zone.origin, key, from);
     const fields = { zone: zone.origin.toString(), serial: zone.serial, form: 'IXFR', peer: printPeer(from) };
@@ -250,7 +250,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     const { zone, signer, request } = transfer;
     const { key } = request;
     const serial = requestedSerial(request.message);
-    if (serial !== undefined) hooks.asked?.(zone.origin, key, connection.peer, serial);
+    if (serial !== undefined) hooks.asked?.(zone.origin, key, serial);
     const content = await contentOf(transfer);
     const messages = signer === undefined ? content.messages : signer.signAll(content.messages, seconds);
     const sent = await transfers.send(messages, connection);

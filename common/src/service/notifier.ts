@@ -133,9 +133,12 @@ export class Notifier {
     this.#schedule();
   }
 
-  /** A secondary has asked for what changed since `serial`. */
-  asked(origin: Name, key: Key | undefined, from: Peer, serial: number): void {
-    this.followers.serves(origin, key?.secondary ?? from.address, serial);
+  /**
+   * Somebody has asked for what changed since `serial`. That a secondary serves it is said by a key that names this secondary, and by no
+   * other, whatever address it comes from: over UDP that may be anybody's.
+   */
+  asked(origin: Name, key: Key | undefined, serial: number): void {
+    if (key?.secondary !== undefined) this.followers.serves(origin, key.secondary, serial);
   }
 
   /** A secondary has been sent a version of a zone. */

@@ -160,11 +160,16 @@ test('the lag is counted from the version that is missed, not from the newest', 
   }
   const lag = (): number => notifier.followers.status(origin)[0]!.lag;
   t.is(lag(), 10);
-  notifier.asked(origin, undefined, { address: '10.0.0.2', port: 1 }, 7);
+  const its = key(named('10.0.0.2'));
+  notifier.asked(origin, its, 7);
   t.is(lag(), 3, 'version 8 is three seconds old');
-  notifier.asked(origin, undefined, { address: '10.0.0.9', port: 1 }, 10);
-  t.is(lag(), 3, 'what a stranger asks says nothing');
-  notifier.asked(origin, key(named('10.0.0.2')), { address: '10.0.0.9', port: 1 }, 10);
+  notifier.asked(origin, undefined, 10);
+  notifier.asked(origin, key('x._update.example'), 10);
+  notifier.asked(origin, key(named('10.0.0.9')), 10);
+  t.is(lag(), 3, 'what a stranger asks says nothing, whatever address it comes from');
+  notifier.asked(origin, its, 2_000_000);
+  t.is(lag(), 3, 'nobody serves what has not been published');
+  notifier.asked(origin, its, 10);
   t.is(lag(), 0, 'a key says who it is');
 });
 
