@@ -6,7 +6,8 @@ import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { textOfRecord } from '../soak/text.ts';
 import { until } from '../support/until.ts';
 import type { Stage } from './stage.ts';
-import type { Seen, Watch } from './watch.ts';
+import type { Seen } from './taking.ts';
+import type { Watch } from './watch.ts';
 import type { CrashZone } from './world.ts';
 
 const TIMEOUT = 60_000;

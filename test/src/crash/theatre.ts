@@ -1,6 +1,7 @@
 /** A repository with zones, a way to it, and those who update, commit and look: what the crash test and the race test have in common. */
 import { join } from 'node:path';
 import { parseKey } from '@zonewright/common/authority/key';
+import type { Peer } from '@zonewright/common/net/address';
 import { git, startGitDaemon, startHttpBackend } from '../support/git-peers.ts';
 import type { Chance } from '../support/mutation.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
@@ -15,7 +16,7 @@ import type { Operation, Stage } from './stage.ts';
 import { Tally } from './tally.ts';
 import { countUp } from './updates.ts';
 import { judge } from './verdict.ts';
-import { Watch } from './watch.ts';
+import { type Looks, Watch } from './watch.ts';
 import { letDecline, Passage } from './weather.ts';
 import type { CrashZone } from './world.ts';
 
@@ -28,6 +29,12 @@ export interface TheatreOptions {
   readonly updaters: number;
   readonly committers: number;
   readonly chance: Chance;
+  /** Where the primary listens; on this machine's loopback unless given. */
+  readonly server?: Peer;
+  /** Further lines of the primary's key file. */
+  readonly keys?: string;
+  /** How often the primary is looked at; see {@link Watch}. */
+  readonly looks?: Looks;
   /** Operations of each kind after which it is over; without it, `end` says so. */
   readonly operations?: Readonly<Record<Operation, number>>;
 }
@@ -49,7 +56,7 @@ export class Theatre {
   readonly passage: Passage | undefined;
   readonly faults: string[] = [];
   readonly counts = new Map<string, number>();
-  readonly #watches: readonly Watch[];
+  readonly watches: readonly Watch[];
   #hands: readonly Hands[] = [];
   #left: Record<Operation, number>;
   #isPlayed = false;
@@ -74,16 +81,16 @@ export class Theatre {
       count: (what) => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1),
       fail: (what) => void this.faults.push(`${new Date().toISOString()} ${what}`),
     };
-    this.#watches = stage.zones.map((zone) => new Watch(this.stage, zone));
+    this.watches = stage.zones.map((zone) => new Watch(this.stage, zone, options.looks));
   }
 
-  static async open(owner: Owner, secrecy: Secrecy, options: TheatreOptions): Promise<Theatre> {
-    const { way, ack, zones, updaters, committers, chance } = options;
+  static async open(owner: Owner, secrecy: Pick<Secrecy, 'newKey'>, options: TheatreOptions): Promise<Theatre> {
+    const { way, ack, zones, updaters, committers, chance, keys = '' } = options;
     const keyText = secrecy.newKey('crash._update');
     const tallies = Array.from({ length: updaters }, (_, i) => new Tally(i, zones[i % zones.length]!));
     const numbersOf = (zone: CrashZone) => tallies.filter((tally) => tally.zone === zone).map(({ number }) => number);
     const repository = await makeRepository(owner, {
-      _keys: keyLine(keyText),
+      _keys: keyLine(keyText) + keys,
       ...Object.fromEntries(zones.map((zone) => [zone.fileName, zone.text(numbersOf(zone), committers)])),
     });
     // What native git does at leisure would be done amid a test.
@@ -94,27 +101,27 @@ export class Theatre {
       await git(repository.path, 'config', name, value);
     letDecline(repository);
     const { url, passage } = await wayTo(owner, way, repository.folder, repository.path, chance);
-    const port = await freePort(PRIMARY);
+    const server = options.server ?? { address: PRIMARY, port: await freePort(PRIMARY) };
     const folder = temporaryFolder(owner, 'crash');
     const stage = {
       zones,
       tallies,
       repository,
-      server: { address: PRIMARY, port },
+      server,
       key: given(parseKey(keyText)),
       chance,
       ack,
     };
     const flags = ['--remote', url, '--data', join(folder, 'data'), '--ack', ack, '--axfr'];
-    const where = ['--listen', PRIMARY, '--port', `${port}`, '--udp-workers', '1'];
+    const where = ['--listen', server.address, '--port', `${server.port}`, '--udp-workers', '1'];
     return new Theatre(options, stage, [...flags, ...where], folder, passage);
   }
 
-  /** Plays until there are no operations left; `end` ends it before. */
-  async play(leisure: Leisure): Promise<void> {
+  /** Plays until there are no operations left; `end` ends it before. `lookers` look as long as those at the primary do. */
+  async play(leisure: Leisure, lookers: readonly { look(): Promise<void> }[] = []): Promise<void> {
     const { committers } = this.options;
     this.#hands = await Promise.all(Array.from({ length: committers }, (_, i) => Hands.at(this.stage, i)));
-    const watching = Promise.all(this.#watches.map((watch) => watch.look()));
+    const watching = Promise.all([...this.watches, ...lookers].map((looker) => looker.look()));
     await Promise.all([
       ...this.stage.tallies.map((tally) => countUp(this.stage, tally, leisure.update)),
       ...this.#hands.map((hands) => hands.work(leisure.commit)),
@@ -137,7 +144,7 @@ export class Theatre {
 
   /** What was done, in a line. */
   get report(): string {
-    const versions = this.#watches.reduce((sum, { versions }) => sum + versions, 0);
+    const versions = this.watches.reduce((sum, { versions }) => sum + versions, 0);
     const counted = [...this.counts].sort().map(([what, count]) => `${count} ${what}`);
     return `${this.options.way}, --ack ${this.options.ack}: ${[...counted, `${versions} serials seen`].join(', ')}`;
   }
@@ -145,7 +152,7 @@ export class Theatre {
   /** The last of it is looked at like the rest. */
   async #whileWatched(): Promise<void> {
     try {
-      await settled(this.stage, this.#watches);
+      await settled(this.stage, this.watches);
     } catch (error) {
       this.stage.fail((error as Error).message);
     }

@@ -4,11 +4,9 @@
  * Always holds, or is a fault: a serial is never older than one that was seen before the question was sent (RFC 1982); a serial stands for one
  * content; in it each tally has a count from what was acknowledged before to what was asked for since; the zone is served.
  */
-import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { applyInbound, type Inbound, InboundTransfer } from '@zonewright/common/authority/inbound';
+import { applyInbound, type Inbound } from '@zonewright/common/authority/inbound';
 import { exchange } from '@zonewright/common/net/exchange';
-import { openStream } from '@zonewright/common/net/stream';
 import { CLASS } from '@zonewright/common/rr/class';
 import { readSoa } from '@zonewright/common/rr/soa';
 import { TYPE } from '@zonewright/common/rr/type';
@@ -16,21 +14,18 @@ import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, type Message } from '@zonewright/common/wire/message';
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
-import { textOfRecord } from '../soak/text.ts';
 import type { Stage } from './stage.ts';
+import { digestOf, type Seen, seenOf, take } from './taking.ts';
 import { countsIn, type Tally } from './tally.ts';
 import type { CrashZone } from './world.ts';
 
 /** Milliseconds between two questions, and between two transfers, at most. */
-const PAUSE = { soa: 8, transfer: 60 } as const;
-const TIMEOUT = 5000;
-
-/** A zone as it was transferred. */
-export interface Seen {
-  readonly serial: number;
-  /** Its records, sorted, the serial as 0. */
-  readonly text: string;
+export interface Looks {
+  readonly soa: number;
+  readonly transfer: number;
 }
+
+const OFTEN: Looks = { soa: 8, transfer: 60 };
 
 export class Watch {
   readonly zone: CrashZone;
@@ -41,8 +36,11 @@ export class Watch {
   #zone: Zone | undefined;
   readonly #contents = new Map<number, string>();
 
-  constructor(stage: Stage, zone: CrashZone) {
+  readonly #looks: Looks;
+
+  constructor(stage: Stage, zone: CrashZone, looks: Looks = OFTEN) {
     this.#stage = stage;
+    this.#looks = looks;
     this.zone = zone;
   }
 
@@ -53,8 +51,8 @@ export class Watch {
       for (; !this.#stage.isOver(); await pause(1 + chance(most))) await work();
     };
     await Promise.all([
-      again(() => this.#ask(), PAUSE.soa),
-      again(() => this.#take(chance(3) === 0 ? 'AXFR' : 'IXFR'), PAUSE.transfer),
+      again(() => this.#ask(), this.#looks.soa),
+      again(() => this.#take(chance(3) === 0 ? 'AXFR' : 'IXFR'), this.#looks.transfer),
     ]);
   }
 
@@ -66,6 +64,11 @@ export class Watch {
   /** How many serials were seen. */
   get versions(): number {
     return this.#contents.size;
+  }
+
+  /** The content that the primary has served under a serial, in short; `undefined` where none was seen. */
+  digestAt(serial: number): string | undefined {
+    return this.#contents.get(serial);
   }
 
   async #ask(): Promise<void> {
@@ -109,8 +112,7 @@ export class Watch {
     const zone = applied?.zone ?? before!;
     // Two are under way at a time, and the later may be done first.
     if (this.#zone === undefined || isNewer(zone.serial, this.#zone.serial)) this.#zone = zone;
-    const records = [zone.soaRecord(), ...zone.records()];
-    const seen = { serial: zone.serial, text: records.map(textOfRecord).sort().join('\n') };
+    const seen = seenOf(zone);
     this.#judge(seen.serial, since, how);
     this.#count(seen, tallies, least);
     const kind = applied?.deltas === undefined ? 'transfers' : 'transfers of differences';
@@ -128,7 +130,7 @@ export class Watch {
         this.#fail(`serial ${serial}: tally ${number} is at ${count}, and ${least[i]} to ${may} are possible`);
       else tally.settle(count);
     }
-    const digest = createHash('sha256').update(text).digest('base64');
+    const digest = digestOf(text);
     const before = this.#contents.get(serial) ?? digest;
     if (before !== digest) this.#fail(`serial ${serial} has stood for another content before, now for\n${text}`);
     this.#contents.set(serial, before);
@@ -136,29 +138,10 @@ export class Watch {
 
   /** A whole zone, or what is different from `zone`; `undefined` without an answer. */
   async #inbound(zone: Zone | undefined): Promise<Inbound | undefined> {
-    const opened = await openStream({ server: this.#stage.server, timeout: TIMEOUT });
-    if (!opened.ok) return undefined;
-    const taking = new InboundTransfer(this.zone.name, zone?.serial);
-    const question = this.#question(zone === undefined ? TYPE.AXFR : TYPE.IXFR);
-    const message = zone === undefined ? question : { ...question, authorities: [zone.soaRecord()] };
-    try {
-      for await (const reply of opened.value.conversation(message)) {
-        if (!reply.ok) return undefined;
-        const { rcode, answers } = reply.value;
-        if (rcode !== RCODE.NOERROR) {
-          this.#fail(`transfer: ${printRcode(rcode)}`);
-          return undefined;
-        }
-        const taken = taking.take(answers);
-        if (taken === undefined) continue;
-        if (taken.kind !== 'inbound') return taken;
-        this.#fail(`transfer: ${taken.what}`);
-        return undefined;
-      }
-      return undefined;
-    } finally {
-      opened.value.close();
-    }
+    const taken = await take({ server: this.#stage.server, name: this.zone.name, have: zone });
+    if (taken.kind !== 'fault') return taken;
+    if (taken.isAnswer) this.#fail(`transfer: ${taken.what}`);
+    return undefined;
   }
 
   #question(type: number): Message {

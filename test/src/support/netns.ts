@@ -58,16 +58,23 @@ export const inNamespace = (
   options: RunOptions = {},
 ): Promise<Ran> => run(...inside(command, args, addresses), options);
 
+/** A namespace that stays. */
+export interface Namespace extends Place {
+  /** A process in it. */
+  readonly pid: number;
+}
+
 /**
  * A namespace with `addresses` on `lo` that several programs share: pass it as `within` to `run`, `startProgram`, `dig`,
  * `startNamed` and the others. It ends with its owner.
  */
-export const startNamespace = async (owner: Owner, addresses: readonly string[]): Promise<Place> => {
+export const startNamespace = async (owner: Owner, addresses: readonly string[]): Promise<Namespace> => {
   const [program, args] = inside('sh', ['-c', 'echo up; exec sleep infinity'], addresses);
   const holder = await startProgram(owner, program, args, { name: 'namespace' });
   await holder.waitForLine(/^up$/);
   const user = isRoot ? [] : ['--user', '--preserve-credentials'];
   return {
+    pid: holder.pid,
     enter: (command, commandArgs) => [
       'nsenter',
       // Not its mount namespace: entering that would change the working folder to /.
