@@ -47,9 +47,9 @@ const PAIRS: readonly Way[] = [
 const READY = 30_000;
 /** Milliseconds until all serve the same when all is well again. */
 const CONVERGED = 60_000;
-const UPDATERS = 4;
+const UPDATERS = 6;
 const COMMITTERS = 2;
-const LEISURE = { update: 250, commit: 2500 } as const;
+const LEISURE = { update: 200, commit: 2000 } as const;
 const LOOKS = { soa: 120, transfer: 300 } as const;
 
 /** The zones with other timers: one expires in 12 seconds, so that isolation may take it from a secondary. */

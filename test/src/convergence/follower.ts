@@ -87,12 +87,12 @@ export class Follower {
     const { serial, text } = seenOf(zone);
     const digest = digestOf(text);
     this.#judge(serial, since, life);
-    const before = this.#contents.get(serial) ?? digest;
-    if (before !== digest) this.#fail(`serial ${serial} has stood for another content before, now for\n${text}`);
-    this.#contents.set(serial, digest);
-    // What only its serial was known of is looked at again, now with the content.
-    if (!this.#proven.has(serial) || this.#watch.digestAt(serial) !== digest)
+    const before = this.#contents.get(serial);
+    if (before === undefined) {
+      this.#contents.set(serial, digest);
+      // Where only its serial was known, it is to be proven again, now with the content.
       this.#open.set(serial, { version: zone, zone });
+    } else if (before !== digest) this.#fail(`serial ${serial} has stood for another content before, now for\n${text}`);
     this.#stage.count('transfers from secondaries');
     return { serial, digest };
   }
