@@ -1,8 +1,9 @@
 /**
- * The convergence test as a program, to be run in a network namespace, where the one who updates and looks is: `main.js SEED SECONDS`. It prints
- * its report as JSON on one line, and ends with 0 also where there are faults.
+ * The convergence test as a program, to be run in a network namespace, where the one who updates and looks is: `main.js SEED SECONDS FILE`.
+ * Its report goes to the file, as JSON; it ends with 0 also where there are faults.
  */
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import type { Owner } from '../support/owner.ts';
 import type { Secrecy } from '../support/secrecy.ts';
 import { start } from '../support/zonewright.ts';
@@ -25,12 +26,12 @@ const secrecy: Secrecy = {
   look: () => undefined,
 };
 
-const [seed, length] = process.argv.slice(2).map(Number);
+const [seed, length, file] = process.argv.slice(2);
 try {
-  const report = await converge(owner, secrecy, { seed: seed!, length: length! });
+  const report = await converge(owner, secrecy, { seed: Number(seed), length: Number(length) });
   const text = JSON.stringify(report);
   const shown = secrets.some((secret) => text.includes(secret)) ? ['a server has shown a secret'] : [];
-  process.stdout.write(`${JSON.stringify({ ...report, faults: [...report.faults, ...shown] })}\n`);
+  writeFileSync(file!, JSON.stringify({ ...report, faults: [...report.faults, ...shown] }));
 } finally {
   for (const end of ends.reverse()) await end();
 }

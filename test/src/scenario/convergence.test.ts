@@ -2,6 +2,8 @@
  * Convergence (docs/convergence.md): 75 seconds of bad luck with each run of all tests, `npm run test:convergence` for longer; `MINUTES=n` says how
  * long. The seed is printed; `SEED=n` repeats the order of events, as far as the machine's time allows that.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import anyTest from 'ava';
 import type { ConvergenceReport } from '../convergence/convergence.ts';
@@ -9,6 +11,7 @@ import { convergenceReason } from '../convergence/reason.ts';
 import { seedOfRun } from '../support/mutation.ts';
 import { testUnless } from '../support/needs.ts';
 import { startNamespace } from '../support/netns.ts';
+import { temporaryFolder } from '../support/owner.ts';
 import { startProgram } from '../support/process.ts';
 
 const SHORT = 75;
@@ -26,10 +29,12 @@ test('after partitions, loss, kills and wrong clocks all servers are alike, have
   t.timeout((seconds + REST) * 1000);
   t.log(`SEED=${seed}`);
   const within = await startNamespace(t, ['127.0.0.1']);
-  const program = await startProgram(t, process.execPath, [MAIN, `${seed}`, `${seconds}`], { within, name: 'main' });
+  const file = join(temporaryFolder(t, 'convergence'), 'report');
+  const args = [MAIN, `${seed}`, `${seconds}`, file];
+  const program = await startProgram(t, process.execPath, args, { within, name: 'convergence' });
   const { code } = await program.ended;
   t.is(code, 0);
-  const report = JSON.parse(program.lines.findLast(({ from }) => from === 'stdout')!.text) as ConvergenceReport;
+  const report = JSON.parse(readFileSync(file, 'utf8')) as ConvergenceReport;
   t.log(...report.lines.map((line) => `${line}\n`));
   if (report.faults.length > 0) t.log(...[...report.events, ...report.texts].map((line) => `${line}\n`));
   t.deepEqual(report.faults, []);
