@@ -50,6 +50,8 @@ const CONVERGED = 60_000;
 const UPDATERS = 6;
 const COMMITTERS = 2;
 const LEISURE = { update: 200, commit: 2000 } as const;
+/** What waits for git seems to have waited for a day when the clock is stepped by one. */
+const REFUSALS = /--max-unpushed-age/;
 const LOOKS = { soa: 120, transfer: 300 } as const;
 
 /** The zones with other timers: one expires in 12 seconds, so that isolation may take it from a secondary. */
@@ -103,6 +105,7 @@ export async function converge(
     server: { address: PRIMARY, port: PORT },
     keys: known.map(keyLine).join(''),
     looks: LOOKS,
+    refusals: REFUSALS,
   });
   const events: string[] = [];
   const counts = new Map<string, number>();

@@ -174,7 +174,7 @@ export async function befall(world: World): Promise<void> {
     };
     const at = ((performance.now() - started) / 1000).toFixed(1);
     const happening = kind.befall(world, draw).then(
-      (what) => what !== undefined && world.note(`${at} s: ${name} ${what}, ${draw.length} ms`),
+      (what) => what !== undefined && world.note(`${at} s: ${`${name} ${what}`.trim()}, ${draw.length} ms`),
       (error: Error) => world.fail(`${name}: ${error.message}`),
     );
     under.push(happening.then(() => undefined));

@@ -31,20 +31,23 @@ interface Open {
   readonly zone: Zone | undefined;
 }
 
+/** A secondary, as far as it is looked at. */
+type Followed = Pick<Member, 'name' | 'server' | 'lives'>;
+
 export class Follower {
   /** Serials that were proven. */
   readonly #proven = new Set<number>();
   readonly #contents = new Map<number, string>();
   readonly #open = new Map<number, Open>();
   readonly #stage: Stage;
-  readonly #member: Member;
+  readonly #member: Followed;
   readonly #watch: Watch;
   readonly #key: Key;
   readonly #looks: Looks;
   #zone: Zone | undefined;
   #newest: { readonly life: number; readonly serial: number } | undefined;
 
-  constructor(stage: Stage, member: Member, watch: Watch, { key, looks }: { key: Key; looks: Looks }) {
+  constructor(stage: Stage, member: Followed, watch: Watch, { key, looks }: { key: Key; looks: Looks }) {
     this.#stage = stage;
     this.#member = member;
     this.#watch = watch;

@@ -18,6 +18,8 @@ export interface Stage {
   readonly chance: Chance;
   /** Is an update that could not be written kept (`journal`), or may it be refused while the remote is out of reach (`push`)? */
   readonly ack: 'journal' | 'push';
+  /** What a SERVFAIL says that an update may be refused with besides. */
+  readonly refusals?: RegExp;
   /** Takes one of the operations that are left of a kind; `false` when it is over. */
   take(kind: Operation): boolean;
   /** Whether it is over for those who only look. */

@@ -22,7 +22,7 @@ import type { CrashZone } from './world.ts';
 
 export type Way = 'local' | 'git' | 'http';
 
-export interface TheatreOptions {
+export interface TheatreOptions extends Pick<Stage, 'refusals'> {
   readonly way: Way;
   readonly ack: 'journal' | 'push';
   readonly zones: readonly CrashZone[];
@@ -85,7 +85,7 @@ export class Theatre {
   }
 
   static async open(owner: Owner, secrecy: Pick<Secrecy, 'newKey'>, options: TheatreOptions): Promise<Theatre> {
-    const { way, ack, zones, updaters, committers, chance, keys = '' } = options;
+    const { way, ack, zones, updaters, committers, chance, keys = '', refusals } = options;
     const keyText = secrecy.newKey('crash._update');
     const tallies = Array.from({ length: updaters }, (_, i) => new Tally(i, zones[i % zones.length]!));
     const numbersOf = (zone: CrashZone) => tallies.filter((tally) => tally.zone === zone).map(({ number }) => number);
@@ -111,6 +111,7 @@ export class Theatre {
       key: given(parseKey(keyText)),
       chance,
       ack,
+      ...(refusals && { refusals }),
     };
     const flags = ['--remote', url, '--data', join(folder, 'data'), '--ack', ack, '--axfr'];
     const where = ['--listen', server.address, '--port', `${server.port}`, '--udp-workers', '1'];

@@ -40,7 +40,8 @@ async function countOnce(stage: Stage, tally: Tally): Promise<boolean> {
       return await isThere(stage, tally, next);
     case RCODE.SERVFAIL: {
       const why = extendedErrorText(reply.edns) ?? 'no reason';
-      if (stage.ack === 'push' || why.includes('being stopped')) stage.count(`updates refused`);
+      const isFine = stage.ack === 'push' || why.includes('being stopped') || stage.refusals?.test(why) === true;
+      if (isFine) stage.count(`updates refused`);
       else stage.fail(`UPDATE of ${nameOf(tally)} to ${next}: SERVFAIL ${why}`);
       return false;
     }
