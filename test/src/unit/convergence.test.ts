@@ -81,21 +81,24 @@ const judged = async (
 const published = [versionOf(1, 'one'), versionOf(2, 'two'), versionOf(3, 'three'), versionOf(4, 'four')];
 
 for (const version of published.slice(0, -1))
-  test(`a version that the primary has published is proven by its differences, serial ${version.serial} of 4`, async (t) => {
-    t.deepEqual(await judged(t, published, version), { faults: [], open: [] });
-  });
+  test.serial(
+    `a version that the primary has published is proven by its differences, serial ${version.serial} of 4`,
+    async (t) => {
+      t.deepEqual(await judged(t, published, version), { faults: [], open: [] });
+    },
+  );
 
-test('the version that the primary serves is proven', async (t) => {
+test.serial('the version that the primary serves is proven', async (t) => {
   t.deepEqual(await judged(t, published, published.at(-1)!), { faults: [], open: [] });
 });
 
-test('a serial that the primary has published with another content is noticed', async (t) => {
+test.serial('a serial that the primary has published with another content is noticed', async (t) => {
   const { faults } = await judged(t, published, versionOf(2, 'odd'));
   t.is(faults.length, 1);
   t.regex(faults[0]!, /serial 2 is not what the primary published/);
 });
 
-test('a record too many is noticed at the serial that the primary serves, and before', async (t) => {
+test.serial('a record too many is noticed at the serial that the primary serves, and before', async (t) => {
   for (const version of [published[1]!, published[3]!]) {
     const { faults } = await judged(
       t,
@@ -107,6 +110,6 @@ test('a record too many is noticed at the serial that the primary serves, and be
   }
 });
 
-test('a serial that the primary does not know stays open', async (t) => {
+test.serial('a serial that the primary does not know stays open', async (t) => {
   t.deepEqual(await judged(t, published.slice(1), versionOf(1, 'one')), { faults: [], open: [1] });
 });
