@@ -139,6 +139,7 @@ export async function converge(
   await played;
   if (!theatre.stage.hasFailed()) await allAlike(theatre, followers);
   const took = performance.now() - fair;
+  for (const member of members) if (member.hasEnded) theatre.stage.fail(`${member.name} has ended by itself`);
   const faults = [...(await theatre.verdict())];
   const serials = followers.reduce((sum, follower) => sum + follower.serials, 0);
   return {

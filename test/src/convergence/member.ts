@@ -79,7 +79,7 @@ export class Member {
 
   /** Ends it by SIGKILL. Throws where it had ended by itself. */
   async kill(): Promise<void> {
-    this.faultIfEnded();
+    if (this.hasEnded) throw new Error(`${this.name} has ended by itself`);
     await this.#program?.stop('SIGKILL');
     await this.#clear();
   }
@@ -99,10 +99,9 @@ export class Member {
     return `${this.#past}${this.#program?.text().replaceAll(NOISE, '') ?? ''}`.slice(-KEPT);
   }
 
-  /** Throws where it has ended by itself. */
-  faultIfEnded(): void {
-    const exit = this.#program?.exit;
-    if (exit !== undefined) throw new Error(`${this.name} has ended by itself (${exit.code ?? exit.signal})`);
+  /** Has it ended by itself? */
+  get hasEnded(): boolean {
+    return this.#program?.exit !== undefined;
   }
 
   get #clockFile(): string {

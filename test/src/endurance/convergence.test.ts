@@ -1,5 +1,5 @@
 /**
- * Convergence (docs/convergence.md): 75 seconds of bad luck with each run of all tests, `npm run test:convergence` for longer; `MINUTES=n` says how
+ * Convergence (docs/convergence.md): 75 seconds of bad luck with `npm run test:endurance`, `npm run test:convergence` for longer; `MINUTES=n` says how
  * long. The seed is printed; `SEED=n` repeats the order of events, as far as the machine's time allows that.
  */
 import { readFileSync } from 'node:fs';
