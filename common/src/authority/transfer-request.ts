@@ -14,7 +14,7 @@ import { type Message, type Question, responseTo } from '../wire/message.ts';
 import { tsigSize } from '../wire/tsig.ts';
 import { StreamSigner } from '../wire/tsig-stream.ts';
 import type { Delta } from '../zone/delta.ts';
-import { type Difference, differenceOf } from '../zone/history.ts';
+import { type Difference, differenceOf } from '../zone/difference.ts';
 import type { Zone } from '../zone/zone.ts';
 import { mayPerform } from './key.ts';
 import type { Authority, Outcome } from './receive.ts';
@@ -90,7 +90,7 @@ export function transfer(question: Question, call: TransferCall): Outcome {
 
 function differenceFrom({ authority }: TransferCall, zone: Zone, serial: number): Difference | undefined {
   const difference = isCurrent(zone, serial) ? undefined : authority.historyOf(zone.origin)?.shortest(serial);
-  return difference?.deltas.at(-1)?.to === zone.serial ? difference : undefined;
+  return difference?.to === zone.serial ? difference : undefined;
 }
 
 /** RFC 1995 2: over UDP what does not fit is answered with the SOA alone, which sends the client to TCP. */

@@ -13,7 +13,7 @@ import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import { BARE_EDNS, type Edns, type EdnsOption, UDP_SIZE, writeOpt } from '../wire/edns.ts';
 import { encodeMessage, HEADER_OCTETS, type Message, responseTo, writeRecord } from '../wire/message.ts';
-import type { Difference } from '../zone/history.ts';
+import type { Difference } from '../zone/difference.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { RecordWalk } from '../zone/walk.ts';
 import type { Zone } from '../zone/zone.ts';
@@ -114,10 +114,7 @@ export function axfrRecords(zone: Zone): AxfrRecords {
 /** The differences in the form of an IXFR (RFC 1995 4): the newest SOA around them all, and each with its own two. */
 export function* differenceRecords(zone: Zone, difference: Difference): Generator<ResourceRecord, void, undefined> {
   yield zone.soaRecord();
-  for (const delta of difference.deltas) {
-    yield* delta.removed;
-    yield* delta.added;
-  }
+  yield* difference.sequence();
   yield zone.soaRecord();
 }
 
@@ -132,7 +129,7 @@ export function ixfrRecords(zone: Zone, serial: number, difference: Difference |
 
 /** Does a difference lead to this version, and is it not larger than that? */
 export function isWorth(zone: Zone, difference: Difference | undefined): difference is Difference {
-  const isKnown = difference !== undefined && difference.deltas.at(-1)?.to === zone.serial;
+  const isKnown = difference !== undefined && difference.to === zone.serial;
   return isKnown && difference.octets <= Math.max(zone.octets, UDP_SIZE);
 }
 

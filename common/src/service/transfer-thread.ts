@@ -11,7 +11,6 @@ import { TlsClient, type TlsTrust } from '../net/tls-client.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { TSIG_ALGORITHMS, type TsigKey } from '../wire/tsig.ts';
 import type { Delta } from '../zone/delta.ts';
-import { writeDeltas } from '../zone/delta-octets.ts';
 import { History } from '../zone/history.ts';
 import { eraseBehind } from '../zone/image-erase.ts';
 import { seedHashes } from '../zone/lookup-name.ts';
@@ -89,7 +88,7 @@ async function transferred(request: TransferRequest): Promise<Result<Transferred
     const { zone, deltas } = applied;
     const version = {
       zone: (zone.isWasteful ? zone.condensed() : zone).handle,
-      deltas: deltas && writeDeltas(kept(deltas)),
+      deltas: deltas && writtenDeltas(deltas),
     };
     isNewer = true;
     return ok({ version, expire });
@@ -99,10 +98,10 @@ async function transferred(request: TransferRequest): Promise<Result<Transferred
 }
 
 /** Those of the deltas that do not go beyond what is kept for a zone. */
-function kept(deltas: Iterable<Delta>): readonly Delta[] {
+function writtenDeltas(deltas: Iterable<Delta>): Uint8Array<ArrayBuffer> {
   const history = new History();
   for (const delta of deltas) history.add(delta);
-  return history.all;
+  return history.written;
 }
 
 async function answer(request: TransferRequest): Promise<void> {

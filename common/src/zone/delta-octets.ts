@@ -1,17 +1,11 @@
 /**
- * Deltas as octets (`record-octets.ts`). Their records follow each other as in an IXFR (RFC 1995 4), where SOAs tell where a delta
- * begins and where what it adds does.
+ * Deltas as octets (`record-octets.ts`), for another thread. Their records follow each other as in an IXFR (RFC 1995 4), where SOAs tell
+ * where a delta begins and where what it adds does. A history writes them (`history.ts`).
  */
 import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import type { Delta } from './delta.ts';
-import { writeRecords } from './record-octets.ts';
-
-/** In memory of their own, which can be handed over. */
-export function writeDeltas(deltas: readonly Delta[]): Uint8Array<ArrayBuffer> {
-  return writeRecords(deltas.flatMap(({ removed, added }) => [removed, added]));
-}
 
 /** The deltas whose records these are. */
 export function joinDeltas(records: readonly ResourceRecord[]): readonly Delta[] {

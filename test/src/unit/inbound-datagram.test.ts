@@ -6,7 +6,7 @@ import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, type Message } from '@zonewright/common/wire/message';
 import { countDifferences, diffZones } from '@zonewright/common/zone/delta';
-import { differenceOf } from '@zonewright/common/zone/history';
+import { differenceOf } from '@zonewright/common/zone/difference';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { nameOf, recordsFrom } from '../support/records.ts';

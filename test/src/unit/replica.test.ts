@@ -7,7 +7,8 @@ import { SILENT_LOG } from '@zonewright/common/service/log';
 import { Replica } from '@zonewright/common/service/replica';
 import { Transfers } from '@zonewright/common/service/transfers';
 import { diffZones } from '@zonewright/common/zone/delta';
-import { joinDeltas, writeDeltas } from '@zonewright/common/zone/delta-octets';
+import { joinDeltas } from '@zonewright/common/zone/delta-octets';
+import { History } from '@zonewright/common/zone/history';
 import { readRecords } from '@zonewright/common/zone/record-octets';
 import test, { type ExecutionContext } from 'ava';
 import { freePort } from '../support/ports.ts';
@@ -162,6 +163,9 @@ test('deltas are the same after they were octets', (t) => {
         records.map(({ name, ...rest }) => ({ ...rest, name: name.toString() })),
       ),
     }));
-  t.deepEqual(plain([...joinDeltas([...readRecords(writeDeltas(deltas))])]), plain(deltas));
+  const history = new History();
+  for (const delta of deltas) history.add(delta);
+  t.deepEqual(plain([...joinDeltas([...readRecords(history.written)])]), plain(deltas));
+  t.deepEqual(plain([...history.all]), plain(deltas));
   t.deepEqual(joinDeltas([]), []);
 });

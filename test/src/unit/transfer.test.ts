@@ -26,6 +26,7 @@ import { sign, type TsigKey } from '@zonewright/common/wire/tsig';
 import { StreamSigner, StreamVerifier } from '@zonewright/common/wire/tsig-stream';
 import { condense } from '@zonewright/common/zone/condense';
 import { type Delta, diffZones } from '@zonewright/common/zone/delta';
+import type { Difference } from '@zonewright/common/zone/difference';
 import { History } from '@zonewright/common/zone/history';
 import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
@@ -830,11 +831,16 @@ test('what goes out as a transfer of any form, in any messages, comes in as the 
         const history = historyOf(versions);
         const several = history.since(old.serial)!;
         const [first, ...rest] = several;
-        const condensed = [condense([first!, ...rest])];
+        const wayOf = (deltas: readonly Delta[]): Difference => ({
+          to: newest.serial,
+          records: 0,
+          octets: 0,
+          sequence: () => deltas.flatMap(({ removed, added }) => [...removed, ...added]),
+        });
         const forms = {
           axfr: () => axfrRecords(newest),
-          several: () => ixfrRecords(newest, old.serial, { deltas: several, records: 0, octets: 0 }),
-          condensed: () => ixfrRecords(newest, old.serial, { deltas: condensed, records: 0, octets: 0 }),
+          several: () => ixfrRecords(newest, old.serial, wayOf(several)),
+          condensed: () => ixfrRecords(newest, old.serial, wayOf([condense([first!, ...rest])])),
           shortest: () => ixfrRecords(newest, old.serial, history.shortest(old.serial)),
           unknown: () => ixfrRecords(newest, old.serial, undefined),
         };
