@@ -25,19 +25,13 @@ const COMMIT_PAUSE = 600;
 const LARGE_EVERY = 8;
 /** Names that one UPDATE changes, at most. */
 const MOST = 3;
-/** How long a secondary may take to follow, milliseconds. */
-const FOLLOW = 60_000;
 const TIMEOUT = 60_000;
 /** How often somebody who commits small zones may be overtaken by UPDATEs until these have to wait; a large one is pushed at leisure. */
 const RACES = 2;
 
 /** A change of these cells is acknowledged. */
 function settle({ versions }: Scenery, cells: readonly number[]): void {
-  for (const cell of cells) {
-    versions.settle(cell);
-    const version = versions.latest(cell);
-    setTimeout(() => versions.follow(cell, version), FOLLOW).unref();
-  }
+  for (const cell of cells) versions.settle(cell);
 }
 
 const updateOf = (zone: SoakZone, changes: readonly (readonly [name: number, version: number])[]): Message => ({

@@ -79,9 +79,8 @@ export class Checker {
       return this.#wrong(`serial ${this.serial} after ${serial}`);
     for (let version = least; version <= latest; version++)
       if (expectedAt(asked, version) === asked.text) return version;
-    return this.#wrong(
-      `versions ${least} to ${latest} are possible, and were\n  ${asked.expected}\n  but it says\n  ${asked.text}`,
-    );
+    const [oldest, newest] = [least, latest].map((version) => `version ${version}:\n  ${expectedAt(asked, version)}`);
+    return this.#wrong(`it says\n  ${asked.text}\nand may be of ${oldest}\nto ${newest}`);
   }
 
   #wrong(what: string): -1 {

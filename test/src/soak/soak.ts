@@ -24,7 +24,7 @@ import type { LoadReport } from './load.ts';
 import type { LoadThread } from './load-thread.ts';
 import { keyOf, type Scenery } from './peers.ts';
 import { takeZones } from './transfers.ts';
-import { type Memory, memoryOf, usageOf } from './usage.ts';
+import { HEAPS, type Memory, memoryOf, type Usage, usageOf } from './usage.ts';
 import { Versions } from './versions.ts';
 import { type Scale, SoakWorld } from './world.ts';
 
@@ -40,7 +40,9 @@ export interface ServerReport {
   /** Answers a second, and microseconds of processor time of the server for each, all that it does besides included. */
   readonly rate: number;
   readonly cpu: number;
+  /** But for what V8 has not collected; and all. */
   readonly memory: Memory;
+  readonly resident: Memory;
   /** Log lines of faults: they tell of a thread that was lost, and of bugs. */
   readonly errors: readonly string[];
 }
@@ -72,15 +74,20 @@ export async function soak(owner: Owner, secrecy: Secrecy, options: SoakOptions)
     ...Object.fromEntries(world.zones.map((zone) => [zone.fileName, world.textOf(zone)])),
   });
   await storeAsTheyAre(repository);
+  const heaps = temporaryFolder(owner, 'heaps');
   const port = await freePort(PRIMARY, OTHER, SECONDARY);
   const start = (kind: 'primary' | 'secondary', ...flags: readonly string[]): Promise<Service> =>
-    secrecy.start(owner, kind, ['--port', `${port}`, '--udp-workers', '2', ...flags], { timeout: START });
+    secrecy.start(
+      owner,
+      kind,
+      ['--port', `${port}`, '--udp-workers', '2', '--data', temporaryFolder(owner, 'soak'), ...flags],
+      {
+        timeout: START,
+        env: { NODE_OPTIONS: `--import=${new URL('./heap-thread.js', import.meta.url)}`, [HEAPS]: heaps },
+      },
+    );
   const services = {
-    primary: await start(
-      'primary',
-      ...['--listen', PRIMARY, '--listen', OTHER, '--remote', repository.path],
-      ...['--data', temporaryFolder(owner, 'soak')],
-    ),
+    primary: await start('primary', '--listen', PRIMARY, '--listen', OTHER, '--remote', repository.path),
     secondary: await start('secondary', '--listen', SECONDARY, '--keys', follower),
   };
   const counts = new Map<string, number>();
@@ -107,7 +114,7 @@ export async function soak(owner: Owner, secrecy: Secrecy, options: SoakOptions)
     return loadOf({ role, server, seed: seed + number, scale, memory: versions.memory, ending, ...clients });
   };
   const began = performance.now();
-  const sampled = { primary: samplesOf(services.primary), secondary: samplesOf(services.secondary) };
+  const sampled = { primary: samplesOf(services.primary, heaps), secondary: samplesOf(services.secondary, heaps) };
   const loads = Promise.all([
     load('primary', scenery.primary, 1),
     load('primary', { address: OTHER, port }, 2),
@@ -128,10 +135,10 @@ export async function soak(owner: Owner, secrecy: Secrecy, options: SoakOptions)
   const seconds = (performance.now() - began) / 1000;
   await agreed(scenery).catch((error: Error) => faults.push(error.message));
   const report = (role: 'primary' | 'secondary', loads: LoadReport): ServerReport => {
-    const { memory, cpu } = sampled[role]();
+    const { memory, resident, cpu } = sampled[role]();
     const errors = services[role].lines.map(({ text }) => text).filter((text) => /"level":"(error|fatal)"/.test(text));
     const rate = loads.answers / seconds;
-    return { load: loads, rate, cpu: (cpu / loads.answers) * 1e6, memory, errors };
+    return { load: loads, rate, cpu: (cpu / loads.answers) * 1e6, memory, resident, errors };
   };
   return {
     servers: { primary: report('primary', sumOf(first, second)), secondary: report('secondary', third) },
@@ -157,13 +164,15 @@ async function loadOf(workerData: LoadThread): Promise<LoadReport> {
 }
 
 /** Samples what a service uses until the result is called. */
-function samplesOf({ pid }: Service): () => { readonly memory: Memory; readonly cpu: number } {
-  const samples: number[] = [];
-  const began = usageOf(pid)?.cpu ?? 0;
-  const timer = setInterval(() => samples.push(usageOf(pid)?.memory ?? 0), SAMPLE);
+function samplesOf({ pid }: Service, heaps: string): () => Omit<ServerReport, 'load' | 'rate' | 'errors'> {
+  const samples: Usage[] = [];
+  const sample = (): Usage => usageOf(pid, heaps) ?? { resident: 0, memory: 0, cpu: 0 };
+  const began = sample().cpu;
+  const timer = setInterval(() => samples.push(sample()), SAMPLE);
   return () => {
     clearInterval(timer);
-    return { memory: memoryOf(samples), cpu: (usageOf(pid)?.cpu ?? 0) - began };
+    const [memory, resident] = [samples.map((each) => each.memory), samples.map((each) => each.resident)];
+    return { memory: memoryOf(memory), resident: memoryOf(resident), cpu: sample().cpu - began };
   };
 }
 

@@ -1,8 +1,11 @@
 /** What a process uses, out of Linux's `/proc` (proc(5)); nothing elsewhere. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface Usage {
   /** Octets of resident memory that is no part of a file: pages of a file, such as a journal's, are the system's to take back. */
+  readonly resident: number;
+  /** Of these all but what V8 has not collected, or keeps for new objects (`heap-thread.ts`). */
   readonly memory: number;
   /** Seconds of processor time since its start. */
   readonly cpu: number;
@@ -11,13 +14,24 @@ export interface Usage {
 /** USER_HZ, which is 100 on all that Node.js runs on. */
 const TICKS = 100;
 
-export const usageOf = (pid: number): Usage | undefined => {
+/** The variable that names the folder in which threads of services tell of their heaps. */
+export const HEAPS = 'SOAK_HEAPS';
+
+/** Octets that the heaps of all threads of a process hold and do not need; a number is missing while it is written. */
+const spareOf = (pid: number, heaps: string): number =>
+  readdirSync(heaps)
+    .filter((name) => name.startsWith(`${pid}.`))
+    .reduce((sum, name) => sum + (Number(readFileSync(join(heaps, name), 'utf8')) || 0), 0);
+
+/** `heaps`: the folder in which its threads tell of their heaps. */
+export const usageOf = (pid: number, heaps: string): Usage | undefined => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The program's name, in parentheses, may hold anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [, memory = '0'] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return { memory: Number(memory) * 1024, cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
+    const [, resident = '0'] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS;
+    return { resident: Number(resident) * 1024, memory: Number(resident) * 1024 - spareOf(pid, heaps), cpu };
   } catch {
     return undefined;
   }

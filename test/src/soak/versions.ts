@@ -8,11 +8,12 @@
  */
 const MAY = 0;
 const MUST = 1;
-/** A secondary has had its time to follow. */
-const FOLLOWED = 2;
-const WORDS = 3;
+const WORDS = 2;
 
-/** Whose answers: what is acknowledged binds a primary at once. */
+/**
+ * Whose answers: what is acknowledged binds a primary at once. A secondary follows in its own time, which depends on all that it and the
+ * machine have to do; what binds it is only that it does not go back, and comes to the last version in the end.
+ */
 export type Role = 'primary' | 'secondary';
 
 export class Versions {
@@ -39,11 +40,6 @@ export class Versions {
     Atomics.store(this.#words, cell * WORDS + MUST, this.latest(cell));
   }
 
-  /** Secondaries have to have this version by now. */
-  follow(cell: number, version: number): void {
-    Atomics.store(this.#words, cell * WORDS + FOLLOWED, version);
-  }
-
   /** The newest that may be seen. */
   latest(cell: number): number {
     return Atomics.load(this.#words, cell * WORDS + MAY);
@@ -51,6 +47,6 @@ export class Versions {
 
   /** The oldest that may be seen. */
   least(cell: number, role: Role): number {
-    return Atomics.load(this.#words, cell * WORDS + (role === 'primary' ? MUST : FOLLOWED));
+    return role === 'primary' ? Atomics.load(this.#words, cell * WORDS + MUST) : 0;
   }
 }

@@ -1,4 +1,6 @@
 /** How a soak judges: what is right in one version is wrong before and after it, and memory that grows is noticed. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
@@ -7,10 +9,11 @@ import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { Checker } from '../soak/checker.ts';
 import { type Sample, sampleOf } from '../soak/sample.ts';
-import { memoryOf } from '../soak/usage.ts';
+import { memoryOf, usageOf } from '../soak/usage.ts';
 import { Versions } from '../soak/versions.ts';
 import { nameRecords, SoakWorld, type SoakZone } from '../soak/world.ts';
 import { authorityOf, NOW } from '../support/answering.ts';
+import { temporaryFolder } from '../support/owner.ts';
 
 const SCALE = { large: 20, small: 2, hosts: 5, names: 6 };
 const world = new SoakWorld(SCALE);
@@ -80,6 +83,29 @@ test('a serial that goes back is wrong', (t) => {
     t.is(checker.check(asked, octets, { version: 0, serial: 2 }), -1);
   });
   t.true(judged > 0);
+});
+
+test('a secondary may be of any version, however late it follows, and a primary of none before what it acknowledged', (t) => {
+  const versions = new Versions(world.cells);
+  const { cell } = world.changing(world.zones[0]!)[0]!;
+  versions.begin(cell);
+  versions.begin(cell);
+  t.is(versions.least(cell, 'primary'), 0);
+  versions.settle(cell);
+  t.is(versions.least(cell, 'primary'), 2);
+  t.is(versions.least(cell, 'secondary'), 0);
+});
+
+test('what V8 has not collected in any of the threads is no memory that is needed', (t) => {
+  const heaps = temporaryFolder(t, 'heaps');
+  const before = usageOf(process.pid, heaps);
+  if (before === undefined) return t.pass('only Linux tells');
+  t.is(before.memory, before.resident);
+  for (const [thread, octets] of ['1000000\n', '2000000\n', ''].entries())
+    writeFileSync(join(heaps, `${process.pid}.${thread}`), octets);
+  writeFileSync(join(heaps, `${process.pid}1.0`), '5000000\n');
+  const { resident, memory } = usageOf(process.pid, heaps)!;
+  t.is(resident - memory, 3_000_000);
 });
 
 const MEBIBYTE = 2 ** 20;
