@@ -1,7 +1,7 @@
 /**
  * The latest changes of a zone, so that an IXFR (RFC 1995) can be answered from a serial that is not the current one.
  * A bounded chain: each delta starts at the serial where the one before ended; anything else starts the chain anew.
- * They are kept as octets, and take no more than those.
+ * Deltas are kept as octets (`kept-delta.ts`): those that are added are not held.
  */
 import type { ResourceRecord } from '../rr/record.ts';
 import { condense } from './condense.ts';

@@ -1,5 +1,5 @@
 /**
- * A delta that is kept for long, as octets (`record-octets.ts`): as objects its records would take ten times the memory, and the garbage
+ * A delta that is kept for long, as octets (`record-octets.ts`): as objects its records would take many times the memory, and the garbage
  * collector would walk through all of them again and again. They are made when somebody asks for them.
  */
 import type { Name } from '../name.ts';
@@ -13,9 +13,9 @@ export class KeptDelta implements Difference {
   readonly to: number;
   readonly records: number;
   readonly octets: number;
-  readonly #origin: Name;
-  /** What is removed, and behind it what is added; must not be modified. */
+  /** What is removed, and behind it what is added. Must not be modified. */
   readonly written: Uint8Array;
+  readonly #origin: Name;
   /** Where in it begins what is added. */
   readonly #middle: number;
 

@@ -126,7 +126,7 @@ export async function soak(owner: Owner, secrecy: Secrecy, options: SoakOptions)
     takeZones(scenery),
     askOverTcp(scenery),
     sendGarbage(scenery),
-  ]);
+  ]).catch((error: Error) => scenery.fail(error.message));
   await Promise.race([pause(length * 1000), others, loads]);
   isOver = true;
   await others;

@@ -4,12 +4,17 @@ import { platform } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
 import { LARGE_PIECE } from '@zonewright/common/service/allocator';
 import { ImageGarbage, LET_GO_OCTETS, WorkGarbage } from '@zonewright/common/service/image-garbage';
 import { ZoneBuilder } from '@zonewright/common/zone/builder';
+import type { Delta } from '@zonewright/common/zone/delta';
+import { History } from '@zonewright/common/zone/history';
 import test from 'ava';
-import { nameOf, rdataOf } from '../support/records.ts';
+import { nameOf, rdataOf, recordOf } from '../support/records.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -89,6 +94,29 @@ test.serial('a thread that is handed zones lets go of them when they are many, w
   await turn();
   await turn();
   t.is(gone.deref(), undefined);
+});
+
+/** Adds a change of one record; the change. */
+function change(history: History): WeakRef<Delta> {
+  const origin = nameOf('example.');
+  const [from, to] = [1, 2];
+  const soa = (serial: number): ResourceRecord => recordOf(`@ 60 SOA ns hostmaster ${serial} 1 1 1 1`, origin);
+  const delta = { origin, from, to, removed: [soa(from)], added: [soa(to), recordOf('www 60 A 192.0.2.1', origin)] };
+  history.add(delta);
+  return new WeakRef(delta);
+}
+
+test.serial('what changed is kept as octets, and not as objects', async (t) => {
+  const history = new History();
+  const added = change(history);
+  await turn();
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  t.is(added.deref(), undefined);
+  t.deepEqual(
+    history.since(1)?.map(({ to, added: [, record] }) => [to, record?.name.toString(), record?.rdata]),
+    [[2, 'www.example.', Uint8Array.of(192, 0, 2, 1)]],
+  );
 });
 
 (platform() === 'linux' ? test : test.skip)('large pieces of memory are given back when they are freed', async (t) => {
