@@ -39,6 +39,11 @@ const MAX_ZONE_OCTETS = 2 ** 30;
 const MAX_NAME_RECORDS = 100_000;
 /** Records of differences, each an object on the heap; beyond it the whole zone does better. */
 const MAX_DIFFERENCES = 200_000;
+/**
+ * Records of the names that differences touch, of each as often as they do: a change costs what stands at its names, and nothing else
+ * is done meanwhile.
+ */
+const MAX_TOUCHED = 100_000;
 /** Octets of one record: more could be neither answered nor transferred on. */
 const MAX_RECORD_OCTETS = 64_000;
 
@@ -210,9 +215,13 @@ function apply(current: Zone | undefined, inbound: Finished): Applied | InboundF
   if (current === undefined) return fault('differences where there is nothing that they are for');
   const deltas: Delta[] = [];
   let zone = current;
+  let touched = 0;
   for (const change of inbound.changes) {
     const next = applyChange(zone, change);
     if ('kind' in next) return next;
+    for (const name of new Map([...namesOf(change)].map((each) => [each.key, each])).values())
+      touched += zone.typesOf(name).reduce((sum, type) => sum + zone.sizeOf(name, type), 0);
+    if (touched > MAX_TOUCHED) return fault(`differences that touch more than ${MAX_TOUCHED} records`);
     // What was sent need not name all: a record that is added changes the TTL of its whole set (RFC 2181 5.2).
     deltas.push(diffNames(zone, next, namesOf(change)));
     zone = next;

@@ -635,6 +635,20 @@ test('a difference of many names for a small zone costs in proportion to them', 
   t.true(many < 40 * few, `${few} ms for a tenth, ${many} ms for all`);
 });
 
+test('many differences at a name of many records are a fault, for the whole zone to be asked for', (t) => {
+  const wide = Array.from({ length: 1000 }, (_, i) => recordOf(`wide 60 A 10.0.${i >> 8}.${i & 255}`, origin));
+  const step = (from: number) => ({
+    removed: [soaOf(from)],
+    added: [soaOf(from + 1), ...(from === 1 ? wide : [recordOf(`wide 60 A 192.0.${from >> 8}.${from & 255}`, origin)])],
+  });
+  const apply = (count: number) => {
+    const changes = Array.from({ length: count }, (_, i) => step(i + 1));
+    return applyInbound(zoneOf(`${soaLine(1)}\n@ 60 NS ns\nns 60 A 192.0.2.1`), { kind: 'differences', changes });
+  };
+  t.true('zone' in apply(20));
+  t.like(apply(150), { kind: 'inbound', what: 'differences that touch more than 100000 records' });
+});
+
 test('one SOA that is not newer says that there is nothing newer', (t) => {
   t.is(taken(2, soa(2)), 'current');
   t.is(taken(2, soa(1)), 'current');
