@@ -86,7 +86,8 @@ export class Image {
   allocate(count: number): number {
     const at = this.end;
     const { length } = this.words;
-    if (at + count > length) this.#resize(Math.max(at + count, length + Math.max(length >> 2, Math.min(length, 1024))));
+    // What is copied for it grows with the image, and what is not used takes no memory.
+    if (at + count > length) this.#resize(Math.max(at + count, 2 * length));
     this.end += count;
     return at;
   }
