@@ -24,6 +24,8 @@ const isGood = (reply: Uint8Array): boolean =>
   reply.length >= 12 && (reply[2]! & 0x84) === 0x84 && (reply[3]! & 15) === 0 && (reply[7] ?? 0) > 0;
 
 export interface Answered {
+  /** When the first reply of any kind came. */
+  readonly heard: number;
   /** When the last good answer came, as `performance.now()` has it. */
   readonly at: number;
   /** Whether a name was answered otherwise at first. */
@@ -44,6 +46,7 @@ export const answered = (
     const open = new Map<number, Uint8Array>();
     let next = 0;
     let hasWaited = false;
+    let heard: number | undefined;
     const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
     const end = performance.now() + timeout;
     const askNext = (): void => {
@@ -62,12 +65,14 @@ export const answered = (
     const finish = (fault?: Error): void => {
       clearInterval(timer);
       socket.close();
-      if (fault === undefined) resolve({ at: performance.now(), hasWaited });
+      const at = performance.now();
+      if (fault === undefined) resolve({ heard: heard ?? at, at, hasWaited });
       else reject(fault);
     };
     // A refused datagram is what a server that has not started yet answers with.
     socket.on('error', () => undefined);
     socket.on('message', (reply: Uint8Array) => {
+      heard ??= performance.now();
       if (!isGood(reply)) hasWaited = true;
       else if (open.delete((reply[0]! << 8) | reply[1]!)) {
         askNext();

@@ -16,6 +16,7 @@ const SCALES = {
   full: {
     name: 'full',
     million: 1_000_000,
+    transferred: 1_000_000,
     large: 100_000,
     signed: 100_000,
     zones: 10_000,
@@ -31,6 +32,7 @@ const SCALES = {
   quick: {
     name: 'quick',
     million: 100_000,
+    transferred: 200_000,
     large: 20_000,
     signed: 1000,
     zones: 500,

@@ -32,6 +32,8 @@ export interface Scale {
   readonly name: 'full' | 'quick';
   /** What stands for a million records, for a hundred thousand, for ten thousand signed, and for ten thousand zones. */
   readonly million: number;
+  /** Records of a zone that a secondary transfers in: a million where there is time. */
+  readonly transferred: number;
   readonly large: number;
   readonly signed: number;
   readonly zones: number;

@@ -142,6 +142,7 @@ const ROWS: readonly Row[] = [
   ['replication', '50 secondaries: p99', VISIBLE.many, 'p99', 'ms', { atMost: 100 }],
   ['replication', '50 secondaries: the last of them, median', VISIBLE.many, 'last', 'ms'],
   ['replication', '1 M records transferred in: time', transferredIn, 'time', 's', { times: 1.5, of: ['knot'] }],
+  ['replication', '1 M records transferred in: time since it replied at all', transferredIn, 'transfer', 's'],
   ['replication', '1 M records transferred in: CPU', transferredIn, 'cpu', 's'],
   ['replication', '1 M records transferred in: memory', transferredIn, 'memory', 'MB'],
 

@@ -127,18 +127,19 @@ zone:
 `;
 };
 
+const knotAt = (owner: Owner, address: string, port: number, zone: string, peers: readonly string[]) => {
+  const folder = temporaryFolder(owner, 'knot');
+  const file = join(folder, 'knot.conf');
+  writeFileSync(file, knotText(folder, address, port, zone, peers), { mode: 0o600 });
+  return { address, port, folder, command: 'knotd', args: ['-c', file] } as const satisfies Prepared;
+};
+
 const planKnot = async (owner: Owner, { zone, secondaries }: PairSetting): Promise<Plan> => {
   const addresses = Array.from({ length: secondaries }, (_, i) => addressOf(i));
   const port = await freePort(PRIMARY, ...addresses);
-  const prepareOne = (address: string): Prepared => {
-    const folder = temporaryFolder(owner, 'knot');
-    if (address === PRIMARY) writeFileSync(join(folder, 'zone'), zone.text);
-    const file = join(folder, 'knot.conf');
-    const peers = address === PRIMARY ? addresses : [PRIMARY];
-    writeFileSync(file, knotText(folder, address, port, zone.name, peers), { mode: 0o600 });
-    return { address, port, folder, command: 'knotd', args: ['-c', file] };
-  };
-  return { primary: prepareOne(PRIMARY), secondaries: addresses.map(prepareOne) };
+  const primary = knotAt(owner, PRIMARY, port, zone.name, addresses);
+  writeFileSync(join(primary.folder, 'zone'), zone.text);
+  return { primary, secondaries: addresses.map((address) => knotAt(owner, address, port, zone.name, [PRIMARY])) };
 };
 
 const PLANS = { zonewright: planOurs, bind: planBind, knot: planKnot } as const;
@@ -164,24 +165,29 @@ export const startPair = async (owner: Owner, setting: PairSetting): Promise<Pai
   return { primary, secondaries };
 };
 
-/** Where a secondary of our primary is to be, and what it is started with: Knot or ours. */
+/** A secondary of our primary, and what it is started with. */
 export const secondaryOf = async (
   owner: Owner,
-  server: 'zonewright' | 'knot',
+  server: PairSetting['server'],
   zone: FileZone,
 ): Promise<{ readonly primary: Running; start(): Promise<Running> }> => {
   const setting = { server: 'zonewright', zone, secondaries: 1, isTuned: true } as const;
   const plan = await planOurs(owner, setting);
-  const folder = temporaryFolder(owner, 'knot');
-  const file = join(folder, 'knot.conf');
   const [ours] = plan.secondaries;
   const { address, port } = ours!;
-  writeFileSync(file, knotText(folder, address, port, zone.name, [PRIMARY]), { mode: 0o600 });
-  const theirs: Prepared = { address, port, folder, command: 'knotd', args: ['-c', file] };
+  const prepared = {
+    zonewright: async () => ours!,
+    knot: async () => knotAt(owner, address, port, zone.name, [PRIMARY]),
+    bind: async () => {
+      const primaries = [{ address: PRIMARY, port, key: KEY }];
+      const zones = [{ name: zone.name, primaries }];
+      return prepareNamed(owner, { keys: [KEY], options: 'minimal-responses yes;', port: await freePort(), zones });
+    },
+  } as const satisfies Record<typeof server, () => Promise<Prepared>>;
   const place = temporaryFolder(owner, 'place');
   const settle = (prepared: Prepared, as: ServerName): Promise<Running> =>
     launch(owner, { folder: place, ...prepared, server: as, setting: { zones: [zone] } });
   const primary = await settle(plan.primary, 'zonewright');
   await answered(primary, [zone.name]);
-  return { primary, start: () => settle(server === 'knot' ? theirs : ours!, server) };
+  return { primary, start: async () => settle(await prepared[server](), server) };
 };

@@ -59,19 +59,23 @@ export const visibleOn =
       };
     });
 
-/** A zone of a million records, from the start of a secondary to its answer: `time` and `cpu` (seconds), `memory` (MB). Its primary is ours. */
+/**
+ * A large zone, from the start of a secondary to its answer: `time`, `transfer` (its share since the secondary has replied at all) and
+ * `cpu` in seconds, `memory` in MB. Its primary is ours.
+ */
 export const transferredIn: Experiment = (bench) =>
   Scope.within(async () => {
-    const [zone] = plainWorld(bench.scale.million).zones;
-    const play = (server: 'zonewright' | 'knot'): Promise<Reading> =>
+    const [zone] = plainWorld(bench.scale.transferred).zones;
+    const play = (server: PairSetting['server']): Promise<Reading> =>
       Scope.within(async (scope) => {
         const { start } = await secondaryOf(scope, server, zone!);
         const secondary = await start();
-        const { at } = await answered(secondary, [zone!.name]);
+        const { heard, at } = await answered(secondary, [zone!.name]);
         const { user, kernel } = usageOf(secondary.program.pid);
         const memory = memoryOf(secondary.program.pid) / 1e6;
-        return { figures: { time: (at - secondary.started) / 1000, cpu: user + kernel, memory } };
+        const [time, transfer] = [secondary.started, heard].map((since) => (at - since) / 1000) as [number, number];
+        return { figures: { time, transfer, cpu: user + kernel, memory } };
       });
-    const field = (['zonewright', 'knot'] as const).map((each) => [each, each] as const);
+    const field = (['zonewright', 'knot', 'bind'] as const).map((each) => [each, each] as const);
     return { readings: await inTurns(bench.scale.rounds, field, play) };
   });
