@@ -6,6 +6,7 @@ import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
+import { ownAddresses } from '@zonewright/common/net/own-address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
@@ -41,7 +42,7 @@ import { Catalogs } from './catalogs.ts';
 import { Chain } from './chain.ts';
 import { openCopies } from './copies/copies.ts';
 import { METRICS } from './metrics.ts';
-import { catalogFault, listensAt, sourcesOf } from './sources.ts';
+import { catalogFault, sourcesOf } from './sources.ts';
 
 function parseCatalog(text: string): Result<Name, Fault> {
   const name = Name.parse(text);
@@ -132,7 +133,8 @@ class SecondaryService {
     if (!upstream.ok) return upstream;
     this.#follow(upstream.value);
     const [asked, heard] = upstream.value === undefined ? [primaryPort, port] : [primaryTlsPort, tlsPort];
-    const given = sourcesOf(keys, asked, listensAt(listen, heard));
+    const isOwn = ownAddresses(listen);
+    const given = sourcesOf(keys, asked, ({ address, port: at }) => at === heard && isOwn(address));
     if (!given.ok) return given;
     const { sources, own } = given.value;
     const unreachable = catalogFault(catalog, sources);

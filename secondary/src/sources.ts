@@ -1,10 +1,9 @@
 /**
  * What each key is for, by the addresses in its name: where zones come from, or secondaries of our own, which we are the primary of.
  */
-import { networkInterfaces } from 'node:os';
 import { type Key, mayPerform } from '@zonewright/common/authority/key';
 import type { Name } from '@zonewright/common/name';
-import { canonicalAddress, type Peer } from '@zonewright/common/net/address';
+import type { Peer } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import type { ReplicaSource } from '@zonewright/common/service/replica';
 
@@ -38,15 +37,6 @@ export function sourcesOf(
   if (sources.length > 0) return ok({ sources, own });
   const what = `all keys name ${own[0]!.primary} as the primary, which is this server`;
   return fail({ kind: 'usage', what, hint: 'give the key of its own primary too' });
-}
-
-/** Whether a place is where a name server listens: on these addresses, or on all that this machine has. */
-export function listensAt(listen: readonly string[], port: number): (peer: Peer) => boolean {
-  const named = new Set(listen.map(canonicalAddress));
-  const isAll = named.size === 0 || named.has('0.0.0.0') || named.has('::');
-  const all = isAll ? Object.values(networkInterfaces()).flatMap((each) => each ?? []) : [];
-  const addresses = new Set([...named, ...all.map(({ address }) => canonicalAddress(address))]);
-  return (peer) => peer.port === port && addresses.has(peer.address);
 }
 
 /** Why a catalog cannot be transferred, if so. */
