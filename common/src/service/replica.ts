@@ -102,6 +102,7 @@ export class Replica {
   async load(): Promise<void> {
     this.#takeConfigured();
     await this.#copies.load((copy) => this.#restore(copy));
+    if (this.missing().length > 0) this.#upstream.prepare?.();
   }
 
   /** Begins to ask; returns at once. What was kept is served if it was loaded before. */

@@ -42,16 +42,23 @@ interface Order {
   readonly held: Zone | undefined;
 }
 
+export interface TransferOptions {
+  readonly pace?: Pace;
+  /** An IXFR was no good, and an AXFR follows. */
+  onVain?(fault: Fault): void;
+}
+
 /** Transfers what is newer than `current`. */
 export async function transferNewer(
   route: Route,
   origin: Name,
   current: Zone | undefined,
-  pace = USUAL_PACE,
+  { pace = USUAL_PACE, onVain }: TransferOptions = {},
 ): Promise<Result<News, Fault>> {
   const first = await transfer(route, { origin, current, held: current }, pace);
-  const isWorthMore = current !== undefined && !first.ok && !UNANSWERED.has(first.fault.kind);
-  return isWorthMore ? transfer(route, { origin, current: undefined, held: current }, pace) : first;
+  if (current === undefined || first.ok || UNANSWERED.has(first.fault.kind)) return first;
+  onVain?.(first.fault);
+  return transfer(route, { origin, current: undefined, held: current }, pace);
 }
 
 /** Faults after which another request would have no other outcome. */

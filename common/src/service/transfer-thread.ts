@@ -52,6 +52,8 @@ export interface TransferredVersion {
 }
 
 export type TransferAnswer =
+  /** An IXFR came to nothing, and an AXFR is under way: the answer comes later. */
+  | { readonly id: number; readonly vain: Fault }
   | { readonly id: number; readonly result: Result<Transferred, Fault> }
   /** A bug. */
   | { readonly id: number; readonly error: unknown };
@@ -69,7 +71,7 @@ const keyOf = ({ name, algorithm, ...key }: PlainKey): TsigKey => ({
 });
 
 async function transferred(request: TransferRequest): Promise<Result<Transferred, Fault>> {
-  const { origin, current: handle, server, source } = request;
+  const { id, origin, current: handle, server, source } = request;
   const tls = request.tls === undefined ? undefined : TlsClient.open(request.tls);
   if (tls?.ok === false) return tls;
   const route = {
@@ -81,7 +83,8 @@ async function transferred(request: TransferRequest): Promise<Result<Transferred
   const current = handle === undefined ? undefined : Zone.ofHandle(handle);
   let isNewer = false;
   try {
-    const outcome = await transferNewer(route, nameOf(origin), current);
+    const onVain = (vain: Fault): void => parentPort!.postMessage({ id, vain } satisfies TransferAnswer);
+    const outcome = await transferNewer(route, nameOf(origin), current, { onVain });
     if (!outcome.ok) return outcome;
     const { applied, expire } = outcome.value;
     if (applied === undefined) return ok({ version: undefined, expire });

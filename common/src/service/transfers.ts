@@ -12,6 +12,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Name } from '../name.ts';
+import { printPeer } from '../net/address.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import type { Delta } from '../zone/delta.ts';
 import { joinDeltas } from '../zone/delta-octets.ts';
@@ -32,6 +33,8 @@ export interface TransfersOptions {
 
 interface Waiting {
   readonly request: TransferRequest;
+  /** An IXFR was, and the zone is transferred whole. */
+  vain(fault: Fault): void;
   settle(result: Result<Transferred, Fault>): void;
   reject(error: unknown): void;
 }
@@ -65,7 +68,11 @@ export class Transfers {
     current: Zone | undefined,
   ): Promise<Result<News, Fault>> {
     const { name, algorithm, secret, minMac } = key;
-    const outcome = await this.#ask({
+    const vain = ({ what }: Fault): void => {
+      const fields = { zone: origin.toString(), primary: printPeer(server), what };
+      this.#options.log.warn('transfer.ixfr-failed', fields, 'the zone is transferred whole');
+    };
+    const request: TransferRequest = {
       id: ++this.#requests,
       origin: origin.wire,
       current: current?.handle,
@@ -73,12 +80,19 @@ export class Transfers {
       source,
       tls: tls?.trust,
       key: { name: name.wire, algorithm: algorithm.mnemonic, secret, ...(minMac !== undefined && { minMac }) },
-    });
+    };
+    const outcome = await this.#ask(request, vain);
     if (!outcome.ok) return outcome;
     const { version, expire } = outcome.value;
     if (version === undefined) return ok({ applied: undefined, expire });
     const deltas = version.deltas && (await this.#read(version.deltas));
     return ok({ applied: { zone: Zone.ofHandle(version.zone), deltas }, expire });
+  }
+
+  /** Starts the thread before it is needed: it takes about as long as all else that a process does before it asks. */
+  prepare(): void {
+    this.#ready();
+    this.#rest();
   }
 
   /** Ends the thread, and what is under way fails. */
@@ -94,12 +108,16 @@ export class Transfers {
     return deltas;
   }
 
-  #ask(request: TransferRequest): Promise<Result<Transferred, Fault>> {
+  #ask(request: TransferRequest, vain: Waiting['vain']): Promise<Result<Transferred, Fault>> {
     if (this.#isClosed) return Promise.resolve(fail({ kind: 'aborted', what: 'transfers have been ended' }));
+    this.#ready().postMessage(request);
+    return new Promise((settle, reject) => this.#waiting.set(request.id, { request, vain, settle, reject }));
+  }
+
+  #ready(): Worker {
     clearTimeout(this.#idle);
     this.#worker ??= this.#start();
-    this.#worker.postMessage(request);
-    return new Promise((settle, reject) => this.#waiting.set(request.id, { request, settle, reject }));
+    return this.#worker;
   }
 
   #start(): Worker {
@@ -117,9 +135,17 @@ export class Transfers {
 
   #answered(answer: TransferAnswer): void {
     const waiting = this.#waiting.get(answer.id);
+    if ('vain' in answer) {
+      waiting?.vain(answer.vain);
+      return;
+    }
     this.#waiting.delete(answer.id);
     if ('error' in answer) waiting?.reject(answer.error);
     else waiting?.settle(answer.result);
+    this.#rest();
+  }
+
+  #rest(): void {
     if (this.#waiting.size === 0 && !this.#isClosed) this.#idle = setTimeout(() => this.#end(), IDLE_TIME).unref();
   }
 

@@ -58,6 +58,8 @@ export interface News {
 }
 
 export interface Upstream {
+  /** Whole zones will be asked for soon. */
+  prepare?(): void;
   /** The fault `gone`: the primary says that it does not serve the zone. Rejects for a bug. */
   ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>>;
   /** Opens a connection on which the primary may ask as well. */
@@ -111,6 +113,10 @@ export class DnsUpstream implements Upstream {
 
   constructor(options: { readonly log: Log }) {
     this.#transfers = new Transfers(options);
+  }
+
+  prepare(): void {
+    this.#transfers.prepare();
   }
 
   async ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>> {

@@ -130,7 +130,8 @@ test('whatever a primary sends, the zone stays as it was, and a good transfer is
     forms.push(isWhole ? 'AXFR' : 'IXFR');
     return play(answering, isWhole);
   });
-  const upstream = new DnsUpstream({ log: SILENT_LOG });
+  const events: string[] = [];
+  const upstream = new DnsUpstream({ log: { ...SILENT_LOG, warn: (event) => void events.push(event) } });
   t.teardown(() => upstream.close());
   const current = served();
   const lines = (): string[] => [...current.records()].map((record) => printRecord(record));
@@ -153,9 +154,11 @@ test('whatever a primary sends, the zone stays as it was, and a good transfer is
   }
   for (const [what, hostile] of Object.entries(HOSTILE_DIFFERENCES)) {
     forms.length = 0;
+    events.length = 0;
     play = hostile;
     t.false((await ask()).ok, what);
     t.deepEqual(forms, ['IXFR', 'AXFR'], what);
+    t.deepEqual(events, ['transfer.ixfr-failed'], what);
     unchanged(what);
   }
   play = sending(whole(A(2)));
@@ -181,7 +184,7 @@ test('a transfer that never ends is given up: silence, drops, noise, and more of
   const { route } = await start(t, (...what) => play(...what));
   const outcome = async (next: Play, pace = PACE): Promise<string> => {
     play = next;
-    const result = await transferNewer(route, origin, undefined, pace);
+    const result = await transferNewer(route, origin, undefined, { pace });
     return result.ok ? 'taken' : result.fault.what;
   };
   t.regex(await outcome(() => undefined), /too few/);
