@@ -19,7 +19,12 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after: (wait, call) => {
-    const timer = setTimeout(call, Math.max(0, Math.min(wait, LONGEST_WAIT))).unref();
+    // No timer takes less than a millisecond. One that did not keep the process alive would wait for whatever comes next.
+    if (wait <= 0) {
+      const turn = setImmediate(call);
+      return () => clearImmediate(turn);
+    }
+    const timer = setTimeout(call, Math.min(wait, LONGEST_WAIT)).unref();
     return () => clearTimeout(timer);
   },
 };
