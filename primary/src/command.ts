@@ -362,8 +362,8 @@ class PrimaryService {
           return { rcode: RCODE.NOERROR, ...(isServed ? {} : { ede: { code: EDE.NOT_AUTHORITATIVE, text } }) };
         },
         register: (connection, key, zone) => notifier()?.register(connection, key, zone),
-        asked: (zone, key, serial) => notifier()?.asked(zone, key, serial),
-        sent: (zone, key, to) => notifier()?.sent(zone, key, to),
+        asked: (zone, key, from, serial) => notifier()?.asked(zone, key, from, serial),
+        sent: (zone, key, to, serial) => notifier()?.sent(zone, key, to, serial),
         changesSince: searchChanges(loader, this.#log),
       },
     });

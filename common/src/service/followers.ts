@@ -3,7 +3,8 @@
  * their own answers. A secondary that has acknowledged a NOTIFY, or has got a transfer, is asked for its SOA, with growing pauses,
  * until it serves what is served here.
  *
- * Always holds: a secondary counts as serving a version only if it has said so; nothing is asked of one that is known to be current.
+ * Always holds: a secondary counts as serving a version only if it has said so - of a zone about which nobody is asked, if it was sent it;
+ * nothing is asked of one that is known to be current.
  */
 import type { Name } from '../name.ts';
 import { readSoa } from '../rr/soa.ts';
@@ -53,6 +54,8 @@ interface Waiter {
 
 interface Followed {
   readonly origin: Name;
+  /** Nobody is asked what he serves of it: what is known is what was asked for, and sent. */
+  readonly isQuiet: boolean;
   serial: number;
   /** When the newest versions were published, oldest first. */
   readonly published: { readonly serial: number; readonly at: number }[];
@@ -96,8 +99,8 @@ export class Followers {
   }
 
   /** A version is published, and these are told of it. Whoever else was is no secondary of the zone any more. */
-  published(origin: Name, serial: number, links: readonly Link[]): void {
-    const zone = this.#zoneOf(origin, serial);
+  published(origin: Name, serial: number, links: readonly Link[], isQuiet = false): void {
+    const zone = this.#zoneOf(origin, serial, isQuiet);
     const now = this.#clock.now();
     if (zone.serial !== serial || zone.published.length === 0) {
       zone.serial = serial;
@@ -114,8 +117,8 @@ export class Followers {
   }
 
   /** A secondary has come. */
-  add(origin: Name, serial: number, link: Link): void {
-    const zone = this.#zoneOf(origin, serial);
+  add(origin: Name, serial: number, link: Link, isQuiet = false): void {
+    const zone = this.#zoneOf(origin, serial, isQuiet);
     this.#add(zone, link, this.#clock.now());
   }
 
@@ -142,6 +145,12 @@ export class Followers {
     const zone = this.#zones.get(origin.key);
     const follower = zone?.followers.get(id);
     if (zone !== undefined && follower !== undefined && !isNewer(serial, zone.serial)) this.#hear(follower, serial);
+  }
+
+  /** A secondary has been sent a version: of a zone about which it is not asked, that is all there is to know. */
+  sent(origin: Name, id: string, serial: number): void {
+    if (this.#zones.get(origin.key)?.isQuiet === true) this.serves(origin, id, serial);
+    else this.moves(origin, id, 'transferred');
   }
 
   /** A secondary has shown that it may soon serve what it has not served yet. */
@@ -212,10 +221,10 @@ export class Followers {
     for (const { origin } of [...this.#zones.values()]) this.withdrawn(origin);
   }
 
-  #zoneOf(origin: Name, serial: number): Followed {
+  #zoneOf(origin: Name, serial: number, isQuiet: boolean): Followed {
     let zone = this.#zones.get(origin.key);
     if (zone === undefined) {
-      zone = { origin, serial, published: [], followers: new Map(), waiters: [] };
+      zone = { origin, isQuiet, serial, published: [], followers: new Map(), waiters: [] };
       this.#zones.set(origin.key, zone);
     }
     return zone;
@@ -251,7 +260,7 @@ export class Followers {
   /** Notes whether it is behind, and since when. */
   #judge(follower: Follower, now: number): void {
     const { zone, serial } = follower;
-    if (serves(serial, zone.serial)) {
+    if (serves(serial, zone.serial) || (zone.isQuiet && serial === undefined)) {
       follower.behindSince = undefined;
       this.#behind.delete(follower);
       return;
@@ -288,7 +297,7 @@ export class Followers {
   }
 
   #askLater(follower: Follower): void {
-    if (follower.isAsking || this.#isClosed || follower.asked >= MAX_PROBES) return;
+    if (follower.zone.isQuiet || follower.isAsking || this.#isClosed || follower.asked >= MAX_PROBES) return;
     follower.cancel?.();
     const pause = Math.min(MAX_PAUSE, follower.pause * 2 ** follower.asked);
     follower.cancel = this.#clock.after(pause, () => {

@@ -59,9 +59,9 @@ export interface NameServerHooks {
   /** A hidden secondary asked to be notified of `zone`, and all below it, on its connection. */
   register?(connection: Connection, key: Key, zone: Name): void;
   /** Somebody asks what changed in a zone since the version that he has. */
-  asked?(zone: Name, key: Key | undefined, serial: number): void;
+  asked?(zone: Name, key: Key | undefined, from: Peer, serial: number): void;
   /** Somebody has been sent a version of a zone, whole or by what changed. */
-  sent?(zone: Name, key: Key | undefined, to: Peer): void;
+  sent?(zone: Name, key: Key | undefined, to: Peer, serial: number): void;
 }
 
 export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | 'rateLimit' | 'isRotating'> {
@@ -184,9 +184,9 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
   };
 
   const note = ({ zone, serial, key, isSent }: Follows, from: Peer): void => {
-    hooks.asked?.(zone.origin, key, serial);
+    hooks.asked?.(zone.origin, key, from, serial);
     if (!isSent) return;
-    hooks.sent?.(zone.origin, key, from);
+    hooks.sent?.(zone.origin, key, from, zone.serial);
     const fields = { zone: zone.origin.toString(), serial: zone.serial, form: 'IXFR', peer: printPeer(from) };
     log.info('transfer.out', { ...fields, key: key.name.toString(), messages: 1 });
   };
@@ -250,12 +250,12 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     const { zone, signer, request } = transfer;
     const { key } = request;
     const serial = requestedSerial(request.message);
-    if (serial !== undefined) hooks.asked?.(zone.origin, key, serial);
+    if (serial !== undefined) hooks.asked?.(zone.origin, key, connection.peer, serial);
     const content = await contentOf(transfer);
     const messages = signer === undefined ? content.messages : signer.signAll(content.messages, seconds);
     const sent = await transfers.send(messages, connection);
     if (sent === undefined) return;
-    hooks.sent?.(zone.origin, key, connection.peer);
+    hooks.sent?.(zone.origin, key, connection.peer, zone.serial);
     log.info('transfer.out', {
       zone: zone.origin.toString(),
       serial: zone.serial,

@@ -3,7 +3,8 @@
  * and to hidden secondaries on the connections they opened, for zones that come later as well. When and whom is `authority/notify.ts`,
  * what comes of it `followers.ts`, how somebody is asked `link.ts`.
  *
- * Always holds: what this costs does not grow with what has changed before; a connection that closes is told nothing any more.
+ * Always holds: what this costs does not grow with what has changed before; a connection that closes is told nothing any more; who
+ * comes from one address with one key is told and counted as one, however many connections it opens.
  */
 import { setMaxListeners } from 'node:events';
 import { type Key, type KeyTable, mayPerform } from '../authority/key.ts';
@@ -22,15 +23,9 @@ import { printRcode, RCODE } from '../wire/code.ts';
 import type { Zone } from '../zone/zone.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Followers } from './followers.ts';
-import { type Link, type LinkOptions, linkByAddress, linkByConnection } from './link.ts';
+import { HiddenSecondary, hiddenId } from './hidden-secondary.ts';
+import { type Link, type LinkOptions, linkByAddress } from './link.ts';
 import type { Log } from './log.ts';
-
-/** A connection on which a hidden secondary is told of zones. */
-interface Registered {
-  readonly connection: Connection;
-  /** By the zones that were asked for, each with all below it. */
-  readonly zones: Map<string, { readonly zone: Name; readonly key: Key; readonly link: Link }>;
-}
 
 export interface NotifierOptions {
   readonly authority: Authority;
@@ -53,8 +48,17 @@ export interface NotifierOptions {
 /** Milliseconds for the acknowledgement of a NOTIFY that is sent for the first time, and of one that is repeated. */
 const FIRST_ACK_TIMEOUT = 500;
 const ACK_TIMEOUT = 3000;
-/** Zones that one connection may ask to be told of; each covers all zones below it. */
-const MAX_REGISTRATIONS = 100;
+
+/** Who asks may be known by any of these: by address, and as a hidden one. */
+const provenIdentitiesOf = (peer: Peer, key: Key | undefined): readonly string[] =>
+  key === undefined ? [] : [...(key.secondary === undefined ? [] : [key.secondary]), hiddenId(peer, key)];
+
+const identitiesOf = (peer: Peer, key: Key | undefined): readonly string[] =>
+  key?.secondary === undefined ? [peer.address, ...provenIdentitiesOf(peer, key)] : provenIdentitiesOf(peer, key);
+
+/** Is it one of those who are named by address? Then it is no other secondary than that. */
+const isAmong = ({ address }: HiddenSecondary, named: readonly Link[]): boolean =>
+  named.some(({ id }) => id === address);
 
 export class Notifier {
   /** What those who are told have made of it. */
@@ -68,9 +72,10 @@ export class Notifier {
   #linkedBy: KeyTable | undefined;
   /** All that may be told, by zone and identity: the keys of one zone mean nothing for another. */
   readonly #targets = new Map<string, Map<string, Link>>();
-  readonly #registered = new Map<Connection, Registered>();
+  /** Those who are told on their connections, by {@link hiddenId}. */
+  readonly #hidden = new Map<string, HiddenSecondary>();
+  readonly #connections = new Map<Connection, Set<HiddenSecondary>>();
   readonly #abort = new AbortController();
-  #connections = 0;
   #cancel: (() => void) | undefined;
   #isSendingSoon = false;
 
@@ -94,13 +99,18 @@ export class Notifier {
   announce(zone: Zone): void {
     const { authority } = this.#options;
     const { origin } = zone;
-    const links = [...this.#named(zone), ...this.#hidden(origin)];
+    const named = this.#named(zone);
+    const hidden = this.#hiddenOf(origin);
+    const links = [...named, ...hidden];
     const now = this.#clock.now();
     this.#targets.set(origin.key, new Map(links.map((link) => [link.id, link])));
     for (const { id } of links) this.#announcements.announce(origin, id, now);
     const served = authority.zones.get(origin);
     if (served === undefined) this.followers.withdrawn(origin);
-    else if (!this.#isCatalog(origin)) this.followers.published(origin, served.serial, links);
+    else {
+      const followed = [...named, ...hidden.filter((each) => each.isSecondary && !isAmong(each, named))];
+      this.followers.published(origin, served.serial, followed, this.#isCatalog(origin));
+    }
     this.#schedule();
   }
 
@@ -109,46 +119,44 @@ export class Notifier {
    * else it can be told, of each change until the connection closes.
    */
   register(connection: Connection, key: Key, zone: Name): void {
-    const registered = this.#registered.get(connection) ?? this.#begin(connection);
-    if (registered.zones.has(zone.key) || registered.zones.size >= MAX_REGISTRATIONS) return;
-    const link = linkByConnection(connection, key, `connection ${++this.#connections}`, this.#linkOptions);
-    registered.zones.set(zone.key, { zone, key, link });
-    this.#options.log.info('secondary.registered', {
-      peer: printPeer(connection.peer),
-      key: key.name.toString(),
-      zone: zone.toString(),
-    });
+    const hidden = this.#hiddenBy(connection, key);
+    const entered = hidden.enter(connection, key, zone);
+    if (entered === 'known') return;
+    this.#keep(connection, hidden);
+    if (entered === 'standby') return;
+    if (entered === 'new')
+      this.#options.log.info('secondary.registered', {
+        peer: printPeer(connection.peer),
+        key: key.name.toString(),
+        zone: zone.toString(),
+      });
     const now = this.#clock.now();
-    const isToldByAddress = key.secondary === connection.peer.address;
     for (const served of this.#options.authority.zones) {
       const { origin, serial } = served;
       if (!origin.isSubdomainOf(zone) || !mayPerform(key, 'transfer', origin)) continue;
-      this.#targetsOf(origin).set(link.id, link);
-      const followed = this.#isCatalog(origin) ? [] : isToldByAddress ? this.#named(served) : [link];
-      for (const each of followed) this.followers.add(origin, serial, each);
-      if (!origin.equals(zone)) this.#announcements.announce(origin, link.id, now);
+      this.#targetsOf(origin).set(hidden.id, hidden);
+      const named = this.#named(served);
+      const followed = hidden.isNamed || isAmong(hidden, named) ? named : hidden.isSecondary ? [hidden] : [];
+      for (const each of followed) this.followers.add(origin, serial, each, this.#isCatalog(origin));
+      if (!origin.equals(zone)) this.#announcements.announce(origin, hidden.id, now);
       // It asks for this one itself.
-      else this.followers.moves(origin, link.id, 'acknowledged');
+      else this.followers.moves(origin, hidden.id, 'acknowledged');
     }
     this.#schedule();
   }
 
   /**
-   * Somebody has asked for what changed since `serial`. That a secondary serves it is said by a key that names this secondary, and by no
-   * other, whatever address it comes from: over UDP that may be anybody's.
+   * Somebody has asked for what changed since `serial`. That a secondary serves it is said by its key, and by no address, which over UDP may
+   * be anybody's - but where nothing better is to be known.
    */
-  asked(origin: Name, key: Key | undefined, serial: number): void {
-    if (key?.secondary !== undefined) this.followers.serves(origin, key.secondary, serial);
+  asked(origin: Name, key: Key | undefined, from: Peer, serial: number): void {
+    for (const id of this.#isCatalog(origin) ? identitiesOf(from, key) : provenIdentitiesOf(from, key))
+      this.followers.serves(origin, id, serial);
   }
 
-  /** A secondary has been sent a version of a zone. */
-  sent(origin: Name, key: Key | undefined, to: Peer): void {
-    this.followers.moves(origin, key?.secondary ?? to.address, 'transferred');
-    for (const { connection, zones } of this.#registered.values()) {
-      if (connection.peer.address !== to.address) continue;
-      for (const { key: its, link } of zones.values())
-        if (key !== undefined && its.name.equals(key.name)) this.followers.moves(origin, link.id, 'transferred');
-    }
+  /** A secondary has been sent the version of a zone with this serial. */
+  sent(origin: Name, key: Key | undefined, to: Peer, serial: number): void {
+    for (const id of identitiesOf(to, key)) this.followers.sent(origin, id, serial);
   }
 
   close(): void {
@@ -188,37 +196,46 @@ export class Notifier {
     return link;
   }
 
-  /** Those who are told on their connections. */
-  #hidden(origin: Name): readonly Link[] {
-    const { keys } = this.#options.authority;
-    const links: Link[] = [];
-    for (const { connection, zones } of this.#registered.values()) {
-      for (const { zone, key, link } of zones.values()) {
-        if (!origin.isSubdomainOf(zone) || key.secondary === connection.peer.address) continue;
-        if (keys.get(key.name)?.secret.equals(key.secret) !== true) continue;
-        links.push(link);
-        // Once on a connection is enough.
-        break;
-      }
+  /** Those who are told on their connections, and nowhere else. */
+  #hiddenOf(origin: Name): readonly HiddenSecondary[] {
+    return [...this.#hidden.values()].filter((each) => !each.isNamed && each.follows(origin));
+  }
+
+  #hiddenBy({ peer }: Connection, key: Key): HiddenSecondary {
+    const id = hiddenId(peer, key);
+    const hidden = this.#hidden.get(id) ?? new HiddenSecondary(peer, key, this.#linkOptions);
+    this.#hidden.set(id, hidden);
+    return hidden;
+  }
+
+  #keep(connection: Connection, hidden: HiddenSecondary): void {
+    const known = this.#connections.get(connection);
+    if (known !== undefined) {
+      known.add(hidden);
+      return;
     }
-    return links;
-  }
-
-  #begin(connection: Connection): Registered {
-    const registered: Registered = { connection, zones: new Map() };
-    this.#registered.set(connection, registered);
+    const all = new Set([hidden]);
+    this.#connections.set(connection, all);
     connection.keep();
-    void connection.closed.then(() => this.#end(registered));
-    return registered;
+    void connection.closed.then(() => {
+      this.#connections.delete(connection);
+      for (const each of all) {
+        each.leave(connection);
+        this.#left(each);
+      }
+    });
   }
 
-  #end({ connection, zones }: Registered): void {
-    this.#registered.delete(connection);
-    for (const { link } of zones.values()) this.#announcements.forget(link.id);
+  /** Of what no other connection of it asked for, a secondary is told no more. */
+  #left(hidden: HiddenSecondary): void {
+    const { id } = hidden;
+    if (hidden.isGone) {
+      this.#hidden.delete(id);
+      this.#announcements.forget(id);
+    }
     for (const { origin } of this.#options.authority.zones) {
-      const targets = this.#targets.get(origin.key);
-      for (const { link } of zones.values())
-        if (targets?.delete(link.id) === true) this.followers.remove(origin, link.id);
+      if (hidden.follows(origin) || this.#targets.get(origin.key)?.delete(id) !== true) continue;
+      this.followers.remove(origin, id);
     }
   }
 

@@ -161,15 +161,16 @@ test('the lag is counted from the version that is missed, not from the newest', 
   const lag = (): number => notifier.followers.status(origin)[0]!.lag;
   t.is(lag(), 10);
   const its = key(named('10.0.0.2'));
-  notifier.asked(origin, its, 7);
+  const from = { address: '10.0.0.2', port: 1 };
+  notifier.asked(origin, its, from, 7);
   t.is(lag(), 3, 'version 8 is three seconds old');
-  notifier.asked(origin, undefined, 10);
-  notifier.asked(origin, key('x._update.example'), 10);
-  notifier.asked(origin, key(named('10.0.0.9')), 10);
+  notifier.asked(origin, undefined, from, 10);
+  notifier.asked(origin, key('x._update.example'), from, 10);
+  notifier.asked(origin, key(named('10.0.0.9')), from, 10);
   t.is(lag(), 3, 'what a stranger asks says nothing, whatever address it comes from');
-  notifier.asked(origin, its, 2_000_000);
+  notifier.asked(origin, its, from, 2_000_000);
   t.is(lag(), 3, 'nobody serves what has not been published');
-  notifier.asked(origin, its, 10);
+  notifier.asked(origin, its, { address: '10.0.0.77', port: 1 }, 10);
   t.is(lag(), 0, 'a key says who it is');
 });
 
@@ -211,7 +212,7 @@ test('an update that waits makes who has acknowledged or was sent it be asked wi
   });
   await clock.advance(4);
   secondary.serial = 2;
-  notifier.sent(origin, undefined, { address: '10.0.0.2', port: 9 });
+  notifier.sent(origin, undefined, { address: '10.0.0.2', port: 9 }, 2);
   await clock.advance(100);
   t.true(at !== undefined && at <= 5010, `${at}`);
 });
@@ -274,6 +275,130 @@ test('a hidden secondary is told on its connection, also of zones that come late
   t.deepEqual(notifier.followers.status(nameOf('later.example.')), []);
 });
 
+const HIDDEN = 'x.10.0.0.1._transfer.example';
+
+/** A connection of a hidden secondary that serves what `serial` says, and the names it was told of. */
+const door = (clock: VirtualClock, port: number, { address = '10.0.0.7', serial = 1, name = HIDDEN } = {}) => {
+  const its = key(name);
+  const told: string[] = [];
+  const state = { serial, isSilent: false };
+  let close: () => void = () => {};
+  const connection = {
+    peer: { address, port },
+    closed: new Promise<void>((resolve) => {
+      close = resolve;
+    }),
+    keep: () => {},
+    request: async (octets: Uint8Array) => {
+      const message = given(decodeMessage(octets));
+      const asked = message.questions[0]!.name.toString();
+      const isNotify = message.opcode === OPCODE.NOTIFY;
+      if (isNotify) told.push(asked);
+      if (state.isSilent) return fail({ kind: 'timeout', what: 'silence' });
+      const reply = { ...responseTo(message, RCODE.NOERROR), aa: true };
+      const answers = isNotify ? [] : [version(state.serial, asked).soaRecord()];
+      const now = Math.floor(clock.wall() / 1000);
+      return ok(sign(encodeMessage({ ...reply, answers }), its, { now, priorMac: message.tsig!.mac }).octets);
+    },
+  } as unknown as Connection;
+  return { connection, its, told, state, close: () => close() };
+};
+
+test('one address with one key is one secondary: told once, counted once, shown once, on however many connections', async (t) => {
+  const { clock, notifier, publish } = setUp([HIDDEN], []);
+  const origin = nameOf('example.');
+  const doors = [1, 2, 3].map((port) => door(clock, port, { serial: 2 }));
+  publish(version(1));
+  publish(version(1, 'a.example.'));
+  for (const { connection, its } of doors) {
+    notifier.register(connection, its, origin);
+    notifier.register(connection, its, nameOf('a.example.'));
+  }
+  await clock.advance(1000);
+  for (const { told } of doors) told.length = 0;
+  publish(version(2));
+  const reached = notifier.followers.served(origin, 2, 3, 5000);
+  await clock.advance(5000);
+  t.deepEqual(await reached, { serving: 1, wanted: 3 });
+  t.deepEqual(
+    notifier.followers.status(origin).map(({ secondary }) => secondary),
+    ['10.0.0.7:3'],
+  );
+  t.deepEqual(
+    doors.flatMap(({ told }) => told),
+    ['example.'],
+  );
+  const other = door(clock, 4, { address: '10.0.0.8', serial: 2 });
+  notifier.register(other.connection, other.its, origin);
+  await clock.advance(1000);
+  t.is(notifier.followers.status(origin).length, 2, 'another address is another one');
+});
+
+test('who may update and waits on a connection is told of changes, and is no secondary that others wait for', async (t) => {
+  const UPDATE = 'x._update.example';
+  const { clock, notifier, publish } = setUp([UPDATE], []);
+  const origin = nameOf('example.');
+  const { connection, its, told } = door(clock, 1, { name: UPDATE, serial: 9 });
+  publish(version(1));
+  notifier.register(connection, its, origin);
+  publish(version(2));
+  const reached = notifier.followers.served(origin, 2, undefined, 5000);
+  await clock.advance(5000);
+  t.deepEqual(told, ['example.']);
+  t.deepEqual(await reached, { serving: 0, wanted: 1 });
+  t.deepEqual(notifier.followers.status(origin), []);
+});
+
+test('another connection takes over when one closes or is silent, and what only that one asked for is told no more', async (t) => {
+  const { clock, notifier, publish } = setUp([HIDDEN], []);
+  const [wide, narrow] = [door(clock, 1), door(clock, 2)];
+  publish(version(1));
+  publish(version(1, 'a.example.'));
+  notifier.register(wide.connection, wide.its, nameOf('example.'));
+  notifier.register(narrow.connection, narrow.its, nameOf('a.example.'));
+  await clock.advance(1000);
+  wide.told.length = 0;
+  narrow.told.length = 0;
+  publish(version(2));
+  await clock.advance(10);
+  t.deepEqual([wide.told, narrow.told], [['example.'], []], 'a connection is asked about its zones');
+  narrow.state.isSilent = true;
+  publish(version(2, 'a.example.'));
+  await clock.advance(5000);
+  t.deepEqual([wide.told, narrow.told], [['example.', 'a.example.'], ['a.example.']]);
+  narrow.state.isSilent = false;
+  wide.close();
+  await setImmediate();
+  publish(version(3, 'a.example.'));
+  publish(version(3));
+  await clock.advance(5000);
+  t.deepEqual(narrow.told, ['a.example.', 'a.example.']);
+  t.deepEqual(notifier.followers.status(nameOf('example.')), []);
+  t.is(notifier.followers.status(nameOf('a.example.')).length, 1);
+  narrow.close();
+  await setImmediate();
+  t.deepEqual(notifier.followers.status(nameOf('a.example.')), []);
+});
+
+test('a hidden secondary whose address is told anyhow is not counted twice', async (t) => {
+  const { clock, notifier, publish } = setUp([HIDDEN], ['127.0.0.1']);
+  const origin = nameOf('example.');
+  const named = Zone.fromRecords(
+    origin,
+    recordsFrom('@ 60 SOA m h 1 3600 600 86400 300\n@ 60 NS ns\nns 60 A 127.0.0.1', origin),
+  )!;
+  const { connection, its } = door(clock, 1, { address: '127.0.0.1' });
+  publish(named);
+  notifier.register(connection, its, origin);
+  await clock.advance(1000);
+  publish(named);
+  await clock.advance(1000);
+  t.deepEqual(
+    notifier.followers.status(origin).map(({ secondary }) => secondary),
+    ['127.0.0.1'],
+  );
+});
+
 test('a link on a connection believes no reply that is not signed', async (t) => {
   const its = key('x.10.0.0.1._transfer.example');
   const connection = {
@@ -299,4 +424,15 @@ test('who follows a catalog is told of it, and never asked for its serial', asyn
   t.deepEqual(fake('10.0.0.2').told, [1, 2]);
   t.deepEqual(fake('10.0.0.2').asked, []);
   t.deepEqual(notifier.followers.behind, { secondaries: 0, lag: 0 });
+  const origin = nameOf('example.');
+  const from = { address: '10.0.0.2', port: 9 };
+  t.like(notifier.followers.status(origin), [{ secondary: '10.0.0.2', serial: undefined, lag: 0 }]);
+  notifier.asked(origin, undefined, from, 1);
+  t.like(notifier.followers.status(origin), [{ serial: 1 }]);
+  t.is(notifier.followers.behind.secondaries, 1);
+  notifier.sent(origin, undefined, from, 2);
+  t.like(notifier.followers.status(origin), [{ serial: 2, lag: 0 }]);
+  t.is(notifier.followers.behind.secondaries, 0);
+  await clock.advance(100_000);
+  t.deepEqual(fake('10.0.0.2').asked, []);
 });
