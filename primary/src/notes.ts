@@ -26,6 +26,11 @@ export class ZoneNotes {
     return this.#notes.get(key)?.floor;
   }
 
+  /** All that is known of a zone. */
+  of({ key }: Name): ZoneNote | undefined {
+    return this.#notes.get(key);
+  }
+
   /** Up to this position the entries of a zone are in the remote, though its base is older; 0: none. */
   arrivedOf({ key }: Name): number {
     return this.#notes.get(key)?.arrived ?? 0;

@@ -79,7 +79,7 @@ export class State {
   async decideCatalog(takeover: Takeover, time: number): Promise<CatalogStep | undefined> {
     const { zones, catalog } = this.publisher;
     if (catalog === undefined) return undefined;
-    return decideCatalog(catalog, zones.get(catalog), takeover, this.notes.floorOf(catalog), time);
+    return decideCatalog(catalog, zones.get(catalog), takeover, this.notes.of(catalog), time);
   }
 
   /** Writes to the journal what is true whether that works or not: after a fault, a restart begins from an older state. */

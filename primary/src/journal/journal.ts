@@ -65,7 +65,11 @@ export interface ZoneNote {
   readonly arrived: number;
   /** The serial that was served last of a zone that is withdrawn. */
   readonly floor: number | undefined;
+  /** What the catalog listed with that serial, as a digest of {@link DIGEST_OCTETS}. */
+  readonly members?: Uint8Array;
 }
+
+export const DIGEST_OCTETS = 16;
 
 /** A note that is to be forgotten. */
 export const saysNothing = ({ arrived, floor }: ZoneNote): boolean => arrived === 0 && floor === undefined;

@@ -7,7 +7,7 @@
 import { Unusable } from '@zonewright/common/lmdb/fault';
 import { Reader, Writer } from '@zonewright/common/octets';
 import { readRecords, writeRecords } from '@zonewright/common/zone/record-octets';
-import { type Entry, type LastGood, saysNothing, type ZoneNote } from './journal.ts';
+import { DIGEST_OCTETS, type Entry, type LastGood, saysNothing, type ZoneNote } from './journal.ts';
 
 /** Of the state, and of what is known of a zone. */
 const MAX_HEAD_OCTETS = 1024;
@@ -103,12 +103,13 @@ export function readLastGood(octets: Uint8Array): readonly [fileName: string, go
 /** A zone, and what is known of it; the zone alone where that is nothing. */
 export function writeNote(note: ZoneNote): Uint8Array {
   const writer = new Writer(MAX_HEAD_OCTETS);
-  const { zone, time, arrived, floor } = note;
+  const { zone, time, arrived, floor, members } = note;
   writer.name(zone);
   if (saysNothing(note)) return written(writer);
   writer.u48(time);
   writer.u48(arrived);
   if (floor !== undefined) writer.u32(floor);
+  if (floor !== undefined && members !== undefined) writer.bytes(members);
   return written(writer);
 }
 
@@ -117,7 +118,9 @@ export function readNote(octets: Uint8Array): ZoneNote {
   const zone = reader.name(false);
   if (reader.left === 0) return checked(reader, { zone, time: 0, arrived: 0, floor: undefined });
   const [time, arrived] = [reader.u48(), reader.u48()];
-  return checked(reader, { zone, time, arrived, floor: reader.left === 0 ? undefined : reader.u32() });
+  const floor = reader.left === 0 ? undefined : reader.u32();
+  const members = reader.left === 0 ? {} : { members: reader.bytes(DIGEST_OCTETS).slice() };
+  return checked(reader, { zone, time, arrived, floor, ...members });
 }
 
 function written(writer: Writer): Uint8Array {

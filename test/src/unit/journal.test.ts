@@ -96,7 +96,8 @@ test('a journal that was closed holds what was written to it', async (t) => {
       ['lost', good],
     ]),
   });
-  const floor: ZoneNote = { zone: mirage, time: 9, arrived: 0, floor: 2 ** 32 - 1 };
+  const members = Uint8Array.from({ length: 16 }, (_, at) => at);
+  const floor: ZoneNote = { zone: mirage, time: 9, arrived: 0, floor: 2 ** 32 - 1, members };
   const arrived: ZoneNote = { zone: nameOf('other.'), time: 9, arrived: 2, floor: undefined };
   await written(journal, { notes: [{ ...floor, floor: 5 }, arrived] });
   await written(journal, { notes: [floor, { ...arrived, arrived: 0 }] });
