@@ -2,12 +2,12 @@
  * `zonewright update`: points a host name at addresses, by one signed UPDATE (RFC 2136 2.5.2, 2.5.1).
  *
  * The sets A and AAAA are replaced as a whole, but only those of a family that an address is given of. The zone section names
- * what the key covers, as in the original: the key says it, and needs no question to the server. A key of another kind of
- * server, whose name says nothing, has the server asked for the zone of the host.
+ * what the key covers, as in the original: the key says it, and needs no question to the server. A key whose name says nothing
+ * of the zone - one for all zones, one of another kind of server - has the server asked for the zone of the host.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { keyScope, parseTsigKey } from '@zonewright/common/authority/key';
-import type { Name } from '@zonewright/common/name';
+import { Name } from '@zonewright/common/name';
 import { canonicalAddress, type Peer, printPeer } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -63,7 +63,7 @@ async function scopeOf(
   tls: Pick<Ask, 'tls'>,
 ): Promise<Result<Name, Fault>> {
   const scope = keyScope(key.name);
-  if (scope === undefined) return zoneOf(host, servers, tls);
+  if (scope === undefined || scope.zone.equals(Name.root)) return zoneOf(host, servers, tls);
   if (host.isSubdomainOf(scope.zone)) return ok(scope.zone);
   const what = `key ${plainName(key.name)} covers ${scope.zone}, where ${host} is not`;
   return fail({ kind: 'usage', what, hint: 'take another key, or write the host name in full' });

@@ -600,6 +600,17 @@ overIpv6('the tools reach servers over IPv6', async (t) => {
 
 const named = testWith(test, ['named', 'dig']);
 
+named('update: a key for all zones has the server asked for the zone of the name', async (t) => {
+  const key = `admin._update:SHA256:${SECRET}`;
+  const server = await startNamed(t, {
+    keys: [key],
+    zones: [{ name: 'mirage', text: zoneText(1, ''), allowUpdate: ['key "admin._update"'] }],
+  });
+  const ran = await zonewright('update', '--port', `${server.port}`, '127.0.0.1', key, 'new.www.mirage', '192.0.2.7');
+  t.is(ran.code, 0, ran.stderr);
+  t.regex(ran.stdout, /zone mirage A 60 new\.www\.mirage 192\.0\.2\.7/);
+});
+
 named('update: replaces the addresses of the families given, and leaves the other alone', async (t) => {
   const server = await startNamed(t, {
     keys: [UPDATE_KEY, NOTIFY_KEY],
