@@ -92,6 +92,9 @@ export class Primary {
       get keys(): KeyTable {
         return publisher.files.keys;
       },
+      get isReady() {
+        return publisher.commit !== undefined;
+      },
       get identity() {
         return { version: options.version, id: options.id, commit: publisher.commit ?? 'none' };
       },

@@ -32,6 +32,8 @@ import type { ZoneTable } from './zones.ts';
 export interface Authority {
   readonly zones: ZoneTable;
   readonly keys: KeyTable;
+  /** False while it is not known yet which keys there are: whoever signs is not told then that his key is none. */
+  readonly isReady?: boolean;
   readonly identity: Identity;
   /** May anybody transfer zones (`--axfr`)? */
   readonly isTransferOpen: boolean;
@@ -102,6 +104,8 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   const forwarded = forwardedZone(responder.authority, read);
   if (forwarded !== undefined)
     return forward(responder.authority, { message: read, transport }, forwarded, octets, now);
+  if (responder.authority.isReady === false && read.tsig !== undefined)
+    return responder.withholds(transport) ? SILENCE : notReady(responder.authority, { message: read, transport }, now);
   const authenticated = authenticate(octets, read, transport, responder.authority.keys, now);
   if (!authenticated.ok && responder.withholds(transport)) return SILENCE;
   if (!authenticated.ok) {
@@ -109,6 +113,13 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
     return { kind: 'reply', octets: reply, what, ...(rejection === undefined ? {} : { rejection }) };
   }
   return judge(responder, authenticated.value, now);
+}
+
+/** Nobody can sign this: the key of the request is not here to do it. */
+function notReady({ identity }: Authority, request: Request, now: number): Outcome {
+  const what = 'the keys are not loaded yet';
+  const ede = { code: EDE.NOT_READY, text: what };
+  return { kind: 'reply', octets: replyWith(request, RCODE.SERVFAIL, { now, identity, ede }), what };
 }
 
 /**

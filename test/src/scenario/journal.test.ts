@@ -243,6 +243,9 @@ test.serial(
     t.like(first, { level: 'error', kind: 'unreachable' });
     t.regex(String(first.message), /is it mounted/);
     t.is(await again.look('ns.mirage'), 'SERVFAIL');
+    const signed = await again.update(admin, 'zone mirage', 'add c.mirage 60 A 192.0.2.9');
+    t.regex(signed.text, /SERVFAIL/);
+    t.notRegex(signed.text, /BADKEY|NOTAUTH/, 'nobody looks for a wrong key');
     t.is((await status()).unpushed.updates, 2);
     renameSync(away, repository.path);
     await again.shows('NOERROR 192.0.2.9', 'b.mirage', 'A', 20_000);

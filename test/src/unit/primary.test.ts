@@ -362,7 +362,9 @@ test('what is known is served while the remote cannot be reached', async (t) => 
   store.isUnreachable = true;
   const { log } = recorder();
   const again = new Primary({ ...REST, repository: new GitRepository(store), journal: memoryJournal(), log });
+  t.is(again.authority.isReady, false, 'nobody knows the keys');
   t.true((await again.loadKnown()).ok);
+  t.is(again.authority.isReady, true);
   const pulled = await again.pull();
   t.is(pulled.ok ? '' : pulled.fault.kind, 'unreachable');
   t.is(again.zones.get(origin)?.serial, serial());

@@ -447,3 +447,16 @@ test('a signed SOA query over TCP registers its connection, whatever its answer'
     'although the root is not served',
   );
 });
+
+test('while nobody knows which keys there are a signed request is SERVFAIL and not BADKEY', (t) => {
+  const authority = served({ isReady: false });
+  const key = keyNamed('other._update.example');
+  const signed = replyTo(request('www A', { edns: EDNS }), { key, authority });
+  t.is(printRcode(signed.rcode), 'SERVFAIL');
+  t.is(signed.tsig, undefined);
+  const error = signed.edns?.options.find(({ code }) => code === OPTION.EDE);
+  t.is(error?.data[1], 14);
+  t.is(extendedErrorText(signed.edns), 'the keys are not loaded yet');
+  t.is(rcodeTo(request('www A'), { authority }), 'NOERROR');
+  t.is(rcodeTo(request('www A'), { key }), 'NOTAUTH');
+});
