@@ -3,7 +3,8 @@
  * one ends it at once); HUP asks it to pull. A thrown error nobody caught is a bug: it is logged as `process.fault` and the
  * process goes on, since no input may end it.
  *
- * Always holds: `stop` runs at most once, also when `start` did not finish, and the handlers are gone when the promise settles.
+ * Always holds: `stop` runs at most once, also when `start` did not finish, and the handlers are gone when the promise settles. Why a
+ * service could not start is told once: by `report`, behind all lines of the log, where there is one.
  */
 import type { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
@@ -35,7 +36,7 @@ export interface Service {
   stop(): Promise<void>;
   /** HUP, once the service is ready. */
   hup?(): void | Promise<void>;
-  /** Told why the service could not run, besides the log: `context.fail` of the command prints it for a person to read. */
+  /** Told why the service could not run: `context.fail` of the command prints it for a person to read. */
   report?(fault: Fault): void;
   readonly process?: ProcessEvents;
   /** Milliseconds that `stop` may take. */
@@ -112,17 +113,20 @@ export async function runService(service: Service): Promise<ExitCode> {
   });
   const outcome = await ended;
   abort.abort();
+  // It is told to whoever has started it, and not to the log as well.
+  const isStillborn = outcome.kind === 'fault' && !isReady && service.report !== undefined;
   if (outcome.kind === 'signal') log.info('stopping', { signal: outcome.signal });
   else {
-    log.error('stopping', { fault: outcome.fault.kind, hint: outcome.fault.hint }, outcome.fault.what);
-    service.report?.(outcome.fault);
+    const { kind, what, hint } = outcome.fault;
+    log[isStillborn ? 'debug' : 'error']('stopping', { fault: kind, hint }, what);
   }
 
   const isInTime = await stopInTime(service);
-  if (isInTime) log.info('stopped');
+  if (isInTime) log[isStillborn ? 'debug' : 'info']('stopped');
   else log.error('stop.timeout');
   clearInterval(hold);
   if ('close' in log) await log.close();
+  if (outcome.kind === 'fault') service.report?.(outcome.fault);
   for (const [name, handler] of handlers) events.off(name, handler);
   if (outcome.kind === 'fault') return outcome.fault.kind === 'bug' ? EXIT.bug : exitCodeOf(outcome.fault);
   return isInTime ? EXIT.done : EXIT.problems;
