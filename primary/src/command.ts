@@ -221,7 +221,7 @@ class PrimaryService {
       if (slices.isOver) await slices.pause();
     }
 
-    measureAnswering(metrics, server.value);
+    measureAnswering(metrics, server.value, tls.value?.expiry);
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(primary.zones.size);
       metrics.gauge('zonewright_zones_refused').set(primary.refusedFiles.length);

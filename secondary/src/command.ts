@@ -210,7 +210,7 @@ class SecondaryService {
     });
     if (!server.ok) return server;
     this.#closing.push(() => server.value.close());
-    measureAnswering(metrics, server.value);
+    measureAnswering(metrics, server.value, tls.value?.expiry);
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(zones.size);
       metrics.gauge('zonewright_zones_missing').set(replica.missing().length);

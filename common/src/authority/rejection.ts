@@ -1,11 +1,11 @@
 /**
- * Why somebody may not, as a word that is counted: the errors of TSIG (RFC 8945 5.2), an update or a NOTIFY without a signature, and a
- * key that is good and not for this. Beside it stands the name that a key was shown under, which proves nothing.
+ * Why somebody may not, as a word that is counted: the errors of TSIG (RFC 8945 5.2), an update or a NOTIFY without a signature, a key
+ * that is good and not for this, and a client certificate (RFC 9103 9.3.4) that is not good. Beside it stands the name that a key was shown under, which proves nothing.
  */
 import type { Name } from '../name.ts';
 import { TSIG_ERROR } from '../wire/code.ts';
 
-export const REJECTIONS = ['badsig', 'badkey', 'badtime', 'badtrunc', 'unsigned', 'denied'] as const;
+export const REJECTIONS = ['badsig', 'badkey', 'badtime', 'badtrunc', 'unsigned', 'denied', 'badcert'] as const;
 
 export type RejectionReason = (typeof REJECTIONS)[number];
 

@@ -20,6 +20,7 @@ export interface ServeFault {
     | 'send' // a datagram could not be sent
     | 'socket' // the socket itself reported an error (accept, receive)
     | 'limit' // a client was turned away or dropped, see limits.ts
+    | 'certificate' // a client has shown one that is not good, and is served as one that shows none
     | 'receiver'; // the function that receives has thrown: a bug
   readonly what: string;
   readonly peer?: Peer;
@@ -71,7 +72,9 @@ const SYSTEM_TEXT: Readonly<Record<string, string>> = {
   EINVAL: 'not an IP address, or one that cannot be used here',
   EMFILE: 'too many open files',
   EMSGSIZE: 'the message is too large',
+  EISDIR: 'it is a folder',
   ENETUNREACH: 'the network is unreachable',
+  ENOENT: 'there is no such file',
   EPERM: 'forbidden by a firewall of this machine',
   EPIPE: 'connection closed',
   ETIMEDOUT: 'timed out',
@@ -87,6 +90,29 @@ const LISTEN_HINT: Readonly<Record<string, string>> = {
 
 export function systemText(code: string): string {
   return SYSTEM_TEXT[code] ?? code;
+}
+
+/** What the code of a failed check of the other end means. */
+const TLS_TEXT: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is of no authority that is trusted here, but signed by itself',
+  ECONNRESET: 'it ended the handshake',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'it does not speak DNS over TLS (ALPN dot)',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it does not speak TLS 1.3',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it does not speak TLS 1.3',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what it speaks is not TLS',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  INVALID_PURPOSE: 'its certificate is not meant for this end of TLS',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of no authority that is trusted here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of no authority that is trusted here',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of no authority that is trusted here',
+};
+
+/** What is wrong with the other end of TLS, by the code of the error. */
+export function tlsText(code: string): string {
+  return TLS_TEXT[code] ?? systemText(code);
 }
 
 export function listenFault(code: string, at: Peer, transport: ListenFault['transport']): ListenFault {

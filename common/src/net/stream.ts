@@ -248,8 +248,13 @@ export function openStream(options: StreamOptions): Promise<Result<Stream, Excha
       resolve(fail(aborted(server)));
     };
     const alarm = new Alarm(() => {
+      // Only TLS has something to wait for on a connection that is there.
+      const what = tcp.connecting
+        ? `cannot connect to ${printPeer(server)} within ${timeout} ms`
+        : `connected to ${printPeer(server)}, but no TLS handshake came within ${timeout} ms`;
+      const hint = tcp.connecting ? {} : { hint: 'does it speak TLS there?' };
       tcp.destroy();
-      resolve(fail({ kind: 'timeout', what: `cannot connect to ${printPeer(server)} within ${timeout} ms` }));
+      resolve(fail({ kind: 'timeout', what, ...hint }));
     });
     alarm.set(timeout);
     signal?.addEventListener('abort', abort);

@@ -104,8 +104,9 @@ export function listenTcp(options: TcpOptions): Promise<Result<TcpServer, Listen
       entering.delete(socket);
       leave();
     });
-    const fault = gate.enter(socket, from, (secured) => {
+    const fault = gate.enter(socket, from, ({ fault: shown, ...secured }) => {
       entering.delete(socket);
+      if (shown !== undefined) onFault(shown);
       begin({ ...secured, tcp: socket }, from, () => undefined);
     });
     if (fault !== undefined) onFault(fault);

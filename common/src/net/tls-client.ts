@@ -11,8 +11,8 @@ import type { Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { fail, ok, type Result } from '../result.ts';
 import { type Peer, printPeer } from './address.ts';
-import { codeOf, type ExchangeFault, systemText } from './fault.ts';
-import { ALPN, type TlsFault } from './tls-gate.ts';
+import { codeOf, type ExchangeFault, tlsText } from './fault.ts';
+import { ALPN, type TlsFault, unusable } from './tls-gate.ts';
 
 export interface TlsTrust {
   /** SHA-256 of the SubjectPublicKeyInfo of keys, base64 (RFC 7858 4.2): the server must have one of them; any unless given. */
@@ -25,23 +25,6 @@ export interface TlsTrust {
   readonly identity?: { readonly cert: Buffer; readonly key: Buffer };
 }
 
-/** What the code of a failed check means. */
-const CHECK_TEXT: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is of no authority that is trusted here, but signed by itself',
-  ECONNRESET: 'it ended the handshake',
-  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'it does not speak DNS over TLS (ALPN dot)',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate',
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it does not speak TLS 1.3',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it does not speak TLS 1.3',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'what it speaks is not TLS',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of no authority that is trusted here',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of no authority that is trusted here',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of no authority that is trusted here',
-};
-
 function untrusted(server: Peer, why: string): ExchangeFault {
   return { kind: 'unreachable', what: `cannot reach ${printPeer(server)} over TLS: ${why}` };
 }
@@ -49,7 +32,7 @@ function untrusted(server: Peer, why: string): ExchangeFault {
 /** Why there is no secure connection to a server. */
 export function tlsUnreachable(server: Peer, error: unknown): ExchangeFault {
   const code = codeOf(error);
-  return untrusted(server, CHECK_TEXT[code] ?? systemText(code));
+  return untrusted(server, tlsText(code));
 }
 
 /** The pin of the key that a server has shown. */
@@ -120,7 +103,6 @@ function contextOf({ ca, identity }: TlsTrust): Result<SecureContext, TlsFault> 
     const authorities = ca === undefined || ca === 'system' ? {} : { ca };
     return ok(createSecureContext({ ...own, ...authorities, minVersion: 'TLSv1.3' }));
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return fail({ kind: 'tls', what: `the certificates cannot be used: ${text}` });
+    return fail(unusable('the certificates', error));
   }
 }

@@ -7,12 +7,12 @@
  * Left out: early data, which could be replayed (RFC 8446 8).
  * Always holds: handshakes are few at a time and short; what is no TLS costs its sender the connection.
  */
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket } from 'node:tls';
 import { fail, ok, type Result } from '../result.ts';
 import { type Peer, peerOf, printPeer } from './address.ts';
-import type { ServeFault } from './fault.ts';
+import { codeOf, type ServeFault, tlsText } from './fault.ts';
 import { LIMITS, type Limits } from './limits.ts';
 
 /** RFC 7858 3.1, RFC 9103 7.1. */
@@ -30,17 +30,29 @@ export interface TlsIdentity {
 /** The certificate and the key cannot be used. */
 export interface TlsFault {
   readonly kind: 'tls';
+  /** Set where the key is that of another certificate. */
+  readonly isMismatch?: true;
   /** Never holds the key. */
   readonly what: string;
+}
+
+/** Why OpenSSL does not take `which`. */
+export function unusable(which: string, error: unknown): TlsFault {
+  const text = error instanceof Error ? error.message : String(error);
+  const fault = { kind: 'tls', what: `${which} cannot be used: ${text}` } as const;
+  return codeOf(error) === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH' ? { ...fault, isMismatch: true } : fault;
 }
 
 /** A secure connection that has come about. */
 export interface Secured {
   readonly socket: TLSSocket;
   readonly transport: 'tls' | 'mtls';
+  /** What is wrong with the certificate that the client has shown. */
+  readonly fault?: ServeFault;
 }
 
 interface Entering {
+  readonly peer: Peer;
   readonly done: (secured: Secured) => void;
 }
 
@@ -65,9 +77,15 @@ function check(identity: TlsIdentity): Result<void, TlsFault> {
     createSecureContext(contextOf(identity));
     return ok(undefined);
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return fail({ kind: 'tls', what: `the certificate and its key cannot be used: ${text}` });
+    return fail(unusable('the certificate and its key', error));
   }
+}
+
+function badCertificate({ authorizationError: error }: TLSSocket, peer: Peer): ServeFault {
+  // It is a code, whatever its type says.
+  const why = tlsText(typeof error === 'string' ? error : codeOf(error));
+  const what = `${printPeer(peer)} counts as a client without a certificate: ${why}`;
+  return { kind: 'certificate', what, peer };
 }
 
 export class TlsGate {
@@ -75,9 +93,11 @@ export class TlsGate {
   readonly #asksClients: boolean;
   readonly #entering = new Map<string, Entering>();
   readonly #limits: Pick<Limits, 'tlsHandshakes'>;
+  #cert: Buffer;
 
   private constructor(identity: TlsIdentity, limits: Pick<Limits, 'tlsHandshake' | 'tlsHandshakes'>) {
     this.#limits = limits;
+    this.#cert = identity.cert;
     this.#asksClients = identity.clientCa !== undefined;
     this.#server = createServer({
       ...contextOf(identity),
@@ -103,6 +123,11 @@ export class TlsGate {
     return checked.ok ? ok(new TlsGate(identity, limits)) : checked;
   }
 
+  /** When the certificate ends: milliseconds since 1970. */
+  get end(): number {
+    return Date.parse(new X509Certificate(this.#cert).validTo);
+  }
+
   /** Handshakes under way. */
   get handshakes(): number {
     return this.#entering.size;
@@ -111,7 +136,9 @@ export class TlsGate {
   /** From now on it is somebody else to clients that connect; a fault changes nothing. Whether clients are asked stays as it was. */
   renew(identity: TlsIdentity): Result<void, TlsFault> {
     const checked = check(identity);
-    if (checked.ok) this.#server.setSecureContext(contextOf(identity));
+    if (!checked.ok) return checked;
+    this.#server.setSecureContext(contextOf(identity));
+    this.#cert = identity.cert;
     return checked;
   }
 
@@ -124,7 +151,7 @@ export class TlsGate {
       if (place === undefined) return undefined;
       return { kind: 'limit', what: `turned ${printPeer(peer)} away: too many TLS handshakes`, peer };
     }
-    const entering: Entering = { done };
+    const entering: Entering = { peer, done };
     this.#entering.set(place, entering);
     socket.once('close', () => {
       // Somebody else may be at this place by now.
@@ -144,7 +171,9 @@ export class TlsGate {
       return;
     }
     this.#entering.delete(place!);
-    const isKnown = this.#asksClients && socket.authorized && socket.getPeerX509Certificate() !== undefined;
-    entering.done({ socket, transport: isKnown ? 'mtls' : 'tls' });
+    const { peer, done } = entering;
+    if (!this.#asksClients || socket.getPeerX509Certificate() === undefined) done({ socket, transport: 'tls' });
+    else if (socket.authorized) done({ socket, transport: 'mtls' });
+    else done({ socket, transport: 'tls', fault: badCertificate(socket, peer) });
   }
 }

@@ -16,6 +16,7 @@ import type { Update } from '../authority/update.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
+import type { ServeFault } from '../net/fault.ts';
 import { LIMITS } from '../net/limits.ts';
 import { listen, type TlsListening } from '../net/listen.ts';
 import { type Fault, ok, type Result } from '../result.ts';
@@ -183,6 +184,12 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
     else log.debug('request.refused', { peer: printPeer(from), what: outcome.what });
   };
 
+  const notice = ({ kind, what, peer }: ServeFault): void => {
+    if (kind === 'certificate')
+      rejections.add({ reason: 'badcert' }, what, () => (peer === undefined ? '' : printPeer(peer)));
+    else log.debug('net.fault', { what });
+  };
+
   const note = ({ zone, serial, key, isSent }: Follows, from: Peer): void => {
     hooks.asked?.(zone.origin, key, from, serial);
     if (!isSent) return;
@@ -287,7 +294,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       bindUdp: workers.bind,
       receiveTcp: onMessage,
-      onFault: (fault) => log.debug('net.fault', { what: fault.what }),
+      onFault: notice,
     });
     if (!listening.ok) {
       await workers.stop();

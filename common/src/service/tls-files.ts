@@ -20,6 +20,8 @@ export type Contents<Word extends string> = Readonly<Partial<Record<Word, Buffer
 export interface TlsFilesOptions<Word extends string> {
   /** Paths; a word that has none is left out. */
   readonly paths: Readonly<Partial<Record<Word, string>>>;
+  /** What they are called by whoever gave them: options. */
+  readonly options: Readonly<Record<Word, string>>;
   /** Takes what they hold, at first and whenever it has changed; a fault leaves in force what was. */
   use(contents: Contents<Word>): Result<void, TlsFault>;
   readonly log: Log;
@@ -88,7 +90,9 @@ export class TlsFiles<Word extends string> {
       return used;
     } catch (error) {
       const path = error instanceof Error && 'path' in error ? String(error.path) : 'a file';
-      return fail({ kind: 'tls', what: `cannot read ${path}: ${systemText(codeOf(error))}` });
+      const [word] = this.#paths.find(([, its]) => its === path) ?? [];
+      const file = word === undefined ? path : `${path} of ${this.#options.options[word]}`;
+      return fail({ kind: 'tls', what: `cannot read ${file}: ${systemText(codeOf(error))}` });
     }
   }
 }

@@ -13,6 +13,7 @@ import { parseBase64 } from '../rr/encoding.ts';
 import { parsePort } from './endpoint.ts';
 import type { Log } from './log.ts';
 import type { OptionRow, Values } from './options.ts';
+import { TlsExpiry } from './tls-expiry.ts';
 import { type Contents, TlsFiles } from './tls-files.ts';
 
 /** A path, also as `@FILE`, by which all other files are named. */
@@ -86,19 +87,29 @@ export interface Following<T> {
 /** Makes something of files, and renews it when they change. */
 async function following<T extends { renew(from: From): Result<void, TlsFault> }, Word extends string, From>(
   paths: Readonly<Partial<Record<Word, string>>>,
+  options: Readonly<Record<Word | 'cert' | 'key', string>>,
   from: (contents: Contents<Word>) => From,
   open: (from: From) => Result<T, TlsFault>,
   log: Log,
+  onRenewed: (made: T) => void = () => undefined,
 ): Promise<Result<Following<T>, Fault>> {
   let made: T | undefined;
+  const named = (used: Result<void, TlsFault>): Result<void, TlsFault> =>
+    used.ok || used.fault.isMismatch === undefined
+      ? used
+      : fail({ ...used.fault, what: `${options.key} is not the key of ${options.cert}` });
   const use = (contents: Contents<Word>): Result<void, TlsFault> => {
     const parts = from(contents);
-    if (made !== undefined) return made.renew(parts);
+    if (made !== undefined) {
+      const renewed = named(made.renew(parts));
+      if (renewed.ok) onRenewed(made);
+      return renewed;
+    }
     const opened = open(parts);
     if (opened.ok) made = opened.value;
-    return opened.ok ? ok(undefined) : opened;
+    return opened.ok ? ok(undefined) : named(opened);
   };
-  const files = await TlsFiles.open({ paths, use, log });
+  const files = await TlsFiles.open({ paths, options, use, log });
   if (!files.ok) return fail({ kind: 'usage', what: files.fault.what });
   if (made === undefined) throw new Error('files have been read and not used');
   return ok({ value: made, renew: () => files.value.renew(), close: () => files.value.close() });
@@ -107,7 +118,10 @@ async function following<T extends { renew(from: From): Result<void, TlsFault> }
 /** Where to listen, by files. */
 export interface TlsFollowing extends Following<TlsGate> {
   readonly listening: TlsListening;
+  readonly expiry: TlsExpiry;
 }
+
+const LISTENING_WORDS = { cert: '--tls-cert', key: '--tls-key', clientCa: '--tls-client-ca' } as const;
 
 function usage(what: string, hint: string): Result<never, Fault> {
   return fail({ kind: 'usage', what, hint });
@@ -125,14 +139,23 @@ export async function tlsListeningOf(
   if (tlsCert === undefined || tlsKey === undefined)
     return usage('--tls-cert and --tls-key are one without the other', 'a certificate and its key');
   const paths = { cert: tlsCert, key: tlsKey, ...(tlsClientCa === undefined ? {} : { clientCa: tlsClientCa }) };
+  let expiry: TlsExpiry | undefined;
   const gate = await following(
     paths,
+    LISTENING_WORDS,
     ({ cert, key, clientCa }) => ({ cert: cert!, key: key!, ...(clientCa === undefined ? {} : { clientCa }) }),
     (identity) => TlsGate.open(identity),
     log,
+    (opened) => expiry?.renew(opened.end),
   );
   if (!gate.ok) return gate;
-  return ok({ ...gate.value, listening: { port: tlsPort, gate: gate.value.value } });
+  const { value, close, renew } = gate.value;
+  expiry = new TlsExpiry(value.end, tlsCert, log);
+  const closeAll = (): void => {
+    close();
+    expiry?.close();
+  };
+  return ok({ value, renew, close: closeAll, expiry, listening: { port: tlsPort, gate: value } });
 }
 
 /** What those options are called by whoever asks primaries; tools call them otherwise. */
@@ -168,6 +191,7 @@ export async function primaryTlsOf(
   };
   return following(
     paths,
+    { ca: words.mode, cert: '--tls-client-cert', key: '--tls-client-key' },
     ({ ca, cert, key }: Contents<'ca' | 'cert' | 'key'>): TlsTrust => ({
       pins,
       ...(authority === undefined ? {} : { ca: ca ?? 'system' }),

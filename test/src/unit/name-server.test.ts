@@ -1,10 +1,14 @@
 /** The name server on its sockets: what the core does not see - transfers that nobody reads, and those that wait for them. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { KeyTable } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
+import { exchange } from '@zonewright/common/net/exchange';
 import { openStream } from '@zonewright/common/net/stream';
+import { TlsClient } from '@zonewright/common/net/tls-client';
+import { TlsGate } from '@zonewright/common/net/tls-gate';
 import { CLASS } from '@zonewright/common/rr/class';
 import { TYPE } from '@zonewright/common/rr/type';
 import { type Log, SILENT_LOG } from '@zonewright/common/service/log';
@@ -14,6 +18,8 @@ import { OPCODE, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
 import test from 'ava';
 import { authorityOf } from '../support/answering.ts';
+import { type Certificate, newAuthority } from '../support/certificates.ts';
+import { testWith } from '../support/needs.ts';
 import { freePort } from '../support/ports.ts';
 import { given, nameOf, zoneOf } from '../support/records.ts';
 import { udpOfRun } from '../support/udp-way.ts';
@@ -165,4 +171,30 @@ test("an update without a signature is one of somebody who may not; a question f
     server.rejections.filter(([, count]) => count > 0),
     [['unsigned', 1]],
   );
+});
+
+testWith(test, ['openssl'])('a client certificate that is not good is counted, and told once a minute', async (t) => {
+  const [ca, other] = await Promise.all([newAuthority(t), newAuthority(t, 'other')]);
+  const pem = ({ cert, key }: Certificate) => ({ cert: readFileSync(cert), key: readFileSync(key) });
+  const gate = given(TlsGate.open({ ...pem(ca), clientCa: readFileSync(ca.cert) }));
+  const lines: unknown[] = [];
+  const server = given(
+    await startNameServer({
+      addresses: ['127.0.0.1'],
+      port: await freePort('127.0.0.1'),
+      tls: { port: 0, gate },
+      authority: authorityOf(zoneOf('@ 60 NS ns.other.')),
+      hooks: { update: async () => ({ rcode: RCODE.REFUSED }), notify: async () => ({ rcode: RCODE.REFUSED }) },
+      log: { ...SILENT_LOG, warn: (event, fields, what) => void lines.push([event, fields?.reason, what]) },
+      udp: udpOfRun,
+    }),
+  );
+  t.teardown(() => server.close());
+  const message = { ...axfr, questions: [{ name: origin, type: TYPE.SOA, class: CLASS.IN }] };
+  const tls = given(TlsClient.open({ pins: [ca.pin], identity: pem(await other.sign(['client.example'])) }));
+  for (let asked = 0; asked < 3; asked++) given(await exchange({ server: server.boundTls[0]!, message, tls }));
+  t.is(new Map(server.rejections).get('badcert'), 3);
+  const [[event, reason, what] = [], ...more] = lines as string[][];
+  t.deepEqual([event, reason, more], ['request.refused', 'badcert', []]);
+  t.regex(what!, /without a certificate: its certificate is of no authority that is trusted here$/);
 });
