@@ -75,6 +75,11 @@ export const LIMITS = {
     unit: 'connections',
     reason: 'handshakes of TLS under way; each costs a signature, and a client that dawdles a place',
   },
+  tlsHandshakesPerClient: {
+    default: 10,
+    unit: 'connections',
+    reason: 'of these while all places are taken: beyond it a client gets no other, and has to give way',
+  },
   tlsHandshake: {
     default: 5_000,
     unit: 'ms',

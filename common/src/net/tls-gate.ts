@@ -5,13 +5,14 @@
  * TLS 1.3 only (RFC 9103 7.1). A client that names protocols must name `dot`; one that names none is taken for an older client of
  * RFC 7858. Where clients may show certificates no session is resumed, so that a certificate counts for the connection it was shown on.
  * Left out: early data, which could be replayed (RFC 8446 8).
- * Always holds: handshakes are few at a time and short; what is no TLS costs its sender the connection.
+ * Always holds: handshakes are few at a time and short, and one client does not keep others from theirs; what is no TLS costs its sender
+ * the connection.
  */
 import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket } from 'node:tls';
 import { fail, ok, type Result } from '../result.ts';
-import { type Peer, peerOf, printPeer } from './address.ts';
+import { clientOf, type Peer, peerOf, printPeer } from './address.ts';
 import { codeOf, type ServeFault, tlsText } from './fault.ts';
 import { LIMITS, type Limits } from './limits.ts';
 
@@ -51,8 +52,13 @@ export interface Secured {
   readonly fault?: ServeFault;
 }
 
+type GateLimits = Pick<Limits, 'tlsHandshake' | 'tlsHandshakes' | 'tlsHandshakesPerClient'>;
+
 interface Entering {
+  readonly socket: Socket;
   readonly peer: Peer;
+  /** Whom it is counted as. */
+  readonly client: string;
   readonly done: (secured: Secured) => void;
 }
 
@@ -92,10 +98,10 @@ export class TlsGate {
   readonly #server: Server;
   readonly #asksClients: boolean;
   readonly #entering = new Map<string, Entering>();
-  readonly #limits: Pick<Limits, 'tlsHandshakes'>;
+  readonly #limits: GateLimits;
   #cert: Buffer;
 
-  private constructor(identity: TlsIdentity, limits: Pick<Limits, 'tlsHandshake' | 'tlsHandshakes'>) {
+  private constructor(identity: TlsIdentity, limits: GateLimits) {
     this.#limits = limits;
     this.#cert = identity.cert;
     this.#asksClients = identity.clientCa !== undefined;
@@ -114,9 +120,10 @@ export class TlsGate {
 
   static open(
     identity: TlsIdentity,
-    limits: Pick<Limits, 'tlsHandshake' | 'tlsHandshakes'> = {
+    limits: GateLimits = {
       tlsHandshake: LIMITS.tlsHandshake.default,
       tlsHandshakes: LIMITS.tlsHandshakes.default,
+      tlsHandshakesPerClient: LIMITS.tlsHandshakesPerClient.default,
     },
   ): Result<TlsGate, TlsFault> {
     const checked = check(identity);
@@ -145,13 +152,16 @@ export class TlsGate {
   /** Begins the handshake of a client that has connected with `allowHalfOpen`; `done` is called if it comes to an end. */
   enter(socket: Socket, peer: Peer, done: (secured: Secured) => void): ServeFault | undefined {
     const place = placeOf(socket);
-    if (place === undefined || this.#entering.size >= this.#limits.tlsHandshakes) {
+    const client = clientOf(peer.address);
+    const isFull = place !== undefined && this.#entering.size >= this.#limits.tlsHandshakes;
+    const given = isFull ? this.#yielded(client) : undefined;
+    if (place === undefined || (isFull && given === undefined)) {
       socket.on('error', () => undefined);
       socket.destroy();
       if (place === undefined) return undefined;
       return { kind: 'limit', what: `turned ${printPeer(peer)} away: too many TLS handshakes`, peer };
     }
-    const entering: Entering = { peer, done };
+    const entering: Entering = { socket, peer, client, done };
     this.#entering.set(place, entering);
     socket.once('close', () => {
       // Somebody else may be at this place by now.
@@ -159,7 +169,30 @@ export class TlsGate {
     });
     socket.on('error', () => undefined);
     this.#server.emit('connection', socket);
-    return undefined;
+    if (given === undefined) return undefined;
+    return { kind: 'limit', what: `ended the TLS handshake of ${printPeer(given)}: too many`, peer: given };
+  }
+
+  /**
+   * Takes a place from somebody else for `client`, unless that has its share: from who has more than a share, else from who has said nothing,
+   * and each time the one that is there longest. Gives whose it was.
+   */
+  #yielded(client: string): Peer | undefined {
+    const counts = new Map<string, number>();
+    for (const { client: each } of this.#entering.values()) counts.set(each, (counts.get(each) ?? 0) + 1);
+    const share = this.#limits.tlsHandshakesPerClient;
+    if ((counts.get(client) ?? 0) >= share) return undefined;
+    let found: readonly [place: string, entering: Entering] | undefined;
+    let most = 0;
+    for (const [place, entering] of this.#entering) {
+      const weight = (counts.get(entering.client)! > share ? 2 : 0) + (entering.socket.bytesRead === 0 ? 1 : 0);
+      if (weight > most) [found, most] = [[place, entering], weight];
+    }
+    if (found === undefined) return undefined;
+    const [place, { socket, peer }] = found;
+    this.#entering.delete(place);
+    socket.destroy();
+    return peer;
   }
 
   #entered(socket: TLSSocket): void {

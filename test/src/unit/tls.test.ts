@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import {
   type ConnectionOptions,
   connect as connectTls,
@@ -273,6 +273,7 @@ test.serial('handshakes are few at a time and short, and what they hold is given
   const { own } = await certificates();
   const { peer, gate, faults } = await serve(t, identityOf(own), {
     tlsHandshakes: 2,
+    tlsHandshakesPerClient: 2,
     tlsHandshake: 500,
     tcpConnectionsPerClient: 3,
   });
@@ -298,6 +299,52 @@ test.serial('handshakes are few at a time and short, and what they hold is given
   t.regex(await refusalOf(peer, {}), /ECONNRESET/);
   t.is(faults.length, 2);
 });
+
+test.serial(
+  'when all handshakes are taken, who has more than a share gives way, else who has said nothing',
+  async (t) => {
+    const { own } = await certificates();
+    const { peer, gate, faults } = await serve(t, identityOf(own), {
+      tlsHandshakes: 4,
+      tlsHandshakesPerClient: 2,
+      tlsHandshake: 60_000,
+    });
+    const sockets = new Set<Socket>();
+    const hold = async (localAddress: string, octets = ''): Promise<Socket> => {
+      const socket = connect({ port: peer.port, host: peer.address, localAddress });
+      t.teardown(() => socket.destroy());
+      socket.on('error', () => undefined);
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      await once(socket, 'connect');
+      socket.write(octets);
+      return socket;
+    };
+    const isFull = () => until(() => gate.handshakes, { what: 'all are taken', holds: (count) => count === 4 });
+    const turned = () => faults.filter(({ what }) => what.startsWith('turned')).length;
+    const ended = () => faults.filter(({ what }) => what.startsWith('ended')).length;
+    // The beginning of a record: its sender has said something.
+    for (const octets of ['', '\x16']) {
+      for (let i = 0; i < 4; i++) await hold('127.0.0.2', octets);
+      await isFull();
+      const before = [turned(), ended()] as const;
+      await once(await hold('127.0.0.2'), 'close');
+      t.deepEqual([turned(), ended()], [before[0] + 1, before[1]], 'it takes no place of others, be they its own');
+      t.is((await ask(await dial(t, peer))).rcode, RCODE.NOERROR);
+      t.is(ended(), before[1] + 1);
+      for (const socket of sockets) socket.resetAndDestroy();
+      await until(() => gate.handshakes, { what: 'all are gone', holds: (count) => count === 0 });
+    }
+    await hold('127.0.0.2', '\x16');
+    const [oldest] = [await hold('127.0.0.3'), await hold('127.0.0.4')];
+    await hold('127.0.0.5');
+    await isFull();
+    const gone = once(oldest, 'close');
+    t.is((await ask(await dial(t, peer))).rcode, RCODE.NOERROR);
+    await gone;
+    t.is(sockets.size, 3);
+  },
+);
 
 test.serial('a connection that asks nothing, or takes nothing, is held no longer than one of TCP', async (t) => {
   const { own } = await certificates();
