@@ -42,7 +42,7 @@ export const RATE_MEMORY: number = 4 * (2 + 4 * RATE_BUCKETS);
 /** Buckets that one prefix and kind may be in. */
 const WAYS = 4;
 /** Octets of an IPv4 prefix (/24) and of an IPv6 prefix (/56). */
-const PREFIX_OCTETS = { four: 3, six: 7 } as const;
+export const PREFIX_OCTETS = { four: 3, six: 7 } as const;
 /** A bucket is full after this time, and holds what may be sent in it. Milliseconds. */
 const WINDOW = 1000;
 

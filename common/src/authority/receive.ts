@@ -79,7 +79,14 @@ export type Outcome =
     }
   | { readonly kind: 'update'; readonly request: Request; readonly update: Update }
   /** A signed UPDATE that the primaries of the zone are to judge, as it came. */
-  | { readonly kind: 'forward'; readonly request: Request; readonly zone: Name; readonly octets: Uint8Array }
+  | {
+      readonly kind: 'forward';
+      readonly request: Request;
+      readonly zone: Name;
+      readonly octets: Uint8Array;
+      /** Has the client shown that its address is its own: by a connection, or a good cookie? */
+      readonly isProven: boolean;
+    }
   | { readonly kind: 'notify'; readonly request: Request; readonly zone: Name; readonly serial?: number };
 
 /** As it is sent: also an IXFR may be answered with the whole zone (RFC 1995 4). */
@@ -103,7 +110,13 @@ export function receive(responder: Responder, octets: Uint8Array, transport: Tra
   if ('kind' in read) return read;
   const forwarded = forwardedZone(responder.authority, read);
   if (forwarded !== undefined)
-    return forward(responder.authority, { message: read, transport }, forwarded, octets, now);
+    return forward(
+      responder.authority,
+      { message: read, transport, ...responder.courtesies(read, transport, now) },
+      forwarded,
+      octets,
+      now,
+    );
   if (responder.authority.isReady === false && read.tsig !== undefined)
     return responder.withholds(transport) ? SILENCE : notReady(responder.authority, { message: read, transport }, now);
   const authenticated = authenticate(octets, read, transport, responder.authority.keys, now);
@@ -143,7 +156,8 @@ function forward(
   now: number,
 ): Outcome {
   const beyond = transportBeyond(forwardsOver === 'plain' ? undefined : forwardsOver, request.transport);
-  if (beyond === undefined) return { kind: 'forward', request, zone, octets: octets.slice() };
+  const isProven = request.transport !== 'udp' || (request.cookieVerdict ?? COOKIE.NONE) >= COOKIE.AGED;
+  if (beyond === undefined) return { kind: 'forward', request, zone, octets: octets.slice(), isProven };
   const what = `updates are passed on over ${beyond}: they have to come over it`;
   const ede = { code: EDE.PROHIBITED, text: what };
   return { kind: 'reply', octets: replyWith(request, RCODE.REFUSED, { now, identity, ede }), what };

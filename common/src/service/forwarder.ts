@@ -5,12 +5,18 @@
  *
  * Primaries are tried in turn as long as a request has gone to none of them: one that does not answer may have done it all the same.
  *
- * Always holds: what comes back to us is not passed on again, and a request that is repeated while it is under way is passed on once.
+ * Whoever sends a datagram chooses its address: those that show no good cookie have a few places of their own, and take none from clients
+ * whose address is known. They cannot be sent to TCP by a reply that is cut: it would not be signed, and signers do not take it.
+ *
+ * Always holds: what comes back to us is not passed on again, a request that is repeated while it is under way is passed on once, and the
+ * primary has places left for us.
  * Left out: who may forward - a primary sees the address of the one that did.
  */
 import { setMaxListeners } from 'node:events';
+import { ClientAddress } from '../authority/client-address.ts';
+import { PREFIX_OCTETS } from '../authority/rate-limit.ts';
 import type { Name } from '../name.ts';
-import { type Peer, printPeer } from '../net/address.ts';
+import { clientOf, type Peer, printPeer } from '../net/address.ts';
 import type { ExchangeFault } from '../net/fault.ts';
 import { openStream, type Stream, type StreamOptions } from '../net/stream.ts';
 import { read16 } from '../octets.ts';
@@ -31,10 +37,14 @@ export interface ForwarderOptions {
   onForwarded?(rcode: number): void;
 }
 
-/** Requests under way. Each has a connection to a primary. */
-const MAX_FORWARDS = 100;
-/** Of one client's. */
-const MAX_CLIENT_FORWARDS = 20;
+/** Requests under way. Each has a connection to a primary, which allows a hundred to one client, and transfers need some. */
+const MAX_FORWARDS = 40;
+/** Of these, over UDP without a good cookie. */
+const MAX_UNPROVEN_FORWARDS = 10;
+/** Of one client's whose address is known: an IPv4 address, an IPv6 /64. */
+const MAX_CLIENT_FORWARDS = 10;
+/** Of such clients of one network: /24, or /56 of IPv6. */
+const MAX_NETWORK_FORWARDS = 20;
 /** ms for connecting, and again for the reply: a primary may push to a remote before it answers. */
 const FORWARD_TIMEOUT = 10_000;
 
@@ -43,6 +53,7 @@ const CIRCLE = serverFailure(EDE.OTHER, 'this update is being passed on in a cir
 
 interface UnderWay {
   readonly from: Peer;
+  readonly isProven: boolean;
   readonly reply: Promise<Uint8Array | Verdict>;
 }
 
@@ -59,16 +70,14 @@ export class Forwarder {
   }
 
   /** The reply, as it came; where there is none, why. */
-  async forward(octets: Uint8Array, zone: Name, from: Peer): Promise<Uint8Array | Verdict> {
+  async forward(octets: Uint8Array, zone: Name, from: Peer, isProven: boolean): Promise<Uint8Array | Verdict> {
     const request = Buffer.from(octets).toString('latin1');
     const same = this.#underWay.get(request);
     // A client that repeats itself does so from where it was, if it gets no reply over UDP.
     if (same !== undefined) return printPeer(same.from) === printPeer(from) ? same.reply : CIRCLE;
-    let clients = 0;
-    for (const each of this.#underWay.values()) if (each.from.address === from.address) clients++;
-    if (this.#underWay.size >= MAX_FORWARDS || clients >= MAX_CLIENT_FORWARDS) return BUSY;
+    if (!this.#hasRoom(from, isProven)) return BUSY;
     const reply = this.#forward(octets, zone, from);
-    this.#underWay.set(request, { from, reply });
+    this.#underWay.set(request, { from, isProven, reply });
     try {
       return await reply;
     } finally {
@@ -78,6 +87,19 @@ export class Forwarder {
 
   close(): void {
     this.#abort.abort();
+  }
+
+  /** Each kind counts apart, so that nobody uses up what is another's in his name. */
+  #hasRoom({ address }: Peer, isProven: boolean): boolean {
+    const same = [...this.#underWay.values()].filter((each) => each.isProven === isProven).map(({ from }) => from);
+    if (!isProven) return same.length < MAX_UNPROVEN_FORWARDS;
+    const countBy = (of: (address: string) => string): number =>
+      same.filter((each) => of(each.address) === of(address)).length;
+    return (
+      same.length < MAX_FORWARDS - MAX_UNPROVEN_FORWARDS &&
+      countBy(clientOf) < MAX_CLIENT_FORWARDS &&
+      countBy(networkOf) < MAX_NETWORK_FORWARDS
+    );
   }
 
   async #forward(octets: Uint8Array, zone: Name, from: Peer): Promise<Uint8Array | Verdict> {
@@ -110,6 +132,12 @@ export class Forwarder {
     const { reach } = this.#options;
     return openStream({ ...reach(primary), server: primary, timeout: FORWARD_TIMEOUT, signal: this.#abort.signal });
   }
+}
+
+/** The octets of the network of an address, as rates of responses are counted. */
+function networkOf(address: string): string {
+  const { octets, length } = ClientAddress.of(address);
+  return octets.subarray(0, length === 4 ? PREFIX_OCTETS.four : PREFIX_OCTETS.six).join('.');
 }
 
 const OPCODE_BITS = 0x78;

@@ -52,8 +52,11 @@ const BUSY = {
 /** What a service does beyond answering. */
 export interface NameServerHooks {
   update(update: Update, from: Peer): Promise<Verdict>;
-  /** Passes an UPDATE on, as it is, and gives the reply as it came; where there is none, why. */
-  forward?(octets: Uint8Array, zone: Name, from: Peer): Promise<Uint8Array | Verdict>;
+  /**
+   * Passes an UPDATE on, as it is, and gives the reply as it came; where there is none, why. `isProven`: the address is known to be that of
+   * the client.
+   */
+  forward?(octets: Uint8Array, zone: Name, from: Peer, isProven: boolean): Promise<Uint8Array | Verdict>;
   notify(request: Request, zone: Name, serial: number | undefined, from: Peer): Promise<Verdict>;
   /** What changed since a version that the history does not know; `undefined` where nobody knows, or not in time. */
   changesSince?(zone: Zone, serial: number): Promise<Delta | undefined>;
@@ -166,7 +169,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
   const forward = async (outcome: Extract<Outcome, { kind: 'forward' }>, from: Peer): Promise<Uint8Array> => {
     let verdict: Verdict = { rcode: RCODE.SERVFAIL };
     try {
-      const answer = await hooks.forward?.(outcome.octets, outcome.zone, from);
+      const answer = await hooks.forward?.(outcome.octets, outcome.zone, from, outcome.isProven);
       if (answer instanceof Uint8Array) return answer;
       verdict = answer ?? verdict;
     } catch (error) {

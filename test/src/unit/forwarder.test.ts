@@ -61,7 +61,7 @@ const hexOf = (answer: unknown): string => (answer instanceof Uint8Array ? Buffe
 test('a request goes and a reply comes back octet for octet, past primaries that are away', async (t) => {
   const primary = await primaryOf(t, () => replyTo(77));
   const forwarder = forwarderTo(t, { address: '127.0.0.1', port: 1 }, primary);
-  const reply = await forwarder.forward(updateOf(77), zone, client);
+  const reply = await forwarder.forward(updateOf(77), zone, client, true);
   t.is(hexOf(reply), hexOf(replyTo(77)));
   t.deepEqual(primary.came, [Buffer.from(updateOf(77)).toString('hex')]);
 });
@@ -69,7 +69,7 @@ test('a request goes and a reply comes back octet for octet, past primaries that
 test('a request that has gone to a primary goes to no other', async (t) => {
   const first = await primaryOf(t, () => undefined);
   const second = await primaryOf(t, () => replyTo(1));
-  const answer = forwarderTo(t, first, second).forward(updateOf(1), zone, client);
+  const answer = forwarderTo(t, first, second).forward(updateOf(1), zone, client, true);
   await until(() => first.came.length, { what: 'it came', holds: (count) => count === 1 });
   first.connections[0]!.destroy();
   t.is(rcodeOf(await answer), RCODE.SERVFAIL);
@@ -79,37 +79,66 @@ test('a request that has gone to a primary goes to no other', async (t) => {
 test('what is no reply to an update is not passed back', async (t) => {
   const query = { ...emptyMessage(1, OPCODE.QUERY), qr: true };
   const primary = await primaryOf(t, () => encodeMessage(query, 512));
-  t.is(rcodeOf(await forwarderTo(t, primary).forward(updateOf(1), zone, client)), RCODE.SERVFAIL);
-  t.is(rcodeOf(await forwarderTo(t).forward(updateOf(1), zone, client)), RCODE.SERVFAIL);
+  t.is(rcodeOf(await forwarderTo(t, primary).forward(updateOf(1), zone, client, true)), RCODE.SERVFAIL);
+  t.is(rcodeOf(await forwarderTo(t).forward(updateOf(1), zone, client, true)), RCODE.SERVFAIL);
 });
 
 test('a client that repeats itself is passed on once, and what comes back from elsewhere goes in a circle', async (t) => {
   const primary = await primaryOf(t, () => undefined);
   const forwarder = forwarderTo(t, primary);
-  const [first, again] = [1, 2].map(() => forwarder.forward(updateOf(5), zone, client));
+  const [first, again] = [1, 2].map(() => forwarder.forward(updateOf(5), zone, client, true));
   await until(() => primary.came.length, { what: 'it came', holds: (count) => count === 1 });
-  t.is(rcodeOf(await forwarder.forward(updateOf(5), zone, { address: '192.0.2.2', port: 4242 })), RCODE.SERVFAIL);
+  t.is(rcodeOf(await forwarder.forward(updateOf(5), zone, { address: '192.0.2.2', port: 4242 }, true)), RCODE.SERVFAIL);
   primary.connections[0]!.write(Buffer.concat([Buffer.of(0, replyTo(5).length), replyTo(5)]));
   t.deepEqual([await first, await again].map(hexOf), [replyTo(5), replyTo(5)].map(hexOf));
   t.is(primary.came.length, 1);
 });
 
-test('one client has so many places, and all together have some more', async (t) => {
+test('one client, one network and datagrams of unknown origin have so many places, and the others still get theirs', async (t) => {
   const primary = await primaryOf(t, () => undefined);
   const forwarder = forwarderTo(t, primary);
-  const under = Array.from({ length: 400 }, (_, i) =>
-    forwarder.forward(updateOf(i), zone, { address: `192.0.2.${i >> 5}`, port: 1024 + i }),
-  );
+  let id = 0;
   let refused = 0;
-  for (const each of under)
-    void each.then((answer) => {
-      if (rcodeOf(answer) === RCODE.SERVFAIL) refused++;
+  const under: Promise<unknown>[] = [];
+  const send = (count: number, addressOf: (i: number) => string, isProven = true): void => {
+    for (let i = 0; i < count; i++)
+      under.push(
+        forwarder.forward(updateOf(id++), zone, { address: addressOf(i), port: 1024 }, isProven).then((answer) => {
+          if (rcodeOf(answer) === RCODE.SERVFAIL) refused++;
+        }),
+      );
+  };
+  const holds = (went: number): Promise<unknown> =>
+    until(() => [primary.came.length, refused], {
+      what: 'some went, and the others are refused',
+      holds: ([came, not]) => came === went && not === id - went,
     });
-  await until(() => [primary.came.length, refused], {
-    what: 'some went, and the others are refused',
-    holds: ([came, not]) => came === 100 && not === 300,
-  });
+  send(100, (i) => `198.51.${i}.1`, false);
+  await holds(10);
+  send(12, () => '198.51.7.1');
+  await holds(20);
+  send(3, (i) => `2001:db8:0:1::${i}`);
+  send(8, (i) => `2001:db8:0:1:${i}::1`);
+  await holds(30);
+  send(100, (i) => `2001:db8:0:${(i + 2).toString(16)}::1`);
+  await holds(40);
+  send(1, () => '192.0.2.1');
+  await holds(40);
   forwarder.close();
   await Promise.all(under);
-  t.is(refused, 400);
+  t.is(refused, id);
+});
+
+test('a network has more places than a client of it, and not all', async (t) => {
+  const primary = await primaryOf(t, () => undefined);
+  const forwarder = forwarderTo(t, primary);
+  const from = (address: string) => ({ address, port: 1024 });
+  const under = Array.from({ length: 50 }, (_, i) => forwarder.forward(updateOf(i), zone, from(`192.0.2.${i}`), true));
+  const other = Array.from({ length: 5 }, (_, i) =>
+    forwarder.forward(updateOf(100 + i), zone, from('192.0.3.1'), true),
+  );
+  await until(() => primary.came.length, { what: 'the others went as well', holds: (came) => came >= 25 });
+  forwarder.close();
+  await Promise.all([...under, ...other]);
+  t.is(primary.came.length, 25);
 });

@@ -1,4 +1,6 @@
 /** What a name server does with a message, from octets to an outcome. Transfers are in transfer.test.ts. */
+import { ClientAddress } from '@zonewright/common/authority/client-address';
+import { COOKIE, COOKIE_OCTETS, CookieJar } from '@zonewright/common/authority/cookie';
 import { identify } from '@zonewright/common/authority/identity';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
@@ -384,6 +386,26 @@ test('a secondary that forwards hands a signed UPDATE of a zone of its own out a
     'update',
     'it is ours to do',
   );
+});
+
+test('of an UPDATE that is passed on it is known whether its sender has the address that it came from', (t) => {
+  const jar = { secrets: [new Uint8Array(16)], isRequired: false };
+  const responder = new Responder(served({ isPrimary: false, forwardsOver: 'plain' }), { cookies: jar });
+  const proven = (address: string, transport: Transport, cookie?: Uint8Array): boolean | undefined => {
+    const options = cookie === undefined ? [] : [{ code: OPTION.COOKIE, data: cookie }];
+    const update = { ...request('example. SOA', { opcode: OPCODE.UPDATE }), edns: { ...EDNS, options } };
+    responder.from(ClientAddress.of(address), 0);
+    const outcome = receive(responder, sign(encodeMessage(update), UPDATE, { now: NOW }).octets, transport, NOW);
+    return outcome.kind === 'forward' ? outcome.isProven : undefined;
+  };
+  const shown = { cookie: Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]), cookieLength: 8 };
+  const cookie = new Uint8Array(COOKIE_OCTETS);
+  new CookieJar(jar).write(COOKIE.CLIENT, shown, ClientAddress.of('192.0.2.1'), NOW, cookie);
+  t.true(proven('192.0.2.1', 'udp', cookie));
+  t.false(proven('192.0.2.2', 'udp', cookie), 'it is the cookie of another');
+  t.false(proven('192.0.2.1', 'udp', shown.cookie));
+  t.false(proven('192.0.2.1', 'udp'));
+  t.true(proven('192.0.2.1', 'tcp'));
 });
 
 test('an UPDATE that is passed on gets no better transport than it came over', (t) => {
