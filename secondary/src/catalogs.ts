@@ -15,6 +15,8 @@ export interface CatalogsOptions {
   /** The zones that are catalogs. */
   readonly names: readonly Name[];
   readonly log: Log;
+  /** Do keys say that a member comes from elsewhere than the catalog? Such a one is left out, and so is nobody else's to lose. */
+  isOfOthers(member: Name, catalog: Name): boolean;
   /** Has these zones transferred from where the catalog comes from, and no others that came by it before. */
   setMembers(catalog: Name, members: readonly Name[]): void;
 }
@@ -81,10 +83,14 @@ export class Catalogs {
     const members = reader.finish();
     const fields = { catalog: origin.toString(), serial };
     if (members.ok) {
-      const changes = this.#take(origin, members.value);
+      const own = members.value.filter((member) => !this.#options.isOfOthers(member.zone, origin));
+      const changes = this.#take(origin, own);
       this.#standings.set(origin.key, { serial, members: members.value.length });
       log.info('catalog.loaded', { ...fields, members: members.value.length, reset: changes.reset.length });
-      this.#tellClashes(fields, changes);
+      const clashes = changes.clashes.map(({ zone, owner }) => `${zone} of ${owner}`);
+      const isOwn = new Set(own);
+      for (const member of members.value) if (!isOwn.has(member)) clashes.push(`${member.zone} of other primaries`);
+      this.#tellClashes(fields, clashes);
       return;
     }
     const { what } = members.fault;
@@ -109,13 +115,9 @@ export class Catalogs {
     return changes;
   }
 
-  #tellClashes(fields: Readonly<Record<string, unknown>>, { clashes }: MemberChanges): void {
+  #tellClashes(fields: Readonly<Record<string, unknown>>, clashes: readonly string[]): void {
     if (clashes.length === 0) return;
-    const zones = clashes.slice(0, LISTED).map(({ zone, owner }) => `${zone} of ${owner}`);
-    this.#options.log.warn(
-      'catalog.clash',
-      { ...fields, zones },
-      `${clashes.length} zone(s) of other catalogs are left to them`,
-    );
+    const text = `${clashes.length} zone(s) of others are left to them`;
+    this.#options.log.warn('catalog.clash', { ...fields, zones: clashes.slice(0, LISTED) }, text);
   }
 }

@@ -178,6 +178,7 @@ class SecondaryService {
     const catalogs = new Catalogs({
       names: catalog,
       log: this.#log,
+      isOfOthers: (...member) => replica.isOfOthers(...member),
       setMembers: (name, members) => replica.setMembers(name, members),
     });
     const forwarder = new Forwarder({

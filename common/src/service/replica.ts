@@ -22,9 +22,18 @@ import { type Copies, type Copy, noCopies } from './copies.ts';
 import type { Log } from './log.ts';
 import type { Verdict } from './name-server.ts';
 import { Asking } from './replica/asking.ts';
-import { type HeldZone, isNamed, namerOf } from './replica/held-zone.ts';
-import { Absences, Primaries, type ReplicaSource, sourcesCovering, sourcesOfMember } from './replica/primaries.ts';
+import { type HeldZone, isRumour, namerOf } from './replica/held-zone.ts';
+import { Members } from './replica/members.ts';
+import {
+  Absences,
+  isOfOthers,
+  Primaries,
+  type ReplicaSource,
+  sourcesCovering,
+  sourcesOfMember,
+} from './replica/primaries.ts';
 import { Registrations } from './replica/registrations.ts';
+import { Rumours } from './replica/rumours.ts';
 import { Serving } from './replica/serving.ts';
 import { DnsUpstream, type Upstream } from './upstream.ts';
 
@@ -64,10 +73,10 @@ export class Replica {
   readonly #asking: Asking;
   readonly #registrations: Registrations;
   readonly #absences = new Absences();
+  readonly #rumours = new Rumours();
   readonly #abort = new AbortController();
   readonly #zones = new Map<string, HeldZone>();
-  /** By catalog zone, as it was told last. */
-  readonly #members = new Map<string, ReadonlyMap<string, Name>>();
+  readonly #members: Members;
 
   constructor(options: ReplicaOptions) {
     const { sources, named = [], authority, log, addresses = [], tls, copies = noCopies, onChange } = options;
@@ -88,7 +97,19 @@ export class Replica {
       ...asker,
       serving: this.#serving,
       absences: this.#absences,
-      gone: (held) => this.#drop(held),
+      gone: (held) => {
+        this.#drop(held);
+        this.#members.freed(held.origin);
+      },
+    });
+    this.#members = new Members({
+      zones: this.#zones,
+      sources,
+      log,
+      take: (member, catalog) => this.#take(member, { catalogs: [catalog] }),
+      assign: (held, catalogs) => this.#assign(held, catalogs),
+      ask: (held) => this.#asking.happened(held, { kind: 'notified' }),
+      drop: (held) => this.#drop(held),
     });
     this.#registrations = new Registrations({
       ...asker,
@@ -152,11 +173,11 @@ export class Replica {
     });
   }
 
-  /** Zones named by keys and catalogs, or learnt, that have nothing to be served. */
+  /** Zones named by keys and catalogs, or learnt and once there, that have nothing to be served. */
   missing(): readonly string[] {
     const { zones } = this.#authority;
     return [...this.#zones.values()]
-      .filter(({ origin }) => zones.get(origin) === undefined)
+      .filter((held) => zones.get(held.origin) === undefined && !isRumour(held))
       .map(({ origin }) => origin.toString());
   }
 
@@ -171,8 +192,8 @@ export class Replica {
     const known = this.#zones.get(origin.key);
     if (!isSigned && known?.primaries.at(from.address) === undefined)
       return refused(EDE.PROHIBITED, 'NOTIFY must be signed or come from the primary');
-    const held = known ?? this.#learn(origin);
-    if (held === undefined) return refused(EDE.NOT_AUTHORITATIVE, 'no key here names a primary for this zone');
+    const held = known ?? this.#learn(origin, key);
+    if ('rcode' in held) return held;
     const sender = held.primaries.at(from.address, key) ?? (isSigned ? held.primaries.withKey(key) : undefined);
     const current = held.refresh.soa?.serial;
     if (serial === undefined || current === undefined || isNewer(serial, current)) {
@@ -184,43 +205,23 @@ export class Replica {
 
   /**
    * Takes the members of a catalog zone (RFC 9432), which come from where that comes from, and drops those that are none any more. A
-   * zone that a key names stays what it is; one that another catalog has is this one's once the other leaves it.
+   * zone that a key names or a NOTIFY has named stays what it is; one that another catalog has is this one's once the other leaves it.
+   * One of other primaries is refused, until it is theirs no more.
    */
   setMembers(catalog: Name, members: readonly Name[]): void {
-    const listed = new Map(members.map((member) => [member.key, member]));
-    const before = this.#members.get(catalog.key) ?? this.#restoredMembers(catalog);
-    this.#members.set(catalog.key, listed);
-    for (const [key, member] of before) if (!listed.has(key)) this.#leave(member, catalog);
-    for (const [key, member] of listed) if (!before.has(key)) this.#join(member, catalog);
+    this.#members.set(catalog, members);
   }
 
-  /** Those that were members when the process ended. */
-  #restoredMembers(catalog: Name): ReadonlyMap<string, Name> {
-    const restored = [...this.#zones.values()].filter(({ catalogs }) => catalogs.some((each) => each.equals(catalog)));
-    return new Map(restored.map(({ origin }) => [origin.key, origin]));
-  }
-
-  #join(member: Name, catalog: Name): void {
-    const held = this.#zones.get(member.key);
-    if (held === undefined) this.#take(member, false, [catalog]);
-    else if (!held.catalogs.some((each) => each.equals(catalog))) this.#assign(held, [...held.catalogs, catalog]);
-  }
-
-  #leave(member: Name, catalog: Name): void {
-    const held = this.#zones.get(member.key);
-    if (held === undefined) return;
-    this.#assign(
-      held,
-      held.catalogs.filter((each) => !each.equals(catalog)),
-    );
-    if (!isNamed(held)) this.#drop(held);
+  /** Do keys say that a zone which a catalog lists comes from elsewhere? */
+  isOfOthers(member: Name, catalog: Name): boolean {
+    return isOfOthers(member, catalog, false, this.#sources);
   }
 
   /** Makes a zone a member of these catalogs; it comes from elsewhere when the first of them is another. */
   #assign(held: HeldZone, catalogs: readonly Name[]): void {
     const isMoved = catalogs[0] !== held.catalogs[0];
     held.catalogs = catalogs;
-    if (isMoved && !held.isConfigured) held.primaries = this.#primariesOf(held.origin, catalogs);
+    if (isMoved && !held.isConfigured && !held.isLearnt) held.primaries = this.#primariesOf(held.origin, catalogs);
     if (this.#authority.zones.get(held.origin) === undefined) this.#serving.awaits(held);
   }
 
@@ -234,22 +235,30 @@ export class Replica {
   #takeConfigured(): void {
     for (const { key, isHidden } of this.#sources) {
       const isRoot = key.zone.isRoot;
-      if (!this.#zones.has(key.zone.key) && (!isRoot || isHidden)) this.#take(key.zone, !isRoot);
+      if (!this.#zones.has(key.zone.key) && (!isRoot || isHidden)) this.#take(key.zone, { isConfigured: !isRoot });
     }
-    for (const origin of this.#named) if (!this.#zones.has(origin.key)) this.#take(origin, true);
+    for (const origin of this.#named) if (!this.#zones.has(origin.key)) this.#take(origin, { isConfigured: true });
   }
 
-  /** Takes a zone that a NOTIFY, or a copy of what came by one, names; not without a primary for it. */
-  #learn(origin: Name): HeldZone | undefined {
-    return sourcesCovering(origin, this.#sources).length === 0 ? undefined : this.#take(origin, false);
+  /** Takes a zone that a signed NOTIFY names, by the key of one of its primaries and not of a secondary of ours. */
+  #learn(origin: Name, key: Key | undefined): HeldZone | Verdict {
+    const source = this.#sources.find((each) => key?.name.equals(each.key.name));
+    if (source === undefined) return refused(EDE.NOT_AUTHORITATIVE, 'this key names no primary to learn zones from');
+    if (!this.#rumours.hasRoom(source))
+      return { rcode: RCODE.SERVFAIL, ede: { code: EDE.NOT_READY, text: 'too many zones that have not come yet' } };
+    const held = this.#take(origin, { isLearnt: true });
+    this.#rumours.add(source, held);
+    return held;
   }
 
-  #take(origin: Name, isConfigured: boolean, catalogs: readonly Name[] = []): HeldZone {
+  #take(origin: Name, by: Partial<Pick<HeldZone, 'isConfigured' | 'isLearnt' | 'catalogs'>>): HeldZone {
+    const { isConfigured = false, isLearnt = false, catalogs = [] } = by;
     const held: HeldZone = {
       origin,
       isConfigured,
+      isLearnt,
       catalogs,
-      primaries: this.#primariesOf(origin, isConfigured ? [] : catalogs),
+      primaries: this.#primariesOf(origin, catalogs),
       history: new History(),
       refresh: newRefresh(this.#clock.now()),
       copy: undefined,
@@ -276,10 +285,12 @@ export class Replica {
 
   /** Takes a zone again that was there when the process ended, if whoever named it still does. */
   #remember(origin: Name, namedBy: Copy['state']['namedBy']): HeldZone | undefined {
-    if (typeof namedBy === 'string') return this.#learn(origin);
+    if (typeof namedBy === 'string')
+      return sourcesCovering(origin, this.#sources).length === 0 ? undefined : this.#take(origin, { isLearnt: true });
     const isWanted = this.#named.some((catalog) => catalog.equals(namedBy));
-    const isGone = this.#members.get(namedBy.key)?.has(origin.key) === false;
-    return isWanted && !isGone ? this.#take(origin, false, [namedBy]) : undefined;
+    const isLeft = this.#members.hasLeft(origin, namedBy);
+    if (!isWanted || isLeft || this.isOfOthers(origin, namedBy)) return undefined;
+    return this.#take(origin, { catalogs: [namedBy] });
   }
 
   #drop(held: HeldZone): void {

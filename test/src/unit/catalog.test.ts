@@ -164,6 +164,7 @@ test('a secondary takes what its catalogs list, a reset zone anew, and nothing o
   const catalogs = new Catalogs({
     names: [catalog],
     log,
+    isOfOthers: () => false,
     setMembers: (name, zones) => void calls.push(`${name} ${zones.join(' ')}`),
   });
   const loaded = async (zone: Zone, event: string): Promise<void> => {
@@ -182,6 +183,28 @@ test('a secondary takes what its catalogs list, a reset zone anew, and nothing o
   catalogs.published(catalogZone(nameOf('other.'), [nameOf('z.')], 1));
   await loaded(catalogZone(catalog, [], 3), 'catalog.loaded');
   t.deepEqual(calls, ['catalog. ']);
+});
+
+test('a zone of other primaries is left to them, and another catalog may list it', async (t) => {
+  const calls: string[] = [];
+  const { log, lines } = recorder();
+  const [other, own, foreign] = [nameOf('other.'), nameOf('own.'), nameOf('garden.mirage.')];
+  const catalogs = new Catalogs({
+    names: [catalog, other],
+    log,
+    isOfOthers: (member, of) => member.equals(foreign) && of.equals(catalog),
+    setMembers: (name, zones) => void calls.push(`${name} ${zones.join(' ')}`),
+  });
+  for (const name of [catalog, other]) {
+    catalogs.published(catalogZone(name, name === catalog ? [own, foreign] : [foreign], 1));
+    await until(() => lines.filter(({ event }) => event === 'catalog.loaded').length === (name === catalog ? 1 : 2), {
+      what: 'the catalog',
+    });
+  }
+  t.deepEqual(calls, ['catalog. own.', 'other. garden.mirage.']);
+  const clashes = lines.filter(({ event }) => event === 'catalog.clash');
+  t.is(clashes.length, 1);
+  t.like(clashes[0], { fields: { zones: ['garden.mirage. of other primaries'] } });
 });
 
 test('a catalog of fifty thousand zones is made, changed and read in time that goes with its size', (t) => {

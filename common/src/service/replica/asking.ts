@@ -12,6 +12,7 @@ import type { Log } from '../log.ts';
 import type { News, Upstream } from '../upstream.ts';
 import { type HeldZone, isNamed, type Tip } from './held-zone.ts';
 import { type Absences, type Reach, type ReplicaSource, routeTo } from './primaries.ts';
+import { isForgotten } from './rumours.ts';
 import type { Serving } from './serving.ts';
 
 export interface AskingOptions {
@@ -22,7 +23,7 @@ export interface AskingOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly reach: Reach;
-  /** No primary has this zone any more. */
+  /** No primary has this zone any more, or has ever shown it. */
   gone(held: HeldZone): void;
 }
 
@@ -151,7 +152,7 @@ export class Asking {
       this.happened(held, { kind: 'succeeded', soa, isNew: applied !== undefined, expire });
       if (applied === undefined) serving.confirm(held);
       else serving.publish(held, applied, news.by);
-    } else if (isGone(held, faults) && !isNamed(held)) gone(held);
+    } else if ((isGone(held, faults) && !isNamed(held)) || isForgotten(held)) gone(held);
     else {
       this.#tell(held, faults);
       this.happened(held, { kind: 'failed', isBad: faults.some(({ fault }) => BAD.has(fault.kind)) });

@@ -19,6 +19,8 @@ export interface HeldZone {
   readonly origin: Name;
   /** Named by a key, and so kept whatever the primary and catalogs say. */
   readonly isConfigured: boolean;
+  /** Named by a NOTIFY: it comes from where its keys say, whatever catalogs name it too. */
+  readonly isLearnt: boolean;
   /** The catalog zones of which it is a member. The first of them says where it comes from; the others wait (RFC 9432 5.2). */
   catalogs: readonly Name[];
   primaries: Primaries;
@@ -39,6 +41,12 @@ export function isNamed({ isConfigured, catalogs }: HeldZone): boolean {
   return isConfigured || catalogs.length > 0;
 }
 
-export function namerOf({ isConfigured, catalogs }: HeldZone): CopyState['namedBy'] {
-  return isConfigured ? 'key' : (catalogs[0] ?? 'notify');
+/** Has only a NOTIFY named it, and has there never been a copy? Perhaps there is no such zone. */
+export function isRumour(held: HeldZone): boolean {
+  return held.isLearnt && !isNamed(held) && held.copy === undefined;
+}
+
+export function namerOf({ isConfigured, isLearnt, catalogs }: HeldZone): CopyState['namedBy'] {
+  if (isConfigured) return 'key';
+  return (isLearnt ? undefined : catalogs[0]) ?? 'notify';
 }

@@ -34,9 +34,31 @@ export function sourcesOfMember(
   sources: readonly ReplicaSource[],
 ): readonly ReplicaSource[] {
   const ofCatalog = sourcesCovering(catalog, sources);
-  const addresses = new Set(ofCatalog.map(({ primary }) => primary.address));
-  const ofMember = sourcesCovering(member, sources).filter(({ primary }) => addresses.has(primary.address));
+  const ofMember = ofSamePrimaries(sourcesCovering(member, sources), ofCatalog);
   return [...new Set([...ofMember, ...ofCatalog])];
+}
+
+/**
+ * Is a zone that a catalog lists of other primaries than the catalog? Of either that is said by the nearest key. A key for all zones leaves
+ * to catalogs what has not been learnt by it.
+ */
+export function isOfOthers(member: Name, catalog: Name, isLearnt: boolean, sources: readonly ReplicaSource[]): boolean {
+  const claiming = nearestOf(member, sources);
+  if (claiming[0] === undefined || (claiming[0].key.zone.isRoot && !isLearnt)) return false;
+  return ofSamePrimaries(claiming, nearestOf(catalog, sources)).length === 0;
+}
+
+function nearestOf(origin: Name, sources: readonly ReplicaSource[]): readonly ReplicaSource[] {
+  const covering = sourcesCovering(origin, sources);
+  return covering.filter(({ key }) => key.zone.equals(covering[0]!.key.zone));
+}
+
+function ofSamePrimaries(
+  sources: readonly ReplicaSource[],
+  others: readonly ReplicaSource[],
+): readonly ReplicaSource[] {
+  const addresses = new Set(others.map(({ primary }) => primary.address));
+  return sources.filter(({ primary }) => addresses.has(primary.address));
 }
 
 /** Which primaries have not answered of late, whatever zone they were asked for. */
