@@ -1,7 +1,7 @@
 /**
  * Copies of zones kept current from their primaries: what the secondary and the ACME secondary share. Here is which zones there are:
- * those of keys; those below a key's zone that a signed NOTIFY named, until their primary has them no more; and the members of catalog
- * zones. Who is asked for them, and when, is `replica/asking.ts`; what becomes of what comes, `replica/serving.ts`.
+ * those of keys; those below a key's zone that a signed NOTIFY named, until their primary has them no more (`replica/rumours.ts`); and the members of
+ * catalog zones (`replica/members.ts`). Who is asked for them, and when, is `replica/asking.ts`; what becomes of what comes, `replica/serving.ts`.
  *
  * Copies that outlive the process are served from the start, each as long as it may be.
  */
