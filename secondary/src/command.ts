@@ -6,7 +6,6 @@ import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
-import { ownAddresses } from '@zonewright/common/net/own-address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
@@ -42,7 +41,7 @@ import { Catalogs } from './catalogs.ts';
 import { Chain } from './chain.ts';
 import { openCopies } from './copies/copies.ts';
 import { METRICS } from './metrics.ts';
-import { catalogFault, sourcesOf } from './sources.ts';
+import { catalogFault, listensAt, sourcesOf } from './sources.ts';
 
 function parseCatalog(text: string): Result<Name, Fault> {
   const name = Name.parse(text);
@@ -133,14 +132,14 @@ class SecondaryService {
     if (!upstream.ok) return upstream;
     this.#follow(upstream.value);
     const [asked, heard] = upstream.value === undefined ? [primaryPort, port] : [primaryTlsPort, tlsPort];
-    const isOwn = ownAddresses(listen);
-    const given = sourcesOf(keys, asked, ({ address, port: at }) => at === heard && isOwn(address));
+    const given = sourcesOf(keys, asked, listensAt(listen, heard));
     if (!given.ok) return given;
     const { sources, own } = given.value;
     const unreachable = catalogFault(catalog, sources);
     if (unreachable !== undefined) return fail(unreachable);
     const metrics = await openMetrics(METRICS, this.#values);
     const published = metrics.counter('zonewright_zone_changes_total');
+    const forwardsFailed = metrics.counter('zonewright_updates_forward_failed_total');
     const zones = new ZoneTable();
     const authority: Authority = {
       zones,
@@ -188,6 +187,7 @@ class SecondaryService {
         ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
       }),
       log: this.#log,
+      onFailed: () => forwardsFailed.add(),
       onForwarded: (rcode) => metrics.counter('zonewright_updates_forwarded_total', { rcode: printRcode(rcode) }).add(),
     });
     this.#closing.push(() => forwarder.close());
@@ -215,6 +215,11 @@ class SecondaryService {
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(zones.size);
       metrics.gauge('zonewright_zones_missing').set(replica.missing().length);
+      metrics.gauge('zonewright_zones_failing').set(replica.failing());
+      const left = replica.leastExpiry();
+      if (left === undefined) metrics.forget('zonewright_zone_expiry_seconds', {});
+      else metrics.gauge('zonewright_zone_expiry_seconds').set(left);
+      metrics.gauge('zonewright_copies_failed').set(copies.value.failure === undefined ? 0 : 1);
     });
     const pages = await startPages({
       service: 'secondary',
@@ -226,6 +231,7 @@ class SecondaryService {
       status: () => ({
         zones: replica.status(),
         ...(catalog.length === 0 ? {} : { catalogs: catalogs.status() }),
+        ...(data === undefined ? {} : { copies: { waiting: copies.value.waiting, failure: copies.value.failure } }),
       }),
     });
     if (!pages.ok) return pages;
@@ -239,6 +245,7 @@ class SecondaryService {
       ...(tls.value === undefined ? {} : { tls: server.value.boundTls }),
       udp: { way: server.value.udp.way, threads: server.value.udp.threads },
       primaries,
+      ...(own.length === 0 ? {} : { secondaries: own.map(({ name }) => name.toString()) }),
     });
   }
 

@@ -3,7 +3,8 @@
  */
 import { type Key, mayPerform } from '@zonewright/common/authority/key';
 import type { Name } from '@zonewright/common/name';
-import type { Peer } from '@zonewright/common/net/address';
+import { canonicalAddress, type Peer } from '@zonewright/common/net/address';
+import { ownAddresses } from '@zonewright/common/net/own-address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import type { ReplicaSource } from '@zonewright/common/service/replica';
 
@@ -37,6 +38,16 @@ export function sourcesOf(
   if (sources.length > 0) return ok({ sources, own });
   const what = `all keys name ${own[0]!.primary} as the primary, which is this server`;
   return fail({ kind: 'usage', what, hint: 'give the key of its own primary too' });
+}
+
+/**
+ * Whether a place is a name server's own. An address that it listens on is, whatever the port: those by which primaries are reached say
+ * nothing of ours. Where it listens on all that this machine has, one of them is at its own port only, since another server may be at another.
+ */
+export function listensAt(listen: readonly string[], port: number): (peer: Peer) => boolean {
+  const named = new Set(listen.map(canonicalAddress));
+  const isOwn = ownAddresses(listen);
+  return ({ address, port: at }) => named.has(address) || (at === port && isOwn(address));
 }
 
 /** Why a catalog cannot be transferred, if so. */

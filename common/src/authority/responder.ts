@@ -21,7 +21,7 @@ import type { Authority } from './receive.ts';
 import { Reply } from './reply.ts';
 import { type Request, showCookie } from './request.ts';
 import { isEncrypted, type Transport } from './transport.ts';
-import type { Apex } from './zones.ts';
+import { type Apex, LACK, type Lack } from './zones.ts';
 
 const MAX_MESSAGE_OCTETS = 65_535;
 const KEEPALIVE_UNIT_MS = 100;
@@ -45,7 +45,10 @@ const NO_QUESTION = reason(RCODE.FORMERR, EDE.OTHER, 'a question for a meta type
 const NO_META = reason(RCODE.NOTIMP, EDE.NOT_SUPPORTED, 'a question for a meta type');
 const CUT = 'a message that is cut short, or announces too many records';
 
-const NO_DATA = reason(RCODE.SERVFAIL, EDE.NOT_READY, 'this zone has no data now');
+const NO_DATA = {
+  unready: reason(RCODE.SERVFAIL, LACK.unready.code, LACK.unready.text),
+  expired: reason(RCODE.SERVFAIL, LACK.expired.code, LACK.expired.text),
+} as const satisfies Record<Lack, Reason>;
 const NO_ZONE = reason(RCODE.REFUSED, EDE.NOT_AUTHORITATIVE, 'no zone of this server');
 
 /** NOTIFY and UPDATE: whoever has keys takes them. */
@@ -204,7 +207,7 @@ export class Responder {
       const apex = this.#place();
       zone = apex?.zone;
       if (zone === undefined) {
-        const why = apex === undefined ? NO_ZONE : NO_DATA;
+        const why = apex === undefined ? NO_ZONE : NO_DATA[apex.lack];
         edns.error(why.error!);
         this.what = why.what;
         rcode = why.rcode;

@@ -29,6 +29,7 @@ import {
   requestedSerial,
 } from './transfer.ts';
 import { transportBeyond } from './transport.ts';
+import { LACK } from './zones.ts';
 
 /** The request being handled, and the ways to answer it with one message. */
 export interface TransferCall {
@@ -61,8 +62,8 @@ export function transfer(question: Question, call: TransferCall): Outcome {
   }
   const beyond = authority.isTransferOpen ? undefined : transportBeyond(key?.limits?.transport, transport);
   if (beyond !== undefined) return call.refuse(RCODE.REFUSED, `transfers with this key need ${beyond}`, EDE.PROHIBITED);
-  if (authority.zones.isAwaited(question.name))
-    return call.refuse(RCODE.SERVFAIL, 'this zone has no data now', EDE.NOT_READY);
+  const lack = authority.zones.lackOf(question.name);
+  if (lack !== undefined) return call.refuse(RCODE.SERVFAIL, LACK[lack].text, LACK[lack].code);
   const zone = authority.zones.get(question.name);
   if (zone === undefined) return call.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
   if (serial !== undefined && transport === 'udp') return ixfrOverUdp(call, zone, serial);

@@ -2,8 +2,17 @@
 import type { Name } from '../name.ts';
 import { printIpv4, printIpv6 } from '../rr/encoding.ts';
 import { TYPE } from '../rr/type.ts';
+import { EDE } from '../wire/edns.ts';
 import { LookupName } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
+
+/** Why a zone of ours has no data: an Extended DNS Error (RFC 8914 4.15, 4.25). */
+export const LACK = {
+  unready: { code: EDE.NOT_READY, text: 'this zone has no data now' },
+  expired: { code: EDE.INVALID_DATA, text: 'this zone has expired: its primary was not reached in time' },
+} as const;
+
+export type Lack = keyof typeof LACK;
 
 /** An apex of ours, with the version of its zone that is served; `undefined` while there is no data. */
 export interface Apex {
@@ -13,6 +22,8 @@ export interface Apex {
   /** The origin in lower case. */
   readonly wire: Uint8Array;
   zone: Zone | undefined;
+  /** Why there is no data, where that is so. */
+  readonly lack: Lack;
   /** Another apex with the same hash. */
   next: Apex | undefined;
 }
@@ -22,7 +33,7 @@ export interface ZoneFollower {
   /** A version is published. */
   set(zone: Zone): void;
   /** A zone is ours and has no data. */
-  await(origin: Name): void;
+  await(origin: Name, lack: Lack): void;
   delete(origin: Name): void;
 }
 
@@ -38,33 +49,33 @@ export class ZoneTable {
   set(zone: Zone): void {
     // Made now, so that no query waits for it.
     void zone.chain;
-    this.#put(zone.origin, zone);
+    this.#put(zone.origin, zone, 'unready');
     for (const follower of this.#followers) follower.set(zone);
   }
 
   /** Declares a zone ours although there is no data for it: not transferred yet, or expired. It is answered with SERVFAIL. */
-  await(origin: Name): void {
-    this.#put(origin, undefined);
-    for (const follower of this.#followers) follower.await(origin);
+  await(origin: Name, lack: Lack = 'unready'): void {
+    this.#put(origin, undefined, lack);
+    for (const follower of this.#followers) follower.await(origin, lack);
   }
 
   /** Tells all that is there, and from now on each change. Gives how to end that. */
   follow(follower: ZoneFollower): () => void {
-    for (const { origin, zone } of this.#entries()) {
-      if (zone === undefined) follower.await(origin);
+    for (const { origin, zone, lack } of this.#entries()) {
+      if (zone === undefined) follower.await(origin, lack);
       else follower.set(zone);
     }
     this.#followers.add(follower);
     return () => void this.#followers.delete(follower);
   }
 
-  #put(origin: Name, zone: Zone | undefined): void {
+  #put(origin: Name, zone: Zone | undefined, lack: Lack): void {
     this.#remove(origin);
     this.#lookup.read(origin.wire, 0);
     const hash = this.#lookup.hashes[0]!;
     const next = this.#byHash.get(hash);
     const { labels } = this.#lookup;
-    this.#byHash.set(hash, { origin, labels, wire: origin.toLowerCase().wire, zone, next });
+    this.#byHash.set(hash, { origin, labels, wire: origin.toLowerCase().wire, zone, lack, next });
     this.#deepest = Math.max(this.#deepest, labels);
     if (zone !== undefined) this.#size++;
   }
@@ -114,8 +125,13 @@ export class ZoneTable {
 
   /** Is the nearest zone at or above `name` one without data? */
   isAwaited(name: Name): boolean {
+    return this.lackOf(name) !== undefined;
+  }
+
+  /** Why the nearest zone at or above `name` has no data, where that is so. */
+  lackOf(name: Name): Lack | undefined {
     const apex = this.#nearestTo(name);
-    return apex !== undefined && apex.zone === undefined;
+    return apex?.zone === undefined ? apex?.lack : undefined;
   }
 
   /** Is it the apex of a zone of ours, be it one without data? */

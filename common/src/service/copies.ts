@@ -25,6 +25,10 @@ export interface Copy {
 }
 
 export interface Copies {
+  /** Zones of which something is still to be written. */
+  readonly waiting: number;
+  /** Why nothing can be written, as long as that is so. */
+  readonly failure: string | undefined;
   /** Gives each copy that was kept, in portions that hold nobody up; a damaged one is left out, and said. */
   load(take: (copy: Copy) => void): Promise<void>;
   /** Keeps a version; `deltas` lead to it from the one kept before, `undefined` where it came whole. Returns at once. */
@@ -39,6 +43,8 @@ export interface Copies {
 
 /** Nothing is kept. */
 export const noCopies: Copies = {
+  waiting: 0,
+  failure: undefined,
   load: async () => {},
   save: () => {},
   confirm: () => {},

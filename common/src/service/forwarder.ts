@@ -35,6 +35,8 @@ export interface ForwarderOptions {
   readonly log: Log;
   /** One was passed on, and answered; `rcode` is that of the reply. */
   onForwarded?(rcode: number): void;
+  /** One could not be passed on, or nobody answered it. */
+  onFailed?(): void;
 }
 
 /** Requests under way. Each has a connection to a primary, which allows a hundred to one client, and transfers need some. */
@@ -74,8 +76,8 @@ export class Forwarder {
     const request = Buffer.from(octets).toString('latin1');
     const same = this.#underWay.get(request);
     // A client that repeats itself does so from where it was, if it gets no reply over UDP.
-    if (same !== undefined) return printPeer(same.from) === printPeer(from) ? same.reply : CIRCLE;
-    if (!this.#hasRoom(from, isProven)) return BUSY;
+    if (same !== undefined) return printPeer(same.from) === printPeer(from) ? same.reply : this.#fail(CIRCLE);
+    if (!this.#hasRoom(from, isProven)) return this.#fail(BUSY);
     const reply = this.#forward(octets, zone, from);
     this.#underWay.set(request, { from, isProven, reply });
     try {
@@ -125,7 +127,12 @@ export class Forwarder {
       break;
     }
     log.warn('update.forward-failed', { ...fields, what });
-    return serverFailure(EDE.NETWORK_ERROR, what);
+    return this.#fail(serverFailure(EDE.NETWORK_ERROR, what));
+  }
+
+  #fail(verdict: Verdict): Verdict {
+    this.#options.onFailed?.();
+    return verdict;
   }
 
   #open(primary: Peer): Promise<Result<Stream, ExchangeFault>> {

@@ -9,7 +9,7 @@ import { setMaxListeners } from 'node:events';
 import { type Key, mayPerform } from '../authority/key.ts';
 import type { Authority } from '../authority/receive.ts';
 import { newRefresh } from '../authority/refresh.ts';
-import type { Name } from '../name.ts';
+import { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import type { TlsClient } from '../net/tls-client.ts';
 import { RCODE } from '../wire/code.ts';
@@ -22,7 +22,7 @@ import { type Copies, type Copy, noCopies } from './copies.ts';
 import type { Log } from './log.ts';
 import type { Verdict } from './name-server.ts';
 import { Asking } from './replica/asking.ts';
-import { type HeldZone, isRumour, namerOf } from './replica/held-zone.ts';
+import { type HeldZone, isNamed, isRumour, namerOf } from './replica/held-zone.ts';
 import { Members } from './replica/members.ts';
 import {
   Absences,
@@ -74,6 +74,8 @@ export class Replica {
   readonly #registrations: Registrations;
   readonly #absences = new Absences();
   readonly #rumours = new Rumours();
+  /** Those for all zones that were never reached: which zones there are, nobody knows. */
+  readonly #unreached = new Set<ReplicaSource>();
   readonly #abort = new AbortController();
   readonly #zones = new Map<string, HeldZone>();
   readonly #members: Members;
@@ -84,6 +86,7 @@ export class Replica {
     // Each question that is under way listens for the end, and there may be many.
     setMaxListeners(0, this.#abort.signal);
     this.#sources = sources;
+    for (const source of sources) if (source.key.zone.isRoot) this.#unreached.add(source);
     this.#authority = authority;
     this.#copies = copies;
     this.#named = named;
@@ -115,7 +118,11 @@ export class Replica {
       ...asker,
       authority,
       notified: (...notify) => this.notified(...notify),
-      reconnected: (source) => this.#refreshFrom(source),
+      connected: (source) => {
+        this.#reached(source);
+        // While the connection was away NOTIFYs may have been missed.
+        if (source.isHidden) this.#refreshFrom(source);
+      },
     });
   }
 
@@ -154,10 +161,25 @@ export class Replica {
     return this.#zones.get(origin.key)?.primaries.peers(this.#clock.now()) ?? [];
   }
 
+  /** Zones whose primaries had nothing to say that can be used when they were asked last. */
+  failing(): number {
+    let count = 0;
+    for (const { refresh } of this.#zones.values()) if (refresh.failures > 0) count++;
+    return count;
+  }
+
+  /** The least {@link expiryOf} of all zones that ever came, 0 where one has expired; `undefined` where there are none. */
+  leastExpiry(): number | undefined {
+    let least: number | undefined;
+    for (const { origin, copy } of this.#zones.values())
+      if (copy !== undefined) least = Math.min(least ?? Number.POSITIVE_INFINITY, this.expiryOf(origin));
+    return least;
+  }
+
   /** One line a zone for `/status`. */
   status(): readonly Readonly<Record<string, unknown>>[] {
     return [...this.#zones.values()].map((held) => {
-      const { origin, refresh, failure } = held;
+      const { origin, refresh, checkedAt, failure } = held;
       const [primary, ...others] = this.primariesOf(origin).map(printPeer);
       const namedBy = namerOf(held);
       return {
@@ -167,6 +189,7 @@ export class Replica {
         'named by': typeof namedBy === 'string' ? namedBy : namedBy.toString(),
         serial: refresh.soa?.serial,
         expires: this.expiryOf(origin),
+        ...(checkedAt === undefined ? {} : { checked: Math.floor((this.#clock.now() - checkedAt) / 1000) }),
         failures: refresh.failures,
         ...(failure === undefined ? {} : { failure }),
       };
@@ -238,6 +261,7 @@ export class Replica {
       if (!this.#zones.has(key.zone.key) && (!isRoot || isHidden)) this.#take(key.zone, { isConfigured: !isRoot });
     }
     for (const origin of this.#named) if (!this.#zones.has(origin.key)) this.#take(origin, { isConfigured: true });
+    if (this.#zones.get(Name.root.key)?.copy === undefined) this.#awaitRest();
   }
 
   /** Takes a zone that a signed NOTIFY names, by the key of one of its primaries and not of a secondary of ours. */
@@ -263,6 +287,7 @@ export class Replica {
       refresh: newRefresh(this.#clock.now()),
       copy: undefined,
       tip: undefined,
+      checkedAt: undefined,
       failure: undefined,
       isDropped: false,
     };
@@ -298,9 +323,23 @@ export class Replica {
     this.#zones.delete(held.origin.key);
     this.#asking.note(held);
     this.#serving.withdraw(held);
+    if (held.origin.isRoot) this.#awaitRest();
   }
 
-  /** While the connection was away NOTIFYs may have been missed. */
+  /** SERVFAIL, not REFUSED, for what may be a zone of ours as far as anybody knows. */
+  #awaitRest(): void {
+    const { zones } = this.#authority;
+    if (this.#unreached.size > 0 && zones.get(Name.root) === undefined) zones.await(Name.root);
+  }
+
+  #reached(source: ReplicaSource): void {
+    if (!this.#unreached.delete(source) || this.#unreached.size > 0) return;
+    const { zones } = this.#authority;
+    const root = this.#zones.get(Name.root.key);
+    const isOurs = root !== undefined && (isNamed(root) || root.copy !== undefined);
+    if (!isOurs && zones.isApex(Name.root)) zones.delete(Name.root);
+  }
+
   #refreshFrom(source: ReplicaSource): void {
     for (const held of this.#zones.values())
       if (held.primaries.has(source)) this.#asking.happened(held, { kind: 'notified' });

@@ -91,7 +91,7 @@ export class UdpAnswering implements DatagramHandler {
         for (const zone of message.zones) this.#zones.set(this.#zoneOf(zone));
         return;
       case 'await':
-        this.#zones.await(nameOf(message.origin));
+        this.#zones.await(nameOf(message.origin), message.lack);
         return;
       case 'delete':
         this.#zones.delete(nameOf(message.origin));

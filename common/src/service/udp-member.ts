@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { ResponderSettings } from '../authority/responder.ts';
-import type { ZoneFollower, ZoneTable } from '../authority/zones.ts';
+import type { Lack, ZoneFollower, ZoneTable } from '../authority/zones.ts';
 import type { Name } from '../name.ts';
 import type { Peer } from '../net/address.ts';
 import type { ListenFault } from '../net/fault.ts';
@@ -75,9 +75,9 @@ class Feed implements ZoneFollower {
     this.#post({ kind: 'zone', origin, root, chain, ...(isKnown ? {} : { image }) });
   }
 
-  await({ key, wire }: Name): void {
+  await({ key, wire }: Name, lack: Lack): void {
     this.#images.delete(key);
-    this.#post({ kind: 'await', origin: wire });
+    this.#post({ kind: 'await', origin: wire, lack });
   }
 
   delete({ key, wire }: Name): void {

@@ -1,5 +1,6 @@
 /** The messages between control and the threads that answer UDP. Names are in wire form; memory that is shared is not copied. */
 import type { ResponderSettings } from '../authority/responder.ts';
+import type { Lack } from '../authority/zones.ts';
 import type { ListenFault, ServeFault } from '../net/fault.ts';
 import type { ImageHandle } from '../zone/image.ts';
 import type { Chunk } from '../zone/order.ts';
@@ -31,7 +32,8 @@ export type ToThread =
   | ZoneMessage
   | { readonly kind: 'zones'; readonly zones: readonly ZoneMessage[] }
   /** A zone without data, and one that is gone. */
-  | { readonly kind: 'await' | 'delete'; readonly origin: Uint8Array }
+  | { readonly kind: 'await'; readonly origin: Uint8Array; readonly lack: Lack }
+  | { readonly kind: 'delete'; readonly origin: Uint8Array }
   /** Cookies are made with another secret. */
   | { readonly kind: 'cookies'; readonly secret: Uint8Array }
   /** Sockets to answer on, that control has opened. */

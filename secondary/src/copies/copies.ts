@@ -74,6 +74,7 @@ class DiskCopies implements Copies {
   /** Requests take turns. */
   #last: Promise<unknown> = Promise.resolve();
   #failures = 0;
+  #failure: string | undefined;
 
   constructor(directory: string, { log, clock = systemClock }: CopiesOptions) {
     this.#directory = directory;
@@ -86,6 +87,14 @@ class DiskCopies implements Copies {
       data: { path: this.#path, seed: hashSeed() } satisfies CopiesData,
       fault: (why) => copiesFault('disk', this.#path, why),
     });
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /** Takes the folder, and looks whether the file is good. */
@@ -226,6 +235,7 @@ class DiskCopies implements Copies {
       }
       if (this.#failures > 0) this.#log.info('copies.written', { after: this.#failures });
       this.#failures = 0;
+      this.#failure = undefined;
     }
   }
 
@@ -241,6 +251,7 @@ class DiskCopies implements Copies {
   }
 
   #noteFailure({ what, hint }: CopiesFault): void {
+    this.#failure = what;
     if (this.#failures++ === 0) this.#log.error('copies.failed', { what, hint });
   }
 }

@@ -68,6 +68,19 @@ test.serial('what changes at the primary is at the last of a chain within a seco
   t.deepEqual([...new Set(told.map(({ text }) => JSON.parse(text).peer))], [LAST], 'neither itself nor name servers');
 });
 
+test.serial('a chain works also where those above speak at another port than those below', async (t) => {
+  const repository = await makeRepository(t, { _keys: keyLine(NAMED.first), mirage: zoneText(1) });
+  const above = await freePort(PRIMARY);
+  const port = await freePort(SECONDARY, LAST);
+  await startScene(t, secrecy, 'primary', ['--remote', repository.path], { port: above });
+  const keys = ['--keys', NAMED.first, '--keys', NAMED.second, '--primary-port', `${above}`];
+  const middle = await startScene(t, secrecy, 'secondary', keys, { port });
+  const last = await startScene(t, secrecy, 'secondary', ['--keys', NAMED.second], { port, address: LAST });
+  await last.shows('NOERROR 127.0.0.1', 'ns.mirage');
+  const ready = middle.service.lines.map(({ text }) => text).find((text) => text.includes('"ready"'));
+  t.like(JSON.parse(ready!), { primaries: [PRIMARY], secondaries: [`${SECONDARY}.${LAST}._transfer.mirage.`] });
+});
+
 for (const [name, second] of [
   ['named by its address', NAMED.second],
   ['hidden', secrecy.newKey(`x.${SECONDARY}._transfer.mirage`)],

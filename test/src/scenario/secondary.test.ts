@@ -100,6 +100,16 @@ test.serial('a root key brings every zone, also those that come later, and a rem
   await secondary.shows('NOERROR 192.0.2.1', 'x.b.example', 'A', 1000);
 });
 
+test.serial('until the primary of a key for all zones is there, nothing is refused', async (t) => {
+  const repository = await makeRepository(t, { _keys: keys, mirage: zoneText(1) });
+  const port = await freePort(PRIMARY, SECONDARY);
+  const secondary = await startSecondary(t, port, root);
+  t.is(await secondary.look('ns.mirage'), 'SERVFAIL');
+  await startPrimary(t, repository, port);
+  await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage');
+  await secondary.shows('REFUSED', 'www.other');
+});
+
 test.serial('a secondary that has only one of the keys that name it is told of all it may have', async (t) => {
   for (const key of [mirage, root]) {
     const { primary, secondary } = await setUp(t, key, {

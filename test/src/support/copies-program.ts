@@ -58,9 +58,11 @@ if (!opened.ok) {
     copies.save(largeZone(nameOf('large.test.'), 100_000), undefined, stateAt(1));
     const timer = setTimeout(() => undefined, 60_000);
     await failed;
+    say(`${copies.failure === undefined ? 'no failure' : 'a failure'}, ${copies.waiting} waiting`);
     const written = logged('copies.written');
     copies.remove(nameOf('large.test.'));
     await written;
+    say(`${copies.failure === undefined ? 'no failure' : 'a failure'}, ${copies.waiting} waiting`);
     clearTimeout(timer);
     await copies.close();
   }

@@ -76,6 +76,15 @@ test('a request that has gone to a primary goes to no other', async (t) => {
   t.is(second.came.length, 0);
 });
 
+test('what cannot be passed on is counted, whatever the reason', async (t) => {
+  let failed = 0;
+  const options = { primariesOf: () => [], reach: () => ({}), log: recorder().log, onFailed: () => failed++ };
+  const forwarder = new Forwarder(options);
+  t.teardown(() => forwarder.close());
+  t.is(rcodeOf(await forwarder.forward(updateOf(1), zone, client, true)), RCODE.SERVFAIL);
+  t.is(failed, 1);
+});
+
 test('what is no reply to an update is not passed back', async (t) => {
   const query = { ...emptyMessage(1, OPCODE.QUERY), qr: true };
   const primary = await primaryOf(t, () => encodeMessage(query, 512));

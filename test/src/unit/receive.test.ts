@@ -12,7 +12,7 @@ import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 import { parseType, TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode, RCODE, TSIG_ERROR } from '@zonewright/common/wire/code';
-import { type Edns, extendedErrorText, OPTION } from '@zonewright/common/wire/edns';
+import { EDE, type Edns, extendedErrorText, OPTION } from '@zonewright/common/wire/edns';
 import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
 import { sign, TSIG_ALGORITHMS, type TsigKey, tsigKey, verify } from '@zonewright/common/wire/tsig';
 import { diffZones } from '@zonewright/common/zone/delta';
@@ -221,7 +221,20 @@ test('EDNS is answered with EDNS: version, NSID, errors in words (RFC 6891, 5001
   );
   t.like(withEdns({ version: 1 }), { rcode: RCODE.BADVERS, answers: [], edns: { version: 0 } });
   t.is(extendedErrorText(withEdns({}, 'other. A').edns), 'no zone of this server');
-  t.is(extendedErrorText(withEdns({}, 'gone. A').edns), 'this zone has no data now');
+  const { edns } = withEdns({}, 'gone. A');
+  t.is(edns!.options[0]!.data[1], EDE.NOT_READY);
+  t.is(extendedErrorText(edns), 'this zone has no data now');
+});
+
+test('that a zone has expired is another error than that it never came (RFC 8914 4.15, 4.25)', (t) => {
+  const authority = served({ isTransferOpen: true });
+  authority.zones.await(nameOf('late.'), 'expired');
+  for (const question of ['www.late. A', 'late. AXFR']) {
+    const reply = replyTo(request(question, { edns: EDNS }), { authority, transport: 'tcp' });
+    t.is(reply.rcode, RCODE.SERVFAIL);
+    t.is(reply.edns!.options[0]!.data[1], EDE.INVALID_DATA);
+    t.is(extendedErrorText(reply.edns), 'this zone has expired: its primary was not reached in time');
+  }
 });
 
 test('a reply has the size that its client takes, and is empty where it is cut', (t) => {

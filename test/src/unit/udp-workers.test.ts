@@ -11,6 +11,7 @@ import { type Log, SILENT_LOG } from '@zonewright/common/service/log';
 import { type NameServer, type NameServerOptions, startNameServer } from '@zonewright/common/service/name-server';
 import { MAX_HANDED_OVER, MAX_HANDED_OVER_OCTETS, UdpBoard } from '@zonewright/common/service/udp-board';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';
+import { BARE_EDNS, extendedErrorText } from '@zonewright/common/wire/edns';
 import { emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
 import type { Zone } from '@zonewright/common/zone/zone';
 import test, { type ExecutionContext } from 'ava';
@@ -123,6 +124,9 @@ for (const [way, testHere] of ways) {
     }
     authority.zones.await(nameOf('example.'));
     t.is((await server.ask('www.example.')).rcode, RCODE.SERVFAIL);
+    authority.zones.await(nameOf('example.'), 'expired');
+    const expired = await server.ask('www.example.', TYPE.A, { edns: BARE_EDNS });
+    t.regex(extendedErrorText(expired.edns) ?? '', /expired/);
     authority.zones.delete(nameOf('example.'));
     t.is((await server.ask('www.example.')).rcode, RCODE.REFUSED);
     authority.zones.set(version(7));

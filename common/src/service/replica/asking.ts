@@ -144,11 +144,12 @@ export class Asking {
   }
 
   #conclude(held: HeldZone, { news, faults }: Outcome): void {
-    const { serving, gone } = this.#options;
+    const { serving, gone, clock } = this.#options;
     const soa = (news?.said.applied?.zone ?? held.copy)?.soa;
     if (news !== undefined && soa !== undefined) {
       const { applied, expire } = news.said;
       held.failure = undefined;
+      held.checkedAt = clock.now();
       this.happened(held, { kind: 'succeeded', soa, isNew: applied !== undefined, expire });
       if (applied === undefined) serving.confirm(held);
       else serving.publish(held, applied, news.by);

@@ -30,6 +30,8 @@ export interface HeldZone {
   copy: Zone | undefined;
   /** The last NOTIFY that nobody has acted upon yet. */
   tip: Tip | undefined;
+  /** When a primary last said what is current, milliseconds of a steady clock. */
+  checkedAt: number | undefined;
   /** What went wrong last, for the status page. */
   failure: string | undefined;
   /** It is ours no more: whatever is under way for it comes to nothing. */
@@ -46,7 +48,8 @@ export function isRumour(held: HeldZone): boolean {
   return held.isLearnt && !isNamed(held) && held.copy === undefined;
 }
 
-export function namerOf({ isConfigured, isLearnt, catalogs }: HeldZone): CopyState['namedBy'] {
+/** A key for all zones names the root, be it a zone or not. */
+export function namerOf({ origin, isConfigured, isLearnt, catalogs }: HeldZone): CopyState['namedBy'] {
   if (isConfigured) return 'key';
-  return (isLearnt ? undefined : catalogs[0]) ?? 'notify';
+  return (isLearnt ? undefined : catalogs[0]) ?? (origin.isRoot ? 'key' : 'notify');
 }

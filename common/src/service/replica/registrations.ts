@@ -30,8 +30,8 @@ export interface RegistrationsOptions {
   readonly reach: Reach;
   /** Judges a NOTIFY. */
   notified(origin: Name, key: Key | undefined, serial: number | undefined, from: Peer): Verdict;
-  /** NOTIFYs of this source may have been missed while there was no connection. */
-  reconnected(source: ReplicaSource): void;
+  /** The primary of this source has answered, and may tell of zones on the connection from now on. */
+  connected(source: ReplicaSource): void;
 }
 
 const RECONNECT = { base: 1000, max: 60_000 } as const;
@@ -58,8 +58,8 @@ export class Registrations {
 
   /** Until the connection is gone, if that is to be kept. Could the primary be asked? */
   async #register(source: ReplicaSource): Promise<boolean> {
-    const { upstream, log, reach, reconnected } = this.#options;
-    const { key, primary, isHidden } = source;
+    const { upstream, log, reach, connected } = this.#options;
+    const { key, primary } = source;
     const opened = await upstream.connect(routeTo(source, reach), (octets, stream) =>
       this.#received(octets, stream, source),
     );
@@ -69,7 +69,7 @@ export class Registrations {
     const reply = await stream.request(question(key.zone, TYPE.SOA), key);
     if (reply.ok) {
       log.debug('secondary.connected', { primary: printPeer(primary), key: key.name.toString() });
-      if (isHidden) reconnected(source);
+      connected(source);
       await stream.closed;
     }
     stream.close();

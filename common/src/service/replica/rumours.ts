@@ -6,7 +6,7 @@ import { type HeldZone, isRumour } from './held-zone.ts';
 import type { ReplicaSource } from './primaries.ts';
 
 /** Zones of one source. */
-const MAX_RUMOURS = 1000;
+const MAX_RUMOURS = 10_000;
 /** Questions in a row that brought no copy: those take two minutes. */
 const MAX_RUMOUR_FAILURES = 8;
 

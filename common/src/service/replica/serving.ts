@@ -33,6 +33,7 @@ export class Serving {
     const { clock, log } = this.#options;
     const left = timeLeft(state, clock.wall());
     held.copy = zone;
+    held.checkedAt = clock.now() - Math.max(0, clock.wall() - state.checkedAt);
     for (const delta of deltas) held.history.add(delta);
     held.refresh = restoredRefresh(clock.now(), zone.soa, left);
     if (left > 0) this.#serve(zone);
@@ -71,7 +72,9 @@ export class Serving {
 
   /** Answers SERVFAIL for a zone that is ours and has nothing to be served. */
   awaits(held: HeldZone): void {
-    if (isNamed(held) || held.copy !== undefined) this.#options.zones.await(held.origin);
+    const { zones } = this.#options;
+    if (held.copy !== undefined) zones.await(held.origin, 'expired');
+    else if (isNamed(held)) zones.await(held.origin);
   }
 
   expire(held: HeldZone): void {
