@@ -538,7 +538,7 @@ test.serial('what cannot work is one line on standard error and an exit code', a
     [
       1,
       /127\.0\.0\.1:\d+ .*is in use/,
-      ['secondary', '--keys', secrecy.newKey('127.0.0.1.127.0.0.2._transfer.mirage'), ...flags],
+      ['secondary', '--keys', secrecy.newKey('127.0.0.9.127.0.0.1._transfer.mirage'), ...flags],
     ],
     [2, /--remote: .*unknown scheme/, ['primary', '--remote', 'gopher://x/y', ...flags]],
     [2, /--remote is missing/, ['primary', ...flags]],
