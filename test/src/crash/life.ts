@@ -11,8 +11,8 @@ import { root } from '../support/zonewright.ts';
 import type { Ending } from './plan.ts';
 
 const KILLER = new URL('./killer.js', import.meta.url).href;
-/** Milliseconds until it has to be ready, or to have ended by SIGTERM. */
-const START = 30_000;
+/** Milliseconds until it has to be ready, or to have ended by SIGTERM: much, since machines that run this may be busy. */
+const START = 120_000;
 const STOP = 20_000;
 /** Lines of a log that tell of those who look. */
 const NOISE = /^.*"event":"transfer\.out".*\n/gm;
