@@ -263,12 +263,12 @@ testWith(anyTest, ['git', 'dig', 'nsupdate', 'openssl']).serial(
     t.is(await secondary.look(`u4.${ZONE}`), 'NOERROR 192.0.2.4');
     await isLevel(secure, elsewhere.address);
     t.is(await hidden.look(`u4.${ZONE}`), 'NOERROR 192.0.2.4');
-    // That on which it registers, and that on which it asks.
-    const connections = primary.service.lines.flatMap(
-      ({ text }) => /"secondary\.registered","peer":"(127\.0\.0\.3:\d+)"/.exec(text)?.[1] ?? [],
-    );
-    t.true(connections.length > 0);
-    for (const peer of connections) await primary.service.waitForEvent('notify.acknowledged', { peer });
+    // It has a connection on which it waits, and one on which it asks: both are one secondary.
+    const heard = (event: string): number =>
+      primary.service.lines.filter(({ text }) => new RegExp(`"${event}".*"peer":"127\\.0\\.0\\.3:\\d+"`).test(text))
+        .length;
+    t.is(heard('secondary\\.registered'), 1);
+    t.true(heard('notify\\.acknowledged') > 0);
     t.deepEqual(
       forms(primary).filter((form) => form === 'AXFR'),
       ['AXFR', 'AXFR'],
