@@ -42,9 +42,14 @@ export const RATE_MEMORY: number = 4 * (2 + 4 * RATE_BUCKETS);
 /** Buckets that one prefix and kind may be in. */
 const WAYS = 4;
 /** Octets of an IPv4 prefix (/24) and of an IPv6 prefix (/56). */
-export const PREFIX_OCTETS = { four: 3, six: 7 } as const;
+const PREFIX_OCTETS = { four: 3, six: 7 } as const;
 /** A bucket is full after this time, and holds what may be sent in it. Milliseconds. */
 const WINDOW = 1000;
+
+/** How many of the first octets of an address are its network's, whose clients count as one. */
+export function prefixOctets({ length }: ClientAddress): number {
+  return length === 4 ? PREFIX_OCTETS.four : PREFIX_OCTETS.six;
+}
 
 /** The finishing steps of MurmurHash3: each bit of the sum has a say in each bit of the result. */
 function mix(hash: number, value: number): number {
@@ -112,7 +117,7 @@ export class RateLimiter {
 
   /** The bucket, with what it has gained since it was used last. */
   #bucketOf(client: ClientAddress, kind: number, hash: number, now: number): number {
-    const octets = client.length === 4 ? PREFIX_OCTETS.four : PREFIX_OCTETS.six;
+    const octets = prefixOctets(client);
     let key = mix(this.#seed, mix(hash, (client.length << 8) | kind));
     let mark = this.#seed ^ hash;
     for (let i = 0; i < octets; i++) {

@@ -14,7 +14,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { ClientAddress } from '../authority/client-address.ts';
-import { PREFIX_OCTETS } from '../authority/rate-limit.ts';
+import { prefixOctets } from '../authority/rate-limit.ts';
 import type { Name } from '../name.ts';
 import { clientOf, type Peer, printPeer } from '../net/address.ts';
 import type { ExchangeFault } from '../net/fault.ts';
@@ -143,8 +143,8 @@ export class Forwarder {
 
 /** The octets of the network of an address, as rates of responses are counted. */
 function networkOf(address: string): string {
-  const { octets, length } = ClientAddress.of(address);
-  return octets.subarray(0, length === 4 ? PREFIX_OCTETS.four : PREFIX_OCTETS.six).join('.');
+  const client = ClientAddress.of(address);
+  return client.octets.subarray(0, prefixOctets(client)).join('.');
 }
 
 const OPCODE_BITS = 0x78;

@@ -49,10 +49,11 @@ export interface NotifierOptions {
 const FIRST_ACK_TIMEOUT = 500;
 const ACK_TIMEOUT = 3000;
 
-/** Who asks may be known by any of these: by address, and as a hidden one. */
+/** Who asks may be known by any of these, as its key proves: by the address that this names, and as a hidden one. */
 const provenIdentitiesOf = (peer: Peer, key: Key | undefined): readonly string[] =>
   key === undefined ? [] : [...(key.secondary === undefined ? [] : [key.secondary]), hiddenId(peer, key)];
 
+/** The same, and by the address it asks from. */
 const identitiesOf = (peer: Peer, key: Key | undefined): readonly string[] =>
   key?.secondary === undefined ? [peer.address, ...provenIdentitiesOf(peer, key)] : provenIdentitiesOf(peer, key);
 

@@ -9,7 +9,7 @@ import { git, startGitDaemon } from '../support/git-peers.ts';
 import { testWith } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
-import { type Files, makeRepository, type Repository } from '../support/repository.ts';
+import { type Files, makeRepository, type Repository, says } from '../support/repository.ts';
 import { PRIMARY, pull, type Scene, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
@@ -66,14 +66,6 @@ const add = async (t: ExecutionContext<unknown>, primary: Scene, name: string, k
   const { code, text } = await primary.update(key, 'zone mirage', `add ${name}.mirage 60 A 192.0.2.9`);
   t.is(code, 0, text);
 };
-
-/** Waits until a file at the head says this. */
-const says = (repository: Repository, words: RegExp, file = 'mirage'): Promise<string> =>
-  until(() => repository.read(file), {
-    what: `${file} says ${words}`,
-    holds: (text) => words.test(text),
-    timeout: 20_000,
-  });
 
 /** Acknowledged, and in the branch: its commit. */
 const written = async (

@@ -35,6 +35,25 @@ export const nsdKey = (key: KeyText): string => {
   return `key:\n  name: "${name}"\n  algorithm: ${algorithm}\n  secret: "${secret}"\n`;
 };
 
+/** The sections `server`, with further lines, and `remote-control` of `nsd.conf`: one process, and all it writes below a folder. */
+export const nsdServer = (
+  { folder, address, port }: { readonly folder: string; readonly address: string; readonly port: number },
+  lines: readonly string[],
+): string => `server:
+  ip-address: ${address}@${port}
+  server-count: 1
+  username: ""
+  chroot: ""
+  zonesdir: "${folder}"
+  database: ""
+  pidfile: ""
+  xfrdfile: ""
+  xfrdir: "${folder}/transfers"
+  zonelistfile: "${folder}/zone.list"
+${lines.map((line) => `  ${line}\n`).join('')}remote-control:
+  control-enable: no
+`;
+
 /** Starts nsd and waits until it answers. Zones that come from elsewhere may not be there yet: wait for those with `until`. */
 export const startNsdPeer = async (
   owner: Owner,
@@ -46,22 +65,7 @@ export const startNsdPeer = async (
   for (const [file, text] of Object.entries(files)) write(file, text);
   write(
     'nsd.conf',
-    `server:
-  ip-address: ${ADDRESS}@${port}
-  server-count: 1
-  username: ""
-  chroot: ""
-  zonesdir: "${folder}"
-  database: ""
-  pidfile: ""
-  xfrdfile: ""
-  xfrdir: "${folder}/transfers"
-  zonelistfile: "${folder}/zone.list"
-  xfrd-reload-timeout: 0
-  verbosity: 2
-${server.map((line) => `  ${line}\n`).join('')}remote-control:
-  control-enable: no
-${sections}`,
+    nsdServer({ folder, address: ADDRESS, port }, ['xfrd-reload-timeout: 0', 'verbosity: 2', ...server]) + sections,
   );
   const program = await startProgram(owner, 'nsd', ['-d', '-c', join(folder, 'nsd.conf')], { cwd: folder });
   await program.waitForLine('nsd started');

@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KeyText, keyParts } from './dig.ts';
 import type { FileZone, ForeignServer, PreparedServer } from './knot.ts';
+import { nsdKey, nsdServer } from './nsd-peer.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { freePort } from './ports.ts';
 import { startProgram } from './process.ts';
@@ -19,36 +20,32 @@ export interface NsdOptions {
   readonly key?: KeyText;
 }
 
+/** It answers all that is asked, each time the same. */
+const ANSWERS: readonly string[] = [
+  'rrl-ratelimit: 0',
+  'rrl-whitelist-ratelimit: 0',
+  'minimal-responses: no',
+  'round-robin: no',
+  'refuse-any: no',
+  'tcp-query-count: 0',
+  'tcp-timeout: 60',
+  'verbosity: 1',
+];
+
 const configuration = (
   { folder, address, port }: Omit<PreparedServer, 'command' | 'args'>,
   zones: readonly FileZone[],
   { server = [], key }: NsdOptions,
 ): string => {
-  const { name: keyName = '', algorithm = '', secret = '' } = key === undefined ? {} : keyParts(key);
-  const clause = `key:\n  name: "${keyName}"\n  algorithm: ${algorithm}\n  secret: "${secret}"\n`;
-  const provided = key === undefined ? '' : `  provide-xfr: 0.0.0.0/0 ${keyName}\n`;
-  return `server:
-  ip-address: ${address}@${port}
-  server-count: 1
-  username: ""
-  chroot: ""
-  zonesdir: "${folder}"
-  database: ""
-  pidfile: ""
-  xfrdfile: ""
-  xfrdir: "${folder}/transfers"
-  zonelistfile: "${folder}/zone.list"
-  rrl-ratelimit: 0
-  rrl-whitelist-ratelimit: 0
-  minimal-responses: no
-  round-robin: no
-  refuse-any: no
-  tcp-query-count: 0
-  tcp-timeout: 60
-  verbosity: 1
-${server.map((line) => `  ${line}\n`).join('')}remote-control:
-  control-enable: no
-${key === undefined ? '' : clause}${zones.map(({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n  provide-xfr: 0.0.0.0/0 NOKEY\n${provided}`).join('')}`;
+  const provided = key === undefined ? '' : `  provide-xfr: 0.0.0.0/0 ${keyParts(key).name}\n`;
+  const sections = zones.map(
+    ({ name }, i) => `zone:\n  name: "${name}"\n  zonefile: "${i}.zone"\n  provide-xfr: 0.0.0.0/0 NOKEY\n${provided}`,
+  );
+  return [
+    nsdServer({ folder, address, port }, [...ANSWERS, ...server]),
+    key === undefined ? '' : nsdKey(key),
+    ...sections,
+  ].join('');
 };
 
 /** Writes what nsd reads. All of it goes with its owner. */

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { git } from './git-peers.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
+import { until } from './until.ts';
 
 /** Path to new content; `undefined` removes the file. */
 export type Files = Readonly<Record<string, string | Uint8Array | undefined>>;
@@ -78,3 +79,11 @@ export const makeRepository = async (owner: Owner, files?: Files): Promise<Repos
     git: (...args) => git(path, ...args),
   };
 };
+
+/** Waits until a file at the head says this, and gives it. */
+export const says = (repository: Repository, words: RegExp, file = 'mirage'): Promise<string> =>
+  until(() => repository.read(file), {
+    what: `${file} says ${words}`,
+    holds: (text) => words.test(text),
+    timeout: 20_000,
+  });
