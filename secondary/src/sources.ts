@@ -15,11 +15,7 @@ export interface Sources {
 }
 
 /** `isOurs`: whether the name server here is at this place. A fault for keys that do not say where zones come from. */
-export function sourcesOf(
-  keys: readonly Key[],
-  port: number,
-  isOurs: (peer: Peer) => boolean = () => false,
-): Result<Sources, Fault> {
+export function sourcesOf(keys: readonly Key[], port: number, isOurs: (peer: Peer) => boolean): Result<Sources, Fault> {
   const sources: ReplicaSource[] = [];
   const own: Key[] = [];
   for (const key of keys) {

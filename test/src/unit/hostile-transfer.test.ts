@@ -2,7 +2,8 @@
  * Primaries that send what they should not, over real sockets and through the thread of transfers: what came is a fault, what is served
  * stays as it was, down to the words of its image, and a good transfer is taken afterwards.
  */
-import { KeyTable, parseKey } from '@zonewright/common/authority/key';
+
+import { parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
@@ -14,6 +15,7 @@ import { DnsUpstream } from '@zonewright/common/service/upstream';
 import { EDE, extendedError, OPTION } from '@zonewright/common/wire/edns';
 import { Zone } from '@zonewright/common/zone/zone';
 import test, { type ExecutionContext } from 'ava';
+import { copyingAuthority } from '../support/copying.ts';
 import { freePort } from '../support/ports.ts';
 import { given, nameOf, recordOf, recordsFrom } from '../support/records.ts';
 import { type Answering, type Script, startScriptedPrimary } from '../support/scripted-primary.ts';
@@ -240,15 +242,7 @@ test('a replica serves on what it has, and takes the next good version', async (
   const zones = new ZoneTable();
   const replica: Replica = new Replica({
     sources: [{ key, primary: server, isHidden: false }],
-    authority: {
-      zones,
-      keys: new KeyTable([key]),
-      identity: { version: 'test', id: 'test' },
-      isTransferOpen: false,
-      isPrimary: false,
-      historyOf: (of) => replica.historyOf(of),
-      expiryOf: () => 0,
-    },
+    authority: copyingAuthority(zones, [key], () => replica),
     log: SILENT_LOG,
   });
   t.teardown(() => replica.stop());

@@ -2,7 +2,8 @@
  * A replica on a clock that the test moves, and on primaries that are functions: whom it asks when, what it serves meanwhile, and what of
  * that outlives the process. Nothing here sleeps, and no packet is sent.
  */
-import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
+
+import { type Key, parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
@@ -14,6 +15,7 @@ import { RCODE } from '@zonewright/common/wire/code';
 import { diffZones } from '@zonewright/common/zone/delta';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
+import { copyingAuthority } from '../support/copying.ts';
 import { given, nameOf, recordsFrom } from '../support/records.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -110,15 +112,11 @@ const begin = (sources: readonly ReplicaSource[], more: Partial<ReplicaOptions> 
   const told: string[] = [];
   const replica: Replica = new Replica({
     sources,
-    authority: {
+    authority: copyingAuthority(
       zones,
-      keys: new KeyTable(sources.map(({ key }) => key)),
-      identity: { version: 'test', id: 'test' },
-      isTransferOpen: false,
-      isPrimary: false,
-      historyOf: (of) => replica.historyOf(of),
-      expiryOf: (zone) => replica.expiryOf(zone.origin),
-    },
+      sources.map(({ key }) => key),
+      () => replica,
+    ),
     log: SILENT_LOG,
     clock,
     random: () => 0,

@@ -1,7 +1,8 @@
 /** Copies of zones, kept current by a thread of its own: who serves them is not held up, and what goes wrong there stays there. */
+
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { KeyTable, parseKey } from '@zonewright/common/authority/key';
+import { parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { SILENT_LOG } from '@zonewright/common/service/log';
 import { Replica } from '@zonewright/common/service/replica';
@@ -11,6 +12,7 @@ import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { History } from '@zonewright/common/zone/history';
 import { readRecords } from '@zonewright/common/zone/record-octets';
 import test, { type ExecutionContext } from 'ava';
+import { copyingAuthority } from '../support/copying.ts';
 import { freePort } from '../support/ports.ts';
 import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
 import { longestStall } from '../support/stall.ts';
@@ -36,15 +38,7 @@ const replicate = async (t: ExecutionContext, count: number, changed: number) =>
   const primary = { address: ADDRESS, port };
   const replica: Replica = new Replica({
     sources: [{ key, primary, isHidden: true }],
-    authority: {
-      zones,
-      keys: new KeyTable([key]),
-      identity: { version: 'test', id: 'test' },
-      isTransferOpen: false,
-      isPrimary: false,
-      historyOf: (of) => replica.historyOf(of),
-      expiryOf: () => 0,
-    },
+    authority: copyingAuthority(zones, [key], () => replica),
     log: SILENT_LOG,
     onChange: () => published(),
   });
