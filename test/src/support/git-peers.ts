@@ -232,8 +232,19 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
       CONTENT_LENGTH: request.headers['content-length'] ?? '',
       REMOTE_ADDR: HOST,
     },
+    // A group of its own, to end all of it: a backend whose request ends early reads that end for ever, and its parent may not yet
+    // know of it when it is told to stop.
+    detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
+  const end = (): void => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // All of it has ended by itself.
+    }
+  };
   child.stdin.on('error', () => {});
   request.pipe(child.stdin);
   let head = Buffer.alloc(0);
@@ -257,7 +268,7 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
     response.write(head.subarray(end + 4));
   });
   child.stdout.on('end', () => response.end());
-  response.on('close', () => child.kill());
+  response.on('close', end);
 }
 
 /** A TCP server that takes connections and never says a word; `connections` are the ones that are open. On a free port unless given. */
