@@ -13,7 +13,8 @@ function from(specifier: string): () => Promise<Command> {
   };
 }
 
-const COMMANDS: readonly CommandRow[] = [
+/** The commands there are. */
+export const COMMANDS: readonly CommandRow[] = [
   {
     name: 'primary',
     summary: 'serve zones from a git repository, write updates back to it',

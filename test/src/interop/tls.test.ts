@@ -10,6 +10,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { type Authority, type Certificate, newAuthority } from '../support/certificates.ts';
 import { dig, type KeyText, keyParts } from '../support/dig.ts';
 import { FOLLOWER, startFollower } from '../support/followers.ts';
+import { zonewright } from '../support/in-process.ts';
 import { startNamed } from '../support/named.ts';
 import { testWith } from '../support/needs.ts';
 import { prepareNsd } from '../support/nsd.ts';
@@ -20,7 +21,6 @@ import { makeRepository } from '../support/repository.ts';
 import { type Scene, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
-import { tool } from '../support/zonewright.ts';
 
 type Test = ExecutionContext<unknown>;
 
@@ -342,18 +342,18 @@ testWith(anyTest, ['git', 'dig', 'openssl']).serial(
       port,
     });
     const named = (address: string): readonly string[] => [key, `new.${ZONE}`, address];
-    const plain = await tool('zonewright', ['update', '--port', `${port}`, OURS, ...named('192.0.2.1')]);
+    const plain = await zonewright('update', '--port', `${port}`, OURS, ...named('192.0.2.1'));
     t.is(plain.code, 4, plain.stderr);
     t.regex(plain.stderr, /REFUSED: updates of this key need TLS/);
     const secure = ['--port', `${tlsPort}`, '--tls', `ca:${ca.cert}`];
-    const update = await tool('zonewright', ['update', ...secure, OURS, ...named('192.0.2.2')]);
+    const update = await zonewright('update', ...secure, OURS, ...named('192.0.2.2'));
     t.is(update.code, 0, update.stderr);
     t.is(await primary.look(`new.${ZONE}`), 'NOERROR 192.0.2.2');
-    const wrong = await tool('zonewright', ['query', ...secure, '--tls-name', 'other.example', OURS, ZONE, 'SOA']);
+    const wrong = await zonewright('query', ...secure, '--tls-name', 'other.example', OURS, ZONE, 'SOA');
     t.is(wrong.code, 3);
     t.regex(wrong.stderr, /its certificate is for another name/);
     const pinned = ['--port', `${tlsPort}`, '--tls', `pin:${own.pin}`, '--key', key];
-    const whole = await tool('zonewright', ['query', ...pinned, OURS, ZONE, 'AXFR']);
+    const whole = await zonewright('query', ...pinned, OURS, ZONE, 'AXFR');
     t.regex(whole.stdout, /new\.mirage\. .*192\.0\.2\.2/, whole.stderr);
   },
 );

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { git, startHttpBackend } from '../support/git-peers.ts';
+import { zonewright } from '../support/in-process.ts';
 import { testWith } from '../support/needs.ts';
 import type { Owner } from '../support/owner.ts';
 import type { Ran } from '../support/process.ts';
@@ -9,8 +10,6 @@ import { makeRepository, type Repository } from '../support/repository.ts';
 import { tool } from '../support/zonewright.ts';
 
 const check = testWith(test, ['git']);
-
-const zonewright = (...args: readonly string[]): Promise<Ran> => tool('zonewright', args);
 
 /** A zone as somebody keeps it by hand. */
 const zoneText = (serial: number, more: readonly string[]): string =>
@@ -53,7 +52,7 @@ const grown = async (t: Owner): Promise<{ repository: Repository; commits: Five 
 
 check('log: the commits that changed a zone are told, newest first, with serials and records', async (t) => {
   const { repository, commits } = await grown(t);
-  const ran = await zonewright('log', '--remote', repository.path, 'mirage');
+  const ran = await tool('zonewright', ['log', '--remote', repository.path, 'mirage']);
   t.is(ran.code, 0, ran.stderr);
   const short = commits.map((commit) => commit.slice(0, 12));
   const said = ran.stdout.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME');
@@ -165,7 +164,7 @@ check('log: what strangers wrote into names and subjects stays in its line', asy
     'serial 1 -> 2\r\u001b[1A\u0085 by root',
   );
   await git(work, 'push', '-q', '--force', 'origin', 'HEAD:main');
-  const ran = await zonewright('log', '--remote', repository.path, 'mirage');
+  const ran = await tool('zonewright', ['log', '--remote', repository.path, 'mirage']);
   t.regex(ran.stdout, /^[\n -~]*$/);
   t.is(ran.stdout.trim().split('\n').length, 2);
   const json = await zonewright('log', '--json', '--remote', repository.path, 'mirage');

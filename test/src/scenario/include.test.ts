@@ -2,6 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { zonewright } from '../support/in-process.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
 import type { Ran } from '../support/process.ts';
 import { tool } from '../support/zonewright.ts';
@@ -14,7 +15,7 @@ const folder = (owner: Owner, files: Readonly<Record<string, string>>): string =
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
   return path;
 };
-const check = (...args: readonly string[]): Promise<Ran> => tool('zonewright', ['check', ...args]);
+const check = (...args: readonly string[]): Promise<Ran> => zonewright('check', ...args);
 const lines = (ran: Ran, path: string): string[] => ran.stdout.replaceAll(`${path}/`, '').trimEnd().split('\n');
 
 test('check: included files are read beside the zone file, and their faults say FILE:LINE:COLUMN', async (t) => {

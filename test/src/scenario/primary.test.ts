@@ -15,6 +15,7 @@ import { emptyMessage } from '@zonewright/common/wire/message';
 import anyTest, { type ExecutionContext } from 'ava';
 import { dig, type KeyText, keyParts, nsupdate } from '../support/dig.ts';
 import { git, startGitDaemon, startSilentServer, startSshd } from '../support/git-peers.ts';
+import { zonewright } from '../support/in-process.ts';
 import { testWith } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
@@ -500,7 +501,7 @@ test.serial('an empty repository is said to be empty, and served after the first
 testSsh.serial('over ssh: a wrong host key is one clear line and exit code 4, the right one works', async (t) => {
   const folder = temporaryFolder(t, 'ssh');
   await git(folder, 'version');
-  const made = await tool('zonewright', ['keygen', 'ssh']);
+  const made = await zonewright('keygen', 'ssh');
   t.is(made.code, 0, made.stderr);
   const secret = /\b(ed25519:\S+)/.exec(made.stdout)?.[1];
   const line = /^(ssh-ed25519 \S+.*)$/m.exec(made.stdout + made.stderr)?.[1];
@@ -733,17 +734,17 @@ test.serial('zones are transferred to who has a key, and with --axfr to anybody'
 test.serial('a signed NOTIFY is answered with what came of it', async (t) => {
   const { repository, primary } = await setUp(t, { mirage: zoneText(1) });
   const server = ['--port', `${primary.port}`, '--key', admin, PRIMARY];
-  t.is((await tool('zonewright', ['notify', ...server, 'mirage'])).code, 0);
+  t.is((await zonewright('notify', ...server, 'mirage')).code, 0);
   await repository.push({ mirage: zoneText(2, 'www A 1.2.3\n') });
-  const broken = await tool('zonewright', ['notify', ...server, 'mirage']);
+  const broken = await zonewright('notify', ...server, 'mirage');
   t.is(broken.code, 4);
   t.regex(broken.stderr, /mirage:5:\d+: .*1\.2\.3/);
-  t.is((await tool('zonewright', ['notify', ...server, 'other.mirage'])).code, 0, 'another zone has moved on');
-  const misspelt = await tool('zonewright', ['notify', ...server, 'mirrage']);
+  t.is((await zonewright('notify', ...server, 'other.mirage')).code, 0, 'another zone has moved on');
+  const misspelt = await zonewright('notify', ...server, 'mirrage');
   t.is(misspelt.code, 0, 'it has pulled');
   t.regex(misspelt.stderr, /warning: pulled; no zone mirrage\. is served here/);
   await git(repository.path, 'branch', '-m', 'main', 'live');
-  const renamed = await tool('zonewright', ['notify', ...server, 'mirage']);
+  const renamed = await zonewright('notify', ...server, 'mirage');
   t.is(renamed.code, 4);
   t.regex(renamed.stderr, /branch is not there any more/);
   t.is(await primary.look('ns.mirage'), 'NOERROR 127.0.0.1');

@@ -12,6 +12,7 @@ import { Name } from '@zonewright/common/name';
 import test from 'ava';
 import fc from 'fast-check';
 import { dig } from '../support/dig.ts';
+import { zonewright } from '../support/in-process.ts';
 import { startNamed } from '../support/named.ts';
 import { missing, testUnless, testWith } from '../support/needs.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
@@ -38,7 +39,6 @@ const file = (owner: Owner, name: string, text: string): string => {
 };
 
 const lines = (ran: Ran): string[] => ran.stdout.split('\n').filter((line) => line !== '');
-const zonewright = (...args: readonly string[]): Promise<Ran> => tool('zonewright', args);
 const name = (text: string): Name => {
   const parsed = Name.parse(text);
   if (!parsed.ok) throw new Error(parsed.fault.what);

@@ -67,7 +67,8 @@ export interface Program {
   stop(signal?: NodeJS.Signals, timeout?: number): Promise<Exit>;
 }
 
-const environment = (added: ProgramOptions['env'] = {}): NodeJS.ProcessEnv => {
+/** The environment in which programs run: that of the test without the options of services. */
+export const environment = (added: ProgramOptions['env'] = {}): NodeJS.ProcessEnv => {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('ZONEWRIGHT_'));
   return Object.fromEntries([...own, ...Object.entries(added)].filter(([, value]) => value !== undefined));
 };
@@ -243,7 +244,7 @@ export const startProgram = async (
 
 export interface RunOptions extends ProgramOptions {
   /** What the program reads on its standard input; nothing unless given. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   /** Milliseconds after which the program is killed; 30 seconds unless given. */
   readonly timeout?: number;
 }
