@@ -4,8 +4,10 @@
  * Shared memory is free once no thread knows it, which each thread finds out when it collects its garbage. V8 does not count shared
  * memory as anything that a thread has allocated, and so would not look for hours in a thread that allocates nothing: each
  * large zone that is loaded again would stay for as long. So it is told to look when much was let go: a thread that serves by the
- * images that its table of zones lets go, one that makes zones for others by what it has made and was handed.
- * Always holds: what a thread keeps of old images for this reason is less than {@link LET_GO_OCTETS}, and what is small costs no collection.
+ * images that its table of zones lets go, one that makes zones for others by what it has made and was handed. Somebody may still
+ * read what was let go - a transfer to a slow client, a commit under way -, and so it is looked again until it is gone.
+ * Always holds: what a thread keeps of old images for this reason is less than {@link LET_GO_OCTETS}, or was read until half the time ago
+ * that it was let go; what is small costs no collection.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -13,19 +15,17 @@ import type { ZoneFollower } from '../authority/zones.ts';
 import type { Name } from '../name.ts';
 import type { ImageHandle } from '../zone/image.ts';
 import type { Zone } from '../zone/zone.ts';
+import { giveBackSmallPieces } from './allocator.ts';
 
 /** Octets of images that are let go before garbage is collected, which takes some milliseconds. */
 export const LET_GO_OCTETS = 16_777_216;
-/** What is let go may be in use for a moment by whoever lets it go; by then it is not. Milliseconds. */
-const LATER = 1000;
+/**
+ * What is let go may be in use for a moment by whoever lets it go: so long it is until garbage is collected anew. If much of it is still
+ * there then, for twice as long as before each time, up to the most. Milliseconds.
+ */
+const LATER = { first: 1000, most: 3_600_000 } as const;
 
 let collector: (() => void) | undefined;
-
-/** For a thread that does more with zones than to answer: at once for what came before, and later for what was let go last. */
-export const twice = (work: () => void): void => {
-  setImmediate(work);
-  setTimeout(work, LATER).unref();
-};
 
 /** Collects the garbage of this thread. */
 function collect(): void {
@@ -36,20 +36,47 @@ function collect(): void {
   collector();
 }
 
-/** Notes the images that a table of zones lets go. */
+/** Memory that was let go, of which some may still be read. */
+type LetGo = readonly WeakRef<Int32Array>[];
+
+const octetsOf = (letGo: LetGo): number => letGo.reduce((sum, words) => sum + (words.deref()?.byteLength ?? 0), 0);
+
+/** Collects at once what came before, and later, again and again, until what was let go is gone. */
+function collectUntilGone(letGo: LetGo): void {
+  const again = (wait: number): void => {
+    setTimeout(() => {
+      collect();
+      // What is looked at stays for the rest of this turn, and so it is looked at in the next one.
+      setImmediate(() => {
+        if (octetsOf(letGo) >= LET_GO_OCTETS) again(Math.min(2 * wait, LATER.most));
+      });
+    }, wait).unref();
+  };
+  setImmediate(collect);
+  again(LATER.first);
+}
+
+/**
+ * Notes the images that a table of zones lets go. `at-once`: for a thread that does nothing with zones but to answer, and is at work on none when
+ * it hears of another; it may be one that never ends its turn, in which nothing dies that is referred to weakly. `until-gone`: for a
+ * thread that does more with them.
+ */
 export class ImageGarbage implements ZoneFollower {
   /** The memory of the image of each zone. */
   readonly #images = new Map<string, Int32Array>();
-  /** Calls its argument when nobody is at work on the versions before. */
-  readonly #when: (work: () => void) => void;
-  #letGo = 0;
+  readonly #how: 'at-once' | 'until-gone';
+  #letGo: WeakRef<Int32Array>[] = [];
+  #octets = 0;
 
-  constructor(when: (work: () => void) => void) {
-    this.#when = when;
+  constructor(how: 'at-once' | 'until-gone') {
+    this.#how = how;
   }
 
   set({ origin: { key }, image: { words } }: Zone): void {
-    this.#note(this.#replace(key, words));
+    if (this.#images.get(key) === words) return;
+    this.#note(key);
+    this.#images.set(key, words);
+    this.#collect();
   }
 
   await(origin: Name): void {
@@ -57,22 +84,25 @@ export class ImageGarbage implements ZoneFollower {
   }
 
   delete({ key }: Name): void {
-    this.#note(this.#replace(key, undefined));
+    this.#note(key);
+    this.#images.delete(key);
+    this.#collect();
   }
 
-  /** Gives how many octets are let go, and not the memory: what is on the stack while garbage is collected is not garbage. */
-  #replace(key: string, words: Int32Array | undefined): number {
-    const before = this.#images.get(key);
-    if (words === undefined) this.#images.delete(key);
-    else this.#images.set(key, words);
-    return before === undefined || before === words ? 0 : before.byteLength;
+  /** The memory is off the stack again before garbage is collected: what is there is not garbage. */
+  #note(key: string): void {
+    const words = this.#images.get(key);
+    if (words === undefined) return;
+    this.#octets += words.byteLength;
+    if (this.#how === 'until-gone') this.#letGo.push(new WeakRef(words));
   }
 
-  #note(octets: number): void {
-    this.#letGo += octets;
-    if (this.#letGo < LET_GO_OCTETS) return;
-    this.#letGo = 0;
-    this.#when(collect);
+  #collect(): void {
+    if (this.#octets < LET_GO_OCTETS) return;
+    this.#octets = 0;
+    if (this.#how === 'at-once') collect();
+    else collectUntilGone(this.#letGo);
+    this.#letGo = [];
   }
 }
 
@@ -83,6 +113,7 @@ export class WorkGarbage {
   /** Octets of images that were handed over since. */
   #handed = 0;
   #isDue = false;
+  #isGivingBack = false;
 
   /** To be called after each piece of work, with the images that were handed over for it. */
   rest(images: readonly ImageHandle[] = []): void {
@@ -97,7 +128,18 @@ export class WorkGarbage {
       this.#isDue = false;
       this.#handed = 0;
       this.#level = made();
+      this.#giveBack();
     });
+  }
+
+  /** What was collected is freed by another thread, one after the other. */
+  #giveBack(): void {
+    if (this.#isGivingBack) return;
+    this.#isGivingBack = true;
+    setTimeout(() => {
+      this.#isGivingBack = false;
+      giveBackSmallPieces();
+    }, LATER.first).unref();
   }
 }
 

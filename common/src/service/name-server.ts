@@ -25,7 +25,7 @@ import { EDE } from '../wire/edns.ts';
 import { SIPHASH_KEY_OCTETS } from '../wire/siphash.ts';
 import type { Delta } from '../zone/delta.ts';
 import type { Zone } from '../zone/zone.ts';
-import { ImageGarbage, twice } from './image-garbage.ts';
+import { ImageGarbage } from './image-garbage.ts';
 import type { Log } from './log.ts';
 import { Rejections } from './rejections.ts';
 import { TransferQueue } from './transfer-queue.ts';
@@ -304,7 +304,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
       return listening;
     }
     workers.serve();
-    const unfollow = authority.zones.follow(new ImageGarbage(twice));
+    const unfollow = authority.zones.follow(new ImageGarbage('until-gone'));
     const servers = listening.value;
     const renew = (): void => {
       const secret = randomBytes(SIPHASH_KEY_OCTETS);

@@ -1,7 +1,7 @@
 /** What a large zone costs in memory, measured in a process of its own, and how it is given back. */
 import { execFile } from 'node:child_process';
 import { platform } from 'node:os';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -13,8 +13,10 @@ import { ImageGarbage, LET_GO_OCTETS, WorkGarbage } from '@zonewright/common/ser
 import { ZoneBuilder } from '@zonewright/common/zone/builder';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
+import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { nameOf, rdataOf, recordOf } from '../support/records.ts';
+import { until } from '../support/until.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -47,18 +49,19 @@ for (const way of ['auto', 'portable'])
     t.true(added < images / 2, `${added} octets of ${images}`);
   });
 
-/** Publishes a version in an image of its own with room for so much that garbage is collected for it; its memory. */
-function publish(garbage: ImageGarbage): WeakRef<ArrayBufferLike> {
+/** Publishes a version in an image of its own with room for so much that garbage is collected for it; its memory. `read` is given the version. */
+function publish(garbage: ImageGarbage, read?: (zone: Zone) => void): WeakRef<ArrayBufferLike> {
   const origin = nameOf('example.');
   const builder = new ZoneBuilder(origin, LET_GO_OCTETS);
   builder.add(origin, TYPE.SOA, 60, rdataOf('SOA', 'ns.test. ns.test. 1 1 1 1 1'));
   const zone = builder.finish()!;
   garbage.set(zone);
+  read?.(zone);
   return new WeakRef(zone.image.words.buffer);
 }
 
 test.serial('a large image is given back when the next version comes, and not with the one after it', async (t) => {
-  const garbage = new ImageGarbage((collect) => collect());
+  const garbage = new ImageGarbage('at-once');
   const first = publish(garbage);
   await turn();
   const second = publish(garbage);
@@ -66,6 +69,24 @@ test.serial('a large image is given back when the next version comes, and not wi
   t.is(first.deref(), undefined);
   t.not(second.deref(), undefined);
 });
+
+test.serial(
+  'a large image that somebody reads for long is given back when he has done so, though nothing else happens',
+  async (t) => {
+    const garbage = new ImageGarbage('until-gone');
+    const held: unknown[] = [];
+    const first = publish(garbage, (zone) => held.push(zone));
+    await turn();
+    publish(garbage);
+    // At once and later is too early.
+    await pause(1500);
+    t.not(first.deref(), undefined);
+    await turn();
+    held.length = 0;
+    await until(() => first.deref() === undefined, { what: 'the image is given back' });
+    t.pass();
+  },
+);
 
 test.serial('a thread that makes zones for others keeps little of what it has made', async (t) => {
   const octets = LET_GO_OCTETS / 4;
@@ -125,3 +146,14 @@ test.serial('what changed is kept as octets, and not as objects', async (t) => {
   t.log(`${stdout} octets`);
   t.true(Number(stdout) < 4 * LARGE_PIECE);
 });
+
+(platform() === 'linux' ? test : test.skip)(
+  'small pieces of memory between others are given back on demand',
+  async (t) => {
+    const program = fileURLToPath(new URL('../support/small-pieces.js', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program]);
+    t.log(`${stdout} octets`);
+    const { octets, left } = JSON.parse(stdout);
+    t.true(left < octets / 8);
+  },
+);
