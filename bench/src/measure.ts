@@ -39,15 +39,17 @@ export interface Scale {
   readonly zones: number;
   /** Secondaries of one zone, where there are many. */
   readonly many: number;
-  /** Of loads, and of everything else. */
+  /** Of loads, of disturbances, and of everything else. */
   readonly loadRounds: number;
+  readonly disturbances: number;
   readonly rounds: number;
   /** Of one load in one round; a round before the first does not count, in which caches fill and compilers compile. */
   readonly questions: number;
   /** Milliseconds that a disturbance lasts at least: it is repeated until then. */
   readonly event: number;
-  /** Changes of a zone in one round, at most. */
+  /** Changes of a zone in one round, at most; and by those who take seconds for each. */
   readonly updates: number;
+  readonly slowUpdates: number;
   /** Milliseconds for which updates come at a steady rate, and octets of a large zone file. */
   readonly updating: number;
   readonly file: number;

@@ -34,9 +34,13 @@ const LOADS = {
   spread: loadOf({ world: ({ scale }) => manyWorld(scale.zones) }),
   signed: loadOf({ world: signed, ask: (server, questions) => dnsperf(server, questions, ['-D']) }),
   portable: loadOf({ world: plain, setting: { flags: [{ name: '--udp', value: 'portable' }] } }),
-  kept: loadOf({ world: plain, ask: (server, questions) => dnsperf(server, questions, ['-m', 'tcp', '-c', '20']) }),
+  kept: loadOf({
+    world: plain,
+    ask: (server, questions) => dnsperf(server, questions, ['-m', 'tcp', '-c', '20']),
+    share: 0.5,
+  }),
   // dnsperf waits before it opens a connection again.
-  opened: loadOf({ world: plain, ask: askOpening, share: 0.1 }),
+  opened: loadOf({ world: plain, ask: askOpening, share: 0.05 }),
   limited: loadOf({
     world: plain,
     setting: { flags: [{ name: '--rate-limit', value: '100000' }] },

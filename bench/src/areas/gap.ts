@@ -89,7 +89,7 @@ export const gapOf =
     Scope.within(async (scope) => {
       const { zones } = plainWorld(bench.scale.million);
       const running = await startServers(scope, { ...event.setting, zones }, event.servers);
-      const readings = await inTurns(bench.scale.rounds, fieldOf(running), (server, round) =>
+      const readings = await inTurns(bench.scale.disturbances, fieldOf(running), (server, round) =>
         Scope.within((inner) => disturb(inner, server, event, bench, round + 2)),
       );
       return { readings };

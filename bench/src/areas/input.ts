@@ -19,7 +19,7 @@ export type Garbage = (typeof GARBAGE)[number];
 /** Datagrams a second. */
 const RATE = 40_000;
 /** The part of the questions of a load that a flood has datagrams. */
-const SHARE = 0.5;
+const SHARE = 0.4;
 
 /** Datagrams that the kernel has dropped since a socket was opened, by its port, out of `/proc/net/udp`. */
 export const dropsIn = (table: string, port: number): number => {

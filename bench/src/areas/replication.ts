@@ -15,8 +15,6 @@ import { plainWorld } from '../worlds.ts';
 /** Records of the zone, and updates that do not count. */
 const SIZE = 1000;
 const WARM_UP = 50;
-/** Updates in a round to those that take seconds for each. */
-const SLOW_UPDATES = 5;
 
 let next = 1;
 
@@ -48,7 +46,7 @@ export const visibleOn =
           const pair = await startPair(scope, { server, zone: zone!, secondaries: secondaries(bench), isTuned });
           const isSlow = server === 'knot' || (server === 'bind' && !isTuned);
           if (!isSlow) await send(pair, WARM_UP);
-          return send(pair, isSlow ? SLOW_UPDATES : bench.scale.updates);
+          return send(pair, isSlow ? bench.scale.slowUpdates : bench.scale.updates);
         });
       return {
         readings: await inTurns(
