@@ -7,6 +7,7 @@
  */
 import { applyInbound, type Inbound, InboundTransfer } from '../authority/inbound.ts';
 import type { Name } from '../name.ts';
+import type { KeptStreams } from '../net/kept-streams.ts';
 import { openStream, type Stream } from '../net/stream.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import { recordsOf } from '../rr/record.ts';
@@ -16,7 +17,7 @@ import type { Message } from '../wire/message.ts';
 import { fileOctetsLike } from '../zone/builder.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
-import { expireOf, inquiry, knowsNoEdns, refusal, withoutEdns } from './inquiry.ts';
+import { expireOf, idleTimeOf, inquiry, keepingOpen, knowsNoEdns, refusal, withoutEdns } from './inquiry.ts';
 import type { News, Route } from './upstream.ts';
 
 /** Milliseconds a transfer may pause between two messages, and may take in all. */
@@ -42,8 +43,17 @@ interface Order {
   readonly held: Zone | undefined;
 }
 
+/** How it comes. */
+interface Line {
+  readonly route: Route;
+  readonly pace: Pace;
+  readonly streams: KeptStreams | undefined;
+}
+
 export interface TransferOptions {
   readonly pace?: Pace;
+  /** Where connections are kept for the next transfer; each is closed at its end unless given. */
+  readonly streams?: KeptStreams;
   /** An IXFR was no good, and an AXFR follows. */
   onVain?(fault: Fault): void;
 }
@@ -53,26 +63,28 @@ export async function transferNewer(
   route: Route,
   origin: Name,
   current: Zone | undefined,
-  { pace = USUAL_PACE, onVain }: TransferOptions = {},
+  { pace = USUAL_PACE, streams, onVain }: TransferOptions = {},
 ): Promise<Result<News, Fault>> {
-  const first = await transfer(route, { origin, current, held: current }, pace);
+  const line = { route, pace, streams };
+  const first = await transfer(line, { origin, current, held: current });
   if (current === undefined || first.ok || UNANSWERED.has(first.fault.kind)) return first;
   onVain?.(first.fault);
-  return transfer(route, { origin, current: undefined, held: current }, pace);
+  return transfer(line, { origin, current: undefined, held: current });
 }
 
 /** Faults after which another request would have no other outcome. */
 const UNANSWERED: ReadonlySet<string> = new Set(['unreachable', 'aborted']);
 
-async function transfer(route: Route, order: Order, pace: Pace): Promise<Result<News, Fault>> {
+async function transfer(line: Line, order: Order): Promise<Result<News, Fault>> {
   const { origin, current } = order;
-  const request =
-    current === undefined
-      ? inquiry(origin, TYPE.AXFR)
-      : { ...inquiry(origin, TYPE.IXFR), authorities: recordsOf(current.soaSet) };
-  const received = await converse(route, order, request, pace);
+  const plain = inquiry(origin, current === undefined ? TYPE.AXFR : TYPE.IXFR);
+  const request = {
+    ...(line.streams === undefined ? plain : keepingOpen(plain)),
+    authorities: current === undefined ? [] : recordsOf(current.soaSet),
+  };
+  const received = await converse(line, order, request);
   const isTooOld = received.ok && received.value === 'no EDNS';
-  const outcome = isTooOld ? await converse(route, order, withoutEdns(request), pace) : received;
+  const outcome = isTooOld ? await converse(line, order, withoutEdns(request)) : received;
   if (!outcome.ok) return outcome;
   return outcome.value === 'no EDNS'
     ? fail({ kind: 'refused', what: 'the primary refuses any form' })
@@ -83,6 +95,8 @@ async function transfer(route: Route, order: Order, pace: Pace): Promise<Result<
 interface Received {
   readonly inbound: Inbound;
   readonly expire: number | undefined;
+  /** Milliseconds for which the primary keeps the connection, where it says so. */
+  readonly idleTime: number | undefined;
 }
 
 function finish({ current, held }: Order, { inbound, expire }: Received): Result<News, Fault> {
@@ -98,34 +112,46 @@ function finish({ current, held }: Order, { inbound, expire }: Received): Result
   return fail({ kind: 'inbound', what: `serial ${serial} was transferred, which is not newer than ${held.serial}` });
 }
 
-/** Asks on a connection of its own. `no EDNS`: the primary is older than that. */
-async function converse(
-  route: Route,
+/**
+ * Asks on a connection that is there, or that is made for it. One that is there may have been closed meanwhile, which is no fault of the
+ * primary (RFC 7766 6.2.4). `no EDNS`: the primary is older than that.
+ */
+async function converse(line: Line, order: Order, request: Message): Promise<Result<Received | 'no EDNS', Fault>> {
+  const { route, pace, streams } = line;
+  const kept = streams?.take(route);
+  const received = kept && (await converseOn(kept, line, order, request));
+  if (received !== undefined && (received.ok || received.fault.kind !== 'closed')) return received;
+  const { signal: _, ...way } = route;
+  const opened = await openStream({ ...way, timeout: pace.timeout });
+  return opened.ok ? converseOn(opened.value, line, order, request) : opened;
+}
+
+/** The stream is kept where all went well, and closed where not. */
+async function converseOn(
+  stream: Stream,
+  { route, pace, streams }: Line,
   { origin, current, held }: Order,
   request: Message,
-  pace: Pace,
 ): Promise<Result<Received | 'no EDNS', Fault>> {
-  const enough = new AbortController();
-  const opened = await openStream({ ...route, timeout: pace.timeout, signal: enough.signal });
-  if (!opened.ok) return opened;
-  const stream = opened.value;
   let tooSlow: Fault | undefined;
   const watch = watchPace(stream, pace, (fault) => {
     tooSlow = fault;
-    enough.abort();
+    stream.close();
   });
   const messages = stream.conversation(request, route.key);
   const inbound = new InboundTransfer(origin, current?.serial, held && fileOctetsLike(held));
   const received = await receiveAll(messages, inbound);
   clearInterval(watch);
-  stream.close();
+  if (streams !== undefined && received.ok && received.value !== 'no EDNS' && received.value.idleTime !== 0)
+    streams.keep(route, stream, received.value.idleTime);
+  else stream.close();
   return tooSlow === undefined ? received : fail(tooSlow);
 }
 
 /** Looks once a period whether enough has come in. */
 function watchPace(stream: Stream, { limit, period }: Pace, end: (fault: Fault) => void): NodeJS.Timeout {
   const begun = performance.now();
-  let before = 0;
+  let before = stream.received;
   return setInterval(() => {
     const came = stream.received - before;
     before = stream.received;
@@ -133,6 +159,11 @@ function watchPace(stream: Stream, { limit, period }: Pace, end: (fault: Fault) 
     else if (performance.now() - begun > limit) end({ kind: 'inbound', what: `no end within ${limit / 1000} s` });
   }, period);
 }
+
+const saidBy = ({ edns }: Message): Omit<Received, 'inbound'> => ({
+  expire: expireOf(edns),
+  idleTime: idleTimeOf(edns),
+});
 
 async function receiveAll(
   messages: AsyncIterable<Result<Message, Fault>>,
@@ -147,7 +178,7 @@ async function receiveAll(
     if (rcode !== RCODE.NOERROR) return fail(refusal(message.value));
     const progress = inbound.take(answers);
     if (progress === undefined) continue;
-    return progress.kind === 'inbound' ? fail(progress) : ok({ inbound: progress, expire: expireOf(first.edns) });
+    return progress.kind === 'inbound' ? fail(progress) : ok({ inbound: progress, ...saidBy(first) });
   }
   return fail({ kind: 'closed', what: 'the transfer ended before its final SOA' });
 }

@@ -4,9 +4,11 @@
  *
  * Always holds: of what comes to nothing nothing is left in the image. A bug fails the transfer that it was met in, and no other.
  */
+import { serialize } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Name } from '../name.ts';
 import type { Peer } from '../net/address.ts';
+import { KeptStreams } from '../net/kept-streams.ts';
 import { TlsClient, type TlsTrust } from '../net/tls-client.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { TSIG_ALGORITHMS, type TsigKey } from '../wire/tsig.ts';
@@ -70,9 +72,21 @@ const keyOf = ({ name, algorithm, ...key }: PlainKey): TsigKey => ({
   algorithm: TSIG_ALGORITHMS.find(({ mnemonic }) => mnemonic === algorithm)!,
 });
 
+const streams = new KeptStreams();
+/** The last there was: it is the same for all primaries, until a certificate is renewed, and connections are kept by it. */
+let lastTls: { readonly trust: Uint8Array; readonly client: TlsClient } | undefined;
+
+function tlsOf(trust: TlsTrust): ReturnType<typeof TlsClient.open> {
+  const written = serialize(trust);
+  if (lastTls !== undefined && written.equals(lastTls.trust)) return ok(lastTls.client);
+  const client = TlsClient.open(trust);
+  if (client.ok) lastTls = { trust: written, client: client.value };
+  return client;
+}
+
 async function transferred(request: TransferRequest): Promise<Result<Transferred, Fault>> {
   const { id, origin, current: handle, server, source } = request;
-  const tls = request.tls === undefined ? undefined : TlsClient.open(request.tls);
+  const tls = request.tls && tlsOf(request.tls);
   if (tls?.ok === false) return tls;
   const route = {
     server,
@@ -84,7 +98,7 @@ async function transferred(request: TransferRequest): Promise<Result<Transferred
   let isNewer = false;
   try {
     const onVain = (vain: Fault): void => parentPort!.postMessage({ id, vain } satisfies TransferAnswer);
-    const outcome = await transferNewer(route, nameOf(origin), current, { onVain });
+    const outcome = await transferNewer(route, nameOf(origin), current, { onVain, streams });
     if (!outcome.ok) return outcome;
     const { applied, expire } = outcome.value;
     if (applied === undefined) return ok({ version: undefined, expire });
