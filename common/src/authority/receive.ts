@@ -338,6 +338,7 @@ class Call {
       authority: this.#authority,
       request: this.#request,
       reply: (reply, zone) => this.#reply(reply, about(zone)),
+      sign: (octets) => signReply(this.#request, octets, this.#now),
       options: (zone) => optionsFor(this.#request, this.#options(about(zone)), MAX_MESSAGE_OCTETS),
       refuse: (rcode, what, edeCode) => this.refuse(rcode, what, edeCode),
     });

@@ -16,15 +16,16 @@ import { StreamSigner } from '../wire/tsig-stream.ts';
 import type { Delta } from '../zone/delta.ts';
 import { type Difference, differenceOf } from '../zone/difference.ts';
 import type { Zone } from '../zone/zone.ts';
+import { ixfrBody } from './ixfr-body.ts';
 import { mayPerform } from './key.ts';
 import type { Authority, Outcome } from './receive.ts';
 import { type Request, replyLimit, wantsPadding } from './request.ts';
 import {
   axfrRecords,
-  differenceRecords,
   isCurrent,
   isWorth,
   ixfrRecords,
+  messageWith,
   packMessages,
   requestedSerial,
 } from './transfer.ts';
@@ -37,6 +38,8 @@ export interface TransferCall {
   readonly request: Request;
   /** Finishes a reply that is made from a zone: EDNS, the size, the signature. */
   reply(reply: Message, zone: Zone): Uint8Array;
+  /** Signs a message where the request was signed. */
+  sign(octets: Uint8Array): Uint8Array;
   /** What the OPT record of a transfer of the zone says. */
   options(zone: Zone): readonly EdnsOption[];
   /** `ede` from EDE. */
@@ -66,7 +69,7 @@ export function transfer(question: Question, call: TransferCall): Outcome {
   if (lack !== undefined) return call.refuse(RCODE.SERVFAIL, LACK[lack].text, LACK[lack].code);
   const zone = authority.zones.get(question.name);
   if (zone === undefined) return call.refuse(RCODE.NOTAUTH, 'no zone of this server', EDE.NOT_AUTHORITATIVE);
-  if (serial !== undefined && transport === 'udp') return ixfrOverUdp(call, zone, serial);
+  if (serial !== undefined && transport === 'udp') return ixfrOverUdp(question, call, zone, serial);
   const options = call.options(zone);
   const padding = wantsPadding(request) ? { signature: key === undefined ? 0 : tsigSize(key) } : undefined;
   const pack = (records: Iterable<ResourceRecord>): Iterable<Uint8Array> =>
@@ -76,7 +79,9 @@ export function transfer(question: Question, call: TransferCall): Outcome {
   const begun = { kind: 'transfer', zone, request, ...signer } as const;
   if (serial === undefined) return { ...begun, form: 'AXFR', messages: pack(axfrRecords(zone)) };
   const difference = differenceFrom(call, zone, serial);
-  const messages = pack(ixfrRecords(zone, serial, difference));
+  const body = isWorth(zone, difference) ? ixfrBody(zone, serial, question, difference) : undefined;
+  const messages =
+    body === undefined ? pack(ixfrRecords(zone, serial, difference)) : [messageWith(body, message, options, padding)];
   const formOf = (sent: Difference | undefined) => (isCurrent(zone, serial) || isWorth(zone, sent) ? 'IXFR' : 'AXFR');
   const form = formOf(difference);
   if (difference !== undefined || isCurrent(zone, serial)) return { ...begun, form, messages };
@@ -95,16 +100,17 @@ function differenceFrom({ authority }: TransferCall, zone: Zone, serial: number)
 }
 
 /** RFC 1995 2: over UDP what does not fit is answered with the SOA alone, which sends the client to TCP. */
-function ixfrOverUdp(call: TransferCall, zone: Zone, serial: number): Outcome {
-  const { key } = call.request;
+function ixfrOverUdp(question: Question, call: TransferCall, zone: Zone, serial: number): Outcome {
+  const { key, message } = call.request;
   const answer = (octets: Uint8Array, isSent: boolean): Outcome =>
     key === undefined ? { kind: 'reply', octets } : { kind: 'reply', octets, follows: { zone, serial, key, isSent } };
-  const head = { ...responseTo(call.request.message, RCODE.NOERROR), aa: true };
+  const limit = replyLimit(call.request) - (key === undefined ? 0 : tsigSize(key));
   const difference = differenceFrom(call, zone, serial);
-  if (difference !== undefined && difference.records * MIN_RECORD_OCTETS < replyLimit(call.request)) {
-    const octets = call.reply({ ...head, answers: [...differenceRecords(zone, difference)] }, zone);
-    const isTruncated = (octets[2]! & 0x02) !== 0;
-    if (!isTruncated) return answer(octets, true);
+  if (difference !== undefined && difference.records * MIN_RECORD_OCTETS < limit) {
+    const body = ixfrBody(zone, serial, question, difference);
+    const octets = body && messageWith(body, message, call.options(zone));
+    if (octets !== undefined && octets.length <= limit) return answer(call.sign(octets), true);
   }
+  const head = { ...responseTo(message, RCODE.NOERROR), aa: true };
   return answer(call.reply({ ...head, answers: [zone.soaRecord()] }, zone), false);
 }

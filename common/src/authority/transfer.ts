@@ -12,7 +12,7 @@ import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
 import { BARE_EDNS, type Edns, type EdnsOption, UDP_SIZE, writeOpt } from '../wire/edns.ts';
-import { encodeMessage, HEADER_OCTETS, type Message, responseTo, writeRecord } from '../wire/message.ts';
+import { encodeMessage, HEADER_OCTETS, type Message, type Question, responseTo, writeRecord } from '../wire/message.ts';
 import type { Difference } from '../zone/difference.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { RecordWalk } from '../zone/walk.ts';
@@ -191,13 +191,8 @@ function packOne(
   padding: Padding | undefined,
 ): Uint8Array | undefined {
   const out = draft;
-  out.rewind(0);
-  out.bytes(encodeMessage({ ...responseTo(request, RCODE.NOERROR), aa: true }).subarray(0, HEADER_OCTETS));
-  for (const question of request.questions) {
-    out.compressedName(question.name);
-    out.u16(question.type);
-    out.u16(question.class);
-  }
+  writeHead(request, out);
+  for (const question of request.questions) writeQuestion(question, out);
   source.write(out);
   if (out.isFull || out.length > MAX_MESSAGE_OCTETS - RESERVED_OCTETS) return undefined;
   let count = 1;
@@ -210,6 +205,59 @@ function packOne(
     }
     count++;
   }
+  return finishMessage(count, edns, padding, out);
+}
+
+/** The question and the answers of a message, as they stand behind its header. */
+export interface Body {
+  readonly octets: Uint8Array;
+  /** How many answers there are. */
+  readonly count: number;
+}
+
+/** The body of the one message that has all the records; `undefined` where one has no room for them. */
+export function packBody(question: Question, records: Iterable<ResourceRecord>): Body | undefined {
+  const out = draft;
+  out.rewind(0);
+  // Pointers count from the start of the header, whatever it is.
+  for (let i = 0; i < HEADER_OCTETS; i++) out.u8(0);
+  writeQuestion(question, out);
+  let count = 0;
+  for (const record of records) {
+    writeRecord(record, out);
+    if (out.isFull || out.length > MESSAGE_OCTETS) return undefined;
+    count++;
+  }
+  return { octets: out.finish().subarray(HEADER_OCTETS), count };
+}
+
+/** The reply to a request that has asked the question of this body, not signed yet; OPT and padding as {@link packMessages} has them. */
+export function messageWith(
+  { octets, count }: Body,
+  request: Message,
+  options: readonly EdnsOption[],
+  padding?: Padding,
+): Uint8Array {
+  writeHead(request, draft);
+  draft.bytes(octets);
+  return finishMessage(count, ednsFor(request, options).edns, padding, draft);
+}
+
+/** The header of a reply without records (RFC 1035 4.1.1). */
+function writeHead(request: Message, out: Writer): void {
+  out.rewind(0);
+  const head = { ...responseTo(request, RCODE.NOERROR), aa: true, questions: [] };
+  out.bytes(encodeMessage(head));
+  out.patch16(4, request.questions.length);
+}
+
+function writeQuestion({ name, type, class: rrClass }: Question, out: Writer): void {
+  out.compressedName(name);
+  out.u16(type);
+  out.u16(rrClass);
+}
+
+function finishMessage(count: number, edns: Edns | undefined, padding: Padding | undefined, out: Writer): Uint8Array {
   out.patch16(6, count);
   if (edns !== undefined) {
     const start = out.length;

@@ -7,7 +7,8 @@
 import { randomInt } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
 import { OPCODE, printRcode, RCODE, TSIG_ERROR } from '../wire/code.ts';
-import { decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
+import { encodeWithId } from '../wire/encoded.ts';
+import { decodeMessage, type Message } from '../wire/message.ts';
 import { sign, type TsigKey, tsigSize } from '../wire/tsig.ts';
 import type { Tsig } from '../wire/tsig-record.ts';
 import { StreamVerifier } from '../wire/tsig-stream.ts';
@@ -72,11 +73,11 @@ export class Request {
   #isFirst = true;
 
   /** `message` with another ID, signed if there is a key, by a clock that is `skew` seconds ahead of ours. */
-  private constructor(message: Message, key: TsigKey | undefined, skew: number) {
-    this.id = message.id;
+  private constructor(message: Message, id: number, key: TsigKey | undefined, skew: number) {
+    this.id = id;
     this.#message = message;
     this.#skew = skew;
-    const plain = encodeMessage(message, MAX_MESSAGE_OCTETS - (key === undefined ? 0 : tsigSize(key)));
+    const plain = encodeWithId(message, id, MAX_MESSAGE_OCTETS - (key === undefined ? 0 : tsigSize(key)));
     if (key === undefined) this.octets = plain;
     else {
       const signed = sign(plain, key, { now: this.#now() });
@@ -87,7 +88,7 @@ export class Request {
 
   /** Fails where the message is too large to be sent at all. */
   static prepare(message: Message, key: TsigKey | undefined, id: number, skew = 0): Result<Request, ExchangeFault> {
-    const request = new Request({ ...message, id }, key, skew);
+    const request = new Request(message, id, key, skew);
     // The encoder truncates what does not fit, which is for replies: half an update must not be sent.
     const isCut = (request.octets[2]! & 0x02) !== 0 && !message.tc;
     return isCut ? fail({ kind: 'malformed', what: 'the request is larger than 65535 octets' }) : ok(request);

@@ -10,6 +10,8 @@ import type { Name } from '../name.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { printRcode } from '../wire/code.ts';
+import { encodedOnce } from '../wire/encoded.ts';
+import type { Message } from '../wire/message.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Clock } from './clock.ts';
 import { question } from './inquiry.ts';
@@ -54,6 +56,8 @@ interface Waiter {
 
 interface Followed {
   readonly origin: Name;
+  /** What they are asked. */
+  readonly probe: Message;
   /** Nobody is asked what he serves of it: what is known is what was asked for, and sent. */
   readonly isQuiet: boolean;
   serial: number;
@@ -224,7 +228,8 @@ export class Followers {
   #zoneOf(origin: Name, serial: number, isQuiet: boolean): Followed {
     let zone = this.#zones.get(origin.key);
     if (zone === undefined) {
-      zone = { origin, isQuiet, serial, published: [], followers: new Map(), waiters: [] };
+      const probe = encodedOnce(question(origin, TYPE.SOA));
+      zone = { origin, probe, isQuiet, serial, published: [], followers: new Map(), waiters: [] };
       this.#zones.set(origin.key, zone);
     }
     return zone;
@@ -326,7 +331,7 @@ export class Followers {
   async #ask(follower: Follower): Promise<void> {
     const { link, zone } = follower;
     follower.asked++;
-    const reply = await link.ask(question(zone.origin, TYPE.SOA), PROBE_TIMEOUT);
+    const reply = await link.ask(zone.probe, PROBE_TIMEOUT);
     if (zone.followers.get(link.id) !== follower) return;
     const soa = reply.ok
       ? reply.value.answers.find(({ type, name }) => type === TYPE.SOA && name.equals(zone.origin))

@@ -12,7 +12,8 @@ import type { Connection } from '../net/connection.ts';
 import { exchange } from '../net/exchange.ts';
 import { UdpClient } from '../net/udp-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
-import { decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
+import { encodeWithId } from '../wire/encoded.ts';
+import { decodeMessage, type Message } from '../wire/message.ts';
 import { sign, verify } from '../wire/tsig.ts';
 import type { Clock } from './clock.ts';
 
@@ -102,7 +103,7 @@ export function linkByConnection(connection: Connection, key: Key, id: string, o
     ask: async (message, timeout) => {
       if (!isInForce(options.keys(), key)) return fail({ kind: 'key', what: 'its key is no longer in force' });
       const now = Math.floor(options.clock.wall() / 1000);
-      const signed = sign(encodeMessage({ ...message, id: randomInt(0x10000) }), key, { now });
+      const signed = sign(encodeWithId(message, randomInt(0x10000)), key, { now });
       const reply = await connection.request(signed.octets, timeout);
       if (!reply.ok) return reply;
       const decoded = decodeMessage(reply.value);

@@ -20,6 +20,8 @@ import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
 import { printRcode, RCODE } from '../wire/code.ts';
+import { encodedOnce } from '../wire/encoded.ts';
+import type { Message } from '../wire/message.ts';
 import type { Zone } from '../zone/zone.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Followers } from './followers.ts';
@@ -76,6 +78,7 @@ export class Notifier {
   /** Those who are told on their connections, by {@link hiddenId}. */
   readonly #hidden = new Map<string, HiddenSecondary>();
   readonly #connections = new Map<Connection, Set<HiddenSecondary>>();
+  readonly #notices = new WeakMap<Zone, Message>();
   readonly #abort = new AbortController();
   #cancel: (() => void) | undefined;
   #isSendingSoon = false;
@@ -272,12 +275,21 @@ export class Notifier {
     this.#schedule();
   }
 
+  /** The same for all who are told of a version. */
+  #noticeOf(origin: Name): Message {
+    const zone = this.#options.authority.zones.get(origin);
+    if (zone === undefined) return notifyMessage(origin);
+    const notice = this.#notices.get(zone) ?? encodedOnce(notifyMessage(origin, zone.soaSet));
+    this.#notices.set(zone, notice);
+    return notice;
+  }
+
   /** Was it acknowledged, or is nobody there to be told any more? */
   async #send({ zone: origin, target, attempt }: Announcement): Promise<boolean> {
     const { authority, log } = this.#options;
     const link = this.#targets.get(origin.key)?.get(target);
     if (link === undefined) return true;
-    const message = notifyMessage(origin, authority.zones.get(origin)?.soaSet);
+    const message = this.#noticeOf(origin);
     const reply = await link.ask(message, attempt === 0 ? FIRST_ACK_TIMEOUT : ACK_TIMEOUT);
     const failure = !reply.ok
       ? reply.fault.what
