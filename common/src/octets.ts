@@ -4,7 +4,7 @@
  * Both are sticky: after the first fault every read gives zero or empty values and every write does nothing, so a decoder is
  * written without a check per field and asks once, at its end, for `fault` (or `isFull`). Loops must stop on a fault.
  */
-import { MAX_NAME_OCTETS, Name } from './name.ts';
+import { MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name } from './name.ts';
 
 export interface OctetsFault {
   readonly kind: 'octets';
@@ -110,25 +110,35 @@ export class Reader {
     return this.bytes(this.u8());
   }
 
+  /** A name, its pointers followed as {@link wireName} does. */
+  name(compressed: boolean): Name {
+    const length = this.wireName(compressed, nameDraft);
+    if (length === 0) return Name.root;
+    const name = Name.fromWire(nameDraft.slice(0, length));
+    return name.ok ? name.value : Name.root;
+  }
+
   /**
-   * A name. Pointers (RFC 1035 4.1.4) are followed only when `compressed`; each must point to before the place where the
+   * A name as octets: its uncompressed wire form is written to the beginning of `wire`, which has room for 255 octets. Gives its length, 0
+   * after a fault. Pointers (RFC 1035 4.1.4) are followed only when `compressed`; each must point to before the place where the
    * labels read so far began, so that every chain ends, and there may be no more of them than a name can have labels, so that
    * a message full of names at the end of one long chain costs no more than its size.
    */
-  name(compressed: boolean): Name {
-    const wire = nameDraft;
+  wireName(compressed: boolean, wire: Uint8Array): number {
+    const { octets } = this;
     let length = 0;
     let at = this.offset;
     let limit = at;
     let after = -1;
     let pointers = 0;
     while (this.fault === undefined) {
-      const octet = at < (after < 0 ? this.end : this.octets.length) ? this.octets[at]! : -1;
+      const end = after < 0 ? this.end : octets.length;
+      const octet = at < end ? octets[at]! : -1;
       if (octet < 0) this.fail('a name cut short', at);
       else if (octet >= 0xc0) {
-        const low = this.octets[at + 1];
+        const low = octets[at + 1];
         if (!compressed) this.fail('a compressed name where none may be', at);
-        else if (low === undefined || (after < 0 && at + 2 > this.end)) this.fail('a pointer cut short', at);
+        else if (low === undefined || (after < 0 && at + 2 > end)) this.fail('a pointer cut short', at);
         else {
           const target = ((octet & 0x3f) << 8) | low;
           if (target >= limit) this.fail('a pointer that does not point back', at);
@@ -140,20 +150,27 @@ export class Reader {
       } else if (octet > 63) this.fail('a label type other than 00 and 11', at);
       else if (length + 1 + octet > MAX_NAME_OCTETS - (octet === 0 ? 0 : 1))
         this.fail('a name of more than 255 octets', at);
-      else if (at + 1 + octet > (after < 0 ? this.end : this.octets.length)) this.fail('a label cut short', at);
+      else if (at + 1 + octet > end) this.fail('a label cut short', at);
       else {
-        for (let i = 0; i <= octet; i++) wire[length + i] = this.octets[at + i]!;
+        for (let i = 0; i <= octet; i++) wire[length + i] = octets[at + i]!;
         length += 1 + octet;
         at += 1 + octet;
         if (octet === 0) break;
       }
     }
-    if (this.fault !== undefined) return Name.root;
+    if (this.fault !== undefined) return 0;
     this.offset = after < 0 ? at : after;
     this.#nameOctets += length;
     if (this.#nameOctets > MAX_NAMES_OCTETS) this.fail(`names of more than ${MAX_NAMES_OCTETS} octets`);
-    const name = Name.fromWire(wire.slice(0, length));
-    return name.ok ? name.value : Name.root;
+    return length;
+  }
+
+  /** Steps over a name without looking where its pointer leads, which whoever reads it does. */
+  skipName(): void {
+    const { octets, end } = this;
+    let at = this.offset;
+    while (at < end && octets[at]! > 0 && octets[at]! <= MAX_LABEL_OCTETS) at += 1 + octets[at]!;
+    this.#take((at < end && octets[at]! > MAX_LABEL_OCTETS ? at + 2 : at + 1) - this.offset);
   }
 }
 

@@ -11,6 +11,7 @@ import { CLASS } from '../rr/class.ts';
 import { compareRdata, type RecordChange, type ResourceRecord } from '../rr/record.ts';
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
+import { atHand, type RecordAtHand, type Section, SectionReader } from '../wire/section.ts';
 import { ZoneBuilder } from '../zone/builder.ts';
 import { checkLimits } from '../zone/check.ts';
 import { type Delta, diffNames } from '../zone/delta.ts';
@@ -62,6 +63,7 @@ export class InboundTransfer {
   #count = 0;
   #octets = 0;
   #changes: { removed: ResourceRecord[]; added: ResourceRecord[] }[] = [];
+  readonly #reader = new SectionReader();
 
   /** `expected`: octets of a zone file that is about as large as what comes, as far as that is known. */
   constructor(zone: Name, serial?: number, expected = 0) {
@@ -72,12 +74,28 @@ export class InboundTransfer {
 
   /** Takes the answer section of the next message. Gives the result once complete, `undefined` while more must come. */
   take(records: readonly ResourceRecord[]): Inbound | InboundFault | undefined {
-    if (records.length === 0) this.#fail('a message without records');
-    for (const record of records) {
-      if (this.#fault !== undefined) break;
-      const what = this.#outsider(record) ?? this.#place(record, record.type === TYPE.SOA);
-      if (what !== undefined) this.#fail(what);
-    }
+    for (const record of records) this.#takeOne(atHand(record));
+    return this.#progress(records.length);
+  }
+
+  /** The same for one that has not been read yet. */
+  takeSection(section: Section): Inbound | InboundFault | undefined {
+    const reader = this.#reader;
+    reader.begin(section);
+    while (this.#fault === undefined && reader.next()) this.#takeOne(reader);
+    if (reader.fault !== undefined) this.#fail(`a reply with ${reader.fault.what} (octet ${reader.fault.at})`);
+    return this.#progress(section.count);
+  }
+
+  #takeOne(record: RecordAtHand): void {
+    if (this.#fault !== undefined) return;
+    const what = this.#outsider(record) ?? this.#place(record, record.type === TYPE.SOA);
+    if (what !== undefined) this.#fail(what);
+  }
+
+  /** What all that was taken comes to, the last message being one of so many records. */
+  #progress(records: number): Inbound | InboundFault | undefined {
+    if (records === 0) this.#fail('a message without records');
     if (this.#fault !== undefined) return this.#fault;
     const isNothingNewer =
       this.#state === 'second' && this.#serial !== undefined && !isNewer(serialOf(this.#newest!), this.#serial);
@@ -95,8 +113,8 @@ export class InboundTransfer {
   }
 
   /** Why the record can be in no transfer of this zone, if it can not. */
-  #outsider(record: ResourceRecord): string | undefined {
-    const octets = record.name.wire.length + record.rdata.length;
+  #outsider(record: RecordAtHand): string | undefined {
+    const octets = record.ownerLength + record.dataLength;
     this.#octets += octets;
     if (++this.#count > MAX_RECORDS) return `more than ${MAX_RECORDS} records`;
     if (this.#changes.length > 0 && this.#count > MAX_DIFFERENCES)
@@ -104,49 +122,59 @@ export class InboundTransfer {
     if (this.#octets > MAX_OCTETS) return `more than ${MAX_OCTETS} octets`;
     if (octets > MAX_RECORD_OCTETS) return `a record of ${octets} octets`;
     if (record.class !== CLASS.IN || isMetaType(record.type)) return 'a record that can be in no zone';
-    if (!record.name.isSubdomainOf(this.#zone)) return `${record.name} is not in zone ${this.#zone}`;
-    if (record.type === TYPE.SOA && !record.name.equals(this.#zone)) return `an SOA at ${record.name}`;
+    if (!this.#begin(record)) return `${record.record.name} is not in zone ${this.#zone}`;
+    if (record.type === TYPE.SOA && !record.record.name.equals(this.#zone)) return `an SOA at ${record.record.name}`;
     return undefined;
   }
 
+  /** Is the owner in the zone? It becomes that of what is built next. */
+  #begin(record: RecordAtHand): boolean {
+    return this.#builder?.begin(record.owner) ?? record.record.name.isSubdomainOf(this.#zone);
+  }
+
   /** Puts the record where it belongs; gives what is wrong with its place. */
-  #place(record: ResourceRecord, isSoa: boolean): string | undefined {
+  #place(record: RecordAtHand, isSoa: boolean): string | undefined {
     switch (this.#state) {
       case 'first':
         if (!isSoa) return 'the first record is not the SOA';
-        this.#newest = record;
+        this.#newest = record.record;
         this.#state = 'second';
         return undefined;
       case 'second':
-        if (isSoa && serialOf(record) === this.#serial && serialOf(this.#newest!) !== this.#serial) {
-          this.#changes.push({ removed: [record], added: [] });
+        if (isSoa && serialOf(record.record) === this.#serial && serialOf(this.#newest!) !== this.#serial) {
+          this.#changes.push({ removed: [record.record], added: [] });
           this.#state = 'removing';
           return undefined;
         }
         this.#state = 'whole';
-        this.#builder = new ZoneBuilder(this.#zone, this.#expected);
-        this.#build(this.#newest!);
+        this.#beginZone(this.#newest!);
+        this.#begin(record);
         return this.#placeWhole(record, isSoa);
       case 'whole':
         return this.#placeWhole(record, isSoa);
       case 'removing':
-        return this.#placeRemoved(record, isSoa);
+        return this.#placeRemoved(record.record, isSoa);
       case 'adding':
-        return this.#placeAdded(record, isSoa);
+        return this.#placeAdded(record.record, isSoa);
       case 'done':
         return 'records after the final SOA';
     }
   }
 
-  #placeWhole(record: ResourceRecord, isSoa: boolean): string | undefined {
+  #placeWhole(record: RecordAtHand, isSoa: boolean): string | undefined {
     if (!isSoa) return this.#build(record);
-    if (serialOf(record) !== serialOf(this.#newest!)) return 'an SOA with another serial in the middle of the zone';
-    return this.#end(record);
+    if (serialOf(record.record) !== serialOf(this.#newest!)) return 'an SOA with another serial in the middle of the zone';
+    return this.#end(record.record);
   }
 
-  #build({ name, type, ttl, rdata }: ResourceRecord): string | undefined {
+  #beginZone({ name, type, ttl, rdata }: ResourceRecord): void {
+    this.#builder = new ZoneBuilder(this.#zone, this.#expected);
+    this.#builder.add(name, type, ttl, rdata);
+  }
+
+  #build({ type, ttl, data, dataLength }: RecordAtHand): string | undefined {
     const builder = this.#builder!;
-    builder.add(name, type, ttl, rdata);
+    builder.put(type, ttl, data, dataLength);
     return builder.octets > MAX_ZONE_OCTETS ? `a zone of more than ${MAX_ZONE_OCTETS} octets` : undefined;
   }
 

@@ -8,15 +8,18 @@ import { randomInt } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
 import { OPCODE, printRcode, RCODE, TSIG_ERROR } from '../wire/code.ts';
 import { encodeWithId } from '../wire/encoded.ts';
-import { decodeMessage, type Message } from '../wire/message.ts';
+import { decodeMessage, encodeMessage, type Message, type MessageFault } from '../wire/message.ts';
 import { sign, type TsigKey, tsigSize } from '../wire/tsig.ts';
 import type { Tsig } from '../wire/tsig-record.ts';
 import { StreamVerifier } from '../wire/tsig-stream.ts';
 import { type ExchangeFault, printTsigError } from './fault.ts';
 import { MAX_MESSAGE_OCTETS } from './framing.ts';
 
-export type Verdict =
-  | { readonly kind: 'reply'; readonly message: Message }
+/** How the octets of a reply are read. */
+export type Decode<Reply extends Message> = (octets: Uint8Array) => Result<Reply, MessageFault>;
+
+export type Verdict<Reply extends Message = Message> =
+  | { readonly kind: 'reply'; readonly message: Reply }
   /** Nothing of ours: to be ignored (RFC 5452 9.1). */
   | { readonly kind: 'stranger' }
   /** It has our ID, and cannot be used. Over UDP the right one may still come. */
@@ -24,7 +27,10 @@ export type Verdict =
   /** The server's signed time differs from ours by so many seconds (RFC 8945 5.2.3). */
   | { readonly kind: 'skew'; readonly seconds: number };
 
-const STRANGER: Verdict = { kind: 'stranger' };
+/** What stands against believing a reply. */
+type Objection = Exclude<Verdict, { kind: 'reply' }>;
+
+const STRANGER = { kind: 'stranger' } as const;
 
 /** 0..65535, not to be guessed. */
 export function randomId(): number {
@@ -55,7 +61,7 @@ const HINTS: Readonly<Record<string, string>> = {
   BADTIME: 'compare the clocks of both machines',
 };
 
-function tsigFault(error: string, what: string): Verdict {
+function tsigFault(error: string, what: string): Objection {
   const hint = HINTS[error];
   return { kind: 'fault', fault: { kind: 'tsig', error, what, ...(hint === undefined ? {} : { hint }) } };
 }
@@ -101,8 +107,13 @@ export class Request {
 
   /** Judges octets that came from the server; of several replies (a transfer), each in its order. */
   judge(octets: Uint8Array): Verdict {
+    return this.judgeAs(octets, decodeMessage);
+  }
+
+  /** The same for octets that are read otherwise. */
+  judgeAs<Reply extends Message>(octets: Uint8Array, decode: Decode<Reply>): Verdict<Reply> {
     if (idOf(octets) !== this.id) return STRANGER;
-    const decoded = decodeMessage(octets);
+    const decoded = decode(octets);
     if (!decoded.ok) {
       if (decoded.fault.request?.qr !== true) return STRANGER;
       return {
@@ -120,7 +131,7 @@ export class Request {
   }
 
   /** What stands against believing it; `undefined` for nothing. */
-  #verify(verifier: StreamVerifier, octets: Uint8Array, message: Message): Verdict | undefined {
+  #verify(verifier: StreamVerifier, octets: Uint8Array, message: Message): Objection | undefined {
     const { tsig } = message;
     if (tsig !== undefined && tsig.mac.length === 0 && tsig.error !== TSIG_ERROR.NOERROR) {
       // Such a reply cannot be signed (RFC 8945 5.2.1, 5.2.2): anyone may have made it.
@@ -135,7 +146,7 @@ export class Request {
     return tsig === undefined || tsig.error === TSIG_ERROR.NOERROR ? undefined : this.#signedError(tsig);
   }
 
-  #signedError(tsig: Tsig): Verdict {
+  #signedError(tsig: Tsig): Objection {
     const error = printTsigError(tsig.error);
     if (tsig.error === TSIG_ERROR.BADTIME && tsig.other.length === 6 && this.#skew === 0) {
       const seconds = timeOf(tsig.other) - this.#now();

@@ -9,7 +9,7 @@ import { connect, type Socket } from 'node:net';
 import { isEncrypted } from '../authority/transport.ts';
 import { read16 } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
-import type { Message } from '../wire/message.ts';
+import { decodeMessage, type Envelope, type Message, openEnvelope } from '../wire/message.ts';
 import type { TsigKey } from '../wire/tsig.ts';
 import { type Peer, printPeer } from './address.ts';
 import { Alarm } from './alarm.ts';
@@ -18,7 +18,7 @@ import { aborted, type ExchangeFault, type ServeFault, unreachable } from './fau
 import { Inbox } from './inbox.ts';
 import { limitsWith } from './limits.ts';
 import { padded } from './padding.ts';
-import { Request, randomId } from './request.ts';
+import { type Decode, Request, randomId } from './request.ts';
 import { type TlsClient, tlsUnreachable } from './tls-client.ts';
 
 export interface Stream {
@@ -38,6 +38,8 @@ export interface Stream {
    * is complete only its reader knows: break then. Asked when iteration begins; for one iteration.
    */
   conversation(message: Message, key?: TsigKey): AsyncIterable<Result<Message, ExchangeFault>>;
+  /** The same with the answers left as octets: for a transfer that may be large. */
+  transfer(message: Message, key?: TsigKey): AsyncIterable<Result<Envelope, ExchangeFault>>;
   /**
    * Sends a request that somebody else has made, and maybe signed, as it is, and gives the octets of the first response with its ID: nothing of it
    * is verified. The ID must be that of no other request on this connection.
@@ -106,9 +108,21 @@ class ClientStream implements Stream {
     return fail(this.#silent('closed'));
   }
 
-  async *conversation(message: Message, key?: TsigKey): AsyncGenerator<Result<Message, ExchangeFault>, void, void> {
+  conversation(message: Message, key?: TsigKey): AsyncGenerator<Result<Message, ExchangeFault>, void, void> {
+    return this.#converse(message, key, decodeMessage);
+  }
+
+  transfer(message: Message, key?: TsigKey): AsyncGenerator<Result<Envelope, ExchangeFault>, void, void> {
+    return this.#converse(message, key, openEnvelope);
+  }
+
+  async *#converse<Reply extends Message>(
+    message: Message,
+    key: TsigKey | undefined,
+    decode: Decode<Reply>,
+  ): AsyncGenerator<Result<Reply, ExchangeFault>, void, void> {
     let skew: number | undefined = 0;
-    while (skew !== undefined) skew = yield* this.#attempt(message, key, skew);
+    while (skew !== undefined) skew = yield* this.#attempt(message, key, skew, decode);
   }
 
   async relay(octets: Uint8Array): Promise<Result<Uint8Array, ExchangeFault>> {
@@ -132,11 +146,12 @@ class ClientStream implements Stream {
   }
 
   /** Gives the seconds by which the server's clock is ahead, when the request is to be signed again with its time. */
-  async *#attempt(
+  async *#attempt<Reply extends Message>(
     message: Message,
     key: TsigKey | undefined,
     skew: number,
-  ): AsyncGenerator<Result<Message, ExchangeFault>, number | undefined, void> {
+    decode: Decode<Reply>,
+  ): AsyncGenerator<Result<Reply, ExchangeFault>, number | undefined, void> {
     const isPadded = isEncrypted(this.#connection.transport);
     const prepared = Request.prepare(isPadded ? padded(message, key) : message, key, this.#freeId(), skew);
     if (!prepared.ok || this.#connection.isClosed) {
@@ -145,7 +160,7 @@ class ClientStream implements Stream {
     }
     const request = prepared.value;
     const inbox = new Inbox(this.#connection, request.id, CLIENT_LIMITS.tcpQueued);
-    let unsettled: Message[] = [];
+    let unsettled: Reply[] = [];
     try {
       void this.#connection.send(request.octets);
       for (;;) {
@@ -154,7 +169,7 @@ class ClientStream implements Stream {
           yield fail(this.#silent(octets));
           return undefined;
         }
-        const verdict = request.judge(octets);
+        const verdict = request.judgeAs(octets, decode);
         if (verdict.kind === 'skew') return verdict.seconds;
         if (verdict.kind === 'fault') {
           yield fail(verdict.fault);

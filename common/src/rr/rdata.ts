@@ -2,7 +2,7 @@
  * RDATA by layout: the short engine that walks the rows of `type.ts`. RDATA is held in wire form with its names uncompressed.
  * Types without a row are opaque octets (RFC 3597).
  */
-import { Name } from '../name.ts';
+import { MAX_NAME_OCTETS, Name } from '../name.ts';
 import { Reader, Writer } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { printHex } from './encoding.ts';
@@ -22,6 +22,8 @@ export const MAX_RDATA_OCTETS = 65535;
 
 /** Where RDATA is put together that is not written anywhere else; empty between calls. */
 const scratch = new Writer(MAX_RDATA_OCTETS);
+/** Where a name in it is put together. */
+const draft = new Uint8Array(MAX_NAME_OCTETS);
 
 /** Presentation form to wire form, as {@link readRdataWords}. */
 export function parseRdata(type: number, tokens: readonly TextToken[], origin: Name): Result<Uint8Array, RdataFault> {
@@ -81,8 +83,7 @@ function faultAt(words: Words, token: number, what: string): RdataFault {
 
 /** What is wrong with wire RDATA (names uncompressed) for its type, if anything. */
 export function rdataFault(type: number, rdata: Uint8Array): string | undefined {
-  const layout = typeRow(type)?.layout;
-  return layout === undefined ? undefined : layoutFault(type, layout, new Reader(rdata));
+  return skipRdata(type, new Reader(rdata));
 }
 
 function layoutFault(type: number, layout: readonly Field[], reader: Reader): string | undefined {
@@ -155,34 +156,49 @@ const layoutsWithNames: ReadonlyMap<number, readonly Field[]> = new Map(
  * Faults are left in the reader.
  */
 export function readRdata(type: number, length: number, reader: Reader): Uint8Array {
-  const layout = layoutsWithNames.get(type);
-  const end = reader.offset + length;
-  if (end > reader.end) {
-    reader.fail('RDATA cut short');
-    return new Uint8Array(0);
-  }
-  if (layout === undefined) {
-    const at = reader.offset;
-    // Not slice(): that of a Buffer is a view.
-    const rdata = new Uint8Array(reader.bytes(length));
-    const what = rdataFault(type, rdata);
-    if (what !== undefined) reader.fail(what, at);
-    return rdata;
-  }
-  const out = new Writer(MAX_RDATA_OCTETS);
+  copyRdata(type, length, reader, scratch);
+  return scratch.finish();
+}
+
+/** The same, made the content of `out`, which takes at most 65535 octets; after a fault it holds anything. */
+export function copyRdata(type: number, length: number, reader: Reader, out: Writer): void {
+  out.rewind(0);
+  if (reader.fault !== undefined) return;
+  const start = reader.offset;
   const outer = reader.end;
+  const end = start + length;
+  if (end > outer) {
+    reader.fail('RDATA cut short');
+    return;
+  }
   reader.end = end;
+  const withNames = layoutsWithNames.get(type);
+  if (withNames === undefined) {
+    const what = skipRdata(type, reader);
+    if (what !== undefined) reader.fault = { kind: 'octets', at: start, what };
+    out.bytes(reader.octets, start, end);
+    reader.offset = end;
+  } else copyFields(withNames, reader, out);
+  reader.end = outer;
+  if (out.isFull) reader.fail('RDATA of more than 65535 octets', start);
+}
+
+/** Steps over RDATA as far as they are valid; gives what is wrong with them, if anything. */
+function skipRdata(type: number, reader: Reader): string | undefined {
+  const layout = typeRow(type)?.layout;
+  return layout === undefined ? undefined : layoutFault(type, layout, reader);
+}
+
+function copyFields(layout: readonly Field[], reader: Reader, out: Writer): void {
   for (const field of layout) {
     const start = reader.offset;
     const traits = nameNext(field, reader);
     if (traits === undefined) {
       field.skip(reader);
-      out.bytes(reader.octets.subarray(start, reader.offset));
-    } else out.name(reader.name(traits.isDecompressed === true));
+      out.bytes(reader.octets, start, reader.offset);
+    } else out.bytes(draft, 0, reader.wireName(traits.isDecompressed === true, draft));
   }
   if (reader.left > 0) reader.fail('octets after the last field');
-  reader.end = outer;
-  return out.finish();
 }
 
 /** Writes RDATA into a message, without its length; names of the types of RFC 1035 are compressed. */

@@ -13,7 +13,7 @@ import { type Fault, fail, ok, type Result } from '../result.ts';
 import { recordsOf } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
-import type { Message } from '../wire/message.ts';
+import type { Envelope, Message } from '../wire/message.ts';
 import { fileOctetsLike } from '../zone/builder.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
@@ -138,7 +138,7 @@ async function converseOn(
     tooSlow = fault;
     stream.close();
   });
-  const messages = stream.conversation(request, route.key);
+  const messages = stream.transfer(request, route.key);
   const inbound = new InboundTransfer(origin, current?.serial, held && fileOctetsLike(held));
   const received = await receiveAll(messages, inbound);
   clearInterval(watch);
@@ -166,17 +166,17 @@ const saidBy = ({ edns }: Message): Omit<Received, 'inbound'> => ({
 });
 
 async function receiveAll(
-  messages: AsyncIterable<Result<Message, Fault>>,
+  messages: AsyncIterable<Result<Envelope, Fault>>,
   inbound: InboundTransfer,
 ): Promise<Result<Received | 'no EDNS', Fault>> {
-  let first: Message | undefined;
+  let first: Envelope | undefined;
   for await (const message of messages) {
     if (!message.ok) return message;
-    const { rcode, answers } = message.value;
+    const { rcode, section } = message.value;
     if (first === undefined && knowsNoEdns(message.value)) return ok('no EDNS');
     first ??= message.value;
     if (rcode !== RCODE.NOERROR) return fail(refusal(message.value));
-    const progress = inbound.take(answers);
+    const progress = inbound.takeSection(section);
     if (progress === undefined) continue;
     return progress.kind === 'inbound' ? fail(progress) : ok({ inbound: progress, ...saidBy(first) });
   }

@@ -8,11 +8,13 @@ import type { Name } from '../name.ts';
 import { Reader, Writer } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { CLASS } from '../rr/class.ts';
+import { skipOctets } from '../rr/field.ts';
 import { readRdata, writeRdata } from '../rr/rdata.ts';
 import type { ResourceRecord } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { OPCODE } from './code.ts';
 import { type Edns, optSize, readOpt, writeOpt } from './edns.ts';
+import type { Section } from './section.ts';
 import { readTsig, type Tsig } from './tsig-record.ts';
 
 export interface Question {
@@ -45,6 +47,11 @@ export interface Message extends Header {
   readonly additionals: readonly ResourceRecord[];
   readonly edns?: Edns;
   readonly tsig?: Tsig;
+}
+
+/** A message whose answers are octets yet, to be read one at a time: `answers` is empty. */
+export interface Envelope extends Message {
+  readonly section: Section;
 }
 
 export interface MessageFault {
@@ -133,8 +140,31 @@ function readRecord(reader: Reader, opcode: number): ResourceRecord {
   return { name, type, class: rrClass, ttl, rdata };
 }
 
+/** Steps over records that are to be read later. */
+function skipSection(reader: Reader, count: number): void {
+  for (let i = 0; i < count && reader.fault === undefined; i++) {
+    reader.skipName();
+    refuseMeta(reader.u16(), reader);
+    skipOctets(reader, 6);
+    skipOctets(reader, reader.u16());
+  }
+}
+
+function refuseMeta(type: number, reader: Reader): void {
+  if (type === TYPE.OPT || type === TYPE.TSIG) reader.fail('an OPT or TSIG record outside the additional section');
+}
+
 /** Octets to a message. Faults: anything cut short, out of place, twice, left over. */
 export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault> {
+  return decode(octets, false);
+}
+
+/** The same without reading the answers: what is wrong with their names and data tells whoever does. */
+export function openEnvelope(octets: Uint8Array): Result<Envelope, MessageFault> {
+  return decode(octets, true);
+}
+
+function decode(octets: Uint8Array, isEnvelope: boolean): Result<Envelope, MessageFault> {
   if (octets.length < HEADER_OCTETS) return fail({ kind: 'format', what: 'less than a header', at: 0 });
   const header = readHeader(octets);
   const reader = new Reader(octets, 4);
@@ -148,14 +178,15 @@ export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault>
     const records: ResourceRecord[] = [];
     for (let i = 0; i < count && reader.fault === undefined; i++) {
       const record = readRecord(reader, header.opcode);
-      if (record.type === TYPE.OPT || record.type === TYPE.TSIG)
-        reader.fail('an OPT or TSIG record outside the additional section');
+      refuseMeta(record.type, reader);
       records.push(record);
     }
     return records;
   };
   const isAsked = questions.length === 1 && reader.fault === undefined;
-  const answers = section(counts[1]);
+  const left = { octets, start: reader.offset, count: isEnvelope ? counts[1] : 0 };
+  skipSection(reader, left.count);
+  const answers = section(counts[1] - left.count);
   const authorities = section(counts[2]);
   const additionals: ResourceRecord[] = [];
   let opt: ReturnType<typeof readOpt> | undefined;
@@ -188,6 +219,7 @@ export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault>
     answers,
     authorities,
     additionals,
+    section: left,
     ...(opt === undefined ? {} : { edns: opt.edns }),
     ...(tsig === undefined ? {} : { tsig }),
   });
