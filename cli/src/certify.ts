@@ -4,43 +4,21 @@
  *
  * A certificate that is in the DNS already is used, so that several servers of one host can run this with copies of one key.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseTsigKey } from '@zonewright/common/authority/key';
-import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
-import { TYPE } from '@zonewright/common/rr/type';
 import { EXIT } from '@zonewright/common/service/exit';
-import { type CommandContext, defineCommand } from '@zonewright/common/service/options';
-import { oneOf, wholeNumber } from '@zonewright/common/service/service-options';
-import type { TsigKey } from '@zonewright/common/wire/tsig';
-import { type Certificate, chainFor, fits, parseCertificate } from '@zonewright/letsencrypt/certificate';
-import type { Csr } from '@zonewright/letsencrypt/csr';
-import { DnsClient, type DnsFault } from '@zonewright/letsencrypt/dns';
-import { readHost } from '@zonewright/letsencrypt/host';
+import { createLog } from '@zonewright/common/service/log';
+import { type ArgumentRow, defineCommand, type Values } from '@zonewright/common/service/options';
+import { LOG_LEVEL, oneOf, wholeNumber } from '@zonewright/common/service/service-options';
+import type { Certificate } from '@zonewright/letsencrypt/certificate';
 import { RSA_BITS } from '@zonewright/letsencrypt/key';
-import { nameOfHost, postingName } from '@zonewright/letsencrypt/posting';
-import { application, changeTlsa } from '@zonewright/letsencrypt/publish';
-import { readTlsaSet } from '@zonewright/letsencrypt/tlsa';
-import { certificates, KEY_TYPES, request, writeCertificates } from './certify-files.ts';
-import { resolveServer } from './server.ts';
+import { runDaemon } from './certify/daemon.ts';
+import { hookOf } from './certify/deploy.ts';
+import { KEY_TYPES } from './certify/files.ts';
+import { parseFirstHost, parseHost } from './certify/host.ts';
+import type { CertificateRequest } from './certify/obtain.ts';
+import { round } from './certify/round.ts';
 import { PORT, SERVER } from './words.ts';
-
-const DAY = 86_400_000;
-/** Milliseconds before the first look and between two. */
-const FIRST_LOOK = 1000;
-const NEXT_LOOK = 2000;
-
-function parseHost(text: string): Result<string, Fault> {
-  const host = readHost(text.replace(/\.$/, ''));
-  return host === undefined ? fail({ kind: 'usage', what: `"${text}" is no host name` }) : ok(host);
-}
-
-function parseFirstHost(text: string): Result<string, Fault> {
-  const host = parseHost(text);
-  if (!host.ok || !host.value.startsWith('*.')) return host;
-  const hint = `${host.value.slice(2)} --additional '${host.value}'`;
-  return fail({ kind: 'usage', what: 'a wildcard can only be an additional name', hint });
-}
 
 /** `--key` of other tools is a key for the DNS, and a secret must not become the name of a file. */
 function parseKeyFile(text: string): Result<string, Fault> {
@@ -48,13 +26,13 @@ function parseKeyFile(text: string): Result<string, Fault> {
   return fail({ kind: 'usage', what: 'this is a key for the DNS, not the name of a file', hint: 'see --dns-key' });
 }
 
-/** Does a certificate answer the request, and for longer than a day (or, of a short-lived one, a third of its life)? */
-function isFitting(certificate: Certificate, csr: Csr, now: number): boolean {
-  const left = Math.min(DAY, (certificate.notAfter - certificate.notBefore) / 3);
-  return fits(certificate, csr, { now, until: now + left });
-}
-
 const endOf = (certificate: Certificate): string => new Date(certificate.notAfter).toISOString();
+
+const HOSTNAME = {
+  name: '<HOSTNAME>',
+  description: 'the host that the certificate is for',
+  parse: parseFirstHost,
+} as const satisfies ArgumentRow;
 
 const options = [
   {
@@ -95,6 +73,12 @@ const options = [
     default: '300',
     parse: wholeNumber(0, 86_400),
   },
+  {
+    flag: '--deploy-hook <CMD>',
+    description: 'run with each new certificate, until it ends with 0: has a service take the certificate up',
+  },
+  { flag: '--daemon', description: 'keep running, and keep the certificate renewed' },
+  { ...LOG_LEVEL, description: `with --daemon: ${LOG_LEVEL.description}` },
 ] as const;
 
 export const command = defineCommand({
@@ -102,144 +86,41 @@ export const command = defineCommand({
   aliases: ['ocertify'],
   summary: 'get a certificate through the DNS',
   description:
-    'Posts a signing request in the DNS, waits until the ACME secondary has answered it, writes the certificate.',
-  arguments: [
-    SERVER,
-    { name: '<HOSTNAME>', description: 'the host that the certificate is for', parse: parseFirstHost },
-  ],
+    'Posts a signing request in the DNS, waits until the ACME secondary has answered it, writes the certificate. With --daemon, for good.',
+  arguments: [SERVER, HOSTNAME],
   options,
   async run(values, context) {
-    const { hostname, additional, force } = values;
-    const file = values.certificate ?? `${hostname}.pem`;
-    const hosts = [...new Set([hostname, ...additional])];
-    const csr = await request(
-      {
-        hosts,
-        keyFile: values.key ?? `${hostname}.key`,
-        csrFile: values.csr ?? `${hostname}.req`,
-        ...(values.type !== undefined && { type: values.type }),
-        ...(values.bits !== undefined && { bits: values.bits }),
-      },
-      context.err,
-    );
-    if (!csr.ok) return context.fail(csr.fault);
-    const present = await certificates(file);
-    if (!present.ok) return context.fail(present.fault);
-    const good = present.value.find((one) => isFitting(one, csr.value, Date.now()));
-    if (good !== undefined && !force) {
-      context.out(`${file} holds a certificate for ${hosts.join(' ')} until ${endOf(good)}: nothing to do`);
-      return EXIT.done;
+    const { hostname, additional, force, wait, deployHook, logLevel } = values;
+    const wanted = requestOf(values);
+    const deploy = deployHook === undefined ? undefined : hookOf(deployHook, wanted);
+    if (values.daemon) {
+      if (force) return context.fail({ kind: 'usage', what: '--force and --daemon do not go together' });
+      return runDaemon(wanted, { wait, deploy, log: createLog({ level: logLevel, app: 'zonewright-certify' }) });
     }
-    const chain = await fetchChain(values, csr.value, context);
-    if (!chain.ok) return context.fail(chain.fault);
-    const written = await writeCertificates(file, chain.value);
-    if (!written.ok) return context.fail(written.fault);
-    context.out(`${file} holds a certificate for ${hosts.join(' ')} until ${endOf(chain.value[0]!)}`);
+    const done = await round(wanted, { wait, isForced: force, say: context.err }, deploy);
+    if (!done.ok) return context.fail(done.fault);
+    const hosts = [...new Set([hostname, ...additional])].join(' ');
+    const rest = done.value.outcome === 'kept' ? ': nothing to do' : '';
+    context.out(
+      `${wanted.certificateFile} holds a certificate for ${hosts} until ${endOf(done.value.chain[0]!)}${rest}`,
+    );
     return EXIT.done;
   },
 });
 
-interface Asked {
-  readonly server: string;
-  readonly port: number;
-  readonly hostname: string;
-  readonly dnsKey: TsigKey | undefined;
-  /** Seconds. */
-  readonly wait: number;
-}
+type CertifyValues = Values<readonly [typeof SERVER, typeof HOSTNAME], typeof options>;
 
-/** The certificate and its chain, out of the DNS; the request is posted if it is not there. */
-async function fetchChain(
-  { server, port, hostname, dnsKey, wait }: Asked,
-  csr: Csr,
-  context: CommandContext,
-): Promise<Result<readonly Certificate[], Fault>> {
-  const name = postingName(nameOfHost(hostname));
-  if (name === undefined) return fail({ kind: 'usage', what: `${hostname} is too long to request a certificate for` });
-  const peers = await resolveServer(server, port);
-  if (!peers.ok) return peers;
-  const look = (dns: DnsClient, signal?: AbortSignal) => dns.lookup(name, TYPE.TLSA, { signal });
-  const first = await firstToAnswer(peers.value, dnsKey, look);
-  if (!first.ok) return first;
-  const { dns, rdatas } = first.value;
-  const found = chainIn(rdatas, csr);
-  if (found !== undefined) {
-    context.err(`found a certificate at ${name}`);
-    return ok(found);
-  }
-
-  const { csrs } = readTlsaSet(rdatas);
-  const isPosted = csrs.length === 1 && Buffer.from(csrs[0]!).equals(csr.der);
-  if (isPosted) context.err(`the signing request is already at ${name}`);
-  else {
-    if (dnsKey === undefined) {
-      const what = `there is no certificate at ${name}, and no key to request one`;
-      return fail({ kind: 'usage', what, hint: 'give --dns-key' });
-    }
-    const zone = await dns.zoneOf(name);
-    if (!zone.ok) return zone;
-    context.err(`posting the signing request at ${name} in zone ${zone.value} of ${printPeer(dns.server)}`);
-    const posted = await changeTlsa(dns, zone.value, name, (set) => application(set, csr.der));
-    if (!posted.ok) return posted;
-  }
-  return poll(dns, look, csr, { wait, where: name.toString() }, context);
-}
-
-type Look = (dns: DnsClient, signal?: AbortSignal) => Promise<Result<readonly Uint8Array[], DnsFault>>;
-
-async function firstToAnswer(
-  peers: readonly Peer[],
-  key: TsigKey | undefined,
-  look: Look,
-): Promise<Result<{ readonly dns: DnsClient; readonly rdatas: readonly Uint8Array[] }, Fault>> {
-  let last: Fault = { kind: 'unreachable', what: 'the server has no address' };
-  for (const server of peers) {
-    const dns = new DnsClient({ server, ...(key && { key }) });
-    const rdatas = await look(dns);
-    if (rdatas.ok) return ok({ dns, rdatas: rdatas.value });
-    last = rdatas.fault;
-    if (last.kind !== 'unreachable' && last.kind !== 'timeout') break;
-  }
-  return fail(last);
-}
-
-/** A fitting certificate with its chain, the one that lasts longest. */
-function chainIn(rdatas: readonly Uint8Array[], csr: Csr): readonly Certificate[] | undefined {
-  const set = readTlsaSet(rdatas);
-  const readable = (ders: readonly Uint8Array[]): Certificate[] =>
-    ders.map(parseCertificate).flatMap((one) => (one.ok ? [one.value] : []));
-  const now = Date.now();
-  const good = readable(set.certificates).filter((one) => isFitting(one, csr, now));
-  const [leaf] = good.sort((a, b) => b.notAfter - a.notAfter);
-  return leaf && chainFor(leaf, readable(set.chain));
-}
-
-/** Asks until the certificate is there or the time is over. A server that is away for a while is no reason to give up. */
-async function poll(
-  dns: DnsClient,
-  look: Look,
-  csr: Csr,
-  { wait, where }: { readonly wait: number; readonly where: string },
-  context: CommandContext,
-): Promise<Result<readonly Certificate[], Fault>> {
-  const deadline = performance.now() + wait * 1000;
-  context.err(`waiting up to ${wait} s for the certificate`);
-  let last: DnsFault | undefined;
-  for (let pause = FIRST_LOOK; ; pause = NEXT_LOOK) {
-    const left = deadline - performance.now();
-    if (left > 0) await sleep(Math.min(pause, left));
-    const rdatas = await look(dns, AbortSignal.timeout(Math.ceil(Math.max(deadline - performance.now(), NEXT_LOOK))));
-    const found = rdatas.ok ? chainIn(rdatas.value, csr) : undefined;
-    if (found !== undefined) return ok(found);
-    if (!rdatas.ok && rdatas.fault.kind !== last?.kind) context.err(`${rdatas.fault.what}; trying again`);
-    last = rdatas.ok ? undefined : rdatas.fault;
-    if (last?.kind === 'refused') return fail(last);
-    if (performance.now() >= deadline) break;
-  }
-  if (last !== undefined) return fail(last.kind === 'aborted' ? { ...last, kind: 'timeout' } : last);
-  return fail({
-    kind: 'timeout',
-    what: `no certificate at ${where} after ${wait} s`,
-    hint: 'does the letsencrypt service run? its log and its /status say why; call again to go on waiting',
-  });
+function requestOf({ server, port, hostname, additional, dnsKey, ...values }: CertifyValues): CertificateRequest {
+  return {
+    server,
+    port,
+    dnsKey,
+    hostname,
+    hosts: [...new Set([hostname, ...additional])],
+    keyFile: values.key ?? `${hostname}.key`,
+    csrFile: values.csr ?? `${hostname}.req`,
+    certificateFile: values.certificate ?? `${hostname}.pem`,
+    ...(values.type !== undefined && { type: values.type }),
+    ...(values.bits !== undefined && { bits: values.bits }),
+  };
 }

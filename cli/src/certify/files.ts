@@ -1,9 +1,11 @@
 /**
- * The files of `zonewright certify`: private key, CSR, certificate. What is there is read and used, what is not is made; each
- * file is written whole or not at all, and a key that is there is never replaced.
+ * The files of `zonewright certify`: private key, CSR, certificate. What is there is read and used, what is not is made.
+ *
+ * Always holds: each file is written whole or not at all; a key that is there is never replaced; key and CSR are for their owner
+ * alone. A certificate keeps the mode of the one before, so that whoever was let to read it still may.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { writeDurably } from '@zonewright/common/git/durable';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { type Certificate, parseBundle, printBundle } from '@zonewright/letsencrypt/certificate';
@@ -43,7 +45,7 @@ export async function request(wanted: Wanted, say: (line: string) => void): Prom
   if (!der.ok) return fail({ ...der.fault, kind: 'usage' });
   const csr = parseCsr(der.value, { anyKey: true });
   if (!csr.ok) return csr;
-  const written = await write(wanted.csrFile, printPem('CERTIFICATE REQUEST', der.value), PUBLIC);
+  const written = await write(wanted.csrFile, printPem('CERTIFICATE REQUEST', der.value), PRIVATE);
   if (!written.ok) return written;
   say(`wrote the signing request ${wanted.csrFile}`);
   return csr;
@@ -58,8 +60,9 @@ export async function certificates(file: string): Promise<Result<readonly Certif
 }
 
 /** Writes a certificate and its chain, the certificate first. */
-export function writeCertificates(file: string, chain: readonly Certificate[]): Promise<Result<void, Fault>> {
-  return write(file, printBundle(chain), PUBLIC);
+export async function writeCertificates(file: string, chain: readonly Certificate[]): Promise<Result<void, Fault>> {
+  const before = await stat(file).catch(() => undefined);
+  return write(file, printBundle(chain), before === undefined ? PUBLIC : before.mode & 0o777);
 }
 
 async function readKey({ keyFile, type }: Wanted): Promise<Result<KeyObject | undefined, Fault>> {
