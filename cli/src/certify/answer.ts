@@ -37,7 +37,7 @@ export interface Asked {
 
 /** What stands at the place. */
 export interface Answer {
-  /** The fitting certificate that lasts longest, first, and the authorities above it. */
+  /** The newest fitting certificate, first, and the authorities above it. */
   readonly chain?: readonly Certificate[];
   /** There is one request, and it asks for the same. */
   readonly isPosted: boolean;
@@ -106,11 +106,16 @@ export function isFitting(certificate: Certificate, csr: Csr, now: number): bool
   return fits(certificate, csr, { now, until: now + left });
 }
 
-/** The fitting certificate of a set that lasts longest, with its chain. */
+/** Whether one certificate was issued after another. It need not last longer: lifetimes shrink, and the older one may be revoked. */
+export function isNewer(one: Certificate, other: Certificate): boolean {
+  return one.notBefore === other.notBefore ? one.notAfter > other.notAfter : one.notBefore > other.notBefore;
+}
+
+/** The newest fitting certificate of a set, with its chain. */
 export function chainIn(set: TlsaSet, csr: Csr, now: number): readonly Certificate[] | undefined {
   const good = readable(set.certificates).filter((one) => isFitting(one, csr, now));
   const others = readable(set.chain);
-  for (const leaf of good.sort((a, b) => b.notAfter - a.notAfter)) {
+  for (const leaf of good.sort((a, b) => (isNewer(a, b) ? -1 : 1))) {
     const chain = chainFor(leaf, others);
     // Authorities of another certificate may be left beside it; a root that issued it is no part of the chain.
     const isRoot = ({ subject, issuer }: Certificate): boolean =>

@@ -13,7 +13,7 @@ import type { Csr } from '@zonewright/letsencrypt/csr';
 import type { DnsFault } from '@zonewright/letsencrypt/dns';
 import { application, changeTlsa } from '@zonewright/letsencrypt/publish';
 import type { StatusText } from '@zonewright/letsencrypt/status';
-import { type Answer, type Asked, isFitting, look, lookForStatus, type Place, reach } from './answer.ts';
+import { type Answer, type Asked, isFitting, isNewer, look, lookForStatus, type Place, reach } from './answer.ts';
 import { certificates, request, type Wanted, writeCertificates } from './files.ts';
 import { isFinal, printStatus } from './progress.ts';
 
@@ -92,7 +92,7 @@ async function renew(
   }
   const { place, answer } = reached.value;
   const [found] = answer.chain ?? [];
-  if (found !== undefined && found.notAfter > present[0]!.notAfter) {
+  if (found !== undefined && isNewer(found, present[0]!)) {
     effort.say(`found a newer certificate at ${place.name}`);
     return write(wanted, answer.chain!, effort);
   }
