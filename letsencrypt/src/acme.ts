@@ -9,7 +9,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { Agent } from 'node:https';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import { Client } from 'acme-client';
 import { LibraryClient } from './acme-library.ts';
@@ -115,7 +115,8 @@ export function createAcmeClient(options: AcmeOptions): Result<AcmeClient, AcmeF
     keepAlive: true,
     // Of idle connections only; requests have the time-out of their exchange.
     timeout: 5000,
-    ...(caPem !== undefined && { ca: [...rootCertificates, caPem] }),
+    // Made once: to read so many certificates takes longer than all the rest of a connection.
+    ...(caPem !== undefined && { secureContext: createSecureContext({ ca: [...rootCertificates, caPem] }) }),
   });
   return ok(new LibraryClient(client, { agent, timeout: options.timeout ?? TIMEOUT, proxy: !isLoopback }, options));
 }
