@@ -3,6 +3,8 @@
  * the CA says, has no time-outs, and throws bare texts; here each call gets its own trust, deadline and abort signal,
  * and every way to fail becomes a value.
  *
+ * Nonces of responses are kept for the next request (RFC 8555 6.5.1), so that one is asked for only at the beginning.
+ *
  * How: our interceptors replace the library's on its HTTP instance, once, and find the call they serve in an
  * `AsyncLocalStorage`. A response of 400 or more ends the call with its problem, except badNonce, which the library
  * answers with the new nonce, five times at most (RFC 8555 6.5).
@@ -29,6 +31,8 @@ export interface Line {
   readonly timeout: number;
   /** Whether a proxy of the environment (HTTPS_PROXY) is used. */
   readonly proxy: boolean;
+  /** Those that are not used yet, the newest last; empty at first. */
+  readonly nonces: string[];
 }
 
 /** The outcome of a call, and the Retry-After (seconds) of its last response. */
@@ -46,6 +50,8 @@ interface Exchange {
 
 /** The most that one response may hold, in octets. */
 const RESPONSE_OCTETS = 1 << 20;
+/** Nonces that are kept; as many requests as are under way at once. */
+const NONCES = 16;
 
 const exchanges = new AsyncLocalStorage<Exchange>();
 
@@ -64,17 +70,36 @@ axios.interceptors.request.use((config) => {
   config.maxRedirects = config.method === 'post' ? 0 : 3;
   config.headers.set('User-Agent', 'zonewright');
   if (!exchange.line.proxy) config.proxy = false;
+  // The library asks for a nonce by HEAD before each request, and for nothing else.
+  const nonce = config.method === 'head' ? exchange.line.nonces.pop() : undefined;
+  if (nonce !== undefined) {
+    const headers = { 'replay-nonce': nonce };
+    config.adapter = () => Promise.resolve({ data: '', status: 200, statusText: '', headers, config });
+  }
   return config;
 });
 axios.interceptors.response.use((response) => {
   const exchange = exchanges.getStore();
   if (exchange === undefined) return response;
   exchange.retryAfter = readRetryAfter(response.headers['retry-after'], Date.now());
-  if (response.status < 400) return response;
+  if (response.status < 400) {
+    keepNonce(exchange.line, response);
+    return response;
+  }
   exchange.problem = readProblem(response.data, response.status, exchange.retryAfter);
+  // The library takes the nonce of this response itself.
   if (exchange.problem.type === 'badNonce') return response;
+  keepNonce(exchange.line, response);
   throw new ProblemResponse();
 });
+
+function keepNonce({ nonces }: Line, response: { headers: unknown; config: { method?: string | undefined } }): void {
+  const nonce = asRecord(response.headers)['replay-nonce'];
+  // That of a HEAD is used by whoever asked.
+  if (response.config.method === 'head' || typeof nonce !== 'string' || !/^[A-Za-z0-9_-]+$/.test(nonce)) return;
+  nonces.push(nonce);
+  if (nonces.length > NONCES) nonces.shift();
+}
 
 /** Runs one call of the library. `where` names it in faults; `signal` ends it with the fault `aborted`. */
 export async function exchange<T>(

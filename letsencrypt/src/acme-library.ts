@@ -11,11 +11,22 @@ import type { AcmeClient, AcmeOptions, CallOptions, Outcome, PollLimits } from '
 import { type Answer, exchange, type Line } from './acme-exchange.ts';
 import { type AcmeFault, asRecord, printable, problemFault } from './acme-problem.ts';
 import { certificateId, type RenewalInfo, readRenewalInfo } from './acme-renewal.ts';
-import { type Account, type Authorization, type Order, readAuthorization, readOrder } from './acme-resource.ts';
+import {
+  type Account,
+  type Authorization,
+  type Challenge,
+  type Directory,
+  type Order,
+  readAuthorization,
+  readDirectory,
+  readOrder,
+} from './acme-resource.ts';
 import type { Certificate } from './certificate.ts';
 import { printPem } from './pem.ts';
 
-const POLL: PollLimits = { least: 250, most: 15_000, total: 300_000 };
+const POLL: PollLimits = { least: 100, most: 15_000, total: 300_000 };
+/** Milliseconds that a directory is believed. */
+const DIRECTORY_AGE = 86_400_000;
 
 /** {@link AcmeClient} over acme-client; made by `createAcmeClient`. */
 export class LibraryClient implements AcmeClient {
@@ -23,17 +34,35 @@ export class LibraryClient implements AcmeClient {
   readonly #line: Line;
   readonly #options: AcmeOptions;
   readonly #poll: PollLimits;
-  readonly #thumbprint: string;
+  readonly thumbprint: string;
+  #account: Account | undefined;
+  #directory: { readonly value: Directory; readonly until: number } | undefined;
 
   constructor(client: Client, line: Line, options: AcmeOptions) {
     this.#client = client;
     this.#line = line;
     this.#options = options;
     this.#poll = { ...POLL, ...options.poll };
-    this.#thumbprint = thumbprint(options.accountKey);
+    this.thumbprint = thumbprint(options.accountKey);
+  }
+
+  async directory({ signal }: CallOptions = {}): Outcome<Directory> {
+    if (this.#directory !== undefined && performance.now() < this.#directory.until) return ok(this.#directory.value);
+    const answer = await this.#call('directory', signal, () => axios.get<unknown>(this.#options.directory));
+    if (!answer.ok) return answer;
+    const value = readDirectory(answer.value.value.data);
+    this.#directory = { value, until: performance.now() + DIRECTORY_AGE };
+    return ok(value);
   }
 
   async account({ signal }: CallOptions = {}): Outcome<Account> {
+    if (this.#account !== undefined) return ok(this.#account);
+    const account = await this.#findAccount(signal);
+    if (account.ok) this.#account = { ...account.value, isNew: false };
+    return account;
+  }
+
+  async #findAccount(signal: AbortSignal | undefined): Outcome<Account> {
     const found = await this.#call('account', signal, async () => ({
       account: await this.#client.createAccount({ onlyReturnExisting: true }),
       url: this.#client.getAccountUrl(),
@@ -117,15 +146,20 @@ export class LibraryClient implements AcmeClient {
 
   /** RFC 8555 8.1 and 8.4. */
   #digest(token: string): string {
-    return createHash('sha256').update(`${token}.${this.#thumbprint}`).digest('base64url');
+    return createHash('sha256').update(`${token}.${this.thumbprint}`).digest('base64url');
   }
 
-  async answerChallenge(authorization: Authorization, { signal }: CallOptions = {}): Outcome<void> {
-    const { challenge, host } = authorization;
+  async answerChallenge(
+    authorization: Authorization,
+    options: CallOptions & { readonly challenge?: Challenge } = {},
+  ): Outcome<void> {
+    const { host } = authorization;
+    const { signal, challenge = authorization.challenge } = options;
     if (challenge === undefined) return fail({ kind: 'unexpected', what: `the CA offers no dns-01 for ${host}` });
-    const { url, token, status } = challenge;
+    const { url, status } = challenge;
+    // Of all this the library uses the URL.
     const answered = await this.#call(`challenge of ${host}`, signal, () =>
-      this.#client.completeChallenge({ type: 'dns-01', url, token, status }),
+      this.#client.completeChallenge({ type: 'dns-01', url, token: '', status }),
     );
     if (answered.ok) return ok(undefined);
     if (answered.fault.kind !== 'malformed') return answered;
@@ -143,7 +177,7 @@ export class LibraryClient implements AcmeClient {
       (now) => {
         if (now.status === 'valid') return ok(now);
         if (now.status === 'pending') return undefined;
-        const problem = now.challenge?.error;
+        const problem = now.challenge?.error ?? now.standing?.error;
         if (problem !== undefined) return fail(problemFault(problem, where));
         return fail({ kind: 'unauthorized', what: `${where}: it is ${now.status}` });
       },
@@ -151,27 +185,29 @@ export class LibraryClient implements AcmeClient {
   }
 
   async finalize(order: Order, csr: Uint8Array, { signal }: CallOptions = {}): Outcome<Order> {
-    const until = (done: (now: Order) => boolean) =>
-      this.#wait(
-        'order',
-        signal,
-        () => this.#order(order.url, signal),
-        (now) => {
-          if (done(now)) return ok(now);
-          if (now.status !== 'invalid') return undefined;
-          if (now.error !== undefined) return fail(problemFault(now.error, 'order'));
-          return fail({ kind: 'unauthorized', what: 'order: it is invalid' });
-        },
-      );
-    const ready = await until((now) => now.status !== 'pending' && now.status !== 'invalid');
+    const judge = (now: Order, isDone: (now: Order) => boolean): Result<Order, AcmeFault> | undefined => {
+      if (isDone(now)) return ok(now);
+      if (now.status !== 'invalid') return undefined;
+      if (now.error !== undefined) return fail(problemFault(now.error, 'order'));
+      return fail({ kind: 'unauthorized', what: 'order: it is invalid' });
+    };
+    const isReady = ({ status }: Order): boolean => status !== 'pending' && status !== 'invalid';
+    const isValid = ({ status }: Order): boolean => status === 'valid';
+    const ask = () => this.#order(order.url, signal);
+    const first = await this.order(order.url, { signal });
+    if (!first.ok) return first;
+    const ready = judge(first.value, isReady) ?? (await this.#wait('order', signal, ask, (now) => judge(now, isReady)));
     if (!ready.ok || ready.value.status === 'valid') return ready;
     if (ready.value.status === 'ready') {
       const request = { ...byUrl(order.url), finalize: ready.value.finalize };
       const pem = printPem('CERTIFICATE REQUEST', csr);
       const handed = await this.#call('finalize', signal, () => this.#client.finalizeOrder(request, pem));
       if (!handed.ok) return handed;
+      const now = readOrder(handed.value.value, order.url);
+      const done = now && judge(now, isValid);
+      if (done !== undefined) return done;
     }
-    return until((now) => now.status === 'valid');
+    return this.#wait('order', signal, ask, (now) => judge(now, isValid));
   }
 
   async certificate(order: Order, options: CallOptions & { readonly preferredChain?: string } = {}): Outcome<string> {
@@ -192,10 +228,10 @@ export class LibraryClient implements AcmeClient {
 
   async renewalInfo(certificate: Certificate, { signal }: CallOptions = {}): Outcome<RenewalInfo | undefined> {
     const id = certificateId(certificate);
-    const directory = await this.#call('directory', signal, () => axios.get<unknown>(this.#options.directory));
+    const directory = await this.directory({ signal });
     if (!directory.ok) return directory;
-    const { renewalInfo } = asRecord(directory.value.value.data);
-    if (typeof renewalInfo !== 'string' || id === undefined) return ok(undefined);
+    const { renewalInfo } = directory.value;
+    if (renewalInfo === undefined || id === undefined) return ok(undefined);
     const url = `${renewalInfo.replace(/\/$/, '')}/${id}`;
     const answer = await this.#call('renewalInfo', signal, () => axios.get<unknown>(url));
     if (!answer.ok) return answer;
@@ -206,11 +242,14 @@ export class LibraryClient implements AcmeClient {
     this.#line.agent.destroy();
   }
 
-  #call<T>(where: string, signal: AbortSignal | undefined, call: () => Promise<T>): Outcome<Answer<T>> {
-    return exchange(this.#line, where, signal, call);
+  async #call<T>(where: string, signal: AbortSignal | undefined, call: () => Promise<T>): Outcome<Answer<T>> {
+    const answer = await exchange(this.#line, where, signal, call);
+    // A CA that has lost its accounts, or was set up anew, is asked for ours again.
+    if (!answer.ok && answer.fault.kind === 'account') this.#account = undefined;
+    return answer;
   }
 
-  /** Asks until `decide` has an outcome, or the time is up. */
+  /** Asks until `decide` has an outcome, or the time is up; first after the shortest wait. */
   async #wait<T>(
     where: string,
     signal: AbortSignal | undefined,
@@ -219,6 +258,9 @@ export class LibraryClient implements AcmeClient {
   ): Outcome<T> {
     const { least, most, total } = this.#poll;
     const deadline = performance.now() + total;
+    const pauses = (milliseconds: number): Promise<boolean> =>
+      sleep(milliseconds, true, signal && { signal }).catch(() => false);
+    if (!(await pauses(least))) return fail({ kind: 'aborted', what: `${where}: stopped` });
     for (let pause = least; ; pause = Math.min(pause * 2, most)) {
       const answer = await ask();
       if (!answer.ok) return answer;
@@ -229,8 +271,7 @@ export class LibraryClient implements AcmeClient {
       if (performance.now() + delay > deadline) {
         return fail({ kind: 'timeout', what: `${where}: the CA did not decide within ${total / 1000} s` });
       }
-      const slept = await sleep(delay, true, signal && { signal }).catch(() => false);
-      if (!slept) return fail({ kind: 'aborted', what: `${where}: stopped` });
+      if (!(await pauses(delay))) return fail({ kind: 'aborted', what: `${where}: stopped` });
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * An ACME client (RFC 8555) for dns-01: the port that the order flow talks to. `acme-library.ts` implements it.
+ * An ACME client (RFC 8555) for dns-01 and dns-persist-01: the port that the order flow talks to. `acme-library.ts` implements it.
  *
  * Every method ends in bounded time, can be aborted, and returns faults as values. Nothing is looked up in DNS here: whether
  * a challenge can be seen by the CA is for the caller to know. Nothing is stored; an {@link Order} can be, and taken up again.
@@ -15,7 +15,7 @@ import { Client } from 'acme-client';
 import { LibraryClient } from './acme-library.ts';
 import type { AcmeFault } from './acme-problem.ts';
 import type { RenewalInfo } from './acme-renewal.ts';
-import type { Account, Authorization, Order } from './acme-resource.ts';
+import type { Account, Authorization, Challenge, Directory, Order } from './acme-resource.ts';
 import { type Certificate, parseBundle } from './certificate.ts';
 import { exportKey, kindOf } from './key.ts';
 
@@ -35,7 +35,14 @@ export type Outcome<T> = Promise<Result<T, AcmeFault>>;
 
 /** The ACME server, seen from one account. */
 export interface AcmeClient {
-  /** Finds the account of the key, or makes it if the terms are agreed to. Comes before everything else. */
+  /** Names the account's key (RFC 7638): base64url. */
+  readonly thumbprint: string;
+  /** What the CA says of itself; asked for once a day. */
+  directory(options?: CallOptions): Outcome<Directory>;
+  /**
+   * Finds the account of the key, or makes it if the terms are agreed to. Comes before everything else; the CA is asked once,
+   * and again when it does not know the account any more.
+   */
   account(options?: CallOptions): Outcome<Account>;
   /** Orders a certificate for `hosts`; `replaces` is the ARI identifier of the certificate it follows (RFC 9773 5). */
   newOrder(
@@ -46,8 +53,11 @@ export interface AcmeClient {
   order(url: string, options?: CallOptions): Outcome<Order>;
   /** The authorizations of an order, in its order; those that are `pending` want their challenge met. */
   authorizations(order: Order, options?: CallOptions): Outcome<readonly Authorization[]>;
-  /** Tells the CA that the challenge can be checked (RFC 8555 7.5.1). */
-  answerChallenge(authorization: Authorization, options?: CallOptions): Outcome<void>;
+  /** Tells the CA that a challenge of the authorization can be checked (RFC 8555 7.5.1); the dns-01 one unless given. */
+  answerChallenge(
+    authorization: Authorization,
+    options?: CallOptions & { readonly challenge?: Challenge },
+  ): Outcome<void>;
   /** Waits until the authorization is `valid`; a challenge that failed is a fault with the CA's problem. */
   waitForAuthorization(authorization: Authorization, options?: CallOptions): Outcome<Authorization>;
   /** Waits until the order is `ready`, hands in the CSR (DER), waits until it is `valid`. */
@@ -80,7 +90,10 @@ export interface AcmeOptions {
 
 /** How the state of an authorization or an order is asked for; milliseconds. The CA's Retry-After counts between the bounds. */
 export interface PollLimits {
-  /** Between two questions at least, and the first wait without a Retry-After; it doubles each time. Default 250. */
+  /**
+   * Before the first question, and between two at least: without a Retry-After it doubles each time. The first one comes so
+   * soon whatever the CA says, since most are done by then. Default 100.
+   */
   readonly least: number;
   /** Between two questions at most. Default 15000. */
   readonly most: number;
@@ -118,5 +131,6 @@ export function createAcmeClient(options: AcmeOptions): Result<AcmeClient, AcmeF
     // Made once: to read so many certificates takes longer than all the rest of a connection.
     ...(caPem !== undefined && { secureContext: createSecureContext({ ca: [...rootCertificates, caPem] }) }),
   });
-  return ok(new LibraryClient(client, { agent, timeout: options.timeout ?? TIMEOUT, proxy: !isLoopback }, options));
+  const line = { agent, timeout: options.timeout ?? TIMEOUT, proxy: !isLoopback, nonces: [] };
+  return ok(new LibraryClient(client, line, options));
 }
