@@ -2,7 +2,7 @@
  * When the CA suggests to renew certificates (ARI, RFC 9773): asked for one after the other, as often as the CA wants, and kept
  * in memory. In the window that the CA gives an instant is drawn once (4.2). A CA that knows no ARI is asked once a day.
  *
- * Always holds: a suggestion can only make a renewal earlier than it would be anyway (`watch.ts`).
+ * What a suggestion may do, `renewal.ts` bounds. Left out: keeping suggestions over a restart; the CA is asked again.
  */
 import type { Log } from '@zonewright/common/service/log';
 import type { AcmeClient } from './acme.ts';

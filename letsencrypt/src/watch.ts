@@ -3,8 +3,7 @@
  * and the time. The rules:
  *
  * - One CSR, and no certificate that answers it and is not due: a certificate is ordered.
- * - A certificate is due 14 days before its end, or when a third of its life is left, whichever is later; or when the CA says
- *   so, if that is earlier (RFC 9773).
+ * - A certificate is due when the CA says so, else at two thirds of its life (`renewal.ts`).
  * - A certificate that was issued and is not in the zone is published, not ordered again.
  * - Certificates that are superseded, not readable, or not in the chain are taken out.
  * - After a failure a name waits, longer each time; changes of the zone do not wake it, only another request does.
@@ -19,6 +18,7 @@ import type { Ration } from './budget.ts';
 import { type Certificate, chainFor, fits } from './certificate.ts';
 import { type Found, hostOf, nameOfHost, type Posting, type PostingFault } from './posting.ts';
 import { type Issued, isEmptyChange, publication } from './publish.ts';
+import { dueAt } from './renewal.ts';
 
 /** What is remembered about a name as long as its request stays the same. */
 export interface Memory {
@@ -53,9 +53,6 @@ export type Verdict =
   | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'due'; readonly due: Certificate };
 
 const DAY = 86_400_000;
-const MARGIN = 14 * DAY;
-/** A CA that wants every certificate renewed at once gets one order a day. */
-const LEAST_AGE = DAY;
 
 /** Delays after failures: from 1 to 2 minutes after the first, up to a day. */
 const BACKOFF: BackoffBounds = { base: 120_000, max: DAY };
@@ -65,11 +62,6 @@ const MAX_RETRY_AFTER = 7 * DAY;
 const SETTLE = 60_000;
 /** How long the copy of a zone may take to show that a request is gone. */
 const CATCH_UP = 5000;
-
-/** When a certificate is to be renewed. */
-export function dueAt({ notBefore, notAfter }: Pick<Certificate, 'notBefore' | 'notAfter'>): number {
-  return notAfter - Math.min(MARGIN, (notAfter - notBefore) / 3);
-}
 
 /**
  * Does the certificate answer the request, and is not due at `due`? That it may begin a little later by our clock does not
@@ -109,10 +101,7 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   const fault = refuse(posting, rules);
   if (fault !== undefined) return { kind: 'unclear', fault };
   const known = memory?.id === posting.id ? memory : undefined;
-  const dueOf = (one: Certificate): number => {
-    const suggested = rules.suggested?.(one) ?? Number.POSITIVE_INFINITY;
-    return Math.min(dueAt(one), Math.max(suggested, one.notBefore + LEAST_AGE));
-  };
+  const dueOf = (one: Certificate): number => dueAt(one, rules.suggested?.(one));
   const wanted = wantedAt(posting, known?.issued, now, dueOf);
   if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted))) {
     return { kind: 'current', certificate: wanted.certificate, dueAt: dueOf(wanted.certificate) };
