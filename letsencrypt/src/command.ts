@@ -22,6 +22,7 @@ import {
 } from '@zonewright/common/service/service-options';
 import { type AccountKeySource, accountKey } from './account.ts';
 import { type AcmeClient, createAcmeClient, LETS_ENCRYPT } from './acme.ts';
+import { CHALLENGE_TYPES } from './acme-resource.ts';
 import { RSA_BITS } from './key.ts';
 import { runLetsencrypt } from './service.ts';
 import { NAME_SCOPES } from './watch.ts';
@@ -89,6 +90,18 @@ const options = [
   { flag: '--email <ADDRESS>', description: 'where the CA may write to' },
   { flag: '--eab-kid <ID>', description: 'external account binding: identifier of the key that the CA gave' },
   { flag: '--eab-hmac-key <KEY>', description: 'external account binding: the key, base64url', secret: true },
+  {
+    flag: '--challenge <TYPE>',
+    description:
+      'how names are proven: dns-01, or dns-persist-01 where the CA offers it: a record that is written once and stays',
+    default: 'dns-01',
+    parse: oneOf(CHALLENGE_TYPES),
+  },
+  { flag: '--profile <NAME>', description: 'profile of the certificates, one that the CA has: tlsserver, shortlived' },
+  {
+    flag: '--preferred-chain <NAME>',
+    description: 'common name of an issuer that the chain should have, where the CA has several chains',
+  },
   { ...PORT, description: 'port of the DNS server' },
   { ...LISTEN, description: 'the local address to ask from; nothing is listened on' },
   DATA,
@@ -114,6 +127,7 @@ export const command = defineCommand({
     const acme = await openAcme(values, directory.value);
     if (!acme.ok) return context.fail(acme.fault);
     const { logLevel, syslog, monitor, http, dnsKey, dnsServer, port, listen, names } = values;
+    const { challenge, profile, preferredChain } = values;
     const log = createLog({ level: logLevel, app: 'zonewright-letsencrypt', ...(syslog && { syslog }) });
     return runLetsencrypt({
       key: dnsKey,
@@ -123,6 +137,11 @@ export const command = defineCommand({
       // The CA of --directory is to judge itself.
       isAnyKey: values.directory !== undefined,
       names,
+      orders: {
+        challenge,
+        ...(profile !== undefined && { profile }),
+        ...(preferredChain !== undefined && { preferredChain }),
+      },
       log,
       ...(listen.length === 1 && { source: listen[0]! }),
       ...(monitor && { monitor }),

@@ -15,10 +15,12 @@ import { type OrderRecord, type Ration, rationOf, recordOrder } from './budget.t
 import type { Certificate } from './certificate.ts';
 import { parseCsr } from './csr.ts';
 import type { DnsClient, DnsFault } from './dns.ts';
+import { Leftovers } from './leftover.ts';
 import type { METRICS } from './metrics.ts';
-import { type OrderFault, obtain } from './order.ts';
+import { type OrderContext, type OrderFault, obtain } from './order.ts';
 import { type Found, findPostings, hostOf, type Posting, requestId } from './posting.ts';
 import { changeTlsa, type Issued, publication } from './publish.ts';
+import { Servers } from './servers.ts';
 import { Suggestions } from './suggestions.ts';
 import {
   againAt,
@@ -48,6 +50,8 @@ export interface IssuerOptions {
   readonly names: NameScope;
   readonly log: Log;
   readonly metrics: Metrics<typeof METRICS>;
+  /** How orders are made. */
+  readonly orders?: Pick<OrderContext, 'challenge' | 'profile' | 'preferredChain'>;
   /** A zone was changed through the DNS server: its copy is to be brought up to date. */
   onPublished(): void;
 }
@@ -72,6 +76,8 @@ export class Issuer {
   /** What was said about a name that cannot be met, or not now, so that it is said once. */
   readonly #said = new Map<string, string>();
   readonly #suggestions: Suggestions;
+  readonly #servers: Servers;
+  readonly #leftovers: Leftovers;
   readonly #issued: CounterHandle;
   readonly #failed: CounterHandle;
   #timer: NodeJS.Timeout | undefined;
@@ -81,7 +87,9 @@ export class Issuer {
 
   constructor(options: IssuerOptions) {
     this.#options = options;
-    const { metrics, acme, log } = options;
+    const { metrics, acme, dns, zones, port, log } = options;
+    this.#servers = new Servers(zones, port);
+    this.#leftovers = new Leftovers(dns, acme.thumbprint, log);
     this.#suggestions = new Suggestions(acme, log, Math.random);
     this.#issued = metrics.counter('zonewright_certificates_issued_total');
     this.#failed = metrics.counter('zonewright_certificate_failures_total');
@@ -107,6 +115,7 @@ export class Issuer {
     this.#abort.abort();
     clearTimeout(this.#timer);
     await Promise.all(this.#running);
+    await this.#leftovers.stop();
   }
 
   /** One entry a name for `/status`. */
@@ -144,7 +153,10 @@ export class Issuer {
   #search(): void {
     if (this.#changed.size === 0) return;
     const began = performance.now();
-    for (const [key, zone] of this.#changed) this.#found.set(key, findPostings(zone));
+    for (const [key, zone] of this.#changed) {
+      this.#found.set(key, findPostings(zone));
+      this.#leftovers.search(zone);
+    }
     this.#changed.clear();
     this.#gather = Math.max(GATHER.least, GATHER.factor * (performance.now() - began));
   }
@@ -240,9 +252,17 @@ export class Issuer {
         this.#orders = recordOrder(this.#orders, posting.name, Date.now());
       };
       const obtained = await obtain(
-        { ...this.#options, scope: this.#options.key, log, signal: this.#abort.signal, onAsk },
-        posting.csr,
-        follows,
+        {
+          ...this.#options,
+          ...this.#options.orders,
+          scope: this.#options.key,
+          servers: this.#servers,
+          leftovers: this.#leftovers,
+          log,
+          signal: this.#abort.signal,
+          onAsk,
+        },
+        { csr: posting.csr, follows },
       );
       if (!obtained.ok) return this.#fail(posting, obtained.fault, log);
       issued = obtained.value;

@@ -1,26 +1,20 @@
 /**
- * One order (RFC 8555 7.4): from a CSR to a certificate and its chain, by dns-01.
+ * One order (RFC 8555 7.4): from a CSR to a certificate and its chain.
  *
- * All challenges of an order are met at once: their TXT records are put together, waited for together, and taken away whatever
- * comes. Before the CA is asked for anything it is known that every name can be written.
+ * Before the CA is asked for anything it is known that every name can be written. An order that was begun before, such as by
+ * a service that was killed, is taken up where it stands; where nothing can come of it, another is begun.
  *
  * Always holds: ends in bounded time; a certificate that comes out answers the request.
  */
-import type { KeyScope } from '@zonewright/common/authority/key';
-import type { ZoneTable } from '@zonewright/common/authority/zones';
-import type { Peer } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
-import type { Log } from '@zonewright/common/service/log';
-import type { Zone } from '@zonewright/common/zone/zone';
-import type { AcmeClient } from './acme.ts';
 import type { AcmeFault } from './acme-problem.ts';
 import { certificateId } from './acme-renewal.ts';
-import type { Authorization, Order } from './acme-resource.ts';
+import type { Order } from './acme-resource.ts';
 import { type Certificate, chainFor, parseBundle } from './certificate.ts';
-import { type Answer, put, takeAway, waitVisible } from './challenge.ts';
 import type { Csr } from './csr.ts';
-import type { DnsClient, DnsFault } from './dns.ts';
-import { type PlaceFault, placeOf, serversOf } from './place.ts';
+import { isSameHosts } from './host.ts';
+import { placeOf } from './place.ts';
+import { type ProofContext, type ProofFault, prove } from './proof.ts';
 import type { Issued } from './publish.ts';
 import { isGood } from './watch.ts';
 
@@ -29,112 +23,123 @@ interface IssueFault extends Fault {
   readonly kind: 'issued';
 }
 
-export type OrderFault = AcmeFault | DnsFault | PlaceFault | IssueFault;
+export type OrderFault = ProofFault | IssueFault;
 
-export interface OrderContext {
-  readonly acme: AcmeClient;
-  readonly dns: DnsClient;
-  readonly zones: ZoneTable;
-  readonly scope: Pick<KeyScope, 'zone'>;
-  /** Where the servers of a zone are reached. */
-  readonly port: number;
-  /** Carries the name the order is for. */
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  /** The CA is asked for something from now on. */
+export interface OrderContext extends ProofContext {
+  /** Of the certificate: a name that the CA has on offer (draft-ietf-acme-profiles). */
+  readonly profile?: string;
+  /** The common name of an issuer that the chain should have (RFC 8555 7.4.2). */
+  readonly preferredChain?: string;
+  /** The CA is asked for a new order from now on. */
   onAsk(): void;
+  /** The order that is under way from now on. */
+  onOrder?(url: string): Promise<void>;
 }
 
-/** Milliseconds that the servers of a zone have to show a challenge. */
-const VISIBLE_LIMIT = 30_000;
+/** What the order is for. */
+export interface OrderRequest {
+  readonly csr: Csr;
+  /** The certificate that this one takes the place of, for a CA that wants to know. */
+  readonly follows?: Certificate | undefined;
+  /** URL of an order that was begun for the same request. */
+  readonly begun?: string | undefined;
+}
 
-/** Orders a certificate for a CSR; `follows` is the one that it takes the place of, for a CA that wants to know. */
-export async function obtain(
-  context: OrderContext,
-  csr: Csr,
-  follows?: Certificate,
-): Promise<Result<Issued, OrderFault>> {
-  const { acme, zones, scope, signal } = context;
+/** Failures that say nothing about the order: it can be taken up again. */
+const PASSING: ReadonlySet<OrderFault['kind']> = new Set([
+  'unreachable',
+  'timeout',
+  'aborted',
+  'rateLimited',
+  'server',
+  'lag',
+  'refused',
+] as const);
+
+/** Whether an order that has failed so may still come to something. */
+export function isPassing({ kind }: OrderFault): boolean {
+  return PASSING.has(kind);
+}
+
+/** Orders a certificate. */
+export async function obtain(context: OrderContext, request: OrderRequest): Promise<Result<Issued, OrderFault>> {
+  const { acme, zones, scope, signal, onAsk, onOrder } = context;
+  const { csr, begun } = request;
   for (const host of csr.hosts) {
     const place = placeOf(host, zones, scope);
     if (!place.ok) return place;
   }
-  context.onAsk();
+  if (begun !== undefined) {
+    const issued = await takeUp(context, csr, begun);
+    if (issued.ok || isPassing(issued.fault)) return issued;
+  }
+  onAsk();
   const account = await acme.account({ signal });
   if (!account.ok) return account;
-  const order = await open(context, csr.hosts, follows && certificateId(follows));
+  const order = await open(context, request);
   if (!order.ok) return order;
-  const authorizations = await acme.authorizations(order.value, { signal });
-  if (!authorizations.ok) return authorizations;
-  const pending = authorizations.value.filter(({ status }) => status !== 'valid');
-  const met = pending.length === 0 ? ok(undefined) : await meet(context, pending);
-  return met.ok ? collect(context, order.value, csr) : met;
+  await onOrder?.(order.value.url);
+  return complete(context, order.value, csr);
 }
 
-async function open(
-  { acme, signal }: OrderContext,
-  hosts: readonly string[],
-  replaces: string | undefined,
-): Promise<Result<Order, AcmeFault>> {
-  if (replaces !== undefined) {
-    const order = await acme.newOrder(hosts, { signal, replaces });
-    // Replaced before, or not known to this CA: then it follows none.
-    if (order.ok || order.fault.kind !== 'malformed') return order;
-  }
-  return acme.newOrder(hosts, { signal });
+async function takeUp(context: OrderContext, csr: Csr, url: string): Promise<Result<Issued, OrderFault>> {
+  const { acme, signal } = context;
+  const account = await acme.account({ signal });
+  if (!account.ok) return account;
+  const order = await acme.order(url, { signal });
+  if (!order.ok) return order;
+  if (!isSameHosts(order.value.hosts, csr.hosts)) return fail({ kind: 'issued', what: 'the order is for other names' });
+  return complete(context, order.value, csr);
 }
 
-async function meet(context: OrderContext, pending: readonly Authorization[]): Promise<Result<void, OrderFault>> {
-  const { dns, zones, scope, log } = context;
-  const answers: Answer[] = [];
-  for (const { host, status, challenge } of pending) {
-    if (status !== 'pending' || challenge === undefined) {
-      const what = challenge === undefined ? `the CA offers no dns-01 for ${host}` : `the authorization is ${status}`;
-      return fail({ kind: 'unauthorized', what });
+async function open(context: OrderContext, { csr, follows }: OrderRequest): Promise<Result<Order, AcmeFault>> {
+  const { acme, profile, signal } = context;
+  if (profile !== undefined) {
+    const directory = await acme.directory({ signal });
+    if (!directory.ok) return directory;
+    const { profiles } = directory.value;
+    if (!profiles.includes(profile)) {
+      const hint = profiles.length === 0 ? 'it knows no profiles' : `it has ${profiles.slice(0, 10).join(', ')}`;
+      return fail({ kind: 'malformed', what: `newOrder: the CA has no profile ${JSON.stringify(profile)}`, hint });
     }
-    const place = placeOf(host, zones, scope);
-    if (!place.ok) return place;
-    answers.push({ place: place.value, digest: challenge.digest });
   }
-  try {
-    return await prove(context, pending, answers);
-  } finally {
-    const tidied = await takeAway(dns, answers);
-    if (!tidied.ok) log.warn('challenge.left', { what: tidied.fault.what });
+  const options = { signal, ...(profile !== undefined && { profile }) };
+  const ask = (replaces: string | undefined) =>
+    acme.newOrder(csr.hosts, { ...options, ...(replaces !== undefined && { replaces }) });
+  const replaces = follows && certificateId(follows);
+  const order = await ask(replaces);
+  if (order.ok) return order;
+  if (order.fault.problem?.type === 'accountDoesNotExist') {
+    const account = await acme.account({ signal });
+    return account.ok ? ask(undefined) : account;
   }
+  // Replaced before, of another account, or not known to this CA: then it follows none.
+  const isAboutIt = order.fault.kind === 'malformed' || order.fault.kind === 'unauthorized';
+  return replaces !== undefined && isAboutIt ? ask(undefined) : order;
 }
 
-async function prove(
-  context: OrderContext,
-  pending: readonly Authorization[],
-  answers: readonly Answer[],
-): Promise<Result<void, OrderFault>> {
-  const { acme, dns, zones, port, log, signal } = context;
-  const began = performance.now();
-  const written = await put(dns, answers, signal);
-  if (!written.ok) return written;
-  const servers = (zone: Zone): readonly Peer[] => serversOf(zones.get(zone.origin) ?? zone, zones, port);
-  const blind = await waitVisible(dns, answers, servers, VISIBLE_LIMIT, signal);
-  const milliseconds = Math.round(performance.now() - began);
-  const names = [...new Set(answers.map(({ place }) => place.name.toString()))];
-  if (blind.length > 0) log.warn('challenge.invisible', { names, servers: blind, milliseconds });
-  else log.info('challenge.visible', { names, milliseconds });
-  for (const authorization of pending) {
-    const answered = await acme.answerChallenge(authorization, { signal });
-    if (!answered.ok) return answered;
+async function complete(context: OrderContext, order: Order, csr: Csr): Promise<Result<Issued, OrderFault>> {
+  const { acme, signal } = context;
+  if (order.status === 'pending') {
+    const account = await acme.account({ signal });
+    if (!account.ok) return account;
+    const authorizations = await acme.authorizations(order, { signal });
+    if (!authorizations.ok) return authorizations;
+    const pending = authorizations.value.filter(({ status }) => status !== 'valid');
+    const proven = pending.length === 0 ? ok(undefined) : await prove(context, pending, account.value.url);
+    if (!proven.ok) return proven;
   }
-  for (const authorization of pending) {
-    const valid = await acme.waitForAuthorization(authorization, { signal });
-    if (!valid.ok) return valid;
-  }
-  return ok(undefined);
+  return collect(context, order, csr);
 }
 
 async function collect(context: OrderContext, order: Order, csr: Csr): Promise<Result<Issued, OrderFault>> {
-  const { acme, signal } = context;
+  const { acme, preferredChain, signal } = context;
   const final = await acme.finalize(order, csr.der, { signal });
   if (!final.ok) return final;
-  const pem = await acme.certificate(final.value, { signal });
+  const pem = await acme.certificate(final.value, {
+    signal,
+    ...(preferredChain !== undefined && { preferredChain }),
+  });
   if (!pem.ok) return pem;
   const bundle = parseBundle(pem.value);
   if (!bundle.ok) return fail({ kind: 'issued', what: `the certificate of the CA: ${bundle.fault.what}` });

@@ -1,11 +1,10 @@
 /**
  * Where the answer to a dns-01 challenge is put (RFC 8555 8.4): at `_acme-challenge.HOST`, or where CNAMEs lead from there, and
- * in which zone that is; and which servers of the zone the CA may ask. From the copies of the zones; pure.
+ * in which zone that is. From the copies of the zones; pure.
  */
 import type { KeyScope } from '@zonewright/common/authority/key';
 import type { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
-import { type Peer, peerOf } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { targetOf } from '@zonewright/common/rr/rdata';
 import { TYPE } from '@zonewright/common/rr/type';
@@ -23,14 +22,21 @@ export interface PlaceFault extends Fault {
   readonly kind: 'place';
 }
 
-const CHALLENGE = '_acme-challenge';
+/** The labels below which a CA looks: dns-01 (RFC 8555 8.4), dns-persist-01 (draft-ietf-acme-dns-persist). */
+export const CHALLENGE = '_acme-challenge';
+export const STANDING = '_validation-persist';
 /** More CNAMEs than that are a loop, or nobody's intention. */
 const CHAIN = 8;
 
 /** The place for `host` (a leading `*.` does not count), if the service can write there. */
-export function placeOf(host: string, zones: ZoneTable, scope: Pick<KeyScope, 'zone'>): Result<Place, PlaceFault> {
-  const first = nameOfHost(host).child(CHALLENGE);
-  if (!first.ok) return fail({ kind: 'place', what: `${CHALLENGE}.${host}: ${first.fault.what}` });
+export function placeOf(
+  host: string,
+  zones: ZoneTable,
+  scope: Pick<KeyScope, 'zone'>,
+  label = CHALLENGE,
+): Result<Place, PlaceFault> {
+  const first = nameOfHost(host).child(label);
+  if (!first.ok) return fail({ kind: 'place', what: `${label}.${host}: ${first.fault.what}` });
   let name = first.value;
   for (let left = CHAIN; left > 0; left--) {
     const zone = zones.zoneOf(name);
@@ -48,13 +54,4 @@ export function placeOf(host: string, zones: ZoneTable, scope: Pick<KeyScope, 'z
     name = targetOf(TYPE.CNAME, alias.rdatas[0]!);
   }
   return fail({ kind: 'place', what: `CNAMEs lead from ${first.value} in a circle` });
-}
-
-/** The servers of a zone whose addresses the zones hold, each once. `port` is where they are reached. */
-export function serversOf(zone: Zone, zones: ZoneTable, port: number): readonly Peer[] {
-  const peers = new Map<string, Peer>();
-  for (const rdata of zone.get(zone.origin, TYPE.NS)?.rdatas ?? []) {
-    for (const address of zones.addressesOf(targetOf(TYPE.NS, rdata))) peers.set(address, peerOf(address, port));
-  }
-  return [...peers.values()];
 }

@@ -18,7 +18,7 @@ import { Replica } from '@zonewright/common/service/replica';
 import { VERSION } from '@zonewright/common/service/version';
 import type { AcmeClient } from './acme.ts';
 import { DnsClient } from './dns.ts';
-import { Issuer } from './issuer.ts';
+import { Issuer, type IssuerOptions } from './issuer.ts';
 import { METRICS } from './metrics.ts';
 import type { NameScope } from './watch.ts';
 
@@ -33,6 +33,7 @@ export interface LetsencryptOptions {
   readonly isAnyKey: boolean;
   /** Where the names of a request may be. */
   readonly names: NameScope;
+  readonly orders: NonNullable<IssuerOptions['orders']>;
   readonly log: ProcessLog;
   /** Local address to ask from. */
   readonly source?: string;
@@ -73,6 +74,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     port: server.port,
     isAnyKey: options.isAnyKey,
     names: options.names,
+    orders: options.orders,
     log,
     metrics,
     onPublished: () => replica.refreshAll(),

@@ -21,15 +21,16 @@ import { DnsClient } from '@zonewright/letsencrypt/dns';
 import { Issuer } from '@zonewright/letsencrypt/issuer';
 import { makeKey } from '@zonewright/letsencrypt/key';
 import { METRICS } from '@zonewright/letsencrypt/metrics';
-import { placeOf, serversOf } from '@zonewright/letsencrypt/place';
+import { placeOf } from '@zonewright/letsencrypt/place';
 import { type Found, findPostings } from '@zonewright/letsencrypt/posting';
 import { application, publication } from '@zonewright/letsencrypt/publish';
+import { dueAt } from '@zonewright/letsencrypt/renewal';
+import { Servers } from '@zonewright/letsencrypt/servers';
 import { Suggestions } from '@zonewright/letsencrypt/suggestions';
 import { certificateRdata, chainRdata, csrRdata, readTlsaSet } from '@zonewright/letsencrypt/tlsa';
 import {
   againAt,
   begun,
-  dueAt,
   failed,
   issuedNow,
   judge,
@@ -157,31 +158,37 @@ test('with names of the host only, a request has no name outside of the host tha
   }
 });
 
-test('a certificate is due 14 days before its end, or at two thirds of a short life', async (t) => {
-  for (const [days, due] of [
-    [90, 76],
-    [45, 31],
-    [6, 4],
-  ] as const) {
+test('a certificate is due a little after two thirds of its life, each at an instant of its own', async (t) => {
+  const instants = new Set<number>();
+  for (const days of [90, 45, 6, 6, 6, 0.01]) {
     const certificate = await certificateFor(key, 0, days, HOST);
-    t.is(dueAt(certificate), NOW + due * DAY);
+    const { notBefore, notAfter } = certificate;
+    const due = dueAt(certificate);
+    const part = (due - notBefore) / (notAfter - notBefore);
+    t.true(part > 0.66 && part < 0.72, `${part}`);
+    instants.add(part);
+    t.is(dueAt({ ...certificate }), due);
     const found = foundIn(csr, certificateRdata(certificate.der));
-    const before = judge(found, undefined, rules, NOW + due * DAY - 1);
+    const before = judge(found, undefined, rules, due - 1);
     t.is(kindOf(before), 'current');
-    t.is(againAt(before), NOW + due * DAY);
-    t.is(orderOf(judge(found, undefined, rules, NOW + due * DAY)).why, 'due');
+    t.is(againAt(before), due);
+    t.is(orderOf(judge(found, undefined, rules, due)).why, 'due');
   }
+  t.true(instants.size > 4);
 });
 
-test('the CA may want a certificate renewed earlier, never later', async (t) => {
+test('the CA says when a certificate is renewed, between its first third and five sixths of its life', async (t) => {
   const certificate = await certificateFor(key, 0, 90, HOST);
   const found = foundIn(csr, certificateRdata(certificate.der));
   const at = (days: number) => ({ ...rules, suggested: () => NOW + days * DAY });
   t.is(kindOf(judge(found, undefined, at(10), NOW + 10 * DAY - 1)), 'current');
   t.is(orderOf(judge(found, undefined, at(10), NOW + 10 * DAY)).why, 'due');
-  t.is(againAt(judge(found, undefined, at(80), NOW)), NOW + 76 * DAY);
+  t.is(againAt(judge(found, undefined, at(70), NOW)), NOW + 70 * DAY);
+  t.is(againAt(judge(found, undefined, at(89), NOW)), NOW + 75 * DAY);
   // A CA that wants it back at once waits for a day, or each certificate would be followed by the next.
   t.is(againAt(judge(found, undefined, at(-5), NOW)), NOW + DAY);
+  const short = await certificateFor(key, 0, 0.1, HOST);
+  t.is(dueAt(short, NOW - DAY), NOW + (0.1 * DAY) / 3);
 });
 
 test('a suggestion of the CA is drawn once for a window, and asked for as often as the CA wants', async (t) => {
@@ -359,19 +366,28 @@ test('a challenge is put where CNAMEs lead, into the deepest zone, and never out
   }
 });
 
-test('the servers of a zone are those whose addresses the zones hold', (t) => {
+test('the servers of a zone are all its NS, and names that are in no zone here are resolved once', async (t) => {
   const zones = new ZoneTable();
   const zone = zoneWith(
     record(APEX, 'NS', 'ns.example.test.'),
     record(APEX, 'NS', 'ns.elsewhere.org.'),
+    record(APEX, 'NS', 'nobody.elsewhere.org.'),
     record('ns.example.test', 'A', '192.0.2.1'),
     record('ns.example.test', 'AAAA', '2001:db8::1'),
   );
   zones.set(zone);
-  t.deepEqual(serversOf(zone, zones, 53), [
-    { address: '192.0.2.1', port: 53 },
-    { address: '2001:db8::1', port: 53 },
-  ]);
+  const asked: string[] = [];
+  const servers = new Servers(zones, 53, (host) => {
+    asked.push(host);
+    return Promise.resolve(host === 'ns.elsewhere.org.' ? ['192.0.2.9', '192.0.2.1', '2001:DB8:0::9'] : []);
+  });
+  for (let time = 0; time < 2; time++) {
+    t.deepEqual(
+      (await servers.of(zone)).map(({ address }) => address),
+      ['192.0.2.1', '2001:db8::1', '192.0.2.9', '2001:db8::9'],
+    );
+  }
+  t.deepEqual(asked.sort(), ['nobody.elsewhere.org.', 'ns.elsewhere.org.']);
 });
 
 test('a request that is swapped again and again gets five orders in ten minutes, and then waits for the oldest', async (t) => {
