@@ -163,7 +163,8 @@ export class InboundTransfer {
 
   #placeWhole(record: RecordAtHand, isSoa: boolean): string | undefined {
     if (!isSoa) return this.#build(record);
-    if (serialOf(record.record) !== serialOf(this.#newest!)) return 'an SOA with another serial in the middle of the zone';
+    if (serialOf(record.record) !== serialOf(this.#newest!))
+      return 'an SOA with another serial in the middle of the zone';
     return this.#end(record.record);
   }
 

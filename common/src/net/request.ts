@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
 import { OPCODE, printRcode, RCODE, TSIG_ERROR } from '../wire/code.ts';
 import { encodeWithId } from '../wire/encoded.ts';
-import { decodeMessage, encodeMessage, type Message, type MessageFault } from '../wire/message.ts';
+import { decodeMessage, type Message, type MessageFault } from '../wire/message.ts';
 import { sign, type TsigKey, tsigSize } from '../wire/tsig.ts';
 import type { Tsig } from '../wire/tsig-record.ts';
 import { StreamVerifier } from '../wire/tsig-stream.ts';
