@@ -28,7 +28,8 @@ const answering = (): Promise<Answering> => {
 };
 
 real('while it waits, certify says what is said beside its request', async (t) => {
-  const host = (await answering()).host(t, 'waits');
+  const { primary, host: hostOf } = await answering();
+  const host = hostOf(t, 'waits');
   await host.update(
     `add _letsencrypt._tcp.${host.hostname} 60 TXT "status=refused reason=\\"what was asked before\\""`,
   );
@@ -49,6 +50,8 @@ real('while it waits, certify says what is said beside its request', async (t) =
   t.false(certify.text().includes('what was asked before'));
   t.is(certify.lines.filter(({ text }) => text.includes('the CA is away')).length, 1, 'each is said once');
   t.regex(certify.text(), /holds a certificate for waits\.certified\.test until \S+$/m);
+  const registered = primary.service.lines.filter(({ text }) => /secondary\.registered.*client\._update/.test(text));
+  t.deepEqual(registered, [], 'who asks for a certificate is no secondary');
   for (const ending of ['.key', '.req']) t.is(statSync(host.path(ending)).mode & 0o777, 0o600);
 });
 

@@ -32,6 +32,8 @@ export const startPebble = async (owner: Owner, choice: PebbleChoice): Promise<T
     program: needed('pebble'),
     nonceReject: 20,
     authorizationReuse: 0,
+    // A machine that runs many tests takes its time.
+    timeout: 60_000,
     ...choice,
   });
   if (!started.ok) throw new Error(started.fault.what);
