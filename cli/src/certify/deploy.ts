@@ -92,6 +92,8 @@ function endOf(child: ChildProcess, timeout: number, signal: AbortSignal | undef
       settle(fail({ kind: 'hook', what: `the deploy hook cannot be run: ${error.code ?? 'unknown'}` })),
     );
     child.once('exit', (code, by) => {
+      // The shell may end before what it has started.
+      if (why !== '') signalGroup(child, 'SIGKILL');
       const how = code === null ? `was ended by ${by}` : `ended with ${code}`;
       settle(code === 0 && why === '' ? ok(undefined) : fail({ kind: 'hook', what: `the deploy hook ${how}${why}` }));
     });

@@ -2,6 +2,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { chainIn } from '@zonewright/cli/certify/answer';
+import { hookOf } from '@zonewright/cli/certify/deploy';
 import { interval, Keeper, type RoundEvent } from '@zonewright/cli/certify/keeper';
 import { certificateRequest } from '@zonewright/cli/certify/library';
 import { isDue, type Obtained } from '@zonewright/cli/certify/obtain';
@@ -162,4 +163,18 @@ test('what a service wishes for is read as the command line is', (t) => {
   t.like(certificateRequest({ ...wish, hostname: `*.${HOST}` }), { ok: false, fault: { kind: 'usage' } });
   t.like(certificateRequest({ ...wish, additional: ['192.0.2.1'] }), { ok: false, fault: { kind: 'usage' } });
   t.like(certificateRequest({ ...wish, dnsKey: '@/nowhere/key' }), { ok: false, fault: { kind: 'usage' } });
+});
+
+test('a deploy hook that does not end is ended, and one that cannot be run is a fault', async (t) => {
+  const request = certificateRequest({ server: '192.0.2.1', hostname: HOST, folder: '/var/lib/www' });
+  if (!request.ok) throw new Error(request.fault.what);
+  // What the shell has started ends with it: it would hold the output open.
+  const slow = await hookOf('sleep 60 & wait', request.value, 100)();
+  t.like(slow, { ok: false, fault: { kind: 'hook' } });
+  t.regex(slow.ok ? '' : slow.fault.what, /was ended by SIGTERM \(it took more than 0\.1 s\)/);
+  const missing = await hookOf('/nowhere/hook', request.value)();
+  t.like(missing, { ok: false, fault: { what: 'the deploy hook cannot be run: ENOENT' } });
+  t.like(await hookOf('/bin/true', request.value)(), { ok: true });
+  const stopped = await hookOf('/bin/true', request.value)(AbortSignal.abort());
+  t.like(stopped, { ok: false, fault: { kind: 'hook' } });
 });
