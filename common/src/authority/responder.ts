@@ -95,7 +95,7 @@ export class Responder {
   /** Milliseconds, the lower 32 bits. */
   #time = 0;
   readonly #query = new Query();
-  readonly #answering = new Answering();
+  #answering = new Answering();
   readonly #reply = new Reply(new Uint8Array(MAX_MESSAGE_OCTETS));
   readonly #edns: EdnsReply;
   #turn = 0;
@@ -117,6 +117,11 @@ export class Responder {
   /** Where replies are written to from now on: room for the longest that is asked for, {@link UDP_SIZE} by UDP. */
   set octets(octets: Uint8Array) {
     this.#reply.octets = octets;
+  }
+
+  /** Lets go of the zone that was answered from last, which would stay in memory until the next is. */
+  forget(): void {
+    this.#answering = new Answering();
   }
 
   /** Says where the next request comes from, and when: milliseconds of any clock. */

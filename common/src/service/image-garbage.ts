@@ -42,9 +42,10 @@ type LetGo = readonly WeakRef<Int32Array>[];
 const octetsOf = (letGo: LetGo): number => letGo.reduce((sum, words) => sum + (words.deref()?.byteLength ?? 0), 0);
 
 /** Collects at once what came before, and later, again and again, until what was let go is gone. */
-function collectUntilGone(letGo: LetGo): void {
+function collectUntilGone(letGo: LetGo, forget: () => void): void {
   const again = (wait: number): void => {
     setTimeout(() => {
+      forget();
       collect();
       // What is looked at stays for the rest of this turn, and so it is looked at in the next one.
       setImmediate(() => {
@@ -65,11 +66,14 @@ export class ImageGarbage implements ZoneFollower {
   /** The memory of the image of each zone. */
   readonly #images = new Map<string, Int32Array>();
   readonly #how: 'at-once' | 'until-gone';
+  readonly #forget: () => void;
   #letGo: WeakRef<Int32Array>[] = [];
   #octets = 0;
 
-  constructor(how: 'at-once' | 'until-gone') {
+  /** `forget` has whoever answers let go of what he answered from last. */
+  constructor(how: 'at-once' | 'until-gone', forget: () => void = () => undefined) {
     this.#how = how;
+    this.#forget = forget;
   }
 
   set({ origin: { key }, image: { words } }: Zone): void {
@@ -100,9 +104,13 @@ export class ImageGarbage implements ZoneFollower {
   #collect(): void {
     if (this.#octets < LET_GO_OCTETS) return;
     this.#octets = 0;
-    if (this.#how === 'at-once') collect();
-    else collectUntilGone(this.#letGo);
+    const letGo = this.#letGo;
     this.#letGo = [];
+    if (this.#how === 'until-gone') collectUntilGone(letGo, this.#forget);
+    else {
+      this.#forget();
+      collect();
+    }
   }
 }
 

@@ -304,7 +304,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
       return listening;
     }
     workers.serve();
-    const unfollow = authority.zones.follow(new ImageGarbage('until-gone'));
+    const unfollow = authority.zones.follow(new ImageGarbage('until-gone', () => responder.forget()));
     const servers = listening.value;
     const renew = (): void => {
       const secret = randomBytes(SIPHASH_KEY_OCTETS);

@@ -47,7 +47,7 @@ export class UdpAnswering implements DatagramHandler {
     this.#port = port;
     this.#board = board;
     this.#other = other;
-    this.#zones.follow(new ImageGarbage('at-once'));
+    this.#zones.follow(new ImageGarbage('at-once', () => this.#responder.forget()));
     this.#responder = new Responder(
       {
         zones: this.#zones,

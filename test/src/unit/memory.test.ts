@@ -6,15 +6,22 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { MessageChannel } from 'node:worker_threads';
+import { ClientAddress } from '@zonewright/common/authority/client-address';
+import { REPLY_OCTETS } from '@zonewright/common/net/datagram';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
 import { LARGE_PIECE } from '@zonewright/common/service/allocator';
 import { ImageGarbage, LET_GO_OCTETS, WorkGarbage } from '@zonewright/common/service/image-garbage';
+import { UdpAnswering } from '@zonewright/common/service/udp-answering';
+import { UdpBoard } from '@zonewright/common/service/udp-board';
 import { ZoneBuilder } from '@zonewright/common/zone/builder';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { History } from '@zonewright/common/zone/history';
+import { hashSeed } from '@zonewright/common/zone/lookup-name';
 import type { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
+import { queryOf } from '../support/answering.ts';
 import { nameOf, rdataOf, recordOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 
@@ -49,12 +56,17 @@ for (const way of ['auto', 'portable'])
     t.true(added < images / 2, `${added} octets of ${images}`);
   });
 
-/** Publishes a version in an image of its own with room for so much that garbage is collected for it; its memory. `read` is given the version. */
-function publish(garbage: ImageGarbage, read?: (zone: Zone) => void): WeakRef<ArrayBufferLike> {
+/** A version in an image of its own, with room for so much that garbage is collected for it. */
+function largeZone(): Zone {
   const origin = nameOf('example.');
   const builder = new ZoneBuilder(origin, LET_GO_OCTETS);
   builder.add(origin, TYPE.SOA, 60, rdataOf('SOA', 'ns.test. ns.test. 1 1 1 1 1'));
-  const zone = builder.finish()!;
+  return builder.finish()!;
+}
+
+/** Publishes a version in an image of its own with room for so much that garbage is collected for it; its memory. `read` is given the version. */
+function publish(garbage: ImageGarbage, read?: (zone: Zone) => void): WeakRef<ArrayBufferLike> {
+  const zone = largeZone();
   garbage.set(zone);
   read?.(zone);
   return new WeakRef(zone.image.words.buffer);
@@ -85,6 +97,35 @@ test.serial(
     held.length = 0;
     await until(() => first.deref() === undefined, { what: 'the image is given back' });
     t.pass();
+  },
+);
+
+/** Has a thread that answers UDP take a version, and answer from it; its memory. */
+function answerFrom(answering: UdpAnswering): WeakRef<ArrayBufferLike> {
+  const zone = largeZone();
+  answering.take({ kind: 'zone', ...zone.handle });
+  const octets = queryOf('example. SOA');
+  const client = new ClientAddress();
+  client.read('127.0.0.1');
+  const reply = new Uint8Array(REPLY_OCTETS);
+  answering.answer({ octets, length: octets.length, client, port: 53, reply, route: () => new Uint8Array() });
+  return new WeakRef(zone.image.words.buffer);
+}
+
+test.serial(
+  'a thread that answers UDP does not keep the version that it answered from last when the next comes',
+  async (t) => {
+    const { port1, port2 } = new MessageChannel();
+    const board = new UdpBoard();
+    const start = { board: board.memory, hashSeed: hashSeed(), id: 'ns.test', settings: {}, way: 'linux' } as const;
+    const answering = new UdpAnswering(start, board, port1, () => undefined);
+    const first = answerFrom(answering);
+    await turn();
+    const second = answerFrom(answering);
+    await turn();
+    t.is(first.deref(), undefined);
+    t.not(second.deref(), undefined);
+    for (const port of [port1, port2]) port.close();
   },
 );
 
