@@ -3,8 +3,8 @@
  * any of the forms allowed, become a value only when the stream has ended as it must. Anything odd is a fault; what was served
  * stays untouched.
  *
- * A whole zone is built while it arrives and takes no more than it will when it is served: no object a record is kept. Differences
- * are, until they are applied, and so they may be fewer.
+ * A whole zone is built while it arrives, from the octets of the messages, and takes no more than it will when it is served: no object
+ * is made of a record. Those of differences are objects until they are applied, and so they may be fewer.
  */
 import type { Name } from '../name.ts';
 import { CLASS } from '../rr/class.ts';

@@ -156,15 +156,23 @@ function refuseMeta(type: number, reader: Reader): void {
 
 /** Octets to a message. Faults: anything cut short, out of place, twice, left over. */
 export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault> {
-  return decode(octets, false);
+  const decoded = decode(octets, false);
+  return decoded.ok ? ok(decoded.value.message) : decoded;
 }
 
 /** The same without reading the answers: what is wrong with their names and data tells whoever does. */
 export function openEnvelope(octets: Uint8Array): Result<Envelope, MessageFault> {
-  return decode(octets, true);
+  const decoded = decode(octets, true);
+  return decoded.ok ? ok({ ...decoded.value.message, section: decoded.value.section }) : decoded;
 }
 
-function decode(octets: Uint8Array, isEnvelope: boolean): Result<Envelope, MessageFault> {
+interface Decoded {
+  readonly message: Message;
+  /** The answers that were only stepped over. */
+  readonly section: Section;
+}
+
+function decode(octets: Uint8Array, isEnvelope: boolean): Result<Decoded, MessageFault> {
   if (octets.length < HEADER_OCTETS) return fail({ kind: 'format', what: 'less than a header', at: 0 });
   const header = readHeader(octets);
   const reader = new Reader(octets, 4);
@@ -184,9 +192,9 @@ function decode(octets: Uint8Array, isEnvelope: boolean): Result<Envelope, Messa
     return records;
   };
   const isAsked = questions.length === 1 && reader.fault === undefined;
-  const left = { octets, start: reader.offset, count: isEnvelope ? counts[1] : 0 };
-  skipSection(reader, left.count);
-  const answers = section(counts[1] - left.count);
+  const passed: Section = { octets, start: reader.offset, count: isEnvelope ? counts[1] : 0 };
+  skipSection(reader, passed.count);
+  const answers = section(counts[1] - passed.count);
   const authorities = section(counts[2]);
   const additionals: ResourceRecord[] = [];
   let opt: ReturnType<typeof readOpt> | undefined;
@@ -212,17 +220,17 @@ function decode(octets: Uint8Array, isEnvelope: boolean): Result<Envelope, Messa
     };
     return fail({ kind: 'format', what: reader.fault.what, at: reader.fault.at, request });
   }
-  return ok({
+  const message: Message = {
     ...header,
     rcode: header.rcode | ((opt?.extendedRcode ?? 0) << 4),
     questions,
     answers,
     authorities,
     additionals,
-    section: left,
     ...(opt === undefined ? {} : { edns: opt.edns }),
     ...(tsig === undefined ? {} : { tsig }),
-  });
+  };
+  return ok({ message, section: passed });
 }
 
 export function writeRecord(record: ResourceRecord, out: Writer): void {

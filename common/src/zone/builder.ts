@@ -98,19 +98,19 @@ export class ZoneBuilder {
   put(type: number, ttl: number, data: Uint8Array, octets: number, start = 0): void {
     const key = type === TYPE.RRSIG && octets >= 2 ? setKey(type, data.subarray(start)) : type;
     const image = this.#image;
-    if (key !== this.#key) {
+    const isFirst = key !== this.#key;
+    if (isFirst) {
       this.#key = key;
-      this.#set = image.allocate(setWords(0));
+      this.#set = image.end;
       this.#sets[this.#count++] = this.#set;
-      image.words[this.#set + SET.key] = key;
-      image.words[this.#set + SET.ttl] = MAX_TTL;
     }
     const set = this.#set;
-    const before = image.setOctets(set);
+    const before = isFirst ? 0 : image.setOctets(set);
     const after = before + 2 + octets;
-    image.allocate(setWords(after) - setWords(before));
+    image.allocate(setWords(after) - (isFirst ? 0 : setWords(before)));
     const { words, bytes } = image;
-    words[set + SET.ttl] = Math.min(image.setTtl(set), meantTtl(ttl));
+    words[set + SET.key] = key;
+    words[set + SET.ttl] = Math.min(isFirst ? MAX_TTL : image.setTtl(set), meantTtl(ttl));
     words[set + SET.count]! += 1;
     words[set + SET.octets] = after;
     const at = image.setData(set) + before;

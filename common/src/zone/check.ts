@@ -75,7 +75,7 @@ class RuleBook {
     const seen = new Aspects(zone);
     const findings: Finding[] = [];
     for (const node of nodes) {
-      const aspects = seen.of(node);
+      const aspects = seen.of(node, this.#aspects);
       if ((aspects & this.#aspects) !== 0 || this.#hasType(zone, node))
         this.#checkNode(zone, zone.read(node), aspects, findings);
     }

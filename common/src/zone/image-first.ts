@@ -12,6 +12,8 @@ import { countNode, flag, makeIndex, slotOf, writeNode } from './image-node.ts';
 import { ASTERISK, areSameOctets, LookupName } from './lookup-name.ts';
 import { joinSets } from './set-join.ts';
 
+/** Slots of a part of the index (log2): with their nodes they fit where a processor has what it is at. */
+const PART_BITS = 12;
 const NO_SETS = new Int32Array(0);
 const lookup = new LookupName();
 const wire = new Uint8Array(256);
@@ -61,18 +63,19 @@ export class FirstVersion {
     const { image } = this;
     const bits = bitsFor(image.logged);
     const pages = makeIndex(image, this.root, bits);
-    const { words, logged } = image;
+    const { words } = image;
     let names = 0;
-    for (let i = 0; i < logged; i++) {
-      const node = image.writtenAt(i);
-      const hash = words[node + NODE.hash]!;
+    const nodes = this.#byPart(bits);
+    for (let i = 0; i < nodes.length; i += 2) {
+      const node = nodes[i]!;
+      const hash = nodes[i + 1]!;
       const slot = slotOf(pages, bits, hash);
       const head = words[slot]!;
       let first = head;
       while (first !== 0 && (words[first + NODE.hash] !== hash || !isSameName(image, first, node)))
         first = words[first + NODE.next]!;
       if (first === 0) {
-        words[node + NODE.next] = head;
+        if (head !== 0) words[node + NODE.next] = head;
         words[slot] = node;
         names++;
       } else {
@@ -82,6 +85,33 @@ export class FirstVersion {
       }
     }
     return names;
+  }
+
+  /**
+   * The nodes and the hashes of their names, those of one part of the index together, and there as they were written: so most need not be
+   * looked at again, and of the index no more at a time than is quick to reach.
+   */
+  #byPart(bits: number): Int32Array {
+    const { image } = this;
+    const { words, logged } = image;
+    const nexts = new Int32Array(1 << Math.max(0, bits - PART_BITS));
+    for (let i = 0; i < logged; i++) nexts[slotOf(0, bits, words[image.writtenAt(i) + NODE.hash]!) >> PART_BITS]! += 2;
+    for (let i = 0, next = 0; i < nexts.length; i++) {
+      const size = nexts[i]!;
+      nexts[i] = next;
+      next += size;
+    }
+    const nodes = new Int32Array(2 * logged);
+    for (let i = 0; i < logged; i++) {
+      const node = image.writtenAt(i);
+      const hash = words[node + NODE.hash]!;
+      const part = slotOf(0, bits, hash) >> PART_BITS;
+      const at = nexts[part]!;
+      nodes[at] = node;
+      nodes[at + 1] = hash;
+      nexts[part] = at + 2;
+    }
+    return nodes;
   }
 
   /** Writes the names once more that were written more than once, and begins the log anew. */

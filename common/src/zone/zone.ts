@@ -256,7 +256,11 @@ export class Zone {
   /** The offsets of all nodes that have data, in the order in which they were written. */
   *offsets(): Generator<number, void, undefined> {
     const { image, root } = this;
-    for (const node of image.eachNode(root)) if (image.setCount(node) > 0) yield node;
+    const logged = image.logOf(root);
+    for (let i = 0; i < logged; i++) {
+      const node = image.loggedAt(root, i);
+      if (node !== 0 && image.setCount(node) > 0) yield node;
+    }
   }
 
   #sort(): readonly ZoneName[] {

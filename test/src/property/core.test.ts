@@ -9,7 +9,8 @@ import { CLASS } from '@zonewright/common/rr/class';
 import { canonicalRdata, parseRdata, printRdata, rdataFault, readRdata, writeRdata } from '@zonewright/common/rr/rdata';
 import { type ResourceRecord, rdataKey, recordKey } from '@zonewright/common/rr/record';
 import { TYPE, typeRow } from '@zonewright/common/rr/type';
-import { decodeMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
+import { decodeMessage, encodeMessage, type Message, openEnvelope } from '@zonewright/common/wire/message';
+import { SectionReader } from '@zonewright/common/wire/section';
 import { checkZone } from '@zonewright/common/zone/check';
 import { diffNames, diffZones } from '@zonewright/common/zone/delta';
 import { increment, isNewer, raise } from '@zonewright/common/zone/serial';
@@ -267,6 +268,33 @@ test('a message is decoded as it was encoded, and its encoding does not change a
     { numRuns: runs(300) },
   );
   t.pass();
+});
+
+test('answers that are read one at a time are those of the message, and a fault where it has one', (t) => {
+  const change = fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(255));
+  let spoiled = 0;
+  const reader = new SectionReader();
+  fc.assert(
+    fc.property(messageWith(hostName, decodedTypes), fc.array(change, { maxLength: 2 }), (message, changes) => {
+      const encoded = encodeMessage({ ...message, opcode: 0, qr: true });
+      for (const [place, value] of changes) encoded[12 + Math.floor(place * (encoded.length - 12))] = value;
+      const whole = decodeMessage(encoded);
+      const envelope = openEnvelope(encoded);
+      const answers: ResourceRecord[] = [];
+      if (envelope.ok) {
+        reader.begin(envelope.value.section);
+        while (reader.next()) answers.push(reader.record);
+      }
+      assert.equal(envelope.ok && reader.fault === undefined, whole.ok);
+      if (!whole.ok || !envelope.ok) spoiled++;
+      else {
+        const { section: _, ...rest } = envelope.value;
+        assert.equal(show({ ...rest, answers }), show(whole.value));
+      }
+    }),
+    { numRuns: runs(500) },
+  );
+  t.true(spoiled > 0);
 });
 
 test('a truncated message keeps to its limit, its question and its OPT', (t) => {

@@ -53,8 +53,10 @@ export class Aspects {
     this.#parentFlags = image.flags(this.#apex) & HAS.dname;
   }
 
-  of(node: number): number {
+  /** What is to be seen, at least of the aspects that are wanted. */
+  of(node: number, wanted: number): number {
     const image = this.#image;
+    if (wanted === ASPECT.large) return this.#isLarge(node) ? ASPECT.large : 0;
     const flags = image.flags(node);
     const own = image.nameOctets(node);
     const at = image.nameAt(node);
