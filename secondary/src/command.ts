@@ -14,7 +14,7 @@ import { parsePort } from '@zonewright/common/service/endpoint';
 import { Forwarder } from '@zonewright/common/service/forwarder';
 import { runService } from '@zonewright/common/service/lifecycle';
 import { createLog, type ProcessLog } from '@zonewright/common/service/log';
-import { startNameServer } from '@zonewright/common/service/name-server';
+import { prepareNameServer } from '@zonewright/common/service/name-server';
 import { defineCommand, type Values } from '@zonewright/common/service/options';
 import { openMetrics, startPages } from '@zonewright/common/service/pages';
 import { Replica } from '@zonewright/common/service/replica';
@@ -191,8 +191,7 @@ class SecondaryService {
       onForwarded: (rcode) => metrics.counter('zonewright_updates_forwarded_total', { rcode: printRcode(rcode) }).add(),
     });
     this.#closing.push(() => forwarder.close());
-    await replica.load();
-    const server = await startNameServer({
+    const prepared = prepareNameServer({
       addresses: listen,
       port,
       ...(tls.value === undefined ? {} : { tls: tls.value.listening }),
@@ -209,8 +208,10 @@ class SecondaryService {
         sent: (...transfer) => chain.sent(...transfer),
       },
     });
+    this.#closing.push(() => prepared.close());
+    await replica.load();
+    const server = await prepared.listen();
     if (!server.ok) return server;
-    this.#closing.push(() => server.value.close());
     measureAnswering(metrics, server.value, tls.value?.expiry);
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(zones.size);
