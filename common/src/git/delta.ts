@@ -96,10 +96,17 @@ interface Meeting {
   readonly length: number;
 }
 
+/** Does one end, in both versions, before the other begins? */
+const isBefore = (one: Meeting, other: Meeting): boolean =>
+  one.from + one.length <= other.from && one.to + one.length <= other.to;
+
 /** Octets that are looked for in the other version: a line or two. */
 const PROBE = 48;
-/** How far behind a difference they are taken, in octets: what stands in it is not in the other version. */
-const DISTANCES = [0, PROBE, 512, 4096, 32_768] as const;
+/**
+ * How far behind a difference they are taken, in octets: what stands in it is not in the other version. Each is twice as far as the one
+ * before, so that what is the same again for longer than the difference before it is found.
+ */
+const DISTANCES = [0, PROBE, 512, 1024, 2048, 4096, 8192, 16_384, 32_768] as const;
 /** How far they are looked for, in octets. */
 const REACHES = [2048, 65_536, 4 * 1024 * 1024] as const;
 /** What is the same for so many octets is no accident. */
@@ -127,20 +134,25 @@ class Search {
   meet(from: number, to: number): Meeting | undefined {
     const [old, next] = [this.#old, this.#next];
     let best: Meeting | undefined;
+    /** One that was found nearer, and ends before `best` begins: without it, what it copies would be written anew. */
+    let nearer: Meeting | undefined;
     const keep = (at: number, place: number): void => {
       const found = this.#extended(at, place, from, to);
-      if (best === undefined || found.length > best.length) best = found;
+      if (best !== undefined && found.length <= best.length) return;
+      if (best !== undefined && isBefore(best, found)) nearer ??= best;
+      if (nearer !== undefined && !isBefore(nearer, found)) nearer = undefined;
+      best = found;
     };
     for (const reach of REACHES) {
       for (const distance of DISTANCES) {
         if (distance >= reach) break;
         for (const place of this.#placesOf(old, from + distance, next, to, reach)) keep(from + distance, place);
         for (const place of this.#placesOf(next, to + distance, old, from, reach)) keep(place, to + distance);
-        if (best !== undefined && best.length >= SURE) return best;
+        if (best !== undefined && best.length >= SURE) return nearer ?? best;
       }
       if (best !== undefined) break;
     }
-    return best;
+    return nearer ?? best;
   }
 
   /** Where in `there`, from `start` on, stands what stands at `at` in `here`. */

@@ -952,6 +952,32 @@ test('a delta rebuilds its target', (t) => {
   t.deepEqual(Buffer.from(applyDelta(base, delta, 1e6)), target);
 });
 
+/** Edits that leave islands between large differences, which were once passed over for what is the same behind them. */
+const ISLANDS: readonly (readonly (readonly [
+  at: number,
+  kind: 'change' | 'remove' | 'insert' | 'many' | 'fewer',
+])[])[] = [
+  [
+    [1890, 'fewer'],
+    [1842, 'insert'],
+    [1939, 'change'],
+    [2275, 'insert'],
+    [1936, 'many'],
+    [2221, 'insert'],
+  ],
+  [
+    [910, 'fewer'],
+    [1034, 'remove'],
+    [1245, 'change'],
+    [981, 'insert'],
+    [1144, 'many'],
+    [908, 'many'],
+    [971, 'many'],
+    [1482, 'change'],
+    [1111, 'many'],
+  ],
+];
+
 test('a delta of an edit in several places is hardly longer than what is new', (t) => {
   const line = (n: number): string => `host${n}   A 10.0.${(n >> 8) & 255}.${n & 255}\n`;
   const edits = fc.array(
@@ -979,7 +1005,7 @@ test('a delta of an edit in several places is hardly longer than what is new', (
       const fresh = all.reduce((sum, { kind }) => sum + (kind === 'many' ? 2500 : 300), 0);
       t.true(delta.length < fresh + 300, `${delta.length} octets for ${JSON.stringify(all)}`);
     }),
-    { numRuns: 60 },
+    { numRuns: 60, examples: ISLANDS.map((all) => [all.map(([at, kind]) => ({ at, kind }))]) },
   );
 });
 
