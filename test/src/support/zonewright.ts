@@ -20,7 +20,7 @@ export const root = fileURLToPath(new URL('../../../', import.meta.url));
 const bin = (name: string): string => join(root, 'bin', name);
 
 export interface StartOptions extends ProgramOptions {
-  /** Milliseconds until the service has to be ready; 20 seconds unless given. */
+  /** Milliseconds until the service has to be ready; a minute unless given: a machine may be busy with much else. */
   readonly timeout?: number;
 }
 
@@ -34,14 +34,14 @@ export const start = async (
   flags: readonly string[],
   options: StartOptions = {},
 ): Promise<Service> => {
-  const { timeout, ...rest } = options;
+  const { timeout = 60_000, ...rest } = options;
   const args = [bin('zonewright'), service, ...flags];
   const program = await startProgram(owner, process.execPath, args, {
     cwd: root,
     ...rest,
     name: `zonewright ${service}`,
   });
-  const ready = await program.waitForEvent('ready', {}, timeout === undefined ? {} : { timeout });
+  const ready = await program.waitForEvent('ready', {}, { timeout });
   // Not a spread: `exit` is a getter.
   return Object.defineProperty(program, 'ready', { value: ready, enumerable: true }) as Service;
 };
