@@ -21,6 +21,9 @@ const zone = (serial: number, ...more: readonly string[]): string =>
 const hosts = (count: number, net = '192.0.2'): string[] =>
   Array.from({ length: count }, (_, i) => `h${i} A ${net}.${i % 250}`);
 
+/** A push of what stands there before: past the hook, which takes a process. */
+const BEFORE = { words: ['--receive-pack=git -c core.hooksPath=/dev/null receive-pack'] } as const;
+
 // What is refused, and what passes
 
 test('the first push of a branch is checked like any other', async (t) => {
@@ -43,7 +46,7 @@ test('the first push of a branch is checked like any other', async (t) => {
 
 test('the pusher is told what changes', async (t) => {
   const { push } = await makeHooked(t, { pre: [] });
-  await push({ mirage: zone(1, ...hosts(4)) });
+  await push({ mirage: zone(1, ...hosts(4)) }, BEFORE);
   const pushed = await push({ mirage: zone(2, ...hosts(3), 'new A 192.0.2.9', 'new AAAA 2001:db8::9') });
   t.deepEqual(pushed.remote, ['mirage: zone mirage, serial 1 -> 2, records: 1 removed, 2 added']);
 });
@@ -78,7 +81,7 @@ test('other branches and tags are let through unseen', async (t) => {
 
 test('the branch is not deleted, unless that is allowed', async (t) => {
   const { push, pushOnly, path } = await makeHooked(t, { pre: [] });
-  await push({ mirage: zone(1) });
+  await push({ mirage: zone(1) }, BEFORE);
   const refused = await pushOnly({ refspec: ':main' });
   t.false(refused.isTaken);
   t.regex(refused.remote[0] ?? '', /^the branch main is what is served, and may not be deleted \(--allow-deletion\)/);
@@ -88,7 +91,7 @@ test('the branch is not deleted, unless that is allowed', async (t) => {
 
 test('a serial that is not raised is a note, with --serial strict an error, and of a signed zone always one', async (t) => {
   const { push, path } = await makeHooked(t, { pre: [] });
-  await push({ mirage: zone(5), kept: zone(5) });
+  await push({ mirage: zone(5), kept: zone(5) }, BEFORE);
   const auto = await push({ mirage: zone(5, 'a A 192.0.2.1') });
   t.true(auto.isTaken);
   t.is(auto.remote[0], 'mirage:2:1: note: the serial does not rise (old: 5 new: 5) (the primary raises it by itself)');
@@ -109,7 +112,7 @@ test('a serial that is not raised is a note, with --serial strict an error, and 
 
 test('a change that is larger than meant is refused, and the pusher can say that it is meant', async (t) => {
   const { push, pushOnly, reset } = await makeHooked(t, { pre: ['--max-change', '30%'] });
-  await push({ mirage: zone(1, ...hosts(98)), small: zone(1) });
+  await push({ mirage: zone(1, ...hosts(98)), small: zone(1) }, BEFORE);
   // 98 hosts, the NS and its address are 100 records.
   t.true((await push({ mirage: zone(2, ...hosts(68)) })).isTaken);
   t.true((await push({ mirage: zone(3, ...hosts(98)) })).isTaken);
@@ -138,7 +141,7 @@ test('a change that is larger than meant is refused, and the pusher can say that
 
 test('a zone that goes is said loudly, also without a largest change', async (t) => {
   const { push } = await makeHooked(t, { pre: [] });
-  await push({ mirage: zone(1), 'notes.txt': 'no zone\n' });
+  await push({ mirage: zone(1), 'notes.txt': 'no zone\n' }, BEFORE);
   const pushed = await push({ mirage: undefined, 'notes.txt': undefined });
   t.true(pushed.isTaken);
   t.deepEqual(pushed.remote, [
@@ -148,7 +151,7 @@ test('a zone that goes is said loudly, also without a largest change', async (t)
 
 test('a zone does not go by an empty file, nor by one without an SOA', async (t) => {
   const { push } = await makeHooked(t, { pre: [] });
-  await push({ mirage: zone(1) });
+  await push({ mirage: zone(1) }, BEFORE);
   for (const content of ['', '; nothing\n', '$TTL 60\n@ NS ns\nns A 127.0.0.1\n']) {
     const pushed = await push({ mirage: content });
     t.false(pushed.isTaken);
@@ -363,7 +366,7 @@ test('a root of too many entries, and a file that is too large, are refused for 
 
 test('what cannot be read is refused: lines that are none, objects that are not there', async (t) => {
   const { path, push } = await makeHooked(t, {});
-  await push({ mirage: zone(1) });
+  await push({ mirage: zone(1) }, BEFORE);
   const head = await git(path, 'rev-parse', 'main');
   const hook = (input: string, ...words: readonly string[]) =>
     tool('zonewright', ['hook', 'pre-receive', ...words], { cwd: path, input });
