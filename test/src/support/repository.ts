@@ -2,11 +2,9 @@
  * A repository of zones as a scenario has it: a bare one that a primary is pointed at, and somebody else's clone beside it,
  * from which commits are pushed with native git. What it answers is read with native git too: a second opinion.
  */
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { git, gitEnvironment } from './git-peers.ts';
-import { needed } from './needs.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { run } from './process.ts';
 import { until } from './until.ts';
@@ -34,30 +32,33 @@ export interface Repository {
 
 const MAX_TRIES = 50;
 
-/** A path as fast-import takes it. */
-const quoted = (path: string): string => `"${path.replace(/["\\]/g, '\\$&')}"`;
-
-/** One commit on top of `parent`, as git-fast-import(1) reads it. */
-const commitStream = (files: Files, parent: string): Buffer => {
+/** A commit of these files without a parent, as git-fast-import(1) reads it. */
+const firstCommit = (files: Files): Buffer => {
   const message = 'somebody else\n';
-  const changes = Object.entries(files).flatMap(([name, content]) => {
-    if (content === undefined) return [Buffer.from(`D ${quoted(name)}\n`)];
+  const head = `commit refs/heads/main\ncommitter Somebody Else <else@example.org> now\ndata ${message.length}\n${message}`;
+  const changes = Object.entries(files).flatMap(([name, content = '']) => {
     const octets = Buffer.from(content);
-    return [Buffer.from(`M 100644 inline ${quoted(name)}\ndata ${octets.length}\n`), octets, Buffer.from('\n')];
+    const path = name.replace(/["\\]/g, '\\$&');
+    return [Buffer.from(`M 100644 inline "${path}"\ndata ${octets.length}\n`), octets, Buffer.from('\n')];
   });
-  return Buffer.concat([
-    Buffer.from('commit refs/heads/main\ncommitter Somebody Else <else@example.org> now\n'),
-    Buffer.from(`data ${message.length}\n${message}${parent === '' ? '' : `from ${parent}\n`}`),
-    ...changes,
-    Buffer.from('done\n'),
-  ]);
+  return Buffer.concat([Buffer.from(head), ...changes, Buffer.from('done\n')]);
 };
+
+/** What a clone is told: no chores of git's own, and where it is from. */
+const cloneConfiguration = (path: string): string => `[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[remote "origin"]
+	url = ${path}
+	fetch = +refs/heads/*:refs/remotes/origin/*
+`;
 
 /**
  * Makes a repository with one commit of `files`, or without any commit. It is removed with its owner.
  *
- * Tests make many of them, so each thing is done by as few programs as git can do it with: the first commit is written where it
- * belongs, and the clone reads the objects of the repository instead of fetching them.
+ * Tests make many of them, so all is done by as few programs as git can do it with: the first commit is written where it belongs, and
+ * the clone beside it, in the folder `clone`, reads the objects of the repository instead of fetching them.
  */
 export const makeRepository = async (owner: Owner, files?: Files): Promise<Repository> => {
   const folder = temporaryFolder(owner, 'repository');
@@ -66,29 +67,44 @@ export const makeRepository = async (owner: Owner, files?: Files): Promise<Repos
   await git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', path);
   await git(folder, 'init', '--quiet', '--initial-branch=main', clone);
   writeFileSync(join(clone, '.git/objects/info/alternates'), `${join(path, 'objects')}\n`);
-  appendFileSync(join(clone, '.git/config'), `[remote "origin"]\n\turl = ${path}\n[fastimport]\n\tunpackLimit = 1\n`);
+  appendFileSync(join(clone, '.git/config'), cloneConfiguration(path));
 
-  const commit = async (place: string, all: Files, parent: string): Promise<string> => {
-    const args = ['-C', place, 'fast-import', '--quiet', '--force', '--done', '--date-format=now'];
-    const ran = await run('git', args, { env: gitEnvironment, input: commitStream(all, parent) });
-    if (ran.code !== 0) throw new Error(ran.stderr);
-    return git(place, 'rev-parse', 'refs/heads/main');
+  /** Puts the clone to the head of the repository; there may be none. */
+  const reset = async (): Promise<void> => {
+    const head = await git(path, 'for-each-ref', '--format=%(objectname)', 'refs/heads/main');
+    if (head !== '') await git(clone, 'reset', '--quiet', '--hard', head);
   };
+  const write = (all: Files): void => {
+    for (const [name, content] of Object.entries(all)) {
+      const file = join(clone, name);
+      if (content === undefined) rmSync(file, { force: true });
+      else {
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, content);
+      }
+    }
+  };
+  const read = (name: string): string => readFileSync(join(clone, name), 'utf8');
   const push = async (all: Files | MakeFiles): Promise<string> => {
     for (let tries = 1; ; tries++) {
-      const head = await git(path, 'for-each-ref', '--format=%(objectname)', 'refs/heads/main');
-      const read = (name: string): string =>
-        execFileSync(needed('git'), ['show', `${head}:${name}`], { cwd: path, env: gitEnvironment, encoding: 'utf8' });
-      const made = await commit(clone, typeof all === 'function' ? all(read) : all, head);
+      await reset();
+      write(typeof all === 'function' ? all(read) : all);
+      await git(clone, 'add', '--all');
+      await git(clone, 'commit', '--quiet', '--allow-empty', '--message', 'somebody else');
       try {
-        await git(clone, 'push', '--quiet', path, `${made}:refs/heads/main`);
-        return made;
+        await git(clone, 'push', '--quiet', 'origin', 'HEAD:main');
+        return await git(clone, 'rev-parse', 'HEAD');
       } catch (error) {
         if (tries === MAX_TRIES) throw error;
       }
     }
   };
-  if (files !== undefined) await commit(path, files, '');
+  if (files !== undefined) {
+    const args = ['-C', path, 'fast-import', '--quiet', '--done', '--date-format=now'];
+    const ran = await run('git', args, { env: gitEnvironment, input: firstCommit(files) });
+    if (ran.code !== 0) throw new Error(ran.stderr);
+    await reset();
+  }
   return {
     folder,
     path,
