@@ -1,24 +1,64 @@
 /**
- * How many orders may be begun: per owner name and for the whole service, whatever is asked for. A back-off (`watch.ts`) belongs
+ * How many orders may be begun, whatever is asked for: for a name, for a registered domain, and in all. A back-off (`memory.ts`) belongs
  * to one request and ends with it; this does not, so a request that is swapped again and again cannot use up what the CA
- * grants the account. Pure.
+ * grants the account.
  *
- * Always holds: an order that was begun counts until its window is over, also when it failed, and when its request is gone.
- * Left out: keeping the record over a restart, and sharing the service's orders fairly among names.
+ * Renewals come first: a part of all orders is theirs alone, and what a domain is granted is spent on new certificates only, as
+ * CAs have it. What the CA says of its own limits holds a domain's new orders, not only those of one name.
  *
- * Times are milliseconds since 1970.
+ * It has no clock. Kept in the state, so it holds over a restart. Times are milliseconds since 1970.
+ *
+ * Always holds: an order that was begun counts until its window is over, also when it failed (but not for the domain, which is
+ * granted certificates), and when its request is gone. Asking costs the same however many orders there were.
  */
-import type { Name } from '@zonewright/common/name';
+import type { Json, StateTable } from './state.ts';
 
 /** Room for a few mistakes with a request, one after the other; several for a name are rare otherwise. */
 const NAME_ORDERS = 5;
 const NAME_WINDOW = 600_000;
-/** Half of what Let's Encrypt grants an account (300 in 3 hours): the account is left usable whatever happens. */
-const SERVICE_ORDERS = 50;
 const SERVICE_WINDOW = 3_600_000;
+const DOMAIN_WINDOW = 604_800_000;
+/** The part of all orders that new certificates may have; what is left is for renewals. */
+const NEW_PART = 0.8;
+/** A CA that limits and does not say for how long. */
+const USUAL_HOLD = 3_600_000;
+const LONGEST_HOLD = 604_800_000;
+/** Key of what holds everything. */
+const EVERYTHING = '*';
 
-/** The orders of the longest window, the oldest first. */
-export type OrderRecord = readonly { readonly owner: string; readonly at: number }[];
+/** What the CA grants, or what is asked of it at most. */
+export interface Grant {
+  /** Orders in an hour. */
+  readonly service: number;
+  /** New certificates for a registered domain in seven days; `undefined` for any number. */
+  readonly domain?: number;
+}
+
+/** What is granted, unless an option says otherwise. */
+export const GRANTS = {
+  /** Half of what Let's Encrypt grants an account (300 orders in 3 hours), and four fifths of what it grants a registered domain (50). */
+  public: { service: 50, domain: 40 },
+  /** A CA of one's own limits itself. */
+  own: { service: 1000 },
+} as const satisfies Readonly<Record<string, Grant>>;
+
+/** What an order is for. */
+export interface OrderSubject {
+  /** Comparing form of the name at which it is requested. */
+  readonly owner: string;
+  /** Who asks, as far as that can be told (`domain.ts`): each has the same share. */
+  readonly group: string;
+  /** The registered domains of its names (`domain.ts`). */
+  readonly domains: readonly string[];
+  readonly isRenewal: boolean;
+}
+
+/** An order that was begun. */
+export interface BegunOrder extends OrderSubject {
+  /** In the state. */
+  readonly key: string;
+  readonly at: number;
+}
 
 /** No order before `until`. */
 export interface Ration {
@@ -26,30 +66,171 @@ export interface Ration {
   readonly what: string;
 }
 
-/** The record with an order more, begun `now` for the request at `owner`. */
-export function recordOrder(record: OrderRecord, owner: Name, now: number): OrderRecord {
-  return [...within(record, SERVICE_WINDOW, now), { owner: owner.key, at: now }];
-}
+export class Budget {
+  readonly #grant: Grant;
+  readonly #orders: StateTable<Json>;
+  readonly #holds: StateTable<Json>;
+  /** Instants, the oldest first. */
+  readonly #ofName = new Map<string, number[]>();
+  readonly #ofDomain = new Map<string, number[]>();
+  readonly #ofGroup = new Map<string, number[]>();
+  readonly #ofService: number[] = [];
+  /** All orders that are kept, the oldest first. */
+  readonly #kept: Pick<BegunOrder, 'key' | 'at'>[] = [];
+  #count = 0;
 
-/** Until when nothing may be ordered at `owner`; `undefined` if something may be. */
-export function rationOf(record: OrderRecord, owner: Name, now: number): Ration | undefined {
-  const own = record.filter((order) => order.owner === owner.key);
-  const ofName = fullUntil(own, NAME_ORDERS, NAME_WINDOW, now);
-  const ofService = fullUntil(record, SERVICE_ORDERS, SERVICE_WINDOW, now);
-  if (ofService !== undefined && ofService >= (ofName ?? 0)) {
-    return { until: ofService, what: `this service has begun ${SERVICE_ORDERS} orders in an hour, and waits` };
+  constructor(grant: Grant, orders: StateTable<Json>, holds: StateTable<Json>) {
+    this.#grant = grant;
+    this.#orders = orders;
+    this.#holds = holds;
+    const kept = [...orders.entries()].flatMap(([key, value]) => readOrder(key, value) ?? []);
+    for (const order of kept.sort((a, b) => a.at - b.at)) this.#add(order);
   }
-  if (ofName === undefined) return undefined;
-  return { until: ofName, what: `${NAME_ORDERS} orders were begun for this name in ten minutes; the next one waits` };
+
+  /** Counts an order that begins. */
+  begin(subject: OrderSubject, now: number): BegunOrder {
+    const window = this.#grant.domain === undefined ? SERVICE_WINDOW : DOMAIN_WINDOW;
+    while (this.#kept[0] !== undefined && this.#kept[0].at <= now - window) {
+      void this.#orders.delete(this.#kept.shift()!.key);
+    }
+    const order = { ...subject, key: `${now} ${++this.#count} ${subject.owner}`, at: now };
+    this.#add(order);
+    void this.#orders.set(order.key, writeOrder(order));
+    return order;
+  }
+
+  /** An order has brought no certificate: it does not count for its domains. */
+  fail(order: BegunOrder): void {
+    const { key, domains, isRenewal, at } = order;
+    if (isRenewal) return;
+    for (const domain of domains) {
+      const times = this.#ofDomain.get(domain);
+      const i = times?.lastIndexOf(at) ?? -1;
+      if (i >= 0) times?.splice(i, 1);
+    }
+    if (this.#orders.get(key) !== undefined) {
+      void this.#orders.set(key, writeOrder({ ...order, domains: [] }));
+    }
+  }
+
+  /** The CA was not asked after all: it does not count. */
+  cancel(order: BegunOrder): void {
+    this.fail(order);
+    for (const times of [this.#ofService, this.#ofName.get(order.owner), this.#ofGroup.get(order.group)]) {
+      const i = times?.lastIndexOf(order.at) ?? -1;
+      if (i >= 0) times?.splice(i, 1);
+    }
+    void this.#orders.delete(order.key);
+  }
+
+  /** The CA has said that it is too much for now. `retryAfter`: seconds, as it said. */
+  limited(domains: readonly string[], retryAfter: number | undefined, now: number): void {
+    const wait = retryAfter === undefined ? USUAL_HOLD : Math.min(retryAfter * 1000, LONGEST_HOLD);
+    for (const domain of domains) void this.#holds.set(domain, now + wait);
+  }
+
+  /** Nobody is there to order from. Not kept: after a restart it is tried. */
+  away(until: number): void {
+    void this.#holds.set(EVERYTHING, until);
+  }
+
+  /** Somebody is there again. */
+  back(): void {
+    void this.#holds.delete(EVERYTHING);
+  }
+
+  /** How many orders whoever asks has had of late: who has had few comes first. */
+  spent({ group }: Pick<OrderSubject, 'group'>, now: number): number {
+    return this.#ofGroup.get(group)?.filter((at) => at > now - SERVICE_WINDOW).length ?? 0;
+  }
+
+  /** Until when nothing may be ordered; `undefined` if something may be. */
+  rationOf({ owner, domains, isRenewal }: OrderSubject, now: number): Ration | undefined {
+    const { service, domain: ofDomain = Number.POSITIVE_INFINITY } = this.#grant;
+    const most = isRenewal ? service : Math.max(1, Math.floor(service * NEW_PART));
+    const rations = [
+      ration(this.#heldUntil(EVERYTHING, now), 'the CA, or the DNS server, is away'),
+      ration(
+        fullUntil(this.#ofService, most, SERVICE_WINDOW, now),
+        `this service has begun ${most} orders in an hour, and waits`,
+      ),
+      ration(
+        fullUntil(this.#ofName.get(owner), NAME_ORDERS, NAME_WINDOW, now),
+        `${NAME_ORDERS} orders were begun for this name in ten minutes; the next one waits`,
+      ),
+      ...(isRenewal ? [] : domains).flatMap((domain) => [
+        ration(this.#heldUntil(domain, now), `the CA has said that there are too many orders for ${domain}`),
+        ration(
+          fullUntil(this.#ofDomain.get(domain), ofDomain, DOMAIN_WINDOW, now),
+          `${ofDomain} new certificates were ordered for ${domain} in seven days; the next one waits`,
+        ),
+      ]),
+    ];
+    return rations.reduce((latest, one) => (one !== undefined && one.until > (latest?.until ?? 0) ? one : latest));
+  }
+
+  #add({ key, owner, group, domains, isRenewal, at }: BegunOrder): void {
+    this.#kept.push({ key, at });
+    push(this.#ofService, at, SERVICE_WINDOW);
+    pushFor(this.#ofName, owner, at, NAME_WINDOW);
+    pushFor(this.#ofGroup, group, at, SERVICE_WINDOW);
+    if (!isRenewal) for (const domain of domains) pushFor(this.#ofDomain, domain, at, DOMAIN_WINDOW);
+    for (const map of [this.#ofName, this.#ofGroup]) {
+      // Some of them have no order in any window.
+      if (map.size <= 2 * this.#ofService.length) continue;
+      for (const [each, times] of map) if ((times.at(-1) ?? 0) <= at - SERVICE_WINDOW) map.delete(each);
+    }
+  }
+
+  #heldUntil(key: string, now: number): number | undefined {
+    const until = this.#holds.get(key);
+    // A clock that was set back makes no hold longer than the longest.
+    return typeof until === 'number' && now < until && until <= now + LONGEST_HOLD ? until : undefined;
+  }
 }
 
-/** An order that is still to come by a clock that was set back does not count: it would for too long. */
-function within(record: OrderRecord, window: number, now: number): OrderRecord {
-  return record.filter(({ at }) => at > now - window && at <= now);
+const ration = (until: number | undefined, what: string): Ration | undefined =>
+  until === undefined ? undefined : { until, what };
+
+const writeOrder = ({ owner, group, domains, isRenewal, at }: BegunOrder): Json => ({
+  owner,
+  group,
+  domains,
+  isRenewal,
+  at,
+});
+
+function readOrder(key: string, value: Json): BegunOrder | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { owner, group, domains, isRenewal, at } = value as { readonly [key: string]: Json };
+  if (typeof owner !== 'string' || typeof group !== 'string' || typeof at !== 'number' || !Array.isArray(domains))
+    return undefined;
+  const texts = (domains as readonly Json[]).filter((domain) => typeof domain === 'string');
+  return { key, owner, group, at, domains: texts, isRenewal: isRenewal === true };
 }
 
-function fullUntil(record: OrderRecord, most: number, window: number, now: number): number | undefined {
-  const recent = within(record, window, now);
-  const oldest = recent[recent.length - most];
-  return oldest === undefined ? undefined : oldest.at + window;
+function pushFor(map: Map<string, number[]>, key: string, at: number, window: number): void {
+  const times = map.get(key) ?? [];
+  map.set(key, times);
+  push(times, at, window);
+}
+
+/** Adds an instant, and drops those out of the window; what is still to come by a clock that was set back would count for too long. */
+function push(times: number[], at: number, window: number): void {
+  while (times.length > 0 && times.at(-1)! > at) times.pop();
+  const first = times.findIndex((time) => time > at - window);
+  times.splice(0, first < 0 ? times.length : first);
+  times.push(at);
+}
+
+function fullUntil(
+  times: readonly number[] | undefined,
+  most: number,
+  window: number,
+  now: number,
+): number | undefined {
+  let end = times?.length ?? 0;
+  while (end > 0 && times![end - 1]! > now) end--;
+  const oldest = times?.[end - most];
+  return oldest === undefined || oldest <= now - window ? undefined : oldest + window;
 }

@@ -23,10 +23,14 @@ import {
 import { type AccountKeySource, accountKey } from './account.ts';
 import { type AcmeClient, createAcmeClient, LETS_ENCRYPT } from './acme.ts';
 import { CHALLENGE_TYPES } from './acme-resource.ts';
+import { GRANTS, type Grant } from './budget.ts';
 import { RSA_BITS } from './key.ts';
 import { runLetsencrypt } from './service.ts';
+import { openState } from './state-store.ts';
 import { NAME_SCOPES } from './watch.ts';
 
+/** More an hour no CA takes. */
+const MOST_ORDERS = 1_000_000;
 const ACCOUNT_KEY_TYPES = ['p256', 'p384', 'rsa'] as const;
 
 function parseUpdateKey(text: string): Result<Key, Fault> {
@@ -102,6 +106,18 @@ const options = [
     flag: '--preferred-chain <NAME>',
     description: 'common name of an issuer that the chain should have, where the CA has several chains',
   },
+  {
+    flag: '--orders-per-hour <COUNT>',
+    description: 'orders begun in an hour at most; a fifth of them is for renewals only',
+    parse: wholeNumber(1, MOST_ORDERS),
+  },
+  {
+    flag: '--orders-per-domain <COUNT>',
+    description: 'new certificates ordered for a registered domain in seven days at most; 0: any number',
+    parse: wholeNumber(0, MOST_ORDERS),
+  },
+  { flag: '--no-caa', description: 'order without a look at CAA records' },
+  { flag: '--no-status', description: 'write no TXT record with the status beside a request' },
   { ...PORT, description: 'port of the DNS server' },
   { ...LISTEN, description: 'the local address to ask from; nothing is listened on' },
   DATA,
@@ -126,9 +142,13 @@ export const command = defineCommand({
     if (!directory.ok) return context.fail(directory.fault);
     const acme = await openAcme(values, directory.value);
     if (!acme.ok) return context.fail(acme.fault);
-    const { logLevel, syslog, monitor, http, dnsKey, dnsServer, port, listen, names } = values;
     const { challenge, profile, preferredChain } = values;
+    const { logLevel, syslog, monitor, http, dnsKey, dnsServer, port, listen, names, data } = values;
+    const state = data === undefined ? undefined : await openState(data);
+    if (state?.ok === false) return context.fail(state.fault);
     const log = createLog({ level: logLevel, app: 'zonewright-letsencrypt', ...(syslog && { syslog }) });
+    const damaged = state?.value.damaged;
+    if (damaged !== undefined) log.warn('state.damaged', { file: damaged }, 'it was laid aside');
     return runLetsencrypt({
       key: dnsKey,
       server: { address: canonicalAddress(dnsServer), port },
@@ -142,6 +162,10 @@ export const command = defineCommand({
         ...(profile !== undefined && { profile }),
         ...(preferredChain !== undefined && { preferredChain }),
       },
+      grant: grantOf(values),
+      isCaaChecked: !values.noCaa,
+      isStatusWritten: !values.noStatus,
+      ...(state && { store: state.value.store }),
       log,
       ...(listen.length === 1 && { source: listen[0]! }),
       ...(monitor && { monitor }),
@@ -150,6 +174,13 @@ export const command = defineCommand({
     });
   },
 });
+
+/** What a public CA grants, unless it is another or the options say so. */
+function grantOf({ directory, ordersPerHour, ordersPerDomain }: LetsencryptValues): Grant {
+  const { service, domain }: Grant = directory === undefined ? GRANTS.public : GRANTS.own;
+  const most = ordersPerDomain ?? domain ?? 0;
+  return { service: ordersPerHour ?? service, ...(most > 0 && { domain: most }) };
+}
 
 function directoryOf({ production, directory, caFile }: LetsencryptValues): Result<string, Fault> {
   if (production && directory !== undefined) {

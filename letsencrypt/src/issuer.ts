@@ -1,41 +1,59 @@
 /**
  * The part of the ACME secondary that acts: after every change of a zone, and when something falls due, it looks at all requests
- * (`watch.ts` judges) and runs what is to be done, a few orders at a time, never two for one name.
- *
- * Left out: keeping what it remembers (back-offs, orders, certificates not published yet) over a restart.
+ * (`watch.ts` judges) and runs what is to be done (`fulfilment.ts`), a few orders at a time in the order of `turn.ts`, never two
+ * for one name. What it learns it remembers (`memory.ts`, `budget.ts`), and says beside the request (`status-records.ts`).
  */
 import type { Key } from '@zonewright/common/authority/key';
 import type { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
+import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
 import type { Log } from '@zonewright/common/service/log';
 import type { CounterHandle, Metrics } from '@zonewright/common/service/metrics';
+import { Slices } from '@zonewright/common/service/slices';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { AcmeClient } from './acme.ts';
-import { type OrderRecord, type Ration, rationOf, recordOrder } from './budget.ts';
+import { type BegunOrder, Budget, type Grant, type OrderSubject } from './budget.ts';
+import type { CaaFault } from './caa.ts';
 import type { Certificate } from './certificate.ts';
-import { parseCsr } from './csr.ts';
-import type { DnsClient, DnsFault } from './dns.ts';
-import { Leftovers } from './leftover.ts';
-import type { METRICS } from './metrics.ts';
-import { type OrderContext, type OrderFault, obtain } from './order.ts';
-import { type Found, findPostings, hostOf, type Posting, requestId } from './posting.ts';
-import { changeTlsa, type Issued, publication } from './publish.ts';
-import { Servers } from './servers.ts';
-import { Suggestions } from './suggestions.ts';
+import type { DnsClient } from './dns.ts';
+import { groupOf, registeredDomains } from './domain.ts';
 import {
-  againAt,
+  type Fulfilment,
+  type FulfilmentFault,
+  failureOf,
+  fulfil,
+  isOver,
+  OUTCOMES,
+  type Outcome,
+  outcomeOf,
+} from './fulfilment.ts';
+import { Leftovers } from './leftover.ts';
+import {
   begun,
   failed,
   isForgettable,
   issuedNow,
-  judge,
   type Memory,
-  type NameScope,
+  ordered,
   published,
+  readMemory,
+  recalled,
   seen,
   superseded,
-  type Verdict,
-} from './watch.ts';
+  unordered,
+  writeMemory,
+} from './memory.ts';
+import type { METRICS } from './metrics.ts';
+import type { OrderContext } from './order.ts';
+import { type Found, hostOf, type Posting } from './posting.ts';
+import { type Stale, type ZoneHistory, ZoneSearch } from './search.ts';
+import { Servers } from './servers.ts';
+import { readJson, type State, type StateTable } from './state.ts';
+import { StatusRecords } from './status-records.ts';
+import { Suggestions } from './suggestions.ts';
+import { inTurn, isRenewal, type Task } from './turn.ts';
+import { describe, statusFor } from './verdict-text.ts';
+import { againAt, judge, type NameScope, type Verdict } from './watch.ts';
 
 export interface IssuerOptions {
   readonly acme: AcmeClient;
@@ -48,63 +66,95 @@ export interface IssuerOptions {
   readonly isAnyKey: boolean;
   /** Where the names of a request may be. */
   readonly names: NameScope;
+  /** How orders are made. */
+  readonly orders: Pick<OrderContext, 'challenge' | 'profile' | 'preferredChain'>;
+  /** Orders that may be begun. */
+  readonly grant: Grant;
+  /** Is what is done about a request written beside it? */
+  readonly isStatusWritten: boolean;
+  readonly state: State;
   readonly log: Log;
   readonly metrics: Metrics<typeof METRICS>;
-  /** How orders are made. */
-  readonly orders?: Pick<OrderContext, 'challenge' | 'profile' | 'preferredChain'>;
+  historyOf(origin: Name): ZoneHistory | undefined;
+  /** Why the CA may not certify these names, if that is so: what CAA records say. */
+  refusal(hosts: readonly string[], signal: AbortSignal): Promise<CaaFault | undefined>;
   /** A zone was changed through the DNS server: its copy is to be brought up to date. */
   onPublished(): void;
 }
 
-/** Names for which something is under way at the same time. */
-const MOST_BUSY = 4;
+/** Names for which something is under way at the same time, and how many of them may be new ones. */
+const MOST_BUSY = 10;
+const MOST_NEW = 8;
 /** Changes gather at least so long (milliseconds), and so many times as long as it took to search them. */
 const GATHER = { least: 50, factor: 10 } as const;
 const LONGEST_TIMER = 86_400_000;
+/** Nothing is ordered for so long after the CA or the DNS server was found to be away; longer each time. */
+const AWAY: BackoffBounds = { base: 20_000, max: 600_000 };
+const LONGEST_AWAY = 3_600_000;
+/** Milliseconds after the start before what is remembered about names that are in no zone is forgotten: zones take a while to come. */
+const FORGET_AFTER = 3_600_000;
+
+interface Judged {
+  readonly found: Found;
+  readonly verdict: Verdict;
+}
 
 export class Issuer {
   readonly #options: IssuerOptions;
   readonly #abort = new AbortController();
+  readonly #beganAt = Date.now();
   /** Zones that have changed since they were searched, by their apex. */
   readonly #changed = new Map<string, Zone>();
-  /** What was found in each zone. */
-  readonly #found = new Map<string, readonly Found[]>();
+  /** What is found in each zone. */
+  readonly #searches = new Map<string, ZoneSearch>();
   readonly #memories = new Map<string, Memory>();
-  readonly #verdicts = new Map<string, { readonly found: Found; readonly verdict: Verdict }>();
-  readonly #running = new Set<Promise<void>>();
-  #orders: OrderRecord = [];
+  readonly #kept: StateTable<ReturnType<typeof writeMemory>>;
+  readonly #judged = new Map<string, Judged>();
+  readonly #running = new Map<Promise<void>, Task>();
+  readonly #budget: Budget;
   /** What was said about a name that cannot be met, or not now, so that it is said once. */
   readonly #said = new Map<string, string>();
+  readonly #statuses: StatusRecords;
   readonly #suggestions: Suggestions;
   readonly #servers: Servers;
   readonly #leftovers: Leftovers;
-  readonly #issued: CounterHandle;
-  readonly #failed: CounterHandle;
+  readonly #outcomes: Readonly<Record<Outcome, CounterHandle>>;
+  /** How often, one time after the other, somebody was found to be away. */
+  #absences = 0;
   #timer: NodeJS.Timeout | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
+  #examining: Promise<void> | undefined;
   /** Milliseconds in which changes gather before they are looked at. */
   #gather: number = GATHER.least;
 
   constructor(options: IssuerOptions) {
     this.#options = options;
-    const { metrics, acme, dns, zones, port, log } = options;
+    const { metrics, acme, dns, zones, port, log, state, grant } = options;
     this.#servers = new Servers(zones, port);
     this.#leftovers = new Leftovers(dns, acme.thumbprint, log);
     this.#suggestions = new Suggestions(acme, log, Math.random);
-    this.#issued = metrics.counter('zonewright_certificates_issued_total');
-    this.#failed = metrics.counter('zonewright_certificate_failures_total');
-    metrics.onRead(() => {
-      for (const kind of ['unclear', 'busy', 'current', 'waiting', 'publish', 'order'] as const) {
-        const count = [...this.#verdicts.values()].filter(({ verdict }) => verdict.kind === kind).length;
-        metrics.gauge('zonewright_certificate_requests', { state: kind }).set(count);
-      }
+    this.#budget = new Budget(grant, state.table('order', readJson), state.table('hold', readJson));
+    this.#kept = state.table('name', readJson);
+    for (const [key, value] of this.#kept.entries()) {
+      const memory = readMemory(value);
+      if (memory !== undefined) this.#memories.set(key, memory);
+    }
+    this.#statuses = new StatusRecords(dns, log, this.#abort.signal, () => {
+      options.onPublished();
+      this.#wake(GATHER.least);
     });
+    const counter = (outcome: Outcome) => metrics.counter('zonewright_certificate_orders_total', { outcome });
+    this.#outcomes = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counter(outcome)])) as Record<
+      Outcome,
+      CounterHandle
+    >;
+    metrics.onRead(() => this.#measure());
   }
 
   /** A zone has a new version, or is gone. */
   changed(origin: Name, zone: Zone | undefined): void {
     if (zone === undefined) {
-      this.#found.delete(origin.key);
+      this.#searches.delete(origin.key);
       this.#changed.delete(origin.key);
     } else this.#changed.set(origin.key, zone);
     this.#wake(this.#gather);
@@ -114,26 +164,14 @@ export class Issuer {
   async stop(): Promise<void> {
     this.#abort.abort();
     clearTimeout(this.#timer);
-    await Promise.all(this.#running);
+    await this.#examining;
+    await Promise.all(this.#running.keys());
     await this.#leftovers.stop();
   }
 
   /** One entry a name for `/status`. */
   status(): readonly Readonly<Record<string, unknown>>[] {
-    return [...this.#verdicts].map(([key, { found, verdict }]) => {
-      const memory = this.#memories.get(key);
-      const { posting } = found;
-      const at = (time: number): string => new Date(time).toISOString();
-      return {
-        host: hostOf(found.name).toString(),
-        hosts: posting.ok ? posting.value.csr.hosts : [],
-        state: verdict.kind,
-        ...(verdict.kind === 'current' && { until: at(verdict.certificate.notAfter), due: at(verdict.dueAt) }),
-        ...(verdict.kind === 'waiting' && { retry: at(verdict.until), limit: verdict.limit }),
-        ...(verdict.kind === 'unclear' && { failure: verdict.fault.what }),
-        ...(memory?.reason !== undefined && { failure: memory.reason, failures: memory.failures }),
-      };
-    });
+    return [...this.#judged].map(([key, { found, verdict }]) => describe(found, verdict, this.#memories.get(key)));
   }
 
   /** Examines in so many milliseconds, or sooner if that is planned already: changes without end do not put it off. */
@@ -146,52 +184,89 @@ export class Issuer {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#wakeAt = Number.POSITIVE_INFINITY;
-      this.#examine();
+      // Whoever wakes it while it is at work has it work once more.
+      if (this.#examining !== undefined) return this.#wake(GATHER.least);
+      this.#examining = this.#examine()
+        .catch((error: unknown) => this.#options.log.error('process.fault', { during: 'search', error }))
+        .finally(() => {
+          this.#examining = undefined;
+        });
     }, wait);
   }
 
-  #search(): void {
+  async #search(slices: Slices): Promise<void> {
     if (this.#changed.size === 0) return;
     const began = performance.now();
     for (const [key, zone] of this.#changed) {
-      this.#found.set(key, findPostings(zone));
+      this.#changed.delete(key);
+      const search = this.#searches.get(key) ?? new ZoneSearch();
+      this.#searches.set(key, search);
+      for (const _ of search.update(zone, this.#options.historyOf(zone.origin))) {
+        if (slices.isOver) await slices.pause();
+      }
       this.#leftovers.search(zone);
     }
-    this.#changed.clear();
     this.#gather = Math.max(GATHER.least, GATHER.factor * (performance.now() - began));
   }
 
-  #examine(): void {
-    this.#search();
-    const now = Date.now();
+  async #examine(): Promise<void> {
+    const slices = new Slices();
+    await this.#search(slices);
     const { key: scope, isAnyKey, names } = this.#options;
-    const suggested = (one: Certificate): number | undefined => this.#suggestions.of(one);
-    const ration = (owner: Name): Ration | undefined => rationOf(this.#orders, owner, Date.now());
-    const rules = { zone: scope.zone, names, isAnyKey, suggested, ration };
+    const rules = {
+      zone: scope.zone,
+      names,
+      isAnyKey,
+      suggested: (one: Certificate) => this.#suggestions.of(one),
+      ration: (posting: Posting, isDue: boolean) => this.#budget.rationOf(this.#subjectOf(posting, isDue), Date.now()),
+    };
     const current: Certificate[] = [];
+    const tasks: Task[] = [];
     const present = new Set<string>();
     let next = Number.POSITIVE_INFINITY;
-    for (const found of [...this.#found.values()].flat()) {
+    for (const found of this.#found()) {
+      const now = Date.now();
       const { key } = found.name;
       present.add(key);
+      if (!this.#memories.has(key)) this.#recall(found, now);
       const verdict = judge(found, this.#memories.get(key), rules, now);
-      this.#verdicts.set(key, { found, verdict });
+      this.#judged.set(key, { found, verdict });
       this.#say(key, found, verdict);
       if (verdict.kind === 'current') {
-        this.#remember(key, seen);
+        void this.#remember(key, seen);
         current.push(verdict.certificate);
       }
-      if (verdict.kind === 'order' || verdict.kind === 'publish') this.#begin(verdict);
+      if (verdict.kind === 'order' || verdict.kind === 'publish') tasks.push(verdict);
       next = Math.min(next, againAt(verdict));
+      if (slices.isOver) await slices.pause();
     }
-    for (const key of this.#verdicts.keys()) if (!present.has(key)) this.#verdicts.delete(key);
-    for (const key of this.#said.keys()) if (!present.has(key)) this.#said.delete(key);
-    for (const [key, memory] of this.#memories) {
-      if (!present.has(key) && isForgettable(memory, now)) this.#memories.delete(key);
-    }
-    void this.#suggest(current, now);
+    this.#forget(present);
+    this.#beginInTurn(tasks);
+    next = Math.min(next, this.#writeStatuses());
+    void this.#suggest(current, Date.now());
     // What found no place is begun when something else ends.
-    this.#wake(next === Number.POSITIVE_INFINITY ? LONGEST_TIMER : next - now);
+    this.#wake(next === Number.POSITIVE_INFINITY ? LONGEST_TIMER : next - Date.now());
+  }
+
+  *#found(): Generator<Found, void, undefined> {
+    for (const search of this.#searches.values()) yield* search.found();
+  }
+
+  #recall(found: Found, now: number): void {
+    const memory = recalled(found, now);
+    if (memory !== undefined) this.#memories.set(found.name.key, memory);
+  }
+
+  #forget(present: ReadonlySet<string>): void {
+    const now = Date.now();
+    for (const key of this.#judged.keys()) if (!present.has(key)) this.#judged.delete(key);
+    for (const key of this.#said.keys()) if (!present.has(key)) this.#said.delete(key);
+    if (now < this.#beganAt + FORGET_AFTER) return;
+    for (const [key, memory] of this.#memories) {
+      if (present.has(key) || !isForgettable(memory, now)) continue;
+      this.#memories.delete(key);
+      void this.#kept.delete(key);
+    }
   }
 
   /** Asks what the CA suggests, and examines again when it has said something, or is to be asked again. */
@@ -219,92 +294,134 @@ export class Issuer {
     }
   }
 
-  #begin(verdict: Extract<Verdict, { kind: 'order' | 'publish' }>): void {
-    const { key } = verdict.posting.name;
-    if (this.#running.size >= MOST_BUSY || this.#abort.signal.aborted) return;
-    this.#memories.set(key, begun(this.#memories.get(key), verdict.posting));
-    this.#verdicts.set(key, { ...this.#verdicts.get(key)!, verdict: { kind: 'busy' } });
-    const log = this.#options.log.child({ host: hostOf(verdict.posting.name).toString() });
-    const run = this.#run(verdict, log)
+  /** When the next status is to be written. */
+  #writeStatuses(): number {
+    if (!this.#options.isStatusWritten) return Number.POSITIVE_INFINITY;
+    const now = Date.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [key, { found, verdict }] of this.#judged) {
+      const wanted = statusFor(found, verdict, this.#memories.get(key));
+      if (wanted !== 'any') next = Math.min(next, this.#statuses.want(found, wanted, now));
+    }
+    const stale = new Map<string, Stale>();
+    for (const search of this.#searches.values()) for (const one of search.stale()) stale.set(one.name.key, one);
+    for (const one of stale.values()) next = Math.min(next, this.#statuses.want(one, undefined, now));
+    this.#statuses.forget((key) => this.#judged.has(key) || stale.has(key));
+    return next;
+  }
+
+  #subjectOf({ name, csr }: Posting, isDue: boolean): OrderSubject {
+    const { zones } = this.#options;
+    const group = groupOf(hostOf(name).toString().replace(/\.$/, ''), zones);
+    return { owner: name.key, group, domains: registeredDomains(csr.hosts, zones), isRenewal: isDue };
+  }
+
+  #beginInTurn(tasks: readonly Task[]): void {
+    const subjectOf = (task: Task): OrderSubject => this.#subjectOf(task.posting, isRenewal(task));
+    const spent = (task: Task): number => this.#budget.spent(subjectOf(task), Date.now());
+    const failures = ({ posting }: Task): number => this.#memories.get(posting.name.key)?.failures ?? 0;
+    let left = inTurn(tasks, { spent, failures });
+    while (left.length > 0 && this.#running.size < MOST_BUSY && !this.#abort.signal.aborted) {
+      const news = [...this.#running.values()].filter((task) => task.kind === 'order' && !isRenewal(task)).length;
+      const task = left.find((one) => one.kind === 'publish' || isRenewal(one) || news < MOST_NEW);
+      if (task === undefined) return;
+      const isRationed = task.kind === 'order' && this.#budget.rationOf(subjectOf(task), Date.now()) !== undefined;
+      if (!isRationed) this.#begin(task, subjectOf(task));
+      // Each order that is begun changes whose turn is next.
+      left = inTurn(
+        left.filter((one) => one !== task),
+        { spent, failures },
+      );
+    }
+  }
+
+  #begin(task: Task, subject: OrderSubject): void {
+    const { posting } = task;
+    const { key } = posting.name;
+    this.#memories.set(key, begun(this.#memories.get(key), posting));
+    this.#judged.set(key, { ...this.#judged.get(key)!, verdict: { kind: 'busy' } });
+    const order = task.kind === 'order' ? this.#budget.begin(subject, Date.now()) : undefined;
+    const log = this.#options.log.child({ host: hostOf(posting.name).toString() });
+    const run = this.#run(task, order, log)
       .catch((error: unknown) => {
         log.error('process.fault', { during: 'order', error });
-        this.#remember(key, (memory) => failed(memory, { what: 'a bug, see process.fault' }, Date.now(), Math.random));
+        void this.#remember(key, (memory) =>
+          failed(memory, { what: 'a bug, see process.fault' }, Date.now(), Math.random),
+        );
       })
       .finally(() => {
         this.#running.delete(run);
         this.#wake(GATHER.least);
       });
-    this.#running.add(run);
+    this.#running.set(run, task);
   }
 
-  async #run(verdict: Extract<Verdict, { kind: 'order' | 'publish' }>, log: Log): Promise<void> {
-    const { posting } = verdict;
+  async #run(task: Task, order: BegunOrder | undefined, log: Log): Promise<void> {
+    const { posting } = task;
     const { key } = posting.name;
-    let issued: Issued;
-    if (verdict.kind === 'publish') issued = verdict.issued;
-    else {
-      const { hosts } = posting.csr;
-      log.info('certificate.requested', { hosts, why: verdict.why });
-      // A CA that suggests when to renew wants to know which certificate a new one follows (RFC 9773 5).
-      const follows =
-        verdict.why === 'due' && this.#suggestions.of(verdict.due) !== undefined ? verdict.due : undefined;
-      const onAsk = (): void => {
-        this.#orders = recordOrder(this.#orders, posting.name, Date.now());
-      };
-      const obtained = await obtain(
-        {
-          ...this.#options,
-          ...this.#options.orders,
-          scope: this.#options.key,
-          servers: this.#servers,
-          leftovers: this.#leftovers,
-          log,
-          signal: this.#abort.signal,
-          onAsk,
+    const { signal } = this.#abort;
+    let isAsked = false;
+    let isIssued = false;
+    const done = await fulfil(
+      {
+        ...this.#options,
+        ...this.#options.orders,
+        scope: this.#options.key,
+        servers: this.#servers,
+        leftovers: this.#leftovers,
+        log,
+        signal,
+        onAsk: () => {
+          isAsked = true;
         },
-        { csr: posting.csr, follows },
-      );
-      if (!obtained.ok) return this.#fail(posting, obtained.fault, log);
-      issued = obtained.value;
-      this.#issued.add();
-      this.#remember(key, (memory) => issuedNow(memory, issued));
-      log.info('certificate.issued', { hosts, until: new Date(issued.certificate.notAfter).toISOString() });
-    }
-    await this.#publish(posting, issued, verdict.kind === 'order', log);
-  }
-
-  async #publish(posting: Posting, issued: Issued, isNew: boolean, log: Log): Promise<void> {
-    const { dns, zones, onPublished } = this.#options;
-    const { name, id } = posting;
-    const zone = zones.zoneOf(name)?.origin ?? posting.origin;
-    let isAsked = true;
-    const written = await changeTlsa(
-      dns,
-      zone,
-      name,
-      (set) => {
-        const ids = set.csrs.map((der) => {
-          const csr = parseCsr(der, { anyKey: true });
-          return csr.ok ? requestId(csr.value) : undefined;
-        });
-        isAsked = ids.length === 1 && ids[0] === id;
-        return isAsked ? publication(set, issued) : undefined;
+        onOrder: (url) => this.#remember(key, (memory) => ordered(memory, url)),
+        refusal: (hosts) => this.#options.refusal(hosts, signal),
+        begun: this.#memories.get(key)?.order,
+        follows: (one) =>
+          one.kind === 'order' && one.why === 'due' && this.#suggestions.of(one.due) !== undefined
+            ? one.due
+            : undefined,
+        onIssued: (issued) => {
+          isIssued = true;
+          this.#outcomes.issued.add();
+          void this.#remember(key, (memory) => issuedNow(memory, issued));
+          this.#back();
+        },
       },
-      this.#abort.signal,
+      task,
     );
-    if (!written.ok) return this.#fail(posting, written.fault, log);
-    if (isAsked) log.info('certificate.published', { zone: zone.toString() });
-    else log.info('certificate.superseded', {}, 'the request is not there any more');
-    this.#remember(name.key, (memory) =>
-      isAsked ? published(memory, Date.now(), isNew) : superseded(memory, Date.now()),
-    );
-    onPublished();
+    if (order !== undefined && !isAsked) this.#budget.cancel(order);
+    else if (order !== undefined && done.kind === 'failed' && !isIssued) this.#budget.fail(order);
+    if (done.kind === 'failed') {
+      const { fault } = done;
+      // An order that can come to nothing any more is not taken up again.
+      if (isOver(fault)) void this.#remember(key, unordered);
+      this.#fail(posting, fault, log);
+    } else this.#end(posting, done);
   }
 
-  #fail({ name, csr }: Posting, fault: OrderFault | DnsFault, log: Log): void {
+  #end({ name }: Posting, done: Exclude<Fulfilment, { kind: 'failed' }>): void {
+    const now = Date.now();
+    void this.#remember(name.key, (memory) =>
+      done.kind === 'published' ? published(memory, now, done.isNew) : superseded(memory, now),
+    );
+    this.#options.onPublished();
+  }
+
+  #fail({ name, csr }: Posting, fault: FulfilmentFault, log: Log): void {
     if (this.#abort.signal.aborted) return;
-    this.#failed.add();
-    this.#remember(name.key, (memory) => failed(memory, fault, Date.now(), Math.random));
+    const now = Date.now();
+    const failure = failureOf(fault);
+    const outcome = outcomeOf(fault);
+    this.#outcomes[outcome].add();
+    if (outcome === 'limited') {
+      this.#budget.limited(registeredDomains(csr.hosts, this.#options.zones), failure.retryAfter, now);
+    }
+    void this.#remember(name.key, (memory) => failed(memory, failure, now, Math.random));
+    if (fault.kind === 'unreachable' || fault.kind === 'server') {
+      const asked = Math.min((failure.retryAfter ?? 0) * 1000, LONGEST_AWAY);
+      this.#budget.away(now + Math.max(asked, nextDelay(this.#absences++, AWAY, Math.random)));
+    }
     const memory = this.#memories.get(name.key);
     log.warn('certificate.failed', {
       hosts: csr.hosts,
@@ -316,8 +433,35 @@ export class Issuer {
     });
   }
 
-  #remember(key: string, step: (memory: Memory) => Memory): void {
-    const memory = this.#memories.get(key);
-    if (memory !== undefined) this.#memories.set(key, step(memory));
+  #back(): void {
+    this.#absences = 0;
+    this.#budget.back();
+  }
+
+  /** Resolves when it is kept. */
+  async #remember(key: string, step: (memory: Memory) => Memory): Promise<void> {
+    const before = this.#memories.get(key);
+    if (before === undefined) return;
+    const memory = step(before);
+    if (memory === before) return;
+    this.#memories.set(key, memory);
+    await this.#kept.set(key, writeMemory(memory));
+  }
+
+  #measure(): void {
+    const { metrics } = this.#options;
+    const verdicts = [...this.#judged.values()].map(({ verdict }) => verdict);
+    for (const kind of ['unclear', 'busy', 'current', 'waiting', 'publish', 'order'] as const) {
+      const count = verdicts.filter((verdict) => verdict.kind === kind).length;
+      metrics.gauge('zonewright_certificate_requests', { state: kind }).set(count);
+    }
+    const ends = [...this.#judged.values()].flatMap(({ found: { posting } }) =>
+      posting.ok && posting.value.certificates.length > 0
+        ? [Math.max(...posting.value.certificates.map(({ notAfter }) => notAfter))]
+        : [],
+    );
+    const first = ends.reduce((least, end) => Math.min(least, end), Number.POSITIVE_INFINITY);
+    const expiry = metrics.gauge('zonewright_certificate_expiry_seconds');
+    expiry.set(ends.length === 0 ? 0 : Math.round((first - Date.now()) / 1000));
   }
 }

@@ -7,9 +7,13 @@ export const METRICS = {
     help: 'Names at which a certificate is requested, by what is done about them.',
     labels: ['state'],
   },
-  zonewright_certificates_issued_total: { type: 'counter', help: 'Certificates that the CA has issued.' },
-  zonewright_certificate_failures_total: {
+  zonewright_certificate_orders_total: {
     type: 'counter',
-    help: 'Orders and publications that failed; a name is tried again, ever later.',
+    help: 'Orders, and publications that failed, by how they ended; a name is tried again, ever later.',
+    labels: ['outcome'],
+  },
+  zonewright_certificate_expiry_seconds: {
+    type: 'gauge',
+    help: 'Until the first of all certificates ends, of each name the last one; 0 without certificates, less when one has ended.',
   },
 } as const satisfies MetricTable;

@@ -1,19 +1,14 @@
 /**
- * What services post at `_letsencrypt._tcp.HOST`, found in a zone and read: one CSR and the certificates beside it, or what is
- * wrong with them. Pure.
- *
- * Always holds: a set that did not change between two versions of a zone is read once.
+ * What services post at `_letsencrypt._tcp.HOST`, read: one CSR and the certificates beside it, or what is wrong with them. Where
+ * there are several CSRs, the newest counts, if it is known which one that is. `search.ts` finds them in a zone. Pure.
  */
 import { createHash } from 'node:crypto';
 import type { Name } from '@zonewright/common/name';
 import { Name as Names } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
-import type { RRset } from '@zonewright/common/rr/record';
-import { TYPE } from '@zonewright/common/rr/type';
-import type { Zone } from '@zonewright/common/zone/zone';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { type Csr, parseCsr } from './csr.ts';
-import { REQUEST_LABELS, readTlsaSet, type TlsaSet } from './tlsa.ts';
+import { csrRdata, REQUEST_LABELS, readTlsaSet, TLSA_PREFIX, type TlsaSet } from './tlsa.ts';
 
 /** A request that can be met. */
 export interface Posting {
@@ -25,14 +20,19 @@ export interface Posting {
   readonly id: string;
   readonly csr: Csr;
   readonly set: TlsaSet;
+  /** DER of the older CSRs that stand beside it. */
+  readonly older: readonly Uint8Array[];
   /** Those that can be read. */
   readonly certificates: readonly Certificate[];
   readonly chain: readonly Certificate[];
 }
 
-/** A request that cannot be met: `several` CSRs, one that does not hold (`csr`), a name not ours to certify (`host`). */
+/**
+ * A request that cannot be met: `several` CSRs, one that does not hold (`csr`), a name not ours to certify (`host`), more records than can
+ * be changed at once (`size`).
+ */
 export interface PostingFault extends Fault {
-  readonly kind: 'several' | 'csr' | 'host';
+  readonly kind: 'several' | 'csr' | 'host' | 'size';
 }
 
 /** What stands at one name. */
@@ -40,13 +40,17 @@ export interface Found {
   readonly name: Name;
   readonly origin: Name;
   readonly posting: Result<Posting, PostingFault>;
+  /** RDATA of the status records of ours beside it (`status.ts`). */
+  readonly statuses: readonly Uint8Array[];
 }
 
-type Content = Omit<Posting, 'name' | 'origin'>;
+/** A posting without the place where it stands. */
+export type Content = Omit<Posting, 'name' | 'origin'>;
 
-/** The end of the comparing form of the names looked for, which holds the labels from the root down. */
-const SUFFIX = Names.parse(`${REQUEST_LABELS.join('.')}.`);
-const suffix = SUFFIX.ok ? SUFFIX.value.key : '';
+const CSR_PREFIX_OCTETS = TLSA_PREFIX.csr.length;
+
+/** Octets of a TLSA set that is looked at: with its prerequisites and what is put in, an UPDATE of it fits a message. */
+export const SET_OCTETS = 30_000;
 
 /** The name that `host`, without `*.`, has in the DNS. */
 export function nameOfHost(host: string): Name {
@@ -69,36 +73,25 @@ export function hostOf(name: Name): Name {
   return name.ancestor(name.labelCount - REQUEST_LABELS.length);
 }
 
-/** All names of a zone where something is requested. */
-export function findPostings(zone: Zone): readonly Found[] {
-  const found: Found[] = [];
-  for (const { name, rrsets } of zone.eachNode()) {
-    if (!name.key.endsWith(suffix)) continue;
-    const rrset = rrsets.get(TYPE.TLSA);
-    const content = rrset && readOnce(rrset);
-    if (content === undefined) continue;
-    const { origin } = zone;
-    found.push({ name, origin, posting: content.ok ? ok({ name, origin, ...content.value }) : content });
+/**
+ * Reads a TLSA set; `undefined` for one in which nobody requests anything.
+ *
+ * @param newest of several CSRs (RDATA) the one that was put in last, as far as that is known
+ */
+export function readPosting(
+  rdatas: readonly Uint8Array[],
+  newest: (rdatas: readonly Uint8Array[]) => Uint8Array | undefined = () => undefined,
+): Result<Content, PostingFault> | undefined {
+  const set = readTlsaSet(rdatas);
+  if (set.csrs.length === 0) return undefined;
+  const octets = rdatas.reduce((sum, rdata) => sum + rdata.length, 0);
+  if (octets > SET_OCTETS) {
+    const what = `the TLSA records have ${octets} octets, more than the ${SET_OCTETS} that can be changed at once`;
+    return fail({ kind: 'size', what, hint: 'remove those that are not needed' });
   }
-  return found;
-}
-
-const known = new WeakMap<RRset, { readonly content: Result<Content, PostingFault> | undefined }>();
-
-function readOnce(rrset: RRset): Result<Content, PostingFault> | undefined {
-  const before = known.get(rrset);
-  if (before !== undefined) return before.content;
-  const content = readContent(rrset);
-  known.set(rrset, { content });
-  return content;
-}
-
-/** `undefined` for a set in which nobody requests anything. */
-function readContent(rrset: RRset): Result<Content, PostingFault> | undefined {
-  const set = readTlsaSet(rrset.rdatas);
-  const [der, ...more] = set.csrs;
-  if (der === undefined) return undefined;
-  if (more.length > 0) {
+  const [first] = set.csrs;
+  const der = set.csrs.length === 1 ? first : newest(set.csrs.map(csrRdata))?.subarray(CSR_PREFIX_OCTETS);
+  if (der === undefined) {
     const what = `there are ${set.csrs.length} CSRs, and it is not known which one counts`;
     return fail({ kind: 'several', what, hint: 'remove all of them but one' });
   }
@@ -111,6 +104,7 @@ function readContent(rrset: RRset): Result<Content, PostingFault> | undefined {
     id: requestId(csr.value),
     csr: csr.value,
     set,
+    older: set.csrs.filter((one) => Buffer.compare(one, der) !== 0),
     certificates: readable(set.certificates),
     chain: readable(set.chain),
   });

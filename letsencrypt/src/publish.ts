@@ -41,9 +41,19 @@ function without(octets: readonly Uint8Array[], others: readonly Uint8Array[]): 
   return octets.filter((one) => !known.has(key(one)));
 }
 
-/** From the set as it is to one that holds, of all certificates, exactly those issued. The CSRs stay. */
-export function publication(set: TlsaSet, { certificate, chain }: Issued): TlsaChange {
-  const before = [...set.certificates.map(certificateRdata), ...set.chain.map(chainRdata)];
+const octetsOf = (rdatas: readonly Uint8Array[]): number => rdatas.reduce((sum, { length }) => sum + length, 0);
+
+/** From the set as it is to one that holds, of all certificates, exactly those issued. The CSRs stay, but for those `older` than the one that was met. */
+export function publication(
+  set: TlsaSet,
+  { certificate, chain }: Issued,
+  older: readonly Uint8Array[] = [],
+): TlsaChange {
+  const before = [
+    ...set.certificates.map(certificateRdata),
+    ...set.chain.map(chainRdata),
+    ...set.csrs.filter((csr) => older.some((one) => Buffer.compare(one, csr) === 0)).map(csrRdata),
+  ];
   const after = [certificateRdata(certificate.der), ...chain.map(({ der }) => chainRdata(der))];
   return { removed: without(before, after), added: without(after, before) };
 }
@@ -90,11 +100,12 @@ function updateOf(
     present.length === 0
       ? [{ ...base, class: CLASS.NONE, ttl: 0, rdata: new Uint8Array(0) }]
       : present.map((rdata) => ({ ...base, class: CLASS.IN, ttl: 0, rdata }));
-  return {
-    prerequisites,
-    operations: [
-      ...removed.map((rdata) => ({ ...base, class: CLASS.NONE, ttl: 0, rdata })),
-      ...added.map((rdata) => ({ ...base, class: CLASS.IN, ttl: TLSA_TTL, rdata })),
-    ],
-  };
+  const put = (rdata: Uint8Array): ResourceRecord => ({ ...base, class: CLASS.IN, ttl: TLSA_TTL, rdata });
+  const kept = without(present, removed);
+  // The shorter way to the same set: a message has an end.
+  const away =
+    octetsOf(removed) <= octetsOf(kept)
+      ? removed.map((rdata) => ({ ...base, class: CLASS.NONE, ttl: 0, rdata }))
+      : [{ ...base, class: CLASS.ANY, ttl: 0, rdata: new Uint8Array(0) }, ...kept.map(put)];
+  return { prerequisites, operations: [...away, ...added.map(put)] };
 }

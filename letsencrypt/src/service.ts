@@ -17,9 +17,12 @@ import { startPages } from '@zonewright/common/service/pages';
 import { Replica } from '@zonewright/common/service/replica';
 import { VERSION } from '@zonewright/common/service/version';
 import type { AcmeClient } from './acme.ts';
+import type { Grant } from './budget.ts';
+import { type CaaFault, checkCaa, createCaaLookup } from './caa.ts';
 import { DnsClient } from './dns.ts';
 import { Issuer, type IssuerOptions } from './issuer.ts';
 import { METRICS } from './metrics.ts';
+import { State, type StateStore } from './state.ts';
 import type { NameScope } from './watch.ts';
 
 export interface LetsencryptOptions {
@@ -34,6 +37,14 @@ export interface LetsencryptOptions {
   /** Where the names of a request may be. */
   readonly names: NameScope;
   readonly orders: NonNullable<IssuerOptions['orders']>;
+  /** Orders that may be begun. */
+  readonly grant: Grant;
+  /** Are CAA records looked at before anything is ordered? */
+  readonly isCaaChecked: boolean;
+  /** Is what is done about a request written beside it? */
+  readonly isStatusWritten: boolean;
+  /** Where is kept what has to outlive the process. */
+  readonly store?: StateStore;
   readonly log: ProcessLog;
   /** Local address to ask from. */
   readonly source?: string;
@@ -66,6 +77,19 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     ...(source !== undefined && { addresses: [source] }),
     onChange: (origin, zone) => issuer.changed(origin, zone),
   });
+  const state = new State(log, options.store);
+  const lookup = createCaaLookup();
+  const refusal: IssuerOptions['refusal'] = async (hosts, signal): Promise<CaaFault | undefined> => {
+    if (!options.isCaaChecked) return undefined;
+    // A CA that does not answer now is asked for the order all the same, and that fails as it should.
+    const directory = await acme.directory({ signal });
+    const account = directory.ok ? await acme.account({ signal }) : directory;
+    if (!directory.ok || !account.ok) return undefined;
+    const identities = directory.value.caaIdentities;
+    const method = options.orders.challenge ?? 'dns-01';
+    const checked = await checkCaa(hosts, { identities, account: account.value.url, method }, zones, lookup);
+    return checked.ok ? undefined : checked.fault;
+  };
   const issuer: Issuer = new Issuer({
     acme,
     dns: new DnsClient({ server, key, ...(source !== undefined && { source }) }),
@@ -75,8 +99,13 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     isAnyKey: options.isAnyKey,
     names: options.names,
     orders: options.orders,
+    grant: options.grant,
+    isStatusWritten: options.isStatusWritten,
+    state,
     log,
     metrics,
+    historyOf: (origin) => replica.historyOf(origin),
+    refusal,
     onPublished: () => replica.refreshAll(),
   });
   const closing: (() => Promise<void>)[] = [];
@@ -105,6 +134,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
   const stop = async (): Promise<void> => {
     await issuer.stop();
     await replica.stop();
+    await state.close();
     acme.close();
     for (const close of closing) await close();
   };

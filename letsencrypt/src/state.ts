@@ -14,6 +14,9 @@ import type { Log } from '@zonewright/common/service/log';
 /** A value that JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
+/** For tables whose values are read by those who take them out. */
+export const readJson = (value: Json): Json => value;
+
 /** One value of the state; `undefined` where it is taken out. */
 export interface StateEntry {
   readonly kind: string;

@@ -6,37 +6,19 @@
  * - A certificate is due when the CA says so, else at two thirds of its life (`renewal.ts`).
  * - A certificate that was issued and is not in the zone is published, not ordered again.
  * - Certificates that are superseded, not readable, or not in the chain are taken out.
- * - After a failure a name waits, longer each time; changes of the zone do not wake it, only another request does.
+ * - After a failure a name waits (`memory.ts`); changes of the zone do not wake it, only another request does.
  * - Only so many orders are begun for a name, and in all, in a time, whatever is requested (`budget.ts`).
- * - Several CSRs, or one that does not hold, are said and left alone.
+ * - Several CSRs of which it is not known which is the newest, or one that does not hold, are said and left alone.
  *
  * Times are milliseconds since 1970.
  */
 import type { Name } from '@zonewright/common/name';
-import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
 import type { Ration } from './budget.ts';
 import { type Certificate, chainFor, fits } from './certificate.ts';
+import type { Memory } from './memory.ts';
 import { type Found, hostOf, nameOfHost, type Posting, type PostingFault } from './posting.ts';
 import { type Issued, isEmptyChange, publication } from './publish.ts';
 import { dueAt } from './renewal.ts';
-
-/** What is remembered about a name as long as its request stays the same. */
-export interface Memory {
-  /** {@link Posting.id} of the request it is about. */
-  readonly id: string;
-  /** Something is under way for the name. */
-  readonly isBusy: boolean;
-  /** Failures since the last success. */
-  readonly failures: number;
-  /** Nothing is tried before. */
-  readonly notBefore: number;
-  /** Why it failed last. */
-  readonly reason?: string;
-  /** What the CA has issued last, be it published or not. */
-  readonly issued?: Issued;
-  /** A new certificate is published, and the zone has not shown it yet. */
-  readonly isSettling?: true;
-}
 
 /** What is to be done for a name. */
 export type Verdict =
@@ -51,17 +33,6 @@ export type Verdict =
   | { readonly kind: 'publish'; readonly posting: Posting; readonly issued: Issued }
   | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'new' | 'changed' }
   | { readonly kind: 'order'; readonly posting: Posting; readonly why: 'due'; readonly due: Certificate };
-
-const DAY = 86_400_000;
-
-/** Delays after failures: from 1 to 2 minutes after the first, up to a day. */
-const BACKOFF: BackoffBounds = { base: 120_000, max: DAY };
-/** The longest Retry-After that is believed. */
-const MAX_RETRY_AFTER = 7 * DAY;
-/** How long a zone may take to show what was published before it is published again. */
-const SETTLE = 60_000;
-/** How long the copy of a zone may take to show that a request is gone. */
-const CATCH_UP = 5000;
 
 /**
  * Does the certificate answer the request, and is not due at `due`? That it may begin a little later by our clock does not
@@ -89,8 +60,8 @@ export interface Rules {
   readonly isAnyKey: boolean;
   /** When the CA suggests to renew a certificate, if it does. */
   suggested?(certificate: Certificate): number | undefined;
-  /** Why nothing may be ordered at a name now, if that is so. */
-  ration?(owner: Name): Ration | undefined;
+  /** Why nothing may be ordered for a request now, if that is so. */
+  ration?(posting: Posting, isRenewal: boolean): Ration | undefined;
 }
 
 /** Judges one name. */
@@ -103,14 +74,14 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   const known = memory?.id === posting.id ? memory : undefined;
   const dueOf = (one: Certificate): number => dueAt(one, rules.suggested?.(one));
   const wanted = wantedAt(posting, known?.issued, now, dueOf);
-  if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted))) {
+  if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted, posting.older))) {
     return { kind: 'current', certificate: wanted.certificate, dueAt: dueOf(wanted.certificate) };
   }
   if (known !== undefined && now < known.notBefore) return { kind: 'waiting', until: known.notBefore };
   if (wanted !== undefined) return { kind: 'publish', posting, issued: wanted };
-  const ration = rules.ration?.(posting.name);
-  if (ration !== undefined) return { kind: 'waiting', until: ration.until, limit: ration.what };
   const due = posting.certificates.find((one) => isGood(one, posting.csr, one.notBefore));
+  const ration = rules.ration?.(posting, due !== undefined);
+  if (ration !== undefined) return { kind: 'waiting', until: ration.until, limit: ration.what };
   if (due !== undefined) return { kind: 'order', posting, why: 'due', due };
   return { kind: 'order', posting, why: posting.set.certificates.length > 0 ? 'changed' : 'new' };
 }
@@ -149,55 +120,6 @@ function wantedAt(
   return { certificate, chain };
 }
 
-/** What is remembered when something begins for a request. */
-export function begun(memory: Memory | undefined, posting: Posting): Memory {
-  const known = memory?.id === posting.id ? memory : { id: posting.id, failures: 0, notBefore: 0 };
-  return { ...known, isBusy: true };
-}
-
-/** The CA has issued; it is still to be published. */
-export function issuedNow(memory: Memory, issued: Issued): Memory {
-  return { ...memory, issued };
-}
-
-/**
- * It is published: nothing is done for a minute, or, where it is new, until the zone shows it. So somebody who takes out what is
- * put in, again and again, is met once a minute.
- */
-export function published({ id, issued }: Memory, now: number, isNew: boolean): Memory {
-  const memory = { id, isBusy: false, failures: 0, notBefore: now + SETTLE, ...(issued && { issued }) };
-  return isNew ? { ...memory, isSettling: true } : memory;
-}
-
-/** The zone shows what should stand there. */
-export function seen(memory: Memory): Memory {
-  if (memory.isSettling === undefined) return memory;
-  const { isSettling: _, ...settled } = memory;
-  return { ...settled, notBefore: 0 };
-}
-
-/** The request is gone from the server; the copy of the zone will show it. */
-export function superseded(memory: Memory, now: number): Memory {
-  return { ...memory, isBusy: false, notBefore: Math.max(memory.notBefore, now + CATCH_UP) };
-}
-
-/**
- * It failed.
- *
- * @param retryAfter seconds, as the CA said
- * @param random returns a number in [0, 1)
- */
-export function failed(
-  memory: Memory,
-  failure: { readonly what: string; readonly retryAfter?: number },
-  now: number,
-  random: () => number,
-): Memory {
-  const asked = Math.min((failure.retryAfter ?? 0) * 1000, MAX_RETRY_AFTER);
-  const notBefore = now + Math.max(asked, nextDelay(memory.failures, BACKOFF, random));
-  return { ...memory, isBusy: false, failures: memory.failures + 1, notBefore, reason: failure.what };
-}
-
 /** When a name has to be looked at again although nothing has changed; `Infinity`: not at all. */
 export function againAt(verdict: Verdict): number {
   switch (verdict.kind) {
@@ -208,9 +130,4 @@ export function againAt(verdict: Verdict): number {
     default:
       return Number.POSITIVE_INFINITY;
   }
-}
-
-/** Is what is remembered about a name that no longer stands in any zone of no more use? */
-export function isForgettable(memory: Memory, now: number): boolean {
-  return !memory.isBusy && now >= memory.notBefore;
 }

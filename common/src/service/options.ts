@@ -18,7 +18,7 @@ export type Parse<T> = (text: string) => Result<T, Fault>;
 
 /** One option. */
 export interface OptionRow {
-  /** `--axfr` (yes or no), `--port <PORT>` or `-p, --port <PORT>` (with a value). The long name is lower case with hyphens. */
+  /** `--axfr` or `--no-caa` (yes or no), `--port <PORT>` or `-p, --port <PORT>` (with a value). The long name is lower case with hyphens. */
   readonly flag: string;
   readonly description: string;
   /** Other names that mean the same, without value part: `['--ssh-authenticator']`. Not shown in the help. */
@@ -128,7 +128,7 @@ function camel(name: string): string {
 /** The long name of an option, without hyphens in front: `ssh-key`. */
 export function longName(row: OptionRow): string {
   const name = /--([a-z][a-z0-9-]*)/.exec(row.flag)?.[1];
-  if (name === undefined || name.startsWith('no-')) throw new Error(`${row.flag} is no row of an option`);
+  if (name === undefined) throw new Error(`${row.flag} is no row of an option`);
   return name;
 }
 

@@ -102,11 +102,14 @@ function parseWords(
     if (!(error instanceof CommanderError)) throw error;
     return fail(error.exitCode === 0 ? undefined : parserFault(error, program));
   }
-  const given: Record<string, readonly string[] | true> = {};
-  for (const [key, value] of Object.entries(parser.opts<Record<string, readonly string[] | true>>())) {
+  const given: Record<string, readonly string[] | true | undefined> = {};
+  for (const [key, value] of Object.entries(parser.opts<Record<string, readonly string[] | boolean>>())) {
     // `version` is commander's own.
     const name = keys.get(key);
-    if (name !== undefined) given[name] = value;
+    if (name === undefined) continue;
+    // Commander takes `--no-caa` for the opposite of an option `caa`, which is `true` unless it is given.
+    if (!name.startsWith('no-')) given[name] = value === false ? undefined : value;
+    else if (value === false) given[name] = true;
   }
   const processed = parser.processedArgs as readonly (string | readonly string[] | undefined)[];
   return ok({ arguments: processed.map((word) => (word === undefined ? [] : [word].flat())), given });

@@ -14,33 +14,24 @@ import { SILENT_LOG } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
 import { Zone } from '@zonewright/common/zone/zone';
 import type { AcmeClient } from '@zonewright/letsencrypt/acme';
-import { type OrderRecord, rationOf, recordOrder } from '@zonewright/letsencrypt/budget';
+import { Budget, GRANTS, type Grant, type OrderSubject } from '@zonewright/letsencrypt/budget';
 import { type Certificate, parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { makeCsr } from '@zonewright/letsencrypt/csr';
 import { DnsClient } from '@zonewright/letsencrypt/dns';
 import { Issuer } from '@zonewright/letsencrypt/issuer';
 import { makeKey } from '@zonewright/letsencrypt/key';
+import { begun, failed, issuedNow, type Memory, published, seen, superseded } from '@zonewright/letsencrypt/memory';
 import { METRICS } from '@zonewright/letsencrypt/metrics';
 import { placeOf } from '@zonewright/letsencrypt/place';
-import { type Found, findPostings } from '@zonewright/letsencrypt/posting';
+import type { Found, Posting } from '@zonewright/letsencrypt/posting';
 import { application, publication } from '@zonewright/letsencrypt/publish';
 import { dueAt } from '@zonewright/letsencrypt/renewal';
+import { findPostings } from '@zonewright/letsencrypt/search';
 import { Servers } from '@zonewright/letsencrypt/servers';
+import { readJson, State } from '@zonewright/letsencrypt/state';
 import { Suggestions } from '@zonewright/letsencrypt/suggestions';
 import { certificateRdata, chainRdata, csrRdata, readTlsaSet } from '@zonewright/letsencrypt/tlsa';
-import {
-  againAt,
-  begun,
-  failed,
-  issuedNow,
-  judge,
-  type Memory,
-  published,
-  type Rules,
-  seen,
-  superseded,
-  type Verdict,
-} from '@zonewright/letsencrypt/watch';
+import { againAt, judge, type Rules, type Verdict } from '@zonewright/letsencrypt/watch';
 import { selfSigned } from '@zonewright/letsencrypt/x509';
 import test from 'ava';
 import { until } from '../support/until.ts';
@@ -390,20 +381,31 @@ test('the servers of a zone are all its NS, and names that are in no zone here a
   t.deepEqual(asked.sort(), ['nobody.elsewhere.org.', 'ns.elsewhere.org.']);
 });
 
+const budgetOf = (grant: Grant): Budget => {
+  const state = new State(SILENT_LOG);
+  return new Budget(grant, state.table('order', readJson), state.table('hold', readJson));
+};
+const subject = (owner: string): OrderSubject => ({
+  owner,
+  group: owner,
+  domains: ['example.test.'],
+  isRenewal: false,
+});
+
 test('a request that is swapped again and again gets five orders in ten minutes, and then waits for the oldest', async (t) => {
   const requests = await Promise.all([0, 1].map(async () => foundIn(csrRdata(await csrFor(await newKey(), HOST)))));
   let memory: Memory | undefined;
-  let orders: OrderRecord = [];
+  const budget = budgetOf(GRANTS.public);
   const begunAt: number[] = [];
   // A swap each 300 ms for half an hour; every order fails at once, or is published at once.
   for (let swap = 0; swap < 6000; swap++) {
     const now = NOW + swap * 300;
-    const limited = { ...rules, ration: (owner: Name) => rationOf(orders, owner, now) };
+    const limited = { ...rules, ration: ({ name: owner }: Posting) => budget.rationOf(subject(owner.key), now) };
     const verdict = judge(requests[swap % 2]!, memory, limited, now);
     if (verdict.kind === 'waiting' && verdict.limit !== undefined) t.is(againAt(verdict), begunAt.at(-5)! + 600_000);
     if (verdict.kind !== 'order') continue;
     begunAt.push(now);
-    orders = recordOrder(orders, verdict.posting.name, now);
+    budget.begin(subject(verdict.posting.name.key), now);
     const busy = begun(memory, verdict.posting);
     memory = swap % 3 === 0 ? published(busy, now, true) : failed(busy, { what: 'no' }, now, noDice);
   }
@@ -414,21 +416,55 @@ test('a request that is swapped again and again gets five orders in ten minutes,
   );
 });
 
-test('the service begins fifty orders in an hour, whatever the names, and a clock that is set back does not stop it', (t) => {
-  let orders: OrderRecord = [];
+test('the service begins so many orders in an hour, whatever the names, and a clock that is set back does not stop it', (t) => {
+  const budget = budgetOf({ service: 50 });
   const begunAt: number[] = [];
   for (let now = NOW; now < NOW + 3 * 3_600_000; now += 10_000) {
-    const owner = name(`_letsencrypt._tcp.h${now}.example.test`);
-    if (rationOf(orders, owner, now) !== undefined) continue;
-    orders = recordOrder(orders, owner, now);
+    const one = subject(`h${now}`);
+    if (budget.rationOf(one, now) !== undefined) continue;
+    budget.begin(one, now);
     begunAt.push(now);
-    t.true(orders.length <= 50);
   }
-  t.is(begunAt.length, 150);
-  for (const [index, at] of begunAt.slice(50).entries()) t.true(at - begunAt[index]! >= 3_600_000);
+  t.is(begunAt.length, 120);
+  for (const [index, at] of begunAt.slice(40).entries()) t.true(at - begunAt[index]! >= 3_600_000);
   const last = begunAt.at(-1)!;
-  t.is(rationOf(orders, name('new.example.test'), last)?.until, begunAt.at(-50)! + 3_600_000);
-  t.is(rationOf(orders, name('new.example.test'), NOW - DAY), undefined);
+  t.is(budget.rationOf(subject('new'), last)?.until, begunAt.at(-40)! + 3_600_000);
+  t.is(budget.rationOf(subject('new'), NOW - DAY), undefined);
+  // A part is for renewals alone.
+  for (let i = 0; i < 10; i++) {
+    const renewal = { ...subject(`r${i}`), isRenewal: true };
+    t.is(budget.rationOf(renewal, last), undefined);
+    budget.begin(renewal, last);
+  }
+  t.not(budget.rationOf({ ...subject('r'), isRenewal: true }, last), undefined);
+});
+
+test('a registered domain has so many new certificates in a week; renewals and what failed do not count', (t) => {
+  const budget = budgetOf({ service: 1000, domain: 3 });
+  const now = NOW;
+  budget.fail(budget.begin(subject('failed'), now));
+  budget.cancel(budget.begin(subject('cancelled'), now));
+  budget.begin({ ...subject('renewed'), isRenewal: true }, now);
+  for (const owner of ['a', 'b', 'c']) {
+    t.is(budget.rationOf(subject(owner), now), undefined);
+    budget.begin(subject(owner), now);
+  }
+  t.is(budget.rationOf(subject('d'), now)?.until, now + 7 * DAY);
+  t.regex(budget.rationOf(subject('d'), now)!.what, /example\.test\./);
+  t.is(budget.rationOf({ ...subject('d'), isRenewal: true }, now), undefined);
+  t.is(budget.rationOf({ ...subject('d'), domains: ['example.org.'] }, now), undefined);
+});
+
+test('a CA that says that it is too much is not asked for that domain before it wants to be, and a CA that is away not at all', (t) => {
+  const budget = budgetOf(GRANTS.own);
+  budget.limited(['example.test.'], 7200, NOW);
+  t.is(budget.rationOf(subject('a'), NOW + 1)?.until, NOW + 7_200_000);
+  t.is(budget.rationOf(subject('a'), NOW + 7_200_000), undefined);
+  t.is(budget.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1), undefined);
+  budget.away(NOW + 60_000);
+  t.is(budget.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1)?.until, NOW + 60_000);
+  budget.back();
+  t.is(budget.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1), undefined);
 });
 
 test('the issuer asks the CA five times for a name whose request is swapped, and says why no more', async (t) => {
@@ -447,8 +483,14 @@ test('the issuer asks the CA five times for a name whose request is swapped, and
     port: 1,
     isAnyKey: false,
     names: 'zone',
+    grant: GRANTS.own,
+    orders: {},
+    isStatusWritten: false,
+    state: new State(SILENT_LOG),
     log: SILENT_LOG,
     metrics: createMetrics(METRICS),
+    historyOf: () => undefined,
+    refusal: async () => undefined,
     onPublished: () => undefined,
   });
   t.teardown(() => issuer.stop());

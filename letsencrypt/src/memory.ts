@@ -1,0 +1,182 @@
+/**
+ * What the ACME secondary remembers about a name at which something is requested: failures, waits, and what the CA has issued. Pure; kept
+ * in the state (`state.ts`), and where there is none, a wait is taken up again from the status that stands beside the request.
+ *
+ * - After a failure a name waits, longer each time; changes of the zone do not wake it, only another request does.
+ * - While the CA or the primary is away, waits stay short: nobody is to wait for a day because of an outage of an hour.
+ *
+ * Times are milliseconds since 1970.
+ */
+import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
+import { parseCertificate } from './certificate.ts';
+import type { Found, Posting } from './posting.ts';
+import type { Issued } from './publish.ts';
+import type { Json } from './state.ts';
+import { STATUS_REQUEST_DIGITS, statusOf } from './status.ts';
+
+/** What is remembered about a name as long as its request stays the same. */
+export interface Memory {
+  /** {@link Posting.id} of the request it is about. */
+  readonly id: string;
+  /** Something is under way for the name. */
+  readonly isBusy: boolean;
+  /** Failures since the last success. */
+  readonly failures: number;
+  /** Nothing is tried before. */
+  readonly notBefore: number;
+  /** Why it failed last. */
+  readonly reason?: string;
+  /** It is not to be met as it stands: it was not so much a failure as a refusal. */
+  readonly isRefused?: true;
+  /** URL of the order that is under way, or was when the service ended or somebody was away. */
+  readonly order?: string;
+  /** What the CA has issued last, be it published or not. */
+  readonly issued?: Issued;
+  /** A new certificate is published, and the zone has not shown it yet. */
+  readonly isSettling?: true;
+}
+
+/** How a name fails: what is wrong, and what that means for the next try. */
+export interface Failure {
+  readonly what: string;
+  /** Seconds, as the CA said. */
+  readonly retryAfter?: number;
+  /** The CA or the primary is away, which says nothing about the request. */
+  readonly isOutage?: boolean;
+  readonly isRefused?: boolean;
+}
+
+const DAY = 86_400_000;
+
+/** Delays after failures: from 1 to 2 minutes after the first, up to a day. */
+const BACKOFF: BackoffBounds = { base: 120_000, max: DAY };
+/** The same while the CA or the primary is away. */
+const OUTAGE: BackoffBounds = { base: 120_000, max: 1_800_000 };
+/** The longest Retry-After that is believed. */
+export const MAX_RETRY_AFTER = 7 * DAY;
+/** How long a zone may take to show what was published before it is published again. */
+const SETTLE = 60_000;
+/** How long the copy of a zone may take to show that a request is gone. */
+const CATCH_UP = 5000;
+/** Octets of a reason that are kept. */
+const REASON_LENGTH = 1000;
+
+/** What is remembered when something begins for a request. */
+export function begun(memory: Memory | undefined, posting: Pick<Posting, 'id'>): Memory {
+  const known = memory?.id === posting.id ? memory : { id: posting.id, failures: 0, notBefore: 0 };
+  return { ...known, isBusy: true };
+}
+
+/** The CA has taken the order. */
+export function ordered(memory: Memory, order: string): Memory {
+  return { ...memory, order };
+}
+
+/** The order is over, whatever it came to. */
+export function unordered(memory: Memory): Memory {
+  if (memory.order === undefined) return memory;
+  const { order: _, ...rest } = memory;
+  return rest;
+}
+
+/** The CA has issued; it is still to be published. */
+export function issuedNow(memory: Memory, issued: Issued): Memory {
+  return { ...unordered(memory), issued };
+}
+
+/**
+ * It is published: nothing is done for a minute, or, where it is new, until the zone shows it. So somebody who takes out what is
+ * put in, again and again, is met once a minute.
+ */
+export function published({ id, issued }: Memory, now: number, isNew: boolean): Memory {
+  const memory = { id, isBusy: false, failures: 0, notBefore: now + SETTLE, ...(issued && { issued }) };
+  return isNew ? { ...memory, isSettling: true } : memory;
+}
+
+/** The zone shows what should stand there. */
+export function seen(memory: Memory): Memory {
+  if (memory.isSettling === undefined) return memory;
+  const { isSettling: _, ...settled } = memory;
+  return { ...settled, notBefore: 0 };
+}
+
+/** The request is gone from the server; the copy of the zone will show it. */
+export function superseded(memory: Memory, now: number): Memory {
+  return { ...memory, isBusy: false, notBefore: Math.max(memory.notBefore, now + CATCH_UP) };
+}
+
+/**
+ * It failed.
+ *
+ * @param random returns a number in [0, 1)
+ */
+export function failed(memory: Memory, failure: Failure, now: number, random: () => number): Memory {
+  const { what, retryAfter = 0, isOutage = false, isRefused = false } = failure;
+  const delay = nextDelay(memory.failures, isOutage ? OUTAGE : BACKOFF, random);
+  const notBefore = now + Math.max(Math.min(retryAfter * 1000, MAX_RETRY_AFTER), delay);
+  const { isRefused: _, ...rest } = memory;
+  const failures = memory.failures + 1;
+  return { ...rest, isBusy: false, failures, notBefore, reason: what, ...(isRefused && { isRefused }) };
+}
+
+/** Is what is remembered about a name that no longer stands in any zone of no more use? */
+export function isForgettable(memory: Memory, now: number): boolean {
+  return !memory.isBusy && now >= memory.notBefore;
+}
+
+/** The wait that a status beside a request tells of, for a service that remembers nothing about it. */
+export function recalled({ posting, statuses }: Found, now: number): Memory | undefined {
+  if (!posting.ok) return undefined;
+  const { id } = posting.value;
+  for (const rdata of statuses) {
+    const { state, request, next, failures, reason } = statusOf(rdata) ?? {};
+    if (request !== id.slice(0, STATUS_REQUEST_DIGITS) || next === undefined || failures === undefined) continue;
+    const notBefore = Math.min(next, now + MAX_RETRY_AFTER);
+    const isRefused = state === 'refused';
+    return {
+      id,
+      isBusy: false,
+      failures,
+      notBefore,
+      ...(reason !== undefined && { reason }),
+      ...(isRefused && { isRefused }),
+    };
+  }
+  return undefined;
+}
+
+/** As it is kept over a restart, after which nothing is under way. */
+export function writeMemory({ id, failures, notBefore, reason, isRefused, order, issued }: Memory): Json {
+  const base64 = ({ der }: { readonly der: Uint8Array }): string => Buffer.from(der).toString('base64');
+  const certificates = issued && [issued.certificate, ...issued.chain].map(base64);
+  return { id, failures, notBefore, reason: reason?.slice(0, REASON_LENGTH), isRefused, order, certificates };
+}
+
+/** What {@link writeMemory} wrote; `undefined` for anything else. */
+export function readMemory(value: Json): Memory | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { id, failures, notBefore, reason, isRefused, order, certificates } = value as { readonly [key: string]: Json };
+  if (typeof id !== 'string' || !isCount(failures) || !isCount(notBefore)) return undefined;
+  const issued = issuedOf(certificates);
+  return {
+    id,
+    isBusy: false,
+    failures,
+    notBefore,
+    ...(typeof reason === 'string' && { reason }),
+    ...(isRefused === true && { isRefused }),
+    ...(typeof order === 'string' && { order }),
+    ...(issued && { issued }),
+  };
+}
+
+const isCount = (value: Json | undefined): value is number => typeof value === 'number' && value >= 0;
+
+function issuedOf(value: Json | undefined): Issued | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const read = (value as readonly Json[]).map((one) =>
+    typeof one === 'string' ? parseCertificate(Buffer.from(one, 'base64')) : undefined,
+  );
+  const [certificate, ...chain] = read.flatMap((one) => (one?.ok ? [one.value] : []));
+  return certificate && { certificate, chain };
+}
