@@ -335,6 +335,55 @@ real.serial('a refused update is said, and tried again later, whatever else chan
   t.deepEqual(await w.texts(`_acme-challenge.${host}`), []);
 });
 
+real.serial(
+  'a name that CAA records shut is refused before the CA is asked; the one who asks can read it, a restart does not end the wait, and with the request the status goes',
+  async (t) => {
+    const w = await world(t, { text: zone('@ CAA 0 issue ";"\n') });
+    const host = `www.${ORIGIN}`;
+    const owner = `_letsencrypt._tcp.${host}`;
+    const data = temporaryFolder(t, 'state');
+    const posted = await w.certify('--dns-key', w.client, '--wait', '0', w.named.address, host);
+    t.is(posted.code, 3, posted.stderr);
+    await w.update(`add ${owner} 60 TXT "not ours"`);
+    const first = await w.serve('--data', data);
+    t.is((await first.waitForEvent('certificate.failed')).fault, 'caa');
+    const shown = await until(() => w.texts(owner), {
+      what: 'the status is there',
+      holds: ({ length }) => length === 2,
+    });
+    t.regex(
+      shown.join(' '),
+      /status=refused reason=.*CAA of certified\.test\..*no CA is allowed.* next=20.* failures=1 request=/,
+    );
+    await first.stop();
+
+    // From what is kept, and then from the status alone.
+    for (const flags of [['--data', data, '--no-status'], []]) {
+      const http = await freePort();
+      const again = await w.serve('--http', `${http}`, ...flags);
+      const entry = await until(
+        async () => {
+          const response = await fetch(`http://127.0.0.1:${http}/status`);
+          return ((await response.json()) as { certificates: readonly Record<string, unknown>[] }).certificates[0];
+        },
+        { what: 'the request is judged', holds: (one) => one !== undefined },
+      );
+      t.is(entry?.state, 'waiting');
+      t.regex(String(entry?.failure), /no CA is allowed/);
+      t.is(countOf(again, 'certificate.requested'), 0);
+      if (flags.length === 0) {
+        await w.update(`delete ${owner} TLSA`);
+        await until(() => w.texts(owner), {
+          what: 'the status is gone',
+          holds: (texts) => !/status=/.test(texts.join(' ')),
+        });
+        t.deepEqual(await w.texts(owner), ['"not ours"']);
+      }
+      await again.stop();
+    }
+  },
+);
+
 real.serial('certify says what it lacks: a key, a right, a server', async (t) => {
   const w = await world(t);
   const host = `www.${ORIGIN}`;
