@@ -162,8 +162,19 @@ export function chainFor(leaf: Certificate, others: readonly Certificate[]): rea
   return chain;
 }
 
+/** Which certificates have signed one, as far as that was asked: the same are compared again and again. */
+const signers = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
+
 function isIssuer(issuer: Certificate, certificate: Certificate): boolean {
   if (!isSame(issuer.subject, certificate.issuer)) return false;
+  const known = signers.get(certificate) ?? new WeakMap<Certificate, boolean>();
+  signers.set(certificate, known);
+  const isSigner = known.get(issuer) ?? hasSigned(issuer, certificate);
+  known.set(issuer, isSigner);
+  return isSigner;
+}
+
+function hasSigned(issuer: Certificate, certificate: Certificate): boolean {
   try {
     return new X509Certificate(certificate.der).verify(new X509Certificate(issuer.der).publicKey);
   } catch {

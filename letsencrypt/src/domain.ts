@@ -7,6 +7,7 @@
  * could be. Pure.
  */
 import type { ZoneTable } from '@zonewright/common/authority/zones';
+import type { Name } from '@zonewright/common/name';
 import { nameOfHost } from './posting.ts';
 
 /** A suffix with fewer labels is not registered by anybody who orders certificates. */
@@ -14,22 +15,24 @@ const LEAST_LABELS = 2;
 
 /** In lower case, with a final dot. A leading `*.` does not count. */
 export function registeredDomain(host: string, zones: Pick<ZoneTable, 'get'>): string {
-  const name = nameOfHost(host);
+  return domainOf(nameOfHost(host), zones).toLowerCase().toString();
+}
+
+function domainOf(name: Name, zones: Pick<ZoneTable, 'get'>): Name {
   for (let labels = LEAST_LABELS; labels <= name.labelCount; labels++) {
     const ancestor = name.ancestor(labels);
-    if (zones.get(ancestor) !== undefined) return ancestor.toLowerCase().toString();
+    if (zones.get(ancestor) !== undefined) return ancestor;
   }
-  return name.ancestor(Math.min(LEAST_LABELS, name.labelCount)).toLowerCase().toString();
+  return name.ancestor(Math.min(LEAST_LABELS, name.labelCount));
 }
 
 /**
  * Who asks, as far as names tell: the label below the registered domain, since a key that may update one host is for that host and what is
  * below it.
  */
-export function groupOf(host: string, zones: Pick<ZoneTable, 'get'>): string {
-  const name = nameOfHost(host);
-  const labels = registeredDomain(host, zones).split('.').length;
-  return name.ancestor(Math.min(labels, name.labelCount)).toLowerCase().toString();
+export function groupOf(host: Name, zones: Pick<ZoneTable, 'get'>): string {
+  const labels = domainOf(host, zones).labelCount + 1;
+  return host.ancestor(Math.min(labels, host.labelCount)).toLowerCase().toString();
 }
 
 /** Those of all hosts of a request, each once. */

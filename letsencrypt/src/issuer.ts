@@ -28,32 +28,19 @@ import {
   outcomeOf,
 } from './fulfilment.ts';
 import { Leftovers } from './leftover.ts';
-import {
-  begun,
-  failed,
-  isForgettable,
-  issuedNow,
-  type Memory,
-  ordered,
-  published,
-  readMemory,
-  recalled,
-  seen,
-  superseded,
-  unordered,
-  writeMemory,
-} from './memory.ts';
-import type { METRICS } from './metrics.ts';
+import { Memories } from './memories.ts';
+import { failed, issuedNow, ordered, published, seen, superseded, unordered } from './memory.ts';
+import { type METRICS, measure } from './metrics.ts';
 import type { OrderContext } from './order.ts';
 import { type Found, hostOf, type Posting } from './posting.ts';
 import { type Stale, type ZoneHistory, ZoneSearch } from './search.ts';
 import { Servers } from './servers.ts';
-import { readJson, type State, type StateTable } from './state.ts';
+import { readJson, type State } from './state.ts';
 import { StatusRecords } from './status-records.ts';
 import { Suggestions } from './suggestions.ts';
 import { inTurn, isRenewal, type Task } from './turn.ts';
-import { describe, statusFor } from './verdict-text.ts';
-import { againAt, judge, type NameScope, type Verdict } from './watch.ts';
+import { describe, type Judged, Sayings, statusFor } from './verdict-text.ts';
+import { againAt, judge, type NameScope } from './watch.ts';
 
 export interface IssuerOptions {
   readonly acme: AcmeClient;
@@ -94,11 +81,6 @@ const LONGEST_AWAY = 3_600_000;
 /** Milliseconds after the start before what is remembered about names that are in no zone is forgotten: zones take a while to come. */
 const FORGET_AFTER = 3_600_000;
 
-interface Judged {
-  readonly found: Found;
-  readonly verdict: Verdict;
-}
-
 export class Issuer {
   readonly #options: IssuerOptions;
   readonly #abort = new AbortController();
@@ -107,13 +89,11 @@ export class Issuer {
   readonly #changed = new Map<string, Zone>();
   /** What is found in each zone. */
   readonly #searches = new Map<string, ZoneSearch>();
-  readonly #memories = new Map<string, Memory>();
-  readonly #kept: StateTable<ReturnType<typeof writeMemory>>;
+  readonly #memories: Memories;
   readonly #judged = new Map<string, Judged>();
   readonly #running = new Map<Promise<void>, Task>();
   readonly #budget: Budget;
-  /** What was said about a name that cannot be met, or not now, so that it is said once. */
-  readonly #said = new Map<string, string>();
+  readonly #sayings: Sayings;
   readonly #statuses: StatusRecords;
   readonly #suggestions: Suggestions;
   readonly #servers: Servers;
@@ -134,11 +114,8 @@ export class Issuer {
     this.#leftovers = new Leftovers(dns, acme.thumbprint, log);
     this.#suggestions = new Suggestions(acme, log, Math.random);
     this.#budget = new Budget(grant, state.table('order', readJson), state.table('hold', readJson));
-    this.#kept = state.table('name', readJson);
-    for (const [key, value] of this.#kept.entries()) {
-      const memory = readMemory(value);
-      if (memory !== undefined) this.#memories.set(key, memory);
-    }
+    this.#memories = new Memories(state.table('name', readJson));
+    this.#sayings = new Sayings(log);
     this.#statuses = new StatusRecords(dns, log, this.#abort.signal, () => {
       options.onPublished();
       this.#wake(GATHER.least);
@@ -148,7 +125,7 @@ export class Issuer {
       Outcome,
       CounterHandle
     >;
-    metrics.onRead(() => this.#measure());
+    metrics.onRead(() => measure(metrics, [...this.#judged.values()], Date.now()));
   }
 
   /** A zone has a new version, or is gone. */
@@ -228,12 +205,12 @@ export class Issuer {
       const now = Date.now();
       const { key } = found.name;
       present.add(key);
-      if (!this.#memories.has(key)) this.#recall(found, now);
+      this.#memories.recall(found, now);
       const verdict = judge(found, this.#memories.get(key), rules, now);
       this.#judged.set(key, { found, verdict });
-      this.#say(key, found, verdict);
+      this.#sayings.say(found, verdict);
       if (verdict.kind === 'current') {
-        void this.#remember(key, seen);
+        void this.#memories.change(key, seen);
         current.push(verdict.certificate);
       }
       if (verdict.kind === 'order' || verdict.kind === 'publish') tasks.push(verdict);
@@ -252,46 +229,18 @@ export class Issuer {
     for (const search of this.#searches.values()) yield* search.found();
   }
 
-  #recall(found: Found, now: number): void {
-    const memory = recalled(found, now);
-    if (memory !== undefined) this.#memories.set(found.name.key, memory);
-  }
-
   #forget(present: ReadonlySet<string>): void {
     const now = Date.now();
     for (const key of this.#judged.keys()) if (!present.has(key)) this.#judged.delete(key);
-    for (const key of this.#said.keys()) if (!present.has(key)) this.#said.delete(key);
+    this.#sayings.forget(present);
     if (now < this.#beganAt + FORGET_AFTER) return;
-    for (const [key, memory] of this.#memories) {
-      if (present.has(key) || !isForgettable(memory, now)) continue;
-      this.#memories.delete(key);
-      void this.#kept.delete(key);
-    }
+    this.#memories.forget(present, now);
   }
 
   /** Asks what the CA suggests, and examines again when it has said something, or is to be asked again. */
   async #suggest(certificates: readonly Certificate[], now: number): Promise<void> {
     const { hasAsked, next } = await this.#suggestions.ask(certificates, now, this.#abort.signal);
     this.#wake(hasAsked ? GATHER.least : next - Date.now());
-  }
-
-  #say(key: string, { name }: Found, verdict: Verdict): void {
-    const what =
-      verdict.kind === 'unclear' ? verdict.fault.what : verdict.kind === 'waiting' ? verdict.limit : undefined;
-    if (what === undefined) {
-      this.#said.delete(key);
-      return;
-    }
-    if (this.#said.get(key) === what) return;
-    this.#said.set(key, what);
-    const { log } = this.#options;
-    const host = hostOf(name).toString();
-    if (verdict.kind === 'unclear') {
-      const { kind, hint } = verdict.fault;
-      log.warn('certificate.unclear', { host, fault: kind, hint }, what);
-    } else if (verdict.kind === 'waiting') {
-      log.warn('certificate.rationed', { host, retry: new Date(verdict.until).toISOString() }, what);
-    }
   }
 
   /** When the next status is to be written. */
@@ -312,7 +261,7 @@ export class Issuer {
 
   #subjectOf({ name, csr }: Posting, isDue: boolean): OrderSubject {
     const { zones } = this.#options;
-    const group = groupOf(hostOf(name).toString().replace(/\.$/, ''), zones);
+    const group = groupOf(hostOf(name), zones);
     return { owner: name.key, group, domains: registeredDomains(csr.hosts, zones), isRenewal: isDue };
   }
 
@@ -338,14 +287,14 @@ export class Issuer {
   #begin(task: Task, subject: OrderSubject): void {
     const { posting } = task;
     const { key } = posting.name;
-    this.#memories.set(key, begun(this.#memories.get(key), posting));
+    this.#memories.begin(posting);
     this.#judged.set(key, { ...this.#judged.get(key)!, verdict: { kind: 'busy' } });
     const order = task.kind === 'order' ? this.#budget.begin(subject, Date.now()) : undefined;
     const log = this.#options.log.child({ host: hostOf(posting.name).toString() });
     const run = this.#run(task, order, log)
       .catch((error: unknown) => {
         log.error('process.fault', { during: 'order', error });
-        void this.#remember(key, (memory) =>
+        void this.#memories.change(key, (memory) =>
           failed(memory, { what: 'a bug, see process.fault' }, Date.now(), Math.random),
         );
       })
@@ -374,7 +323,7 @@ export class Issuer {
         onAsk: () => {
           isAsked = true;
         },
-        onOrder: (url) => this.#remember(key, (memory) => ordered(memory, url)),
+        onOrder: (url) => this.#memories.change(key, (memory) => ordered(memory, url)),
         refusal: (hosts) => this.#options.refusal(hosts, signal),
         begun: this.#memories.get(key)?.order,
         follows: (one) =>
@@ -384,7 +333,7 @@ export class Issuer {
         onIssued: (issued) => {
           isIssued = true;
           this.#outcomes.issued.add();
-          void this.#remember(key, (memory) => issuedNow(memory, issued));
+          void this.#memories.change(key, (memory) => issuedNow(memory, issued));
           this.#back();
         },
       },
@@ -395,14 +344,14 @@ export class Issuer {
     if (done.kind === 'failed') {
       const { fault } = done;
       // An order that can come to nothing any more is not taken up again.
-      if (isOver(fault)) void this.#remember(key, unordered);
+      if (isOver(fault)) void this.#memories.change(key, unordered);
       this.#fail(posting, fault, log);
     } else this.#end(posting, done);
   }
 
   #end({ name }: Posting, done: Exclude<Fulfilment, { kind: 'failed' }>): void {
     const now = Date.now();
-    void this.#remember(name.key, (memory) =>
+    void this.#memories.change(name.key, (memory) =>
       done.kind === 'published' ? published(memory, now, done.isNew) : superseded(memory, now),
     );
     this.#options.onPublished();
@@ -417,7 +366,7 @@ export class Issuer {
     if (outcome === 'limited') {
       this.#budget.limited(registeredDomains(csr.hosts, this.#options.zones), failure.retryAfter, now);
     }
-    void this.#remember(name.key, (memory) => failed(memory, failure, now, Math.random));
+    void this.#memories.change(name.key, (memory) => failed(memory, failure, now, Math.random));
     if (fault.kind === 'unreachable' || fault.kind === 'server') {
       const asked = Math.min((failure.retryAfter ?? 0) * 1000, LONGEST_AWAY);
       this.#budget.away(now + Math.max(asked, nextDelay(this.#absences++, AWAY, Math.random)));
@@ -436,32 +385,5 @@ export class Issuer {
   #back(): void {
     this.#absences = 0;
     this.#budget.back();
-  }
-
-  /** Resolves when it is kept. */
-  async #remember(key: string, step: (memory: Memory) => Memory): Promise<void> {
-    const before = this.#memories.get(key);
-    if (before === undefined) return;
-    const memory = step(before);
-    if (memory === before) return;
-    this.#memories.set(key, memory);
-    await this.#kept.set(key, writeMemory(memory));
-  }
-
-  #measure(): void {
-    const { metrics } = this.#options;
-    const verdicts = [...this.#judged.values()].map(({ verdict }) => verdict);
-    for (const kind of ['unclear', 'busy', 'current', 'waiting', 'publish', 'order'] as const) {
-      const count = verdicts.filter((verdict) => verdict.kind === kind).length;
-      metrics.gauge('zonewright_certificate_requests', { state: kind }).set(count);
-    }
-    const ends = [...this.#judged.values()].flatMap(({ found: { posting } }) =>
-      posting.ok && posting.value.certificates.length > 0
-        ? [Math.max(...posting.value.certificates.map(({ notAfter }) => notAfter))]
-        : [],
-    );
-    const first = ends.reduce((least, end) => Math.min(least, end), Number.POSITIVE_INFINITY);
-    const expiry = metrics.gauge('zonewright_certificate_expiry_seconds');
-    expiry.set(ends.length === 0 ? 0 : Math.round((first - Date.now()) / 1000));
   }
 }

@@ -1,8 +1,15 @@
-/** What is said about a verdict: on the status page, and in the status beside the request. Pure. */
+/** What is said about a verdict: on the status page, in the status beside the request, and, once, in the log. */
+import type { Log } from '@zonewright/common/service/log';
 import type { Memory } from './memory.ts';
 import { type Found, hostOf } from './posting.ts';
 import type { StatusText } from './status.ts';
 import type { Verdict } from './watch.ts';
+
+/** What stands at a name, and what is to be done about it. */
+export interface Judged {
+  readonly found: Found;
+  readonly verdict: Verdict;
+}
 
 const at = (time: number): string => new Date(time).toISOString();
 
@@ -56,5 +63,38 @@ export function statusFor(found: Found, verdict: Verdict, memory: Memory | undef
     }
     default:
       return 'any';
+  }
+}
+
+/** Tells the log what cannot be met, or not now: once as long as it stays the same. */
+export class Sayings {
+  readonly #log: Log;
+  readonly #said = new Map<string, string>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  say({ name }: Found, verdict: Verdict): void {
+    const { key } = name;
+    const host = hostOf(name).toString();
+    if (verdict.kind === 'unclear') {
+      const { kind, hint, what } = verdict.fault;
+      if (this.#isNew(key, what)) this.#log.warn('certificate.unclear', { host, fault: kind, hint }, what);
+    } else if (verdict.kind === 'waiting' && verdict.limit !== undefined) {
+      const { limit, until } = verdict;
+      if (this.#isNew(key, limit)) this.#log.warn('certificate.rationed', { host, retry: at(until) }, limit);
+    } else this.#said.delete(key);
+  }
+
+  /** Forgets names at which nothing is requested any more. */
+  forget(present: ReadonlySet<string>): void {
+    for (const key of this.#said.keys()) if (!present.has(key)) this.#said.delete(key);
+  }
+
+  #isNew(key: string, what: string): boolean {
+    if (this.#said.get(key) === what) return false;
+    this.#said.set(key, what);
+    return true;
   }
 }

@@ -15,6 +15,7 @@ import { Zone } from '@zonewright/common/zone/zone';
 import { parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { makeCsr } from '@zonewright/letsencrypt/csr';
 import type { DnsClient } from '@zonewright/letsencrypt/dns';
+import { groupOf, registeredDomain } from '@zonewright/letsencrypt/domain';
 import { makeKey } from '@zonewright/letsencrypt/key';
 import {
   begun,
@@ -207,6 +208,21 @@ test('while the CA is away a name waits for half an hour at most', (t) => {
   let memory: Memory = begun(undefined, must(foundWith().posting));
   for (let i = 0; i < 20; i++) memory = failed(memory, { what: 'gone', isOutage: true }, NOW, () => 0.999);
   t.true(memory.notBefore - NOW <= 1_800_000);
+});
+
+test('the registered domain is the highest zone of ours of two labels at least, and who asks is the label below', (t) => {
+  const zonesWith = (...origins: string[]) => {
+    const known = new Set(origins.map((origin) => name(origin).key));
+    return { get: (origin: Name) => (known.has(origin.key) ? version(1) : undefined) };
+  };
+  const zones = zonesWith('test', 'sub.example.test', 'example.test');
+  t.is(registeredDomain('*.a.sub.example.test', zones), 'example.test.');
+  t.is(registeredDomain('Example.test', zones), 'example.test.');
+  t.is(registeredDomain('www.example.co.uk', zonesWith('example.co.uk')), 'example.co.uk.');
+  t.is(registeredDomain('www.else.org', zones), 'else.org.');
+  t.is(registeredDomain('mirage', zones), 'mirage.');
+  t.is(groupOf(name('a.team.example.test'), zones), 'team.example.test.');
+  t.is(groupOf(name('example.test'), zones), 'example.test.');
 });
 
 test('what is issued goes first, then the renewal whose certificate ends first, then whoever has had the least', async (t) => {
