@@ -133,6 +133,7 @@ export const startAcmeServer = async (owner: Owner, options: AcmeServerOptions =
   };
   const handlers: Readonly<Record<string, (request: AcmeRequest, id: number) => Promise<AcmeReply> | AcmeReply>> = {
     newAccount: () => ({ status: 200, body: { status: 'valid' }, headers: { Location: `${base}/account/1` } }),
+    account: () => ({ status: 200, body: { status: 'valid' } }),
     newOrder: ({ payload }) => {
       const identifiers = payload.identifiers as Order['identifiers'];
       const own = identifiers.map(({ value }, index): Authorization => {
