@@ -30,7 +30,8 @@ const DIRECTORY_AGE = 86_400_000;
 
 /** {@link AcmeClient} over acme-client; made by `createAcmeClient`. */
 export class LibraryClient implements AcmeClient {
-  readonly #client: Client;
+  readonly #makeClient: () => Client;
+  #client: Client;
   readonly #line: Line;
   readonly #options: AcmeOptions;
   readonly #poll: PollLimits;
@@ -38,8 +39,9 @@ export class LibraryClient implements AcmeClient {
   #account: Account | undefined;
   #directory: { readonly value: Directory; readonly until: number } | undefined;
 
-  constructor(client: Client, line: Line, options: AcmeOptions) {
-    this.#client = client;
+  constructor(makeClient: () => Client, line: Line, options: AcmeOptions) {
+    this.#makeClient = makeClient;
+    this.#client = makeClient();
     this.#line = line;
     this.#options = options;
     this.#poll = { ...POLL, ...options.poll };
@@ -244,8 +246,11 @@ export class LibraryClient implements AcmeClient {
 
   async #call<T>(where: string, signal: AbortSignal | undefined, call: () => Promise<T>): Outcome<Answer<T>> {
     const answer = await exchange(this.#line, where, signal, call);
-    // A CA that has lost its accounts, or was set up anew, is asked for ours again.
-    if (!answer.ok && answer.fault.kind === 'account') this.#account = undefined;
+    // A CA that has lost its accounts, or was set up anew, is asked for ours again; the library would not.
+    if (!answer.ok && answer.fault.problem?.type === 'accountDoesNotExist') {
+      this.#account = undefined;
+      this.#client = this.#makeClient();
+    }
     return answer;
   }
 

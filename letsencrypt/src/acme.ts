@@ -119,11 +119,12 @@ export function createAcmeClient(options: AcmeOptions): Result<AcmeClient, AcmeF
   if (caPem !== undefined && !parseBundle(caPem).ok) {
     return fail({ kind: 'usage', what: 'the CA file of the directory holds no certificates in PEM' });
   }
-  const client = new Client({
-    directoryUrl: url.href,
-    accountKey: exportKey(options.accountKey),
-    ...(options.eab && { externalAccountBinding: { ...options.eab } }),
-  });
+  const makeClient = (): Client =>
+    new Client({
+      directoryUrl: url.href,
+      accountKey: exportKey(options.accountKey),
+      ...(options.eab && { externalAccountBinding: { ...options.eab } }),
+    });
   const agent = new Agent({
     keepAlive: true,
     // Of idle connections only; requests have the time-out of their exchange.
@@ -132,5 +133,5 @@ export function createAcmeClient(options: AcmeOptions): Result<AcmeClient, AcmeF
     ...(caPem !== undefined && { secureContext: createSecureContext({ ca: [...rootCertificates, caPem] }) }),
   });
   const line = { agent, timeout: options.timeout ?? TIMEOUT, proxy: !isLoopback, nonces: [] };
-  return ok(new LibraryClient(client, line, options));
+  return ok(new LibraryClient(makeClient, line, options));
 }
