@@ -37,7 +37,7 @@ export interface PebbleOptions {
   readonly validity?: number;
   /** Keys (base64url) by key identifier; if there are any, accounts have to be bound to one (RFC 8555 7.3.4). */
   readonly externalAccounts?: Readonly<Record<string, string>>;
-  /** Milliseconds until it has to answer. Default 10000. */
+  /** Milliseconds until it has to answer. Default 60000: it makes RSA keys first, and what ended is noticed anyway. */
   readonly timeout?: number;
 }
 
@@ -86,7 +86,7 @@ export async function startPebble(options: PebbleOptions): Promise<Result<Pebble
   const run = watch(child, program);
   const address = options.address ?? LOOPBACK;
   const directory = `https://${address}:${options.port}/dir`;
-  const deadline = performance.now() + (options.timeout ?? 10_000);
+  const deadline = performance.now() + (options.timeout ?? 60_000);
   while ((await fetchText(directory, ca)) === undefined) {
     const fault = run.fault();
     if (fault !== undefined) return fail(fault);
