@@ -8,7 +8,16 @@ import { serverFailure, type Verdict } from '@zonewright/common/service/name-ser
 import { Slices } from '@zonewright/common/service/slices';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
-import { type Acknowledge, DONE, fieldsOf, logRefusal, type Pending, publishBatch, versionFor } from './acknowledge.ts';
+import {
+  type Acknowledge,
+  DONE,
+  fieldsOf,
+  logRefusal,
+  type Pending,
+  publishBatch,
+  STOPPING,
+  versionFor,
+} from './acknowledge.ts';
 import { Batch, type Ran } from './batch.ts';
 import type { Entry } from './journal/journal.ts';
 import type { State } from './state.ts';
@@ -60,10 +69,11 @@ export class AcknowledgeJournal implements Acknowledge {
       const written = await journal.write({ entries, deltas });
       if (!written.ok) {
         const { kind, what } = written.fault;
-        log.error('journal.failed', { kind, updates: entries.length }, what);
+        const { isClosed } = this.#state;
+        if (!isClosed) log.error('journal.failed', { kind, updates: entries.length }, what);
         batch.discard();
         // Also of those without an entry: what they were judged by has never been.
-        const failed = serverFailure(EDE.NOT_READY, `the journal cannot be written: ${what}`);
+        const failed = isClosed ? STOPPING : serverFailure(EDE.NOT_READY, `the journal cannot be written: ${what}`);
         for (const { answer } of all) answer(failed);
         return;
       }

@@ -19,6 +19,8 @@ export interface Acknowledge {
 }
 
 export const DONE: Verdict = { rcode: RCODE.NOERROR };
+/** Nothing of the update is kept. */
+export const STOPPING: Verdict = serverFailure(EDE.NOT_READY, 'this server is being stopped');
 
 /** SERVFAIL: the update was right, and could not be made as durable as NOERROR says. Nothing of it is kept. */
 export function notDurable(what: string): Verdict {

@@ -23,7 +23,7 @@ import type { FollowerStatus } from '@zonewright/common/service/followers';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
-import { type Acknowledge, logRefusal, type Pending } from './acknowledge.ts';
+import { type Acknowledge, logRefusal, type Pending, STOPPING } from './acknowledge.ts';
 import { AcknowledgeJournal, type UnpushedLimits } from './acknowledge-journal.ts';
 import { AcknowledgePush } from './acknowledge-push.ts';
 import { describe } from './publisher.ts';
@@ -281,5 +281,3 @@ export class Primary {
     return this.#state.publisher.commit !== undefined;
   }
 }
-
-const STOPPING: Verdict = serverFailure(EDE.NOT_READY, 'this server is being stopped');

@@ -11,7 +11,7 @@ import type { Tally } from './tally.ts';
 /** Milliseconds for an answer, and before somebody who got none tries again, at most. */
 const TIMEOUT = 30_000;
 const AGAIN = 60;
-/** Milliseconds after which an update that is there has to be seen. */
+/** Milliseconds after a first answer within which an update that is there has to be seen. A server that is down answers nothing. */
 const SEEN = 20_000;
 
 /** `leisure`: milliseconds between two updates, at most. */
@@ -55,10 +55,11 @@ async function countOnce(stage: Stage, tally: Tally): Promise<boolean> {
 
 /** Was the prerequisite not fulfilled because an earlier try had arrived, whose answer was lost? */
 async function isThere(stage: Stage, tally: Tally, next: number): Promise<boolean> {
-  const end = performance.now() + SEEN;
+  let end = Number.POSITIVE_INFINITY;
   let shown: number | undefined;
   while (shown !== next && performance.now() < end && !stage.hasFailed()) {
     shown = await look(stage, tally);
+    if (shown !== undefined) end = Math.min(end, performance.now() + SEEN);
     if (shown !== next) await pause(20);
   }
   if (shown === next) {

@@ -19,6 +19,9 @@ export class FakeJournal implements Journal {
   readonly kept: Kept;
   /** Do writes fail? */
   isFull = false;
+  /** Writes wait for it. */
+  held: Promise<void> = Promise.resolve();
+  #isClosed = false;
   readonly writes: JournalWrite[] = [];
   readonly #open = new Map<number, Entry>();
   readonly #lastGood = new Map<string, LastGood>();
@@ -66,6 +69,8 @@ export class FakeJournal implements Journal {
 
   async write(what: JournalWrite): Promise<Result<void, JournalFault>> {
     await new Promise(setImmediate);
+    await this.held;
+    if (this.#isClosed) return fail({ kind: 'disk', what: 'it has been closed' });
     if (this.isFull) return fail({ kind: 'disk', what: 'no space left on the device' });
     this.writes.push(what);
     for (const entry of what.entries ?? []) {
@@ -97,5 +102,7 @@ export class FakeJournal implements Journal {
     return this.#histories.get(key)?.all ?? [];
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
 }

@@ -107,7 +107,7 @@ export const worldOf = (store: FakeStore, journal: FakeJournal, settings: Settin
     serial: () => primary.zones.get(origin)?.serial,
     has: (name) => primary.zones.get(origin)?.find(nameOf(name, origin)) !== undefined,
     written: async () => {
-      await until(() => journal.open.length === 0, { what: 'all is written' });
+      await until(() => journal.open.length === 0, { what: 'all is written', timeout: 60_000 });
     },
   };
 };

@@ -100,6 +100,22 @@ test('a journal that cannot be written acknowledges nothing, and shows nothing',
   t.is(world.serial(), 6);
 });
 
+test('an update that a stop comes before is told so, and is no fault of the journal', async (t) => {
+  const world = await startWorld({ example: fileText(1) });
+  let release: () => void = () => undefined;
+  world.journal.held = new Promise((done) => {
+    release = done;
+  });
+  const asked = world.primary.update(add('late'), PEER);
+  await world.primary.close(0);
+  release();
+  const verdict = await asked;
+  t.is(printRcode(verdict.rcode), 'SERVFAIL');
+  t.is(verdict.ede!.text, 'this server is being stopped');
+  t.false(world.has('late'));
+  t.false(world.events.includes('journal.failed'));
+});
+
 test('what was acknowledged and not pushed is served after a kill, serials included, and is pushed once', async (t) => {
   const before = await startAway({ example: fileText(1), other: otherText(1) });
   for (const name of ['a', 'b', 'c']) t.deepEqual(await before.primary.update(add(name), PEER), DONE);
