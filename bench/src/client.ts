@@ -23,6 +23,11 @@ export interface Reports {
     readonly latencies: readonly number[];
     readonly lasts: readonly number[];
   };
+  readonly certificates: {
+    /** Milliseconds of each from its request to its certificate, or from the first request where all were posted at once. */
+    readonly latencies: readonly number[];
+    readonly seconds: number;
+  };
   readonly updates: {
     readonly sent: number;
     /** Milliseconds of each that was answered with NOERROR, in the order of the answers. */

@@ -30,6 +30,8 @@ const SCALES = {
     slowUpdates: 5,
     updating: 10_000,
     file: 50_000_000,
+    orders: 20,
+    certificates: 200,
   },
   quick: {
     name: 'quick',
@@ -48,6 +50,8 @@ const SCALES = {
     slowUpdates: 2,
     updating: 2000,
     file: 5_000_000,
+    orders: 5,
+    certificates: 20,
   },
 } as const satisfies Readonly<Record<string, Scale>>;
 
@@ -62,6 +66,7 @@ const PROGRAMS = [
   'dnssec-dsfromkey',
   'ldns-signzone',
   'taskset',
+  'pebble',
 ];
 
 const print = (text: string): void => void process.stdout.write(text);
@@ -84,11 +89,11 @@ const measure = async (area: Area, bench: Bench, machine: string): Promise<strin
     }
     rows.push(rowOf(outcomeOf(each, trials), trials));
   }
-  const { name, loadRounds, questions, million, large, signed, zones, many, file } = bench.scale;
+  const { name, loadRounds, questions, million, large, signed, zones, many, file, certificates } = bench.scale;
   const sizes =
     name === 'full'
       ? ''
-      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 50 secondaries for ${many}, 50 MB for ${file / 1e6}.`;
+      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 50 secondaries for ${many}, 50 MB for ${file / 1e6}, 200 names for ${certificates}.`;
   const run =
     `A ${name} run of ${new Date().toISOString().slice(0, 16)}Z with seed ${bench.seed}: ${loadRounds} rounds of ${questions} questions; ` +
     `load average ${load} before it.${sizes} On ${machine}.`;

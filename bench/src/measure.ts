@@ -53,6 +53,9 @@ export interface Scale {
   /** Milliseconds for which updates come at a steady rate, and octets of a large zone file. */
   readonly updating: number;
   readonly file: number;
+  /** Certificates ordered one after the other, and at once. */
+  readonly orders: number;
+  readonly certificates: number;
 }
 
 export interface Bench {
@@ -72,7 +75,18 @@ export const UNITS = {
   MB: { name: 'MB', digits: 1 },
 } as const satisfies Readonly<Record<string, { name: string; digits: number }>>;
 
-export const AREAS = ['udp', 'tcp', 'start', 'axfr', 'update', 'ddns', 'replication', 'gap', 'input'] as const;
+export const AREAS = [
+  'udp',
+  'tcp',
+  'start',
+  'axfr',
+  'update',
+  'ddns',
+  'replication',
+  'gap',
+  'input',
+  'certificates',
+] as const;
 export type Area = (typeof AREAS)[number];
 
 export interface Measure {

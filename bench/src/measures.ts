@@ -1,6 +1,7 @@
 /** Everything that is measured: a row here is a row of the results. What is wanted is a ratio in one run, or a number. */
 import { signZone } from '@zonewright/test/support/signer';
 import { transfer } from './areas/axfr.ts';
+import { certificates } from './areas/certificates.ts';
 import { ddns } from './areas/ddns.ts';
 import { EVENTS, gapOf } from './areas/gap.ts';
 import { garbage } from './areas/input.ts';
@@ -163,6 +164,19 @@ const ROWS: readonly Row[] = [
   ['input', 'queries that end too early', garbage, 'truncated', 'us', { times: 1, of: OWN }, QUERY],
   ['input', 'unknown opcodes', garbage, 'opcode', 'us', { times: 1, of: OWN }, QUERY],
   ['input', 'a query with the rate limit on', LOADS.limited, 'cpu', 'us', { times: 1.1, of: OWN }, { baseline: 'off' }],
+
+  [
+    'certificates',
+    'from the request in the DNS to the certificate in the DNS: p50',
+    certificates,
+    'p50',
+    's',
+    { atMost: 2 },
+  ],
+  ['certificates', 'the longest of 20', certificates, 'longest', 's'],
+  ['certificates', '200 names at once: all certificates', certificates, 'last', 's', { atMost: 60 }],
+  ['certificates', '200 names at once: CPU of the service for each', certificates, 'cpu', 'ms'],
+  ['certificates', 'nothing to do for 10 s: CPU of the service', certificates, 'idle', 'ms', { atMost: 20 }],
 ];
 
 export const MEASURES: readonly Measure[] = ROWS.map(
