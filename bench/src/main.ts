@@ -20,6 +20,7 @@ const SCALES = {
     large: 100_000,
     signed: 100_000,
     zones: 10_000,
+    several: 10,
     many: 50,
     loadRounds: 5,
     disturbances: 3,
@@ -35,21 +36,22 @@ const SCALES = {
   },
   quick: {
     name: 'quick',
-    million: 100_000,
-    transferred: 200_000,
+    million: 50_000,
+    transferred: 100_000,
     large: 20_000,
     signed: 1000,
-    zones: 500,
-    many: 20,
+    zones: 200,
+    several: 3,
+    many: 8,
     loadRounds: 2,
     disturbances: 1,
     rounds: 1,
-    questions: 20_000,
-    event: 400,
-    updates: 200,
-    slowUpdates: 2,
-    updating: 2000,
-    file: 5_000_000,
+    questions: 10_000,
+    event: 200,
+    updates: 100,
+    slowUpdates: 1,
+    updating: 1000,
+    file: 2_500_000,
     orders: 5,
     certificates: 20,
   },
@@ -89,11 +91,11 @@ const measure = async (area: Area, bench: Bench, machine: string): Promise<strin
     }
     rows.push(rowOf(outcomeOf(each, trials), trials));
   }
-  const { name, loadRounds, questions, million, large, signed, zones, many, file, certificates } = bench.scale;
+  const { name, loadRounds, questions, million, large, signed, zones, several, many, file, certificates } = bench.scale;
   const sizes =
     name === 'full'
       ? ''
-      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 50 secondaries for ${many}, 50 MB for ${file / 1e6}, 200 names for ${certificates}.`;
+      : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 10 secondaries for ${several}, 50 for ${many}, 50 MB for ${file / 1e6}, 200 names for ${certificates}.`;
   const run =
     `A ${name} run of ${new Date().toISOString().slice(0, 16)}Z with seed ${bench.seed}: ${loadRounds} rounds of ${questions} questions; ` +
     `load average ${load} before it.${sizes} On ${machine}.`;

@@ -37,7 +37,8 @@ export interface Scale {
   readonly large: number;
   readonly signed: number;
   readonly zones: number;
-  /** Secondaries of one zone, where there are many. */
+  /** Secondaries of one zone, where there are ten, and where there are many. */
+  readonly several: number;
   readonly many: number;
   /** Of loads, of disturbances, and of everything else. */
   readonly loadRounds: number;

@@ -64,7 +64,7 @@ const GAPS = {
 const VISIBLE = {
   one: visibleOn({ servers: ['zonewright', 'knot', 'bind'], secondaries: () => 1 }),
   asItIs: visibleOn({ servers: ['zonewright', 'bind'], isTuned: false, secondaries: () => 1 }),
-  ten: visibleOn({ servers: ['zonewright', 'bind'], secondaries: () => 10 }),
+  ten: visibleOn({ servers: ['zonewright', 'bind'], secondaries: ({ scale }) => scale.several }),
   many: visibleOn({ servers: ['zonewright'], secondaries: ({ scale }) => scale.many }),
 } as const satisfies Readonly<Record<string, Experiment>>;
 

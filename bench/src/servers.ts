@@ -124,19 +124,20 @@ export const launch = async (owner: Owner, prepared: Prepared): Promise<Running>
   return { ...prepared, program, started };
 };
 
-/** Starts servers and waits until each answers for its last zone. */
+/** Starts servers, all at once, and waits until each answers for its last zone. */
 export const startServers = async (
   owner: Owner,
   setting: Setting,
   servers: readonly ServerName[] = SERVERS,
 ): Promise<readonly Running[]> => {
-  const running: Running[] = [];
-  for (const server of servers) {
-    const one = await launch(owner, await prepare(owner, server, setting));
-    await answered(one, apexesOf(setting.zones));
-    running.push(one);
-  }
-  return running;
+  const prepared = await Promise.all(servers.map((server) => prepare(owner, server, setting)));
+  return Promise.all(
+    prepared.map(async (each) => {
+      const running = await launch(owner, each);
+      await answered(running, apexesOf(setting.zones));
+      return running;
+    }),
+  );
 };
 
 /** The names of zones. */
