@@ -72,8 +72,8 @@ export interface IssuerOptions {
 /** Names for which something is under way at the same time, and how many of them may be new ones. */
 const MOST_BUSY = 10;
 const MOST_NEW = 8;
-/** Changes gather at least so long (milliseconds), and so many times as long as it took to search them. */
-const GATHER = { least: 50, factor: 10 } as const;
+/** Changes gather so long (milliseconds), between bounds so many times as long as it took to look at the last ones. */
+const GATHER = { least: 50, most: 1000, factor: 10 } as const;
 const LONGEST_TIMER = 86_400_000;
 /** Nothing is ordered for so long after the CA or the DNS server was found to be away; longer each time. */
 const AWAY: BackoffBounds = { base: 20_000, max: 600_000 };
@@ -173,7 +173,6 @@ export class Issuer {
 
   async #search(slices: Slices): Promise<void> {
     if (this.#changed.size === 0) return;
-    const began = performance.now();
     for (const [key, zone] of this.#changed) {
       this.#changed.delete(key);
       const search = this.#searches.get(key) ?? new ZoneSearch();
@@ -183,10 +182,10 @@ export class Issuer {
       }
       this.#leftovers.search(zone);
     }
-    this.#gather = Math.max(GATHER.least, GATHER.factor * (performance.now() - began));
   }
 
   async #examine(): Promise<void> {
+    const began = performance.now();
     const slices = new Slices();
     await this.#search(slices);
     const { key: scope, isAnyKey, names } = this.#options;
@@ -218,6 +217,8 @@ export class Issuer {
       if (slices.isOver) await slices.pause();
     }
     this.#forget(present);
+    const took = performance.now() - began;
+    this.#gather = Math.min(Math.max(GATHER.least, GATHER.factor * took), GATHER.most);
     this.#beginInTurn(tasks);
     next = Math.min(next, this.#writeStatuses());
     void this.#suggest(current, Date.now());
