@@ -2,7 +2,7 @@
  * pebble, the small ACME server of Let's Encrypt for tests and tryouts (Debian package `pebble`), as a process of ours.
  *
  * It gets a folder with its configuration and a self-signed TLS certificate for loopback, looks every name up at one DNS server,
- * never sleeps before it validates, and listens on 127.0.0.1 unless told otherwise. Its authority is made anew at each start, so
+ * does not sleep before it validates, and listens on 127.0.0.1 unless told otherwise. Its authority is made anew at each start, so
  * nothing trusts what it issues. It ends with `stop`, and at the latest when this process exits.
  */
 
@@ -29,6 +29,8 @@ export interface PebbleOptions {
   readonly managementPort: number;
   /** Default: `pebble` on the PATH. */
   readonly program?: string;
+  /** Seconds that it takes at most before it looks at a challenge, at random. Default 0. */
+  readonly sleep?: number;
   /** Percentage of good nonces that it refuses, to try the retries of clients. Default 0. */
   readonly nonceReject?: number;
   /** Percentage of valid authorizations that it uses again for the next order. Default 50. */
@@ -77,7 +79,8 @@ export async function startPebble(options: PebbleOptions): Promise<Result<Pebble
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
-      PEBBLE_VA_NOSLEEP: '1',
+      PEBBLE_VA_NOSLEEP: options.sleep === undefined ? '1' : '0',
+      PEBBLE_VA_SLEEPTIME: String(options.sleep ?? 0),
       PEBBLE_VA_ALWAYS_VALID: '0',
       PEBBLE_WFE_NONCEREJECT: String(options.nonceReject ?? 0),
       PEBBLE_AUTHZREUSE: String(options.authorizationReuse ?? 50),

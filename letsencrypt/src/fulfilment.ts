@@ -39,9 +39,11 @@ export async function fulfil(context: FulfilmentContext, task: Task): Promise<Fu
   if (task.kind === 'publish') return publish(context, posting, task.issued, false);
   const { hosts } = posting.csr;
   context.log.info('certificate.requested', { hosts, why: task.why });
+  // Now, since what the CA suggests is forgotten when the certificate is no longer asked about.
+  const follows = context.follows(task);
   const refusal = await context.refusal(hosts);
   if (refusal !== undefined) return { kind: 'failed', fault: refusal };
-  const obtained = await obtain(context, { csr: posting.csr, follows: context.follows(task), begun: context.begun });
+  const obtained = await obtain(context, { csr: posting.csr, follows, begun: context.begun });
   if (!obtained.ok) return { kind: 'failed', fault: obtained.fault };
   context.onIssued(obtained.value);
   const until = new Date(obtained.value.certificate.notAfter).toISOString();

@@ -212,6 +212,7 @@ export class Issuer {
         void this.#memories.change(key, seen);
         current.push(verdict.certificate);
       }
+      if (verdict.kind === 'order' && verdict.why === 'due') current.push(verdict.due);
       if (verdict.kind === 'order' || verdict.kind === 'publish') tasks.push(verdict);
       next = Math.min(next, againAt(verdict));
       if (slices.isOver) await slices.pause();
