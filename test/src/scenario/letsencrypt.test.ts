@@ -285,7 +285,7 @@ real.serial(
     t.is(posted.code, 3, posted.stderr);
 
     const first = await w.serve();
-    await until(() => w.texts(challenge), { what: 'the challenge is there', holds: ({ length }) => length === 1 });
+    await until(() => w.texts(challenge), { what: 'the challenge is there', holds: ({ length }) => length === 2 });
     await until(() => second.asked(), { what: 'the second server is asked', holds: (count) => count > 1 });
     const stopped = await first.stop();
     t.is(stopped.code, 0);
@@ -293,7 +293,7 @@ real.serial(
     t.deepEqual(await w.texts(challenge), []);
 
     const next = await w.serve();
-    await until(() => w.texts(challenge), { what: 'the challenge is there', holds: ({ length }) => length === 1 });
+    await until(() => w.texts(challenge), { what: 'the challenge is there', holds: ({ length }) => length === 2 });
     t.is(countOf(next, 'challenge.visible'), 0);
     second.catchUp();
     await next.waitForEvent('challenge.visible');
