@@ -5,7 +5,6 @@
  */
 import type { Name } from '@zonewright/common/name';
 import type { CaaFault } from './caa.ts';
-import type { Certificate } from './certificate.ts';
 import { parseCsr } from './csr.ts';
 import type { DnsFault } from './dns.ts';
 import type { Failure } from './memory.ts';
@@ -28,8 +27,6 @@ export interface FulfilmentContext extends OrderContext {
   refusal(hosts: readonly string[]): Promise<CaaFault | undefined>;
   /** URL of an order that was begun for the same request. */
   readonly begun: string | undefined;
-  /** Which certificate a new one follows, for a CA that wants to know (RFC 9773 5). */
-  follows(task: Task): Certificate | undefined;
   onIssued(issued: Issued): void;
 }
 
@@ -39,10 +36,9 @@ export async function fulfil(context: FulfilmentContext, task: Task): Promise<Fu
   if (task.kind === 'publish') return publish(context, posting, task.issued, false);
   const { hosts } = posting.csr;
   context.log.info('certificate.requested', { hosts, why: task.why });
-  // Now, since what the CA suggests is forgotten when the certificate is no longer asked about.
-  const follows = context.follows(task);
   const refusal = await context.refusal(hosts);
   if (refusal !== undefined) return { kind: 'failed', fault: refusal };
+  const follows = task.why === 'due' ? task.due : undefined;
   const obtained = await obtain(context, { csr: posting.csr, follows, begun: context.begun });
   if (!obtained.ok) return { kind: 'failed', fault: obtained.fault };
   context.onIssued(obtained.value);

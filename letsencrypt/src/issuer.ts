@@ -328,10 +328,6 @@ export class Issuer {
         onOrder: (url) => this.#memories.change(key, (memory) => ordered(memory, url)),
         refusal: (hosts) => this.#options.refusal(hosts, signal),
         begun: this.#memories.get(key)?.order,
-        follows: (one) =>
-          one.kind === 'order' && one.why === 'due' && this.#suggestions.of(one.due) !== undefined
-            ? one.due
-            : undefined,
         onIssued: (issued) => {
           isIssued = true;
           this.#outcomes.issued.add();

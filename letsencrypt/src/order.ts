@@ -94,19 +94,18 @@ async function takeUp(context: OrderContext, csr: Csr, url: string): Promise<Res
 
 async function open(context: OrderContext, { csr, follows }: OrderRequest): Promise<Result<Order, AcmeFault>> {
   const { acme, profile, signal } = context;
-  if (profile !== undefined) {
-    const directory = await acme.directory({ signal });
-    if (!directory.ok) return directory;
-    const { profiles } = directory.value;
-    if (!profiles.includes(profile)) {
-      const hint = profiles.length === 0 ? 'it knows no profiles' : `it has ${profiles.slice(0, 10).join(', ')}`;
-      return fail({ kind: 'malformed', what: `newOrder: the CA has no profile ${JSON.stringify(profile)}`, hint });
-    }
+  const directory = await acme.directory({ signal });
+  if (!directory.ok) return directory;
+  const { profiles, renewalInfo } = directory.value;
+  if (profile !== undefined && !profiles.includes(profile)) {
+    const hint = profiles.length === 0 ? 'it knows no profiles' : `it has ${profiles.slice(0, 10).join(', ')}`;
+    return fail({ kind: 'malformed', what: `newOrder: the CA has no profile ${JSON.stringify(profile)}`, hint });
   }
   const options = { signal, ...(profile !== undefined && { profile }) };
   const ask = (replaces: string | undefined) =>
     acme.newOrder(csr.hosts, { ...options, ...(replaces !== undefined && { replaces }) });
-  const replaces = follows && certificateId(follows);
+  // Only for a CA that says when to renew: others do not know the word (RFC 9773 5).
+  const replaces = renewalInfo === undefined ? undefined : follows && certificateId(follows);
   const order = await ask(replaces);
   if (order.ok) return order;
   if (order.fault.problem?.type === 'accountDoesNotExist') {

@@ -249,9 +249,13 @@ test('a profile and a chain are asked for, and a profile that the CA does not ha
   t.is(ca.orders().length, 2);
 });
 
-test('an order says which certificate it follows, and follows none where that was replaced already', async (t) => {
-  const { ca, order } = await worldOf(t);
+test('an order says which certificate it follows, where the CA knows of that, and follows none where that was replaced already', async (t) => {
   const follows = { authorityKeyId: Uint8Array.of(1), serialNumber: Uint8Array.of(2) } as unknown as Certificate;
+  const plain = await worldOf(t);
+  given(await plain.order([`www.${ORIGIN}`], {}, { follows }));
+  t.false('replaces' in plain.ca.orders()[0]!);
+  const now = new Date().toISOString();
+  const { ca, order } = await worldOf(t, { window: () => ({ start: now, end: now }) });
   given(await order([`www.${ORIGIN}`], {}, { follows }));
   t.is(ca.orders().at(-1)!.replaces, certificateId(follows));
   ca.intercept = ({ path, payload }) =>
