@@ -124,6 +124,16 @@ class Queue {
     this.#rounds[isLate ? 0 : 1]!.set(zone.key, { zone, sentAt, dueAt: isLate ? now : now + pause! });
   }
 
+  /** What waits because it was not acknowledged is due. */
+  retry(now: number): void {
+    this.#failures = 0;
+    const [first, ...later] = this.#rounds;
+    for (const round of later) {
+      for (const [key, { zone }] of round) first!.set(key, { zone, sentAt: now, dueAt: now });
+      round.clear();
+    }
+  }
+
   take(target: string, now: number, limit: number, due: Announcement[]): void {
     for (const [attempt, round] of this.#rounds.entries()) {
       for (const [key, { zone, dueAt }] of round) {
@@ -194,6 +204,11 @@ export class Announcements {
     const queue = this.#queues.get(target);
     queue?.ended(announcement, isAcknowledged, now);
     if (queue?.isEmpty === true) this.#queues.delete(target);
+  }
+
+  /** The target has been heard of: what it did not acknowledge is sent again at once. */
+  retry(target: string, now: number): void {
+    this.#queues.get(target)?.retry(now);
   }
 
   /** Drops all that waits for a target. */

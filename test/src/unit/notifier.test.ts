@@ -122,6 +122,21 @@ test('a secondary that is away is told again with pauses, and of the newest seri
   t.is(secondary.told.at(-1), 2);
 });
 
+test('a secondary that is back and says so is told at once of what it did not hear', async (t) => {
+  const { clock, notifier, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  secondary.isAway = true;
+  publish(version(1));
+  // Just now it was told in vain once more.
+  await clock.advance(4600);
+  secondary.isAway = false;
+  const { connection, its } = door(clock, 1, { name: named('10.0.0.2'), address: '10.0.0.2', serial: 1 });
+  notifier.register(connection, its, nameOf('example.'));
+  publish(version(2));
+  await clock.advance(10);
+  t.is(secondary.told.at(-1), 2, secondary.told.join());
+});
+
 test('after an acknowledgement a secondary is asked until it serves the serial, and then no more', async (t) => {
   const { clock, notifier, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
   const secondary = fake('10.0.0.2');
