@@ -15,6 +15,8 @@ import {
   notDurable,
   type Pending,
   publishBatch,
+  STOPPING,
+  undecided,
   versionFor,
 } from './acknowledge.ts';
 import { Batch, type Ran } from './batch.ts';
@@ -33,6 +35,11 @@ const NOTHING_FOUND: Pulled = { arrivedOf: () => 0 };
 
 /** What the versions of a zone have come to that a batch was run on: `DONE`, or why they are not. */
 type Settled = (origin: Name) => Verdict;
+/** Why a batch is to be run again: the branch has moved, or it is not known what has become of it. */
+interface Again {
+  readonly kind: 'moved' | 'unknown';
+  readonly what: string;
+}
 
 export class AcknowledgePush implements Acknowledge {
   readonly #state: State;
@@ -57,8 +64,9 @@ export class AcknowledgePush implements Acknowledge {
       const rans = left.map((each) => this.#run(batch, each));
       step('update.run');
       const isLate = performance.now() > until || this.#isStopped();
-      const settled = (await this.#write(batch)) ?? (isLate ? failed(batch, 'others kept pushing') : undefined);
-      if (settled !== undefined) {
+      const written = await this.#write(batch);
+      if (typeof written === 'function' || isLate) {
+        const settled = typeof written === 'function' ? written : givenUp(batch, written);
         for (const [i, each] of left.entries()) each.answer(this.#verdict(each, rans[i]!, settled(each.update.origin)));
         setImmediate(() => step('update.answered'));
         return;
@@ -67,7 +75,7 @@ export class AcknowledgePush implements Acknowledge {
       await pause(nextDelay(tries, CONTENTION, Math.random));
       const pulled = await pull(this.#state, 'remote', true);
       const arrived = pulled.ok ? pulled.value : NOTHING_FOUND;
-      const verdictOf = pulled.ok ? undefined : failed(batch, pulled.fault.what);
+      const verdictOf = pulled.ok ? undefined : givenUp(batch, { ...written, what: pulled.fault.what });
       left = left.filter((each, i) => {
         const ran = rans[i]!;
         const hasArrived = ran.kind === 'entry' && ran.entry.position <= arrived.arrivedOf(ran.entry.zone);
@@ -85,8 +93,8 @@ export class AcknowledgePush implements Acknowledge {
     return { kind: 'refused', verdict: serverFailure(EDE.INVALID_DATA, what), what };
   }
 
-  /** Commits, pushes and publishes; `undefined` where all is to be run again. */
-  async #write(batch: Batch): Promise<Settled | undefined> {
+  /** Commits, pushes and publishes, where it is not all to be run again. */
+  async #write(batch: Batch): Promise<Settled | Again> {
     const state = this.#state;
     const { entries, deltas } = batch;
     const draft = entries.length === 0 ? undefined : state.unwritten.next(state.served, batch);
@@ -95,6 +103,7 @@ export class AcknowledgePush implements Acknowledge {
     const reserved = await state.journal.write({ entries, closed: entries.map(({ position }) => position) });
     if (!reserved.ok) {
       batch.discard();
+      if (state.isClosed) return ofChanged(batch, STOPPING);
       return failed(batch, `the journal cannot be written: ${reserved.fault.what}`);
     }
     state.unwritten.skipTo(draft.position);
@@ -103,7 +112,7 @@ export class AcknowledgePush implements Acknowledge {
     if (!written.ok) {
       const { kind, what } = written.fault;
       batch.discard();
-      return kind === 'moved' || kind === 'unknown' ? undefined : failed(batch, what);
+      return kind === 'moved' || kind === 'unknown' ? { kind, what } : failed(batch, what);
     }
     const { commit, refused } = written.value;
     const whats = new Map(refused.map(({ part, what }) => [part.origin.key, what]));
@@ -124,7 +133,7 @@ export class AcknowledgePush implements Acknowledge {
   #verdict(asked: Pending, ran: Ran, verdict: Verdict): Verdict {
     const { log, publisher } = this.#state;
     if (verdict !== DONE) {
-      log.error('update.failed', fieldsOf(asked), verdict.ede?.text ?? '');
+      if (verdict !== STOPPING) log.error('update.failed', fieldsOf(asked), verdict.ede?.text ?? '');
       return verdict;
     }
     if (ran.kind === 'refused') {
@@ -138,7 +147,13 @@ export class AcknowledgePush implements Acknowledge {
 }
 
 /** Of a batch that has come to nothing. What was refused, or needed nothing, was so by versions that have never been, too. */
-const failed =
-  (batch: Batch, what: string): Settled =>
+const ofChanged =
+  (batch: Batch, verdict: Verdict): Settled =>
   (origin) =>
-    batch.versionOf(origin) === undefined ? DONE : notDurable(what);
+    batch.versionOf(origin) === undefined ? DONE : verdict;
+
+const failed = (batch: Batch, what: string): Settled => ofChanged(batch, notDurable(what));
+
+/** Of a batch that is not run again. */
+const givenUp = (batch: Batch, { kind, what }: Again): Settled =>
+  ofChanged(batch, kind === 'unknown' ? undecided(what) : notDurable(what));

@@ -27,6 +27,14 @@ export function notDurable(what: string): Verdict {
   return serverFailure(EDE.NETWORK_ERROR, `the change could not be written to git: ${what}`);
 }
 
+/** SERVFAIL: the change may be in git, or come to be there. */
+export function undecided(what: string): Verdict {
+  return serverFailure(
+    EDE.NETWORK_ERROR,
+    `whether the change was written to git is not known, look before it is sent again: ${what}`,
+  );
+}
+
 export function fieldsOf({ update, source }: Asked): Readonly<Record<string, string>> {
   return { zone: update.origin.toString(), key: update.key.name.toString(), peer: source };
 }

@@ -22,6 +22,7 @@ import {
 } from '../support/datagrams.ts';
 import { testUnless } from '../support/needs.ts';
 import { inNamespace, namespaceReason } from '../support/netns.ts';
+import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
 type Test = ExecutionContext<unknown>;
@@ -358,7 +359,9 @@ const startThread = (t: Test, fds: readonly number[], number = 0) => {
 testLinux(
   'Linux: threads share a port, a waiting one is woken at once, and nobody else can have the port',
   async (t) => {
-    const sockets = good(openLinuxSockets({ address: '127.0.0.1', port: 0, count: 2 }));
+    // None of those that the kernel gives to whoever asks: somebody else might have it before it is asked for again.
+    const port = await freePort('127.0.0.1');
+    const sockets = good(openLinuxSockets({ address: '127.0.0.1', port, count: 2 }));
     const { peer } = sockets[0]!;
     t.deepEqual(
       sockets.map((socket) => socket.peer),

@@ -140,7 +140,7 @@ test('an update whose outcome cannot be learnt fails, and is seen with the next 
     };
     const verdict = await primary.update(ADD_ONCE, PEER);
     t.is(printRcode(verdict.rcode), 'SERVFAIL');
-    t.regex(verdict.ede!.text, /could not be written to git/);
+    t.regex(verdict.ede!.text, /whether the change was written to git is not known/);
     t.false(has('new'));
     store.isUnreachable = false;
     store.afterPush = undefined;
