@@ -100,6 +100,7 @@ export class FramedConnection implements Connection {
   #hasReceived = false;
   #isKept = false;
   #hasEnded = false;
+  #hasStrays = false;
   #isPumping = false;
   /** Messages handed on since others had their turn, and the end of that turn. */
   #handed = 0;
@@ -159,6 +160,11 @@ export class FramedConnection implements Connection {
     return this.#receivers?.size ?? 0;
   }
 
+  /** Did something come that nobody had asked for, or something that is not whole? */
+  get isUnclean(): boolean {
+    return this.#hasStrays || this.#framer.isPartial || this.#framer.unread > 0;
+  }
+
   isAwaited(id: number): boolean {
     return this.#receivers?.has(id) === true;
   }
@@ -209,6 +215,11 @@ export class FramedConnection implements Connection {
     this.#receivers ??= new Map();
     this.#receivers.set(id, receiver);
     this.#arm(false);
+  }
+
+  /** Something has come that nobody wants. */
+  stray(): void {
+    this.#hasStrays = true;
   }
 
   /** From now on responses with this ID are dropped. */
@@ -295,8 +306,14 @@ export class FramedConnection implements Connection {
     this.#hasReceived = true;
     // Nothing can be answered here: there is not even an ID (RFC 1035 4.1.1).
     if (message.length === 0) this.close();
-    else if (isResponse(message)) this.#receivers?.get(idOf(message))?.take(message);
+    else if (isResponse(message)) this.#respond(message);
     else this.#handOn(message);
+  }
+
+  #respond(message: Uint8Array): void {
+    const receiver = this.#receivers?.get(idOf(message));
+    if (receiver === undefined) this.stray();
+    else receiver.take(message);
   }
 
   #handOn(message: Uint8Array): void {

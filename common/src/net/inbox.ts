@@ -43,6 +43,7 @@ export class Inbox implements Receiver {
 
   close(): void {
     this.#connection.disregard(this.#id);
+    if (this.#queue.length > 0) this.#connection.stray();
     this.#queue = [];
     this.#release();
   }

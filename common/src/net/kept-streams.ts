@@ -3,9 +3,10 @@
  * connect costs more than what most changes are, over TLS many times more. The one that was used last is taken first, so that those
  * beyond what is needed become idle and are closed (RFC 7766 6.2.2).
  *
- * Always holds: one transfer at a time on each; none is kept for longer than the server says (RFC 7828 3.2.2); one on which something came
- * that nobody asked for is not used again. None keeps a process alive.
- * Left out: whether the server has closed it just now, which only asking tells.
+ * Always holds: one transfer at a time on each; none is kept for longer than the server says (RFC 7828 3.2.2), nor for long in all, so that
+ * the certificate by which it was opened is looked at again; one on which something came that nobody asked for is not used again. None
+ * keeps a process alive while it is kept.
+ * Left out: whether the server has closed or forgotten it meanwhile, which only asking tells.
  */
 import { isSamePeer, type Peer } from './address.ts';
 import type { Stream } from './stream.ts';
@@ -29,6 +30,8 @@ interface Kept {
 export const KEPT_TIME = 10_000;
 /** Connections that are kept, to all servers together. */
 const MAX_KEPT = 50;
+/** Milliseconds after its first transfer at which a connection is closed, however often it is used. */
+const MAX_AGE = 600_000;
 
 const isSameWay = (one: Way, other: Way): boolean =>
   isSamePeer(one.server, other.server) && one.source === other.source && one.tls === other.tls;
@@ -36,14 +39,24 @@ const isSameWay = (one: Way, other: Way): boolean =>
 export class KeptStreams {
   /** The one that was put by last is the last. */
   readonly #kept = new Map<Stream, Kept>();
-  readonly #known = new WeakSet<Stream>();
+  /** When each was put by first, by `performance.now`. */
+  readonly #since = new WeakMap<Stream, number>();
+  readonly #maxAge: number;
+
+  /** `maxAge`: milliseconds as above; tests have less time. */
+  constructor({ maxAge = MAX_AGE }: { readonly maxAge?: number } = {}) {
+    this.#maxAge = maxAge;
+  }
 
   /** One that is there already; the caller gives it back by {@link keep}, or closes it. */
   take(way: Way): Stream | undefined {
     for (const [stream, kept] of [...this.#kept].reverse()) {
       if (!isSameWay(kept.way, way)) continue;
       this.#forget(stream);
-      if (stream.received === kept.received) return stream;
+      if (stream.received === kept.received && !stream.isUnclean) {
+        stream.hold(true);
+        return stream;
+      }
       stream.close();
     }
     return undefined;
@@ -51,13 +64,26 @@ export class KeptStreams {
 
   /** Puts one by on which nothing is under way. `time`: milliseconds for which the server keeps it. */
   keep(way: Way, stream: Stream, time: number = KEPT_TIME): void {
+    const left = this.#left(stream);
+    if (stream.isUnclean || left <= 0) {
+      stream.close();
+      return;
+    }
     const [oldest] = this.#kept.keys();
     if (this.#kept.size >= MAX_KEPT && oldest !== undefined) this.#end(oldest);
-    const timer = setTimeout(() => this.#end(stream), Math.min(time, KEPT_TIME)).unref();
+    const timer = setTimeout(() => this.#end(stream), Math.min(time, KEPT_TIME, left)).unref();
     this.#kept.set(stream, { way, received: stream.received, timer });
-    if (this.#known.has(stream)) return;
-    this.#known.add(stream);
+    stream.hold(false);
+  }
+
+  /** Milliseconds for which it may still be used. */
+  #left(stream: Stream): number {
+    const now = performance.now();
+    const since = this.#since.get(stream);
+    if (since !== undefined) return since + this.#maxAge - now;
+    this.#since.set(stream, now);
     void stream.closed.then(() => this.#forget(stream));
+    return this.#maxAge;
   }
 
   #end(stream: Stream): void {

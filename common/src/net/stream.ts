@@ -29,6 +29,8 @@ export interface Stream {
   readonly closed: Promise<void>;
   /** Octets that have come in so far. */
   readonly received: number;
+  /** Did something come in that nobody had asked for, or something that is not whole? */
+  readonly isUnclean: boolean;
   /** Sends octets as they are. Resolves when there is room for more: with `false` when it is closed. */
   send(octets: Uint8Array): Promise<boolean>;
   /** Asks and waits for the reply, as {@link exchange} does. Several may be under way. */
@@ -47,6 +49,8 @@ export interface Stream {
   relay(octets: Uint8Array): Promise<Result<Uint8Array, ExchangeFault>>;
   /** Notices a server that vanishes, by TCP keep-alive: for a connection on which the server will ask something. */
   keep(): void;
+  /** Whether it keeps the process alive, as it does at first. */
+  hold(isHeld: boolean): void;
   /** Ends it once what was sent before is out. */
   close(): void;
 }
@@ -99,6 +103,10 @@ class ClientStream implements Stream {
     return this.#socket.bytesRead;
   }
 
+  get isUnclean(): boolean {
+    return this.#connection.isUnclean;
+  }
+
   send(octets: Uint8Array): Promise<boolean> {
     return this.#connection.send(octets);
   }
@@ -139,6 +147,11 @@ class ClientStream implements Stream {
 
   keep(): void {
     this.#connection.keep();
+  }
+
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#socket.ref();
+    else this.#socket.unref();
   }
 
   close(): void {
@@ -285,7 +298,7 @@ export function openStream(options: StreamOptions): Promise<Result<Stream, Excha
       }
       const connection = new FramedConnection(carried.value, server, {
         limits: CLIENT_LIMITS,
-        receive: (octets) => receive?.(octets, stream),
+        receive: (octets) => (receive === undefined ? connection.stray() : receive(octets, stream)),
         onFault,
       });
       const stream = new ClientStream(connection, tcp, options);

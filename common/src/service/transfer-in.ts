@@ -23,6 +23,8 @@ import type { News, Route } from './upstream.ts';
 /** Milliseconds a transfer may pause between two messages, and may take in all. */
 const TRANSFER_TIMEOUT = 30_000;
 const TRANSFER_LIMIT = 7_200_000;
+/** Milliseconds within which a reply begins on a connection that was kept: one that is no longer there may be silent. */
+const KEPT_REPLY_TIME = 3000;
 /** Octets that come in each period of so many milliseconds: what comes in drops holds a place for nothing. */
 const LEAST_OCTETS = 16_384;
 const RATE_PERIOD = 60_000;
@@ -32,9 +34,15 @@ export interface Pace {
   readonly timeout: number;
   readonly limit: number;
   readonly period: number;
+  readonly keptReply: number;
 }
 
-const USUAL_PACE: Pace = { timeout: TRANSFER_TIMEOUT, limit: TRANSFER_LIMIT, period: RATE_PERIOD };
+const USUAL_PACE: Pace = {
+  timeout: TRANSFER_TIMEOUT,
+  limit: TRANSFER_LIMIT,
+  period: RATE_PERIOD,
+  keptReply: KEPT_REPLY_TIME,
+};
 
 /** What is asked for: all that is newer than `held`, as differences from `current` where that is given. */
 interface Order {
@@ -113,17 +121,33 @@ function finish({ current, held }: Order, { inbound, expire }: Received): Result
 }
 
 /**
- * Asks on a connection that is there, or that is made for it. One that is there may have been closed meanwhile, which is no fault of the
- * primary (RFC 7766 6.2.4). `no EDNS`: the primary is older than that.
+ * Asks on a connection that is there, or that is made for it. One that is there may have been closed meanwhile, or have been lost
+ * without a word on the way, which is no fault of the primary (RFC 7766 6.2.4). `no EDNS`: the primary is older than that.
  */
 async function converse(line: Line, order: Order, request: Message): Promise<Result<Received | 'no EDNS', Fault>> {
   const { route, pace, streams } = line;
   const kept = streams?.take(route);
-  const received = kept && (await converseOn(kept, line, order, request));
+  const received = kept && (await converseOnKept(kept, line, order, request));
   if (received !== undefined && (received.ok || received.fault.kind !== 'closed')) return received;
   const { signal: _, ...way } = route;
   const opened = await openStream({ ...way, timeout: pace.timeout });
   return opened.ok ? converseOn(opened.value, line, order, request) : opened;
+}
+
+/** The same where the stream has to show first that it is still there: `closed` where nothing comes. */
+async function converseOnKept(
+  stream: Stream,
+  line: Line,
+  order: Order,
+  request: Message,
+): Promise<Result<Received | 'no EDNS', Fault>> {
+  const before = stream.received;
+  const watch = setTimeout(() => {
+    if (stream.received === before) stream.close();
+  }, line.pace.keptReply);
+  const received = await converseOn(stream, line, order, request);
+  clearTimeout(watch);
+  return received;
 }
 
 /** The stream is kept where all went well, and closed where not. */

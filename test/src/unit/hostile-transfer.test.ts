@@ -178,7 +178,7 @@ test('a reply that another key has signed is no reply', async (t) => {
 });
 
 /** Milliseconds: short for what comes in drops, and for what does not end. */
-const PACE = { timeout: 20_000, limit: 60_000, period: 500 };
+const PACE = { timeout: 20_000, limit: 60_000, period: 500, keptReply: 500 };
 const FLOOD = { ...PACE, limit: 1000, period: 2000 };
 
 test('a transfer that never ends is given up: silence, drops, noise, and more of the same', async (t) => {
