@@ -12,9 +12,10 @@ import { compareRdata, type RecordChange, type ResourceRecord } from '../rr/reco
 import { readSoa } from '../rr/soa.ts';
 import { isMetaType, TYPE } from '../rr/type.ts';
 import { atHand, type RecordAtHand, type Section, SectionReader } from '../wire/section.ts';
-import { ZoneBuilder } from '../zone/builder.ts';
+import { TOO_LARGE, ZoneBuilder } from '../zone/builder.ts';
 import { checkLimits } from '../zone/check.ts';
 import { type Delta, diffNames } from '../zone/delta.ts';
+import { MAX_ZONE_NAMES } from '../zone/image-first.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
 import { ZoneEdit } from '../zone/zone-edit.ts';
@@ -34,8 +35,6 @@ export type Inbound =
 /** Records that one transfer may bring, and octets of their names and data: what a process can hold. */
 const MAX_RECORDS = 5_000_000;
 const MAX_OCTETS = 512 * 2 ** 20;
-/** Octets of the zone that a transfer builds: names of many labels take more than what they came in. */
-const MAX_ZONE_OCTETS = 2 ** 30;
 /** Records of one name of a whole zone: those of a name become objects when it is read, also to be checked. */
 const MAX_NAME_RECORDS = 100_000;
 /** Records of differences, each an object on the heap; beyond it the whole zone does better. */
@@ -45,6 +44,8 @@ const MAX_DIFFERENCES = 200_000;
  * is done meanwhile.
  */
 const MAX_TOUCHED = 100_000;
+/** Labels of the names that differences add, without those of the zone: each may become an empty non-terminal. */
+const MAX_ADDED_LABELS = 1_000_000;
 /** Octets of one record: more could be neither answered nor transferred on. */
 const MAX_RECORD_OCTETS = 64_000;
 
@@ -55,6 +56,7 @@ export class InboundTransfer {
   /** The serial we have; `undefined` when a whole zone was asked for. */
   readonly #serial: number | undefined;
   readonly #expected: number;
+  readonly #mostNames: number;
   #state: State = 'first';
   #fault: InboundFault | undefined;
   #newest: ResourceRecord | undefined;
@@ -62,11 +64,13 @@ export class InboundTransfer {
   #builder: ZoneBuilder | undefined;
   #count = 0;
   #octets = 0;
+  #addedLabels = 0;
   #changes: { removed: ResourceRecord[]; added: ResourceRecord[] }[] = [];
   readonly #reader = new SectionReader();
 
-  /** `expected`: octets of a zone file that is about as large as what comes, as far as that is known. */
-  constructor(zone: Name, serial?: number, expected = 0) {
+  /** `expected`: octets of a zone file that is about as large as what comes, as far as that is known. `mostNames`: of the zone. */
+  constructor(zone: Name, serial?: number, expected = 0, mostNames = MAX_ZONE_NAMES) {
+    this.#mostNames = mostNames;
     this.#zone = zone;
     this.#serial = serial;
     this.#expected = expected;
@@ -103,8 +107,8 @@ export class InboundTransfer {
     if (this.#state !== 'done') return undefined;
     if (this.#builder === undefined) return { kind: 'differences', changes: this.#changes };
     const zone = this.#builder.finish();
-    if (zone === undefined) return fault('not exactly one SOA in the zone');
-    const { mostRecords } = this.#builder;
+    const { mostRecords, isTooLarge } = this.#builder;
+    if (zone === undefined) return fault(isTooLarge ? TOO_LARGE : 'not exactly one SOA in the zone');
     return mostRecords > MAX_NAME_RECORDS ? fault(`a name of ${mostRecords} records`) : { kind: 'whole', zone };
   }
 
@@ -169,14 +173,14 @@ export class InboundTransfer {
   }
 
   #beginZone({ name, type, ttl, rdata }: ResourceRecord): void {
-    this.#builder = new ZoneBuilder(this.#zone, this.#expected);
+    this.#builder = new ZoneBuilder(this.#zone, this.#expected, this.#mostNames);
     this.#builder.add(name, type, ttl, rdata);
   }
 
   #build({ type, ttl, data, dataLength }: RecordAtHand): string | undefined {
     const builder = this.#builder!;
     builder.put(type, ttl, data, dataLength);
-    return builder.octets > MAX_ZONE_OCTETS ? `a zone of more than ${MAX_ZONE_OCTETS} octets` : undefined;
+    return builder.isTooLarge ? TOO_LARGE : undefined;
   }
 
   #placeRemoved(record: ResourceRecord, isSoa: boolean): string | undefined {
@@ -195,8 +199,11 @@ export class InboundTransfer {
   #placeAdded(record: ResourceRecord, isSoa: boolean): string | undefined {
     const { added } = this.#changes.at(-1)!;
     if (!isSoa) {
+      this.#addedLabels += record.name.labelCount - this.#zone.labelCount;
       added.push(record);
-      return undefined;
+      return this.#addedLabels > MAX_ADDED_LABELS
+        ? `differences with names of more than ${MAX_ADDED_LABELS} labels`
+        : undefined;
     }
     if (serialOf(record) !== serialOf(added[0]!)) return 'differences that do not join';
     if (serialOf(record) === serialOf(this.#newest!))
@@ -255,6 +262,8 @@ function apply(current: Zone | undefined, inbound: Finished): Applied | InboundF
     deltas.push(diffNames(zone, next, namesOf(change)));
     zone = next;
   }
+  // Differences can go on for ever, each with few names.
+  if (zone.image.namesOf(zone.root) > MAX_ZONE_NAMES) return fault(TOO_LARGE);
   return { zone, deltas };
 }
 

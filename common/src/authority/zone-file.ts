@@ -10,7 +10,7 @@ import type { Name } from '../name.ts';
 import { targetOf } from '../rr/rdata.ts';
 import { rdataKey, recordKey } from '../rr/record.ts';
 import { printType, TYPE } from '../rr/type.ts';
-import { ZoneBuilder } from '../zone/builder.ts';
+import { TOO_LARGE, ZoneBuilder } from '../zone/builder.ts';
 import { checkZone, type Finding } from '../zone/check.ts';
 import type { Zone } from '../zone/zone.ts';
 import { at, type FileFinding, FindingList, fromFault, isError, LIMIT, lineOf } from './file-finding.ts';
@@ -74,6 +74,7 @@ export function readZoneFile(
     outside.finish();
   }
   const hasSoa = intake.hasSoa || (!isReadable && mentionsSoa(octets));
+  if (intake.isTooLarge) findings.add({ severity: 'error', rule: 'zone-size', what: TOO_LARGE });
   for (const finding of soaFindings(intake, hasSoa, origin)) findings.add(finding);
   if (zone !== undefined) {
     if (intake.isUneven(zone)) findUneven(scan, zone, intake.inside, findings);
@@ -172,6 +173,11 @@ class Intake implements ScanSink {
       this.#count(TYPE.SOA, 0);
     }
     return this.#builder.finish();
+  }
+
+  /** Few lines of `$GENERATE` can bring more empty non-terminals than there is room for. */
+  get isTooLarge(): boolean {
+    return this.#builder.isTooLarge;
   }
 
   /** Are there records that stand twice, or sets with more than one TTL? */

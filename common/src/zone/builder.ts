@@ -10,7 +10,7 @@ import { put16 } from '../octets.ts';
 import { MAX_TTL, meantTtl } from '../rr/record.ts';
 import { TYPE } from '../rr/type.ts';
 import { Image } from './image.ts';
-import { FirstVersion } from './image-first.ts';
+import { FirstVersion, MAX_ZONE_NAMES, MAX_ZONE_OCTETS } from './image-first.ts';
 import { SET, setKey, setWords } from './image-layout.ts';
 import { areSameOctets, extendNameHash, LookupName, MAX_LABELS } from './lookup-name.ts';
 import { areJoined, joinSets, shareTtls } from './set-join.ts';
@@ -27,6 +27,9 @@ const SMALL_NAMES = 4;
 const NEXT = 1.1;
 /** The key of no set. */
 const NO_KEY = -1;
+
+/** What is said of a zone that {@link ZoneBuilder.isTooLarge}. */
+export const TOO_LARGE = `a zone of more than ${MAX_ZONE_OCTETS} octets, or ${MAX_ZONE_NAMES} names and empty non-terminals`;
 
 const lookup = new LookupName();
 /** Where the labels of an owner begin. */
@@ -52,15 +55,15 @@ export class ZoneBuilder {
   #set = 0;
   #key = NO_KEY;
 
-  /** `octets`: of the zone as a file, as far as that is known. */
-  constructor(origin: Name, octets = 0) {
+  /** `octets`: of the zone as a file, as far as that is known. `mostNames`: where empty non-terminals come in. */
+  constructor(origin: Name, octets = 0, mostNames = MAX_ZONE_NAMES) {
     this.#origin = origin;
     this.#apex = origin.toLowerCase().wire;
     this.#apexLabels = origin.labelCount;
     lookup.read(origin.wire, 0);
     this.#apexHash = lookup.hashes[0]!;
     this.#image = new Image(SMALL_WORDS + ((IMAGE_RATIO * octets) >> 2), SMALL_NAMES + Math.ceil(octets * NAME_RATIO));
-    this.#version = new FirstVersion(this.#image, this.#apex);
+    this.#version = new FirstVersion(this.#image, this.#apex, mostNames);
   }
 
   /** Takes a record of class IN; false, and nothing happens, when its owner is outside of the zone. Octets are copied. */
@@ -147,9 +150,9 @@ export class ZoneBuilder {
     image.end = start + size;
   }
 
-  /** Octets of the image so far. */
-  get octets(): number {
-    return 4 * this.#image.end;
+  /** Has it become more than a zone may be? So it can be while records are put, or by the empty non-terminals of a zone that is finished. */
+  get isTooLarge(): boolean {
+    return this.#version.isTooLarge || 4 * this.#image.end > MAX_ZONE_OCTETS;
   }
 
   /** Records of the name that has most, once the zone is finished. */
@@ -157,11 +160,12 @@ export class ZoneBuilder {
     return this.#version.mostRecords;
   }
 
-  /** The zone; `undefined` when there is not exactly one SOA at its apex. The builder must not be used after this. */
+  /** The zone; `undefined` when there is not exactly one SOA at its apex, or when it {@link isTooLarge}. The builder must not be used after this. */
   finish(): Zone | undefined {
     this.#end();
     const image = this.#image;
     const root = this.#version.finish();
+    if (this.isTooLarge) return undefined;
     const apex = image.apexOf(root);
     const soa = apex === 0 ? 0 : image.set(apex, TYPE.SOA);
     if (soa === 0 || image.setSize(soa) !== 1) return undefined;

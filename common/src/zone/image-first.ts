@@ -14,6 +14,12 @@ import { joinSets } from './set-join.ts';
 
 /** Slots of a part of the index (log2): with their nodes they fit where a processor has what it is at. */
 const PART_BITS = 12;
+/**
+ * Octets of an image, and names of it with the empty non-terminals, of which a name of many labels brings a hundred: what a process
+ * can hold, and can make in seconds.
+ */
+export const MAX_ZONE_OCTETS = 2 ** 30;
+export const MAX_ZONE_NAMES = 5_000_000;
 const NO_SETS = new Int32Array(0);
 const lookup = new LookupName();
 const wire = new Uint8Array(256);
@@ -23,11 +29,15 @@ export class FirstVersion {
   readonly root: number;
   /** Wire form, lower case. */
   readonly #apex: Uint8Array;
+  readonly #mostNames: number;
   /** Records of the name that has most. */
   mostRecords = 0;
+  /** Was it given up, being more than {@link MAX_ZONE_OCTETS} or than the names it may have? Then it must not be read. */
+  isTooLarge = false;
 
-  constructor(image: Image, apex: Uint8Array) {
+  constructor(image: Image, apex: Uint8Array, mostNames = MAX_ZONE_NAMES) {
     this.image = image;
+    this.#mostNames = mostNames;
     this.root = image.allocate(ROOT.size);
     this.#apex = apex;
   }
@@ -152,39 +162,61 @@ export class FirstVersion {
     return node;
   }
 
-  /** Gives each node to its parent; parents that are not there come in, and are given to theirs in their turn. */
+  /** Gives each node to its parent; parents that are not there come in, and are given to theirs. Ends early where that gets too large. */
   #adoptAll(): void {
     const { image, root } = this;
+    const { logged } = image;
     let parent = 0;
-    for (let i = 0; i < image.logged; i++) {
+    for (let i = 0; i < logged && !this.isTooLarge; i++) {
       const node = image.writtenAt(i);
       const length = image.nameOctets(node);
       if (length === 0) continue;
-      const { bytes } = image;
       const at = image.nameAt(node);
-      const label = 1 + bytes[at]!;
+      const label = 1 + image.bytes[at]!;
       if (label === length) parent = image.apexOf(root);
       // Names that follow each other often have one parent.
       else if (!isNameAt(image, parent, at + label, length - label)) parent = this.#parent(at + label, length - label);
-      image.words[parent + NODE.children]! += 1;
-      if (label === 2 && bytes[at + 1] === ASTERISK) flag(image, parent, HAS.wildcard);
+      this.#adopt(parent, node);
     }
   }
 
-  /** The node of the name of so many octets that stands at `at`, which is made if it is not there. */
+  #adopt(parent: number, node: number): void {
+    const { image } = this;
+    const { words, bytes } = image;
+    const at = image.nameAt(node);
+    words[parent + NODE.children]! += 1;
+    if (bytes[at] === 1 && bytes[at + 1] === ASTERISK) flag(image, parent, HAS.wildcard);
+  }
+
+  /** The node of the name of so many octets that stands at `at`, which is made if it is not there, with all above it. */
   #parent(at: number, length: number): number {
     const { image, root } = this;
     wire.set(image.bytes.subarray(at, at + length));
     wire.set(this.#apex, length);
+    // The name is hashed once for all of its ancestors: a name of many labels costs no more than the nodes that it brings.
     lookup.read(wire, 0);
-    const hash = lookup.hashes[0]!;
-    const found = image.find(root, lookup.lower, 0, length, hash);
-    if (found !== 0) return found;
-    const node = writeNode(image, hash, image.bytes, at, length, NO_SETS, 0);
+    let first = 0;
+    for (let i = 0, child = 0; ; i++) {
+      const start = lookup.starts[i]!;
+      const hash = lookup.hashes[i]!;
+      const found = start === length ? image.apexOf(root) : image.find(root, lookup.lower, start, length, hash);
+      const node = found === 0 ? this.#addEmpty(hash, start, length) : found;
+      if (child === 0) first = node;
+      else this.#adopt(node, child);
+      if (found !== 0) return first;
+      child = node;
+    }
+  }
+
+  /** Makes an empty non-terminal, the name of which stands in `wire`. */
+  #addEmpty(hash: number, start: number, end: number): number {
+    const { image, root } = this;
+    const node = writeNode(image, hash, wire, start, end - start, NO_SETS, 0);
     const slot = image.slot(root, hash);
     image.words[node + NODE.next] = image.words[slot]!;
     image.words[slot] = node;
     if (image.logged > 2 << image.words[root + ROOT.bits]!) this.#widen();
+    if (image.logged > this.#mostNames || 4 * image.end > MAX_ZONE_OCTETS) this.isTooLarge = true;
     return node;
   }
 

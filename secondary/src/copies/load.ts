@@ -3,7 +3,7 @@
  * one, and what the chain of its deltas proves is made (`zone/chain.ts`). A damaged copy becomes none, one of which only older deltas are damaged
  * loses these.
  */
-import { ZoneBuilder } from '@zonewright/common/zone/builder';
+import { TOO_LARGE, ZoneBuilder } from '@zonewright/common/zone/builder';
 import type { Delta } from '@zonewright/common/zone/delta';
 import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { readRecords } from '@zonewright/common/zone/record-octets';
@@ -32,7 +32,7 @@ export function loadCopy({ head, parts, deltas }: StoredCopy): LoadedCopy {
   const reader = new ZonePartReader(builder, head.zone);
   for (const part of parts) reader.read(part);
   const snapshot = builder.finish();
-  if (snapshot === undefined) throw new Damaged('it has no SOA');
+  if (snapshot === undefined) throw new Damaged(builder.isTooLarge ? `it is ${TOO_LARGE}` : 'it has no SOA');
   const since = joined([...deltas(head.chain.since)]);
   const zone = since === undefined ? snapshot : changed(snapshot, joinDeltas([...readRecords(since)]));
   if (zone.serial !== head.serial) throw new Damaged(`it has serial ${zone.serial} in place of ${head.serial}`);

@@ -3,6 +3,7 @@
  * stays as it was, down to the words of its image, and a good transfer is taken afterwards.
  */
 
+import { InboundTransfer } from '@zonewright/common/authority/inbound';
 import { parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -221,6 +222,40 @@ test('differences without end are given up, and the whole zone is taken', async 
   const outcome = given(await transferNewer(route, origin, served()));
   t.is(outcome.applied?.zone.serial, 2);
   t.true(sent < 1_000_000, `${sent} records were sent`);
+});
+
+/** Names of a hundred labels each, of which no two have an ancestor below the apex in common. */
+const deep = (count: number): ResourceRecord[] =>
+  Array.from({ length: count }, (_, i) => ({
+    ...recordOf(A(1), origin),
+    name: nameOf(`${'a.'.repeat(99)}n${i}.example.`),
+  }));
+
+/** What a whole transfer of these comes to where a zone may have so many names. */
+const takenWithin = (mostNames: number, records: readonly ResourceRecord[]) => {
+  const inbound = new InboundTransfer(origin, undefined, 0, mostNames);
+  inbound.take([recordOf(soa(2), origin)]);
+  inbound.take(records);
+  return inbound.take([recordOf(soa(2), origin)]);
+};
+
+test('names of many labels are too many by the empty non-terminals that they bring', (t) => {
+  const taken = takenWithin(1001, deep(10));
+  t.is(taken?.kind, 'whole');
+  if (taken?.kind === 'whole') t.is(taken.zone.image.namesOf(taken.zone.root), 1001);
+  const fault = takenWithin(1000, deep(10));
+  t.regex(fault?.kind === 'inbound' ? fault.what : '', /a zone of more than .* names and empty non-terminals/);
+});
+
+test('differences that add names of many labels are given up before they are applied', (t) => {
+  const inbound = new InboundTransfer(origin, 1);
+  inbound.take(records([soa(2), soa(1), soa(2)].join('\n')));
+  const some = deep(1000);
+  let fault: unknown;
+  let taken = 0;
+  for (; fault === undefined && taken < 20; taken++) fault = inbound.take(some);
+  t.is(taken, 11);
+  t.like(fault, { kind: 'inbound', what: 'differences with names of more than 1000000 labels' });
 });
 
 test('EXPIRE of a transfer is heard, and a primary older than EDNS is asked without', async (t) => {
