@@ -8,8 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import { axios, type Client } from 'acme-client';
 import type { AcmeClient, AcmeOptions, CallOptions, Outcome, PollLimits } from './acme.ts';
+import { AccountHolder } from './acme-account.ts';
 import { type Answer, exchange, type Line } from './acme-exchange.ts';
-import { type AcmeFault, asRecord, printable, problemFault } from './acme-problem.ts';
+import { type AcmeFault, problemFault } from './acme-problem.ts';
 import { certificateId, type RenewalInfo, readRenewalInfo } from './acme-renewal.ts';
 import {
   type Account,
@@ -30,18 +31,15 @@ const DIRECTORY_AGE = 86_400_000;
 
 /** {@link AcmeClient} over acme-client; made by `createAcmeClient`. */
 export class LibraryClient implements AcmeClient {
-  readonly #makeClient: () => Client;
-  #client: Client;
+  readonly #accounts: AccountHolder;
   readonly #line: Line;
   readonly #options: AcmeOptions;
   readonly #poll: PollLimits;
   readonly thumbprint: string;
-  #account: Account | undefined;
   #directory: { readonly value: Directory; readonly until: number } | undefined;
 
   constructor(makeClient: () => Client, line: Line, options: AcmeOptions) {
-    this.#makeClient = makeClient;
-    this.#client = makeClient();
+    this.#accounts = new AccountHolder(makeClient, line, options);
     this.#line = line;
     this.#options = options;
     this.#poll = { ...POLL, ...options.poll };
@@ -50,7 +48,7 @@ export class LibraryClient implements AcmeClient {
 
   async directory({ signal }: CallOptions = {}): Outcome<Directory> {
     if (this.#directory !== undefined && performance.now() < this.#directory.until) return ok(this.#directory.value);
-    const answer = await this.#call('directory', signal, () => axios.get<unknown>(this.#options.directory));
+    const answer = await exchange(this.#line, 'directory', signal, () => axios.get<unknown>(this.#options.directory));
     if (!answer.ok) return answer;
     const value = readDirectory(answer.value.value.data);
     this.#directory = { value, until: performance.now() + DIRECTORY_AGE };
@@ -58,46 +56,8 @@ export class LibraryClient implements AcmeClient {
   }
 
   async account({ signal }: CallOptions = {}): Outcome<Account> {
-    if (this.#account !== undefined) return ok(this.#account);
-    const account = await this.#findAccount(signal);
-    if (account.ok) this.#account = { ...account.value, isNew: false };
-    return account;
-  }
-
-  async #findAccount(signal: AbortSignal | undefined): Outcome<Account> {
-    const found = await this.#call('account', signal, async () => ({
-      account: await this.#client.createAccount({ onlyReturnExisting: true }),
-      url: this.#client.getAccountUrl(),
-    }));
-    if (found.ok) return this.#contact(found.value.value.account, found.value.value.url, signal);
-    if (found.fault.problem?.type !== 'accountDoesNotExist') return found;
-    if (!this.#options.termsAgreed) {
-      return fail({ kind: 'account', what: 'newAccount: the terms of service of the CA are not agreed to' });
-    }
-    const made = await this.#call('newAccount', signal, async () => {
-      await this.#client.createAccount({ termsOfServiceAgreed: true, ...this.#contactField() });
-      return this.#client.getAccountUrl();
-    });
-    return made.ok ? ok({ url: made.value.value, isNew: true }) : made;
-  }
-
-  /** Brings the contact of an account that was found up to date. */
-  async #contact(account: unknown, url: string, signal: AbortSignal | undefined): Outcome<Account> {
-    const status = asRecord(account).status;
-    if (status !== 'valid')
-      return fail({ kind: 'account', what: `account: the account is ${printable(String(status))}` });
-    const { contact } = this.#contactField();
-    const before = asRecord(account).contact;
-    const known = Array.isArray(before) ? before : [];
-    if (contact !== undefined && !contact.every((one) => known.includes(one))) {
-      const updated = await this.#call('account', signal, () => this.#client.updateAccount({ contact }));
-      if (!updated.ok) return updated;
-    }
-    return ok({ url, isNew: false });
-  }
-
-  #contactField(): { contact?: string[] } {
-    return this.#options.email === undefined ? {} : { contact: [`mailto:${this.#options.email}`] };
+    const known = await this.#accounts.get(signal);
+    return known.ok ? ok(known.value.account) : known;
   }
 
   async newOrder(
@@ -110,7 +70,7 @@ export class LibraryClient implements AcmeClient {
       ...(replaces !== undefined && { replaces }),
       ...(profile !== undefined && { profile }),
     };
-    const made = await this.#call('newOrder', signal, () => this.#client.createOrder(request));
+    const made = await this.#call('newOrder', signal, (client) => client.createOrder(request));
     if (!made.ok) return made;
     return expected(readOrder(made.value.value, made.value.value.url), 'newOrder');
   }
@@ -121,7 +81,7 @@ export class LibraryClient implements AcmeClient {
   }
 
   async #order(url: string, signal: AbortSignal | undefined): Outcome<Answer<Order>> {
-    const answer = await this.#call('order', signal, () => this.#client.getOrder(byUrl(url)));
+    const answer = await this.#call('order', signal, (client) => client.getOrder(byUrl(url)));
     if (!answer.ok) return answer;
     return expectedAnswer(answer.value, readOrder(answer.value.value, url), 'order');
   }
@@ -138,8 +98,8 @@ export class LibraryClient implements AcmeClient {
   }
 
   async #authorization(url: string, signal: AbortSignal | undefined): Outcome<Answer<Authorization>> {
-    const answer = await this.#call('authorization', signal, () =>
-      this.#client.getAuthorizations(byAuthorization(url)),
+    const answer = await this.#call('authorization', signal, (client) =>
+      client.getAuthorizations(byAuthorization(url)),
     );
     if (!answer.ok) return answer;
     const read = readAuthorization(answer.value.value[0], url, (token) => this.#digest(token));
@@ -160,8 +120,8 @@ export class LibraryClient implements AcmeClient {
     if (challenge === undefined) return fail({ kind: 'unexpected', what: `the CA offers no dns-01 for ${host}` });
     const { url, status } = challenge;
     // Of all this the library uses the URL.
-    const answered = await this.#call(`challenge of ${host}`, signal, () =>
-      this.#client.completeChallenge({ type: 'dns-01', url, token: '', status }),
+    const answered = await this.#call(`challenge of ${host}`, signal, (client) =>
+      client.completeChallenge({ type: 'dns-01', url, token: '', status }),
     );
     if (answered.ok) return ok(undefined);
     if (answered.fault.kind !== 'malformed') return answered;
@@ -203,7 +163,7 @@ export class LibraryClient implements AcmeClient {
     if (ready.value.status === 'ready') {
       const request = { ...byUrl(order.url), finalize: ready.value.finalize };
       const pem = printPem('CERTIFICATE REQUEST', csr);
-      const handed = await this.#call('finalize', signal, () => this.#client.finalizeOrder(request, pem));
+      const handed = await this.#call('finalize', signal, (client) => client.finalizeOrder(request, pem));
       if (!handed.ok) return handed;
       const now = readOrder(handed.value.value, order.url);
       const done = now && judge(now, isValid);
@@ -217,8 +177,8 @@ export class LibraryClient implements AcmeClient {
       return fail({ kind: 'malformed', what: `certificate: the order is ${order.status}` });
     }
     const request = { ...byUrl(order.url), status: 'valid' as const, certificate: order.certificate };
-    const answer = await this.#call('certificate', options.signal, () =>
-      this.#client.getCertificate(request, options.preferredChain),
+    const answer = await this.#call('certificate', options.signal, (client) =>
+      client.getCertificate(request, options.preferredChain),
     );
     if (!answer.ok) return answer;
     const pem: unknown = answer.value.value;
@@ -235,7 +195,7 @@ export class LibraryClient implements AcmeClient {
     const { renewalInfo } = directory.value;
     if (renewalInfo === undefined || id === undefined) return ok(undefined);
     const url = `${renewalInfo.replace(/\/$/, '')}/${id}`;
-    const answer = await this.#call('renewalInfo', signal, () => axios.get<unknown>(url));
+    const answer = await exchange(this.#line, 'renewalInfo', signal, () => axios.get<unknown>(url));
     if (!answer.ok) return answer;
     return expected(readRenewalInfo(answer.value.value.data, answer.value.retryAfter), 'renewalInfo');
   }
@@ -244,13 +204,18 @@ export class LibraryClient implements AcmeClient {
     this.#line.agent.destroy();
   }
 
-  async #call<T>(where: string, signal: AbortSignal | undefined, call: () => Promise<T>): Outcome<Answer<T>> {
-    const answer = await exchange(this.#line, where, signal, call);
+  /** A call in the name of the account. */
+  async #call<T>(
+    where: string,
+    signal: AbortSignal | undefined,
+    call: (client: Client) => Promise<T>,
+  ): Outcome<Answer<T>> {
+    const known = await this.#accounts.get(signal);
+    if (!known.ok) return known;
+    const { client } = known.value;
+    const answer = await exchange(this.#line, where, signal, () => call(client));
     // A CA that has lost its accounts, or was set up anew, is asked for ours again; the library would not.
-    if (!answer.ok && answer.fault.problem?.type === 'accountDoesNotExist') {
-      this.#account = undefined;
-      this.#client = this.#makeClient();
-    }
+    if (!answer.ok && answer.fault.problem?.type === 'accountDoesNotExist') this.#accounts.lost(client);
     return answer;
   }
 

@@ -40,8 +40,8 @@ export interface AcmeClient {
   /** What the CA says of itself; asked for once a day. */
   directory(options?: CallOptions): Outcome<Directory>;
   /**
-   * Finds the account of the key, or makes it if the terms are agreed to. Comes before everything else; the CA is asked once,
-   * and again when it does not know the account any more.
+   * Finds the account of the key, or makes it if the terms are agreed to. The CA is asked once, before everything else
+   * and for all who ask at the same time, and again when it does not know the account any more.
    */
   account(options?: CallOptions): Outcome<Account>;
   /** Orders a certificate for `hosts`; `replaces` is the ARI identifier of the certificate it follows (RFC 9773 5). */

@@ -282,6 +282,53 @@ test('a CA that grants no more says until when, and one that has lost the accoun
   t.is(ca.requests.filter(({ path }) => path === 'newAccount').length, 2);
 });
 
+/** The CA knows no account until it is asked for one; the requests for a new one. */
+const withoutAccount = (ca: AcmeServer): { readonly made: number; lose(): void } => {
+  let made = 0;
+  let isKnown = false;
+  ca.intercept = ({ path, payload }) => {
+    if (path !== 'newAccount') return isKnown ? undefined : problem(400, 'accountDoesNotExist', 'who?');
+    if ('onlyReturnExisting' in payload) {
+      return isKnown ? undefined : problem(400, 'accountDoesNotExist', 'nobody');
+    }
+    made++;
+    isKnown = true;
+    return undefined;
+  };
+  return {
+    get made() {
+      return made;
+    },
+    lose: () => {
+      isKnown = false;
+    },
+  };
+};
+
+test('several orders at the same time have one account made, at the first start and when the CA has lost it', async (t) => {
+  const { ca, order } = await worldOf(t);
+  const accounts = withoutAccount(ca);
+  const hosts = Array.from({ length: 6 }, (_, index) => `together${index}.${ORIGIN}`);
+  for (const made of [1, 2]) {
+    for (const issued of await Promise.all(hosts.map((host) => order([host])))) given(issued);
+    t.is(accounts.made, made);
+    accounts.lose();
+  }
+});
+
+test('one who waits for the account with others may give up, and they go on without', async (t) => {
+  const { ca, context } = await worldOf(t);
+  const held = hold(ca, 'newAccount');
+  const controller = new AbortController();
+  const first = context.acme.account({ signal: controller.signal });
+  await held.reached;
+  const second = context.acme.account();
+  controller.abort();
+  t.is(faultOf(await first).kind, 'aborted');
+  held.release();
+  t.regex(given(await second).url, /account/);
+});
+
 test('a record that stands is written once, also for the wildcard, and never for an account that is not ours', async (t) => {
   const { ca, order, dns, texts } = await worldOf(t, { isStandingOffered: true });
   const host = `standing.${ORIGIN}`;
