@@ -52,10 +52,11 @@ export class AccountHolder {
 
   async #find(signal: AbortSignal | undefined): Outcome<Known> {
     const client = this.#makeClient();
-    const found = await exchange(this.#line, 'account', signal, async () => ({
+    const ask = async () => ({
       account: await client.createAccount({ onlyReturnExisting: true }),
       url: client.getAccountUrl(),
-    }));
+    });
+    const found = await exchange(this.#line, 'account', signal, ask, true);
     if (found.ok) {
       const { account, url } = found.value.value;
       const fault = await this.#contact(client, account, signal);
@@ -70,10 +71,11 @@ export class AccountHolder {
       return fail({ kind: 'account', what: 'newAccount: the terms of service of the CA are not agreed to' });
     }
     const client = this.#makeClient();
-    const made = await exchange(this.#line, 'newAccount', signal, async () => {
+    const ask = async () => {
       await client.createAccount({ termsOfServiceAgreed: true, ...this.#contactField() });
       return client.getAccountUrl();
-    });
+    };
+    const made = await exchange(this.#line, 'newAccount', signal, ask, true);
     return made.ok ? this.#keep(client, made.value.value, true) : made;
   }
 

@@ -23,9 +23,12 @@ import {
   readProblem,
   readRetryAfter,
 } from './acme-problem.ts';
+import { isAccountUrl, isFitUrl } from './acme-url.ts';
 
 /** How a call goes out. */
 export interface Line {
+  /** Of the CA; it says which URLs are asked (`acme-url.ts`). */
+  readonly directory: URL;
   readonly agent: Agent;
   /** Milliseconds for one call, with its nonce and its retries. */
   readonly timeout: number;
@@ -46,6 +49,10 @@ interface Exchange {
   readonly signal: AbortSignal;
   retryAfter?: number | undefined;
   problem?: AcmeProblem;
+  /** Why the call was ended by us. */
+  unfit?: string;
+  /** The answer to the first POST that is not refused has to name an account. */
+  isAccountDue: boolean;
 }
 
 /** The most that one response may hold, in octets. */
@@ -55,14 +62,30 @@ const NONCES = 16;
 
 const exchanges = new AsyncLocalStorage<Exchange>();
 
-/** Carries a problem out of the library; never leaves this file. */
+/** Carries a problem, or why we ended the call, out of the library; never leaves this file. */
 class ProblemResponse extends Error {}
+
+/** Ends the call where it would go on to a URL that is not asked. */
+function expectFit(exchange: Exchange, url: unknown): void {
+  if (typeof url === 'string' && isFitUrl(url, exchange.line.directory)) return;
+  exchange.unfit = `the CA names ${JSON.stringify(url)}, where it is not asked: it is no https URL`;
+  throw new ProblemResponse();
+}
+
+/** Ends the call where the answer names no account of this CA; without one the library would ask for it without end. */
+function expectAccount(exchange: Exchange, url: unknown): void {
+  if (typeof url === 'string' && isAccountUrl(url, exchange.line.directory)) return;
+  exchange.unfit = `the CA names ${JSON.stringify(url) ?? 'none'} as our account: it has to be a URL with the origin of its directory`;
+  throw new ProblemResponse();
+}
 
 axios.interceptors.request.clear();
 axios.interceptors.response.clear();
 axios.interceptors.request.use((config) => {
   const exchange = exchanges.getStore();
   if (exchange === undefined) throw new TypeError('a call of the ACME library outside of an exchange');
+  expectFit(exchange, config.url);
+  config.beforeRedirect = ({ href }: Readonly<Record<string, unknown>>) => expectFit(exchange, href);
   config.signal = exchange.signal;
   config.httpsAgent = exchange.line.agent;
   config.maxContentLength = RESPONSE_OCTETS;
@@ -84,6 +107,10 @@ axios.interceptors.response.use((response) => {
   exchange.retryAfter = readRetryAfter(response.headers['retry-after'], Date.now());
   if (response.status < 400) {
     keepNonce(exchange.line, response);
+    if (exchange.isAccountDue && response.config.method === 'post') {
+      expectAccount(exchange, response.headers.location);
+      exchange.isAccountDue = false;
+    }
     return response;
   }
   exchange.problem = readProblem(response.data, response.status, exchange.retryAfter);
@@ -101,12 +128,17 @@ function keepNonce({ nonces }: Line, response: { headers: unknown; config: { met
   if (nonces.length > NONCES) nonces.shift();
 }
 
-/** Runs one call of the library. `where` names it in faults; `signal` ends it with the fault `aborted`. */
+/**
+ * Runs one call of the library. `where` names it in faults; `signal` ends it with the fault `aborted`.
+ *
+ * @param isAccountDue the call is to find or make the account
+ */
 export async function exchange<T>(
   line: Line,
   where: string,
   signal: AbortSignal | undefined,
   call: () => Promise<T>,
+  isAccountDue = false,
 ): Promise<Result<Answer<T>, AcmeFault>> {
   if (signal?.aborted) return fail({ kind: 'aborted', what: `${where}: stopped` });
   // Not AbortSignal.any: a signal that lives as long as the service would collect what it is joined with.
@@ -114,7 +146,7 @@ export async function exchange<T>(
   const abort = () => controller.abort();
   const timer = setTimeout(abort, line.timeout);
   signal?.addEventListener('abort', abort, { once: true });
-  const state: Exchange = { line, signal: controller.signal };
+  const state: Exchange = { line, signal: controller.signal, isAccountDue };
   try {
     const value = await exchanges.run(state, call);
     return ok(state.retryAfter === undefined ? { value } : { value, retryAfter: state.retryAfter });
@@ -131,6 +163,7 @@ export async function exchange<T>(
 }
 
 function toFault(error: unknown, state: Exchange, where: string): AcmeFault {
+  if (state.unfit !== undefined) return { kind: 'unexpected', what: printable(`${where}: ${state.unfit}`) };
   if (error instanceof ProblemResponse && state.problem !== undefined) return problemFault(state.problem, where);
   const { code, message, isAxiosError } = asRecord(error);
   const text = typeof message === 'string' && message !== '' ? message : String(code);

@@ -16,6 +16,7 @@ import { LibraryClient } from './acme-library.ts';
 import type { AcmeFault } from './acme-problem.ts';
 import type { RenewalInfo } from './acme-renewal.ts';
 import type { Account, Authorization, Challenge, Directory, Order } from './acme-resource.ts';
+import { isFitUrl, isLoopback } from './acme-url.ts';
 import { type Certificate, parseBundle } from './certificate.ts';
 import { exportKey, kindOf } from './key.ts';
 
@@ -107,8 +108,7 @@ const TIMEOUT = 30_000;
 /** A client for a CA. The directory is not asked before the first call. `usage` if the options cannot work. */
 export function createAcmeClient(options: AcmeOptions): Result<AcmeClient, AcmeFault> {
   const url = URL.canParse(options.directory) ? new URL(options.directory) : undefined;
-  const isLoopback = url !== undefined && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
-  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLoopback)) {
+  if (url === undefined || !isFitUrl(url.href, url)) {
     return fail({ kind: 'usage', what: `the directory ${JSON.stringify(options.directory)} is no https URL` });
   }
   const kind = kindOf(options.accountKey);
@@ -132,6 +132,6 @@ export function createAcmeClient(options: AcmeOptions): Result<AcmeClient, AcmeF
     // Made once: to read so many certificates takes longer than all the rest of a connection.
     ...(caPem !== undefined && { secureContext: createSecureContext({ ca: [...rootCertificates, caPem] }) }),
   });
-  const line = { agent, timeout: options.timeout ?? TIMEOUT, proxy: !isLoopback, nonces: [] };
+  const line = { agent, timeout: options.timeout ?? TIMEOUT, directory: url, proxy: !isLoopback(url), nonces: [] };
   return ok(new LibraryClient(makeClient, line, options));
 }

@@ -4,7 +4,7 @@
  * Before the CA is asked for anything it is known that every name can be written. An order that was begun before, such as by
  * a service that was killed, is taken up where it stands; where nothing can come of it, another is begun.
  *
- * Always holds: ends in bounded time; a certificate that comes out answers the request.
+ * Always holds: ends in bounded time; nothing is proven but the names of the request; a certificate that comes out answers the request.
  */
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import type { AcmeFault } from './acme-problem.ts';
@@ -124,6 +124,10 @@ async function complete(context: OrderContext, order: Order, csr: Csr): Promise<
     if (!account.ok) return account;
     const authorizations = await acme.authorizations(order, { signal });
     if (!authorizations.ok) return authorizations;
+    const named = authorizations.value.map(({ host, wildcard }) => (wildcard ? `*.${host}` : host));
+    if (!isSameHosts(named, csr.hosts)) {
+      return fail({ kind: 'unexpected', what: 'the CA wants proofs for other names than the order has' });
+    }
     const pending = authorizations.value.filter(({ status }) => status !== 'valid');
     const proven = pending.length === 0 ? ok(undefined) : await prove(context, pending, account.value.url);
     if (!proven.ok) return proven;

@@ -21,6 +21,7 @@ import { accountKey, accountKeyFromSeed } from '@zonewright/letsencrypt/account'
 import { type AcmeClient, type AcmeOptions, createAcmeClient } from '@zonewright/letsencrypt/acme';
 import { readRetryAfter } from '@zonewright/letsencrypt/acme-problem';
 import { certificateId } from '@zonewright/letsencrypt/acme-renewal';
+import { isFitUrl } from '@zonewright/letsencrypt/acme-url';
 import {
   type Certificate,
   chainFor,
@@ -561,6 +562,43 @@ test('options that cannot work are told before anything is sent', async (t) => {
   ];
   for (const options of bad) {
     t.is(faultOf(createAcmeClient({ directory, accountKey, termsAgreed: true, ...options })).kind, 'usage');
+  }
+});
+
+test('a CA is asked over https only, or on loopback where its directory is, whatever URL it names', async (t) => {
+  const [secure, plain] = ['https://ca.example/dir', 'http://127.0.0.1:1/dir'].map((url) => new URL(url));
+  const asked = (url: string) => [isFitUrl(url, secure!), isFitUrl(url, plain!)];
+  t.deepEqual(asked('https://other.example/x'), [true, true]);
+  t.deepEqual(asked('http://127.0.0.1:2/x'), [false, true]);
+  for (const url of ['http://ca.example/x', 'ftp://127.0.0.1/x', '/x', ''])
+    t.deepEqual(asked(url), [false, false], url);
+
+  const foreign = 'http://ca.invalid/x';
+  const directory = await fakeCa(t, (path, _request, response, base) => {
+    if (path === '/newOrder') response.setHeader('Location', `${base}/order`);
+    if (path === '/renewalInfo/AQ.Ag') response.setHeader('Location', foreign);
+    const order = { status: 'pending', identifiers: [], authorizations: [foreign], finalize: foreign };
+    if (path === '/newOrder') json(response, 201, order);
+    else if (path === '/order') json(response, 200, { ...order, status: 'ready' });
+    else if (path === '/renewalInfo/AQ.Ag') json(response, 302, {});
+    else return false;
+    return true;
+  });
+  const client = clientOf(t, directory);
+  const order = must(await client.newOrder(['example.com']));
+  const valid = { ...order, status: 'valid', certificate: foreign } as const;
+  const ids = { authorityKeyId: Uint8Array.of(1), serialNumber: Uint8Array.of(2) };
+  const { certificate } = await issue('CN=example.com', undefined, 90, ['example.com']);
+  for (const result of [
+    await client.order(foreign),
+    await client.authorizations(order),
+    await client.finalize(order, new Uint8Array(3)),
+    await client.certificate(valid),
+    await client.renewalInfo({ ...certificate, ...ids }),
+  ]) {
+    const fault = faultOf<{ readonly kind: string; readonly what: string }>(result);
+    t.is(fault.kind, 'unexpected');
+    t.regex(fault.what, /no https URL/);
   }
 });
 

@@ -282,6 +282,44 @@ test('a CA that grants no more says until when, and one that has lost the accoun
   t.is(ca.requests.filter(({ path }) => path === 'newAccount').length, 2);
 });
 
+test('a CA is given proofs for the names of the order only', async (t) => {
+  const { ca, order, dns } = await worldOf(t, { isStandingOffered: true });
+  const host = `mine.${ORIGIN}`;
+  for (const [value, wildcard] of [
+    [`other.${ORIGIN}`, false],
+    [host, true],
+  ] as const) {
+    ca.intercept = ({ path }) => {
+      if (!path.startsWith('authz')) return undefined;
+      const url = ca.directory.replace('dir', 'standing/0');
+      const challenge = { url, status: 'pending', token: 'abc', 'issuer-domain-names': ['ca.test'] };
+      const challenges = ['dns-01', 'dns-persist-01'].map((type) => ({ type, ...challenge }));
+      const identifier = { type: 'dns', value };
+      return { status: 200, body: { status: 'pending', identifier, wildcard, challenges } };
+    };
+    for (const challenge of ['dns-01', 'dns-persist-01'] as const) {
+      t.regex(faultOf(await order([host], { challenge })).what, /proofs for other names/);
+    }
+  }
+  t.is(dns.updates, 0);
+});
+
+test('an account that would be one of another CA is none, and an answer without one is no account', async (t) => {
+  const { ca, order, dns } = await worldOf(t, { isStandingOffered: true });
+  const elsewhere = 'https://acme-v02.api.letsencrypt.org/acme/acct/1';
+  for (const headers of [{ Location: elsewhere }, { Location: '/account/1' }, {}] as const) {
+    for (const status of [200, 201]) {
+      const before = ca.requests.length;
+      ca.intercept = ({ path }) => (path === 'newAccount' ? { status, body: { status: 'valid' }, headers } : undefined);
+      const fault = faultOf(await order([`www.${ORIGIN}`], { challenge: 'dns-persist-01' }));
+      t.is(fault.kind, 'unexpected');
+      t.regex(fault.what, /as our account/);
+      t.is(ca.requests.length, before + 1);
+    }
+  }
+  t.is(dns.updates, 0);
+});
+
 /** The CA knows no account until it is asked for one; the requests for a new one. */
 const withoutAccount = (ca: AcmeServer): { readonly made: number; lose(): void } => {
   let made = 0;
