@@ -239,7 +239,8 @@ export class LibraryClient implements AcmeClient {
       const { retryAfter } = answer.value;
       const delay = retryAfter === undefined ? pause : Math.min(Math.max(retryAfter * 1000, least), most);
       if (performance.now() + delay > deadline) {
-        return fail({ kind: 'timeout', what: `${where}: the CA did not decide within ${total / 1000} s` });
+        const what = `${where}: the CA did not decide within ${total / 1000} s`;
+        return fail({ kind: 'timeout', what, isUndecided: true });
       }
       if (!(await pauses(delay))) return fail({ kind: 'aborted', what: `${where}: stopped` });
     }

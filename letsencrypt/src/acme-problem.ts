@@ -53,6 +53,8 @@ export interface AcmeFault extends Fault {
   /** Seconds until it makes sense to try again, if the CA said so; not bounded. */
   readonly retryAfter?: number;
   readonly problem?: AcmeProblem;
+  /** The CA answers, but did not decide in time on an order or an authorization. */
+  readonly isUndecided?: true;
 }
 
 /** RFC 8555 6.7, RFC 9773 7.4 (alreadyReplaced), the profiles draft (invalidProfile). */

@@ -103,6 +103,7 @@ export function failureOf(fault: FulfilmentFault): Failure {
     what: fault.what,
     isOutage: outcome === 'outage',
     isRefused: outcome === 'refused',
+    isUndecided: 'isUndecided' in fault,
     ...(retryAfter !== undefined && { retryAfter }),
   };
 }

@@ -30,6 +30,8 @@ export interface Memory {
   readonly isRefused?: true;
   /** URL of the order that is under way, or was when the service ended or somebody was away. */
   readonly order?: string;
+  /** How often the CA has not decided on this order in time. */
+  readonly stalls?: number;
   /** What the CA has issued last, be it published or not. */
   readonly issued?: Issued;
   /** A new certificate is published, and the zone has not shown it yet. */
@@ -44,6 +46,8 @@ export interface Failure {
   /** The CA or the primary is away, which says nothing about the request. */
   readonly isOutage?: boolean;
   readonly isRefused?: boolean;
+  /** The CA did not decide on the order in time. */
+  readonly isUndecided?: boolean;
 }
 
 const DAY = 86_400_000;
@@ -54,6 +58,8 @@ const BACKOFF: BackoffBounds = { base: 120_000, max: DAY };
 const OUTAGE: BackoffBounds = { base: 120_000, max: 1_800_000 };
 /** The longest Retry-After that is believed. */
 export const MAX_RETRY_AFTER = 7 * DAY;
+/** How often one order is waited for, five minutes each time, before another takes its place. */
+const ORDER_WAITS = 3;
 /** How long a zone may take to show what was published before it is published again. */
 const SETTLE = 60_000;
 /** How long the copy of a zone may take to show that a request is gone. */
@@ -69,13 +75,13 @@ export function begun(memory: Memory | undefined, posting: Pick<Posting, 'id'>):
 
 /** The CA has taken the order. */
 export function ordered(memory: Memory, order: string): Memory {
-  return { ...memory, order };
+  return { ...unordered(memory), order };
 }
 
 /** The order is over, whatever it came to. */
 export function unordered(memory: Memory): Memory {
   if (memory.order === undefined) return memory;
-  const { order: _, ...rest } = memory;
+  const { order: _, stalls: __, ...rest } = memory;
   return rest;
 }
 
@@ -105,16 +111,23 @@ export function superseded(memory: Memory, now: number): Memory {
   return { ...memory, isBusy: false, notBefore: Math.max(memory.notBefore, now + CATCH_UP) };
 }
 
+/** The CA has not decided on the order in time: it may yet, but is not waited for without end. */
+function stalled(memory: Memory): Memory {
+  if (memory.order === undefined) return memory;
+  const stalls = (memory.stalls ?? 0) + 1;
+  return stalls < ORDER_WAITS ? { ...memory, stalls } : unordered(memory);
+}
+
 /**
  * It failed.
  *
  * @param random returns a number in [0, 1)
  */
 export function failed(memory: Memory, failure: Failure, now: number, random: () => number): Memory {
-  const { what, retryAfter = 0, isOutage = false, isRefused = false } = failure;
+  const { what, retryAfter = 0, isOutage = false, isRefused = false, isUndecided = false } = failure;
   const delay = nextDelay(memory.failures, isOutage ? OUTAGE : BACKOFF, random);
   const notBefore = now + Math.max(Math.min(retryAfter * 1000, MAX_RETRY_AFTER), delay);
-  const { isRefused: _, ...rest } = memory;
+  const { isRefused: _, ...rest } = isUndecided ? stalled(memory) : memory;
   const failures = memory.failures + 1;
   return { ...rest, isBusy: false, failures, notBefore, reason: what, ...(isRefused && { isRefused }) };
 }
@@ -146,16 +159,18 @@ export function recalled({ posting, statuses }: Found, now: number): Memory | un
 }
 
 /** As it is kept over a restart, after which nothing is under way. */
-export function writeMemory({ id, failures, notBefore, reason, isRefused, order, issued }: Memory): Json {
+export function writeMemory({ id, failures, notBefore, reason, isRefused, order, stalls, issued }: Memory): Json {
   const base64 = ({ der }: { readonly der: Uint8Array }): string => Buffer.from(der).toString('base64');
   const certificates = issued && [issued.certificate, ...issued.chain].map(base64);
-  return { id, failures, notBefore, reason: reason?.slice(0, REASON_LENGTH), isRefused, order, certificates };
+  return { id, failures, notBefore, reason: reason?.slice(0, REASON_LENGTH), isRefused, order, stalls, certificates };
 }
 
 /** What {@link writeMemory} wrote; `undefined` for anything else. */
 export function readMemory(value: Json): Memory | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, failures, notBefore, reason, isRefused, order, certificates } = value as { readonly [key: string]: Json };
+  const { id, failures, notBefore, reason, isRefused, order, stalls, certificates } = value as {
+    readonly [key: string]: Json;
+  };
   if (typeof id !== 'string' || !isCount(failures) || !isCount(notBefore)) return undefined;
   const issued = issuedOf(certificates);
   return {
@@ -166,6 +181,7 @@ export function readMemory(value: Json): Memory | undefined {
     ...(typeof reason === 'string' && { reason }),
     ...(isRefused === true && { isRefused }),
     ...(typeof order === 'string' && { order }),
+    ...(isCount(stalls) && { stalls }),
     ...(issued && { issued }),
   };
 }

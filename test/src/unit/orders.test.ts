@@ -13,8 +13,10 @@ import { certificateId } from '@zonewright/letsencrypt/acme-renewal';
 import { type Certificate, parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { put } from '@zonewright/letsencrypt/challenge';
 import { makeCsr, parseCsr } from '@zonewright/letsencrypt/csr';
+import { failureOf } from '@zonewright/letsencrypt/fulfilment';
 import { makeKey } from '@zonewright/letsencrypt/key';
 import { Leftovers, markOf } from '@zonewright/letsencrypt/leftover';
+import { begun, failed, ordered, readMemory, writeMemory } from '@zonewright/letsencrypt/memory';
 import { type OrderContext, type OrderRequest, obtain } from '@zonewright/letsencrypt/order';
 import { Servers } from '@zonewright/letsencrypt/servers';
 import { Suggestions } from '@zonewright/letsencrypt/suggestions';
@@ -233,6 +235,34 @@ test('an order that was begun is taken up where it stands, and another is begun 
   t.is(fault.kind, 'server');
   t.is('retryAfter' in fault ? fault.retryAfter : undefined, 120);
   t.is(begun.length, count);
+});
+
+test('an order that the CA never decides on is waited for three times, and then another is begun', async (t) => {
+  const { ca, begun: urls, context } = await worldOf(t);
+  const poll = { least: 1, most: 5, total: 20 };
+  const accountKey = accountKeyFromSeed('a seed for tests');
+  const acme = given(createAcmeClient({ directory: ca.directory, accountKey, termsAgreed: true, poll }));
+  t.teardown(() => acme.close());
+  const csr = given(parseCsr(given(await makeCsr({ hosts: [`stuck.${ORIGIN}`], key: given(await makeKey('p256')) }))));
+  let memory = begun(undefined, { id: 'a request' });
+  const onOrder = async (url: string): Promise<void> => {
+    urls.push(url);
+    memory = ordered(memory, url);
+  };
+  ca.intercept = ({ path }) => {
+    const id = /^(?:finalize|order)\/(\d+)/.exec(path)?.[1];
+    if (id !== '0' || !ca.requests.some((request) => request.path.startsWith('challenge'))) return undefined;
+    const identifiers = csr.hosts.map((value) => ({ type: 'dns', value }));
+    return { status: 200, body: { status: 'processing', identifiers, authorizations: [], finalize: ca.directory } };
+  };
+  for (let wait = 1; wait <= 3; wait++) {
+    const fault = faultOf(await obtain({ ...context, acme, onOrder }, { csr, begun: memory.order }));
+    t.is(fault.kind, 'timeout');
+    t.is(urls.length, 1);
+    memory = readMemory(writeMemory(failed(memory, failureOf(fault), 0, () => 0)))!;
+  }
+  given(await obtain({ ...context, onOrder }, { csr, begun: memory.order }));
+  t.is(urls.length, 2);
 });
 
 test('a profile and a chain are asked for, and a profile that the CA does not have is said', async (t) => {
