@@ -165,7 +165,8 @@ export function chainFor(leaf: Certificate, others: readonly Certificate[]): rea
 /** Which certificates have signed one, as far as that was asked: the same are compared again and again. */
 const signers = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
-function isIssuer(issuer: Certificate, certificate: Certificate): boolean {
+/** Has `issuer`, by its name and key, signed the certificate? */
+export function isIssuer(issuer: Certificate, certificate: Certificate): boolean {
   if (!isSame(issuer.subject, certificate.issuer)) return false;
   const known = signers.get(certificate) ?? new WeakMap<Certificate, boolean>();
   signers.set(certificate, known);

@@ -4,6 +4,7 @@
  *
  * - One CSR, and no certificate that answers it and is not due: a certificate is ordered.
  * - A certificate is due when the CA says so, else at two thirds of its life (`renewal.ts`).
+ * - Another one for what was issued is a renewal (`provenance.ts`); whatever else stands there, it is a new certificate.
  * - A certificate that was issued and is not in the zone is published, not ordered again.
  * - Certificates that are superseded, not readable, or not in the chain are taken out.
  * - After a failure a name waits (`memory.ts`); changes of the zone do not wake it, only another request does.
@@ -17,6 +18,7 @@ import type { Ration } from './budget.ts';
 import { type Certificate, chainFor, fits } from './certificate.ts';
 import type { Memory } from './memory.ts';
 import { type Found, hostOf, nameOfHost, type Posting, type PostingFault } from './posting.ts';
+import { renewed } from './provenance.ts';
 import { type Issued, isEmptyChange, publication } from './publish.ts';
 import { dueAt } from './renewal.ts';
 
@@ -79,7 +81,7 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   }
   if (known !== undefined && now < known.notBefore) return { kind: 'waiting', until: known.notBefore };
   if (wanted !== undefined) return { kind: 'publish', posting, issued: wanted };
-  const due = posting.certificates.find((one) => isGood(one, posting.csr, one.notBefore));
+  const due = renewed(posting, known?.issued, now, (one) => isGood(one, posting.csr, one.notBefore));
   const ration = rules.ration?.(posting, due !== undefined);
   if (ration !== undefined) return { kind: 'waiting', until: ration.until, limit: ration.what };
   if (due !== undefined) return { kind: 'order', posting, why: 'due', due };

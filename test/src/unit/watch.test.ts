@@ -2,7 +2,8 @@
  * What the ACME secondary decides, and what it writes: judged from zones made of records, without a CA, a server or a clock.
  */
 import 'reflect-metadata';
-import type { KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, webcrypto } from 'node:crypto';
+import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 import { parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
@@ -90,6 +91,40 @@ const HOST = 'www.example.test';
 const key = await newKey();
 const csr = csrRdata(await csrFor(key, HOST));
 
+/** What is remembered of a service that has issued and published the certificate. */
+const remembering = (found: Found, certificate: Certificate): Memory => {
+  if (!found.posting.ok) throw new Error(found.posting.fault.what);
+  return { ...issuedNow(begun(undefined, found.posting.value), { certificate, chain: [] }), isBusy: false };
+};
+
+const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const pairOf = async (of: KeyObject): Promise<webcrypto.CryptoKeyPair> => ({
+  privateKey: await webcrypto.subtle.importKey('pkcs8', of.export({ format: 'der', type: 'pkcs8' }), EC, true, [
+    'sign',
+  ]),
+  publicKey: await webcrypto.subtle.importKey(
+    'spki',
+    createPublicKey(of).export({ format: 'der', type: 'spki' }),
+    EC,
+    true,
+    ['verify'],
+  ),
+});
+/** A certificate that `by` has signed, for a subject or for a host. */
+const signedFor = async (of: KeyObject, by: KeyObject, issuer: string, subject: string, age: number, days: number) => {
+  const made = await X509CertificateGenerator.create({
+    subject: `CN=${subject}`,
+    issuer: `CN=${issuer}`,
+    notBefore: new Date(NOW - age * DAY),
+    notAfter: new Date(NOW + (days - age) * DAY),
+    publicKey: (await pairOf(of)).publicKey,
+    signingKey: (await pairOf(by)).privateKey,
+    signingAlgorithm: EC,
+    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: HOST }])],
+  });
+  return must(parseCertificate(new Uint8Array(made.rawData)));
+};
+
 const kindOf = (verdict: Verdict): string => verdict.kind;
 const orderOf = (verdict: Verdict): Extract<Verdict, { kind: 'order' }> => {
   if (verdict.kind !== 'order') throw new Error(`not to be ordered: ${verdict.kind}`);
@@ -163,7 +198,7 @@ test('a certificate is due a little after two thirds of its life, each at an ins
     const before = judge(found, undefined, rules, due - 1);
     t.is(kindOf(before), 'current');
     t.is(againAt(before), due);
-    t.is(orderOf(judge(found, undefined, rules, due)).why, 'due');
+    t.is(orderOf(judge(found, remembering(found, certificate), rules, due)).why, 'due');
   }
   t.true(instants.size > 4);
 });
@@ -173,13 +208,40 @@ test('the CA says when a certificate is renewed, between its first third and fiv
   const found = foundIn(csr, certificateRdata(certificate.der));
   const at = (days: number) => ({ ...rules, suggested: () => NOW + days * DAY });
   t.is(kindOf(judge(found, undefined, at(10), NOW + 10 * DAY - 1)), 'current');
-  t.is(orderOf(judge(found, undefined, at(10), NOW + 10 * DAY)).why, 'due');
+  t.is(orderOf(judge(found, remembering(found, certificate), at(10), NOW + 10 * DAY)).why, 'due');
   t.is(againAt(judge(found, undefined, at(70), NOW)), NOW + 70 * DAY);
   t.is(againAt(judge(found, undefined, at(89), NOW)), NOW + 75 * DAY);
   // A CA that wants it back at once waits for a day, or each certificate would be followed by the next.
   t.is(againAt(judge(found, undefined, at(-5), NOW)), NOW + DAY);
   const short = await certificateFor(key, 0, 0.1, HOST);
   t.is(dueAt(short, NOW - DAY), NOW + (0.1 * DAY) / 3);
+});
+
+test('a renewal follows what was issued: what is remembered, or signed by an authority beside it, and not over for a month', async (t) => {
+  const authority = await newKey();
+  const root = await signedFor(authority, await newKey(), 'Root', 'Authority', 100, 900);
+  const own = await signedFor(key, key, 'Root', 'Authority', 100, 900);
+  const whyOf = (certificate: Certificate, chain: Certificate[], memory?: Certificate, now = NOW): string => {
+    const found = foundIn(csr, certificateRdata(certificate.der), ...chain.map(({ der }) => chainRdata(der)));
+    const asked: boolean[] = [];
+    const counting: Rules = { ...rules, ration: (_, isRenewal) => void asked.push(isRenewal) };
+    const { why } = orderOf(judge(found, memory && remembering(found, memory), counting, now));
+    t.deepEqual(asked, [why === 'due']);
+    return why;
+  };
+  const issued = await signedFor(key, authority, 'Authority', HOST, 80, 90);
+  t.is(whyOf(issued, [root]), 'due');
+  t.is(whyOf(issued, []), 'changed');
+  t.is(whyOf(issued, [], issued), 'due');
+  t.is(whyOf(issued, [root], issued, NOW + 39 * DAY), 'due');
+  t.is(whyOf(issued, [root], issued, NOW + 41 * DAY), 'changed');
+  // What posters can make with their own key, or find anywhere, is none.
+  t.is(whyOf(await certificateFor(key, 80, 90, HOST), [root]), 'changed');
+  t.is(whyOf(await certificateFor(key, 800, 90, HOST), []), 'changed');
+  t.is(whyOf(await signedFor(key, key, 'Authority', HOST, 80, 90), [own]), 'changed');
+  t.is(whyOf(await signedFor(key, key, 'Authority', HOST, 80, 90), [root]), 'changed');
+  // Where something is remembered, so is who has signed it.
+  t.is(whyOf(await signedFor(key, authority, 'Authority', HOST, 79, 90), [root], issued), 'changed');
 });
 
 test('a suggestion of the CA is drawn once for a window, and asked for as often as the CA wants', async (t) => {
