@@ -4,7 +4,8 @@
  * grants the account.
  *
  * Renewals come first: a part of all orders is theirs alone, and what a domain is granted is spent on new certificates only, as
- * CAs have it. What the CA says of its own limits holds a domain's new orders, not only those of one name.
+ * CAs have it, half of it at most on those of one who asks. What the CA says of its own limits holds the new orders of a name; of its whole
+ * domain where the CA says so, or says it of several of its names.
  *
  * It has no clock. Kept in the state, so it holds over a restart. Times are milliseconds since 1970.
  *
@@ -20,6 +21,10 @@ const SERVICE_WINDOW = 3_600_000;
 const DOMAIN_WINDOW = 604_800_000;
 /** The part of all orders that new certificates may have; what is left is for renewals. */
 const NEW_PART = 0.8;
+/** The part of what a domain is granted that one who asks may have. */
+const GROUP_PART = 0.5;
+/** Names of a domain that are limited one after the other in that time speak for the domain. */
+const LIMITED_WINDOW = 3_600_000;
 /** A CA that limits and does not say for how long. */
 const USUAL_HOLD = 3_600_000;
 const LONGEST_HOLD = 604_800_000;
@@ -66,6 +71,14 @@ export interface Ration {
   readonly what: string;
 }
 
+/** What the CA has limited. */
+export interface Limited extends Pick<OrderSubject, 'owner' | 'domains'> {
+  /** Those of the domains that the CA says it is about; `undefined` for a limit of one set of names, whatever the domain. */
+  readonly said: readonly string[] | undefined;
+  /** Seconds, as the CA said. */
+  readonly retryAfter?: number | undefined;
+}
+
 export class Budget {
   readonly #grant: Grant;
   readonly #orders: StateTable<Json>;
@@ -74,6 +87,12 @@ export class Budget {
   readonly #ofName = new Map<string, number[]>();
   readonly #ofDomain = new Map<string, number[]>();
   readonly #ofGroup = new Map<string, number[]>();
+  /** By {@link shareKey}. */
+  readonly #ofShare = new Map<string, number[]>();
+  /** Shares at which those of no window are dropped. */
+  #tidyAt = 100;
+  /** By domain, the name that was limited last. */
+  readonly #limited = new Map<string, { readonly owner: string; readonly at: number }>();
   readonly #ofService: number[] = [];
   /** All orders that are kept, the oldest first. */
   readonly #kept: Pick<BegunOrder, 'key' | 'at'>[] = [];
@@ -101,12 +120,11 @@ export class Budget {
 
   /** An order has brought no certificate: it does not count for its domains. */
   fail(order: BegunOrder): void {
-    const { key, domains, isRenewal, at } = order;
+    const { key, group, domains, isRenewal, at } = order;
     if (isRenewal) return;
     for (const domain of domains) {
-      const times = this.#ofDomain.get(domain);
-      const i = times?.lastIndexOf(at) ?? -1;
-      if (i >= 0) times?.splice(i, 1);
+      take(this.#ofDomain.get(domain), at);
+      take(this.#ofShare.get(shareKey(domain, group)), at);
     }
     if (this.#orders.get(key) !== undefined) {
       void this.#orders.set(key, writeOrder({ ...order, domains: [] }));
@@ -117,16 +135,26 @@ export class Budget {
   cancel(order: BegunOrder): void {
     this.fail(order);
     for (const times of [this.#ofService, this.#ofName.get(order.owner), this.#ofGroup.get(order.group)]) {
-      const i = times?.lastIndexOf(order.at) ?? -1;
-      if (i >= 0) times?.splice(i, 1);
+      take(times, order.at);
     }
     void this.#orders.delete(order.key);
   }
 
-  /** The CA has said that it is too much for now. `retryAfter`: seconds, as it said. */
-  limited(domains: readonly string[], retryAfter: number | undefined, now: number): void {
+  /** The CA has said that it is too much for now. */
+  limited({ owner, domains, said, retryAfter }: Limited, now: number): void {
     const wait = retryAfter === undefined ? USUAL_HOLD : Math.min(retryAfter * 1000, LONGEST_HOLD);
-    for (const domain of domains) void this.#holds.set(domain, now + wait);
+    for (const [key, until] of this.#holds.entries()) {
+      if (typeof until !== 'number' || until <= now) void this.#holds.delete(key);
+    }
+    void this.#holds.set(nameKey(owner), now + wait);
+    if (said === undefined) return;
+    for (const [domain, { at }] of this.#limited) if (at <= now - LIMITED_WINDOW) this.#limited.delete(domain);
+    for (const domain of domains) {
+      const before = this.#limited.get(domain);
+      const isSeveral = before !== undefined && before.owner !== owner;
+      if (isSeveral || said.includes(domain)) void this.#holds.set(domain, now + wait);
+      this.#limited.set(domain, { owner, at: now });
+    }
   }
 
   /** Nobody is there to order from. Not kept: after a restart it is tried. */
@@ -145,8 +173,9 @@ export class Budget {
   }
 
   /** Until when nothing may be ordered; `undefined` if something may be. */
-  rationOf({ owner, domains, isRenewal }: OrderSubject, now: number): Ration | undefined {
+  rationOf({ owner, group, domains, isRenewal }: OrderSubject, now: number): Ration | undefined {
     const { service, domain: ofDomain = Number.POSITIVE_INFINITY } = this.#grant;
+    const share = Math.ceil(ofDomain * GROUP_PART);
     const most = isRenewal ? service : Math.max(1, Math.floor(service * NEW_PART));
     const rations = [
       ration(this.#heldUntil(EVERYTHING, now), 'the CA, or the DNS server, is away'),
@@ -158,11 +187,19 @@ export class Budget {
         fullUntil(this.#ofName.get(owner), NAME_ORDERS, NAME_WINDOW, now),
         `${NAME_ORDERS} orders were begun for this name in ten minutes; the next one waits`,
       ),
+      ration(
+        isRenewal ? undefined : this.#heldUntil(nameKey(owner), now),
+        'the CA has said that there are too many orders for these names',
+      ),
       ...(isRenewal ? [] : domains).flatMap((domain) => [
         ration(this.#heldUntil(domain, now), `the CA has said that there are too many orders for ${domain}`),
         ration(
           fullUntil(this.#ofDomain.get(domain), ofDomain, DOMAIN_WINDOW, now),
           `${ofDomain} new certificates were ordered for ${domain} in seven days; the next one waits`,
+        ),
+        ration(
+          fullUntil(this.#ofShare.get(shareKey(domain, group)), share, DOMAIN_WINDOW, now),
+          `${share} new certificates were ordered by ${group} in seven days; the others of ${domain} have the rest`,
         ),
       ]),
     ];
@@ -174,7 +211,15 @@ export class Budget {
     push(this.#ofService, at, SERVICE_WINDOW);
     pushFor(this.#ofName, owner, at, NAME_WINDOW);
     pushFor(this.#ofGroup, group, at, SERVICE_WINDOW);
-    if (!isRenewal) for (const domain of domains) pushFor(this.#ofDomain, domain, at, DOMAIN_WINDOW);
+    for (const domain of isRenewal ? [] : domains) {
+      pushFor(this.#ofDomain, domain, at, DOMAIN_WINDOW);
+      pushFor(this.#ofShare, shareKey(domain, group), at, DOMAIN_WINDOW);
+    }
+    if (this.#ofShare.size >= this.#tidyAt) {
+      for (const [each, times] of this.#ofShare)
+        if ((times.at(-1) ?? 0) <= at - DOMAIN_WINDOW) this.#ofShare.delete(each);
+      this.#tidyAt = 2 * this.#ofShare.size + 100;
+    }
     for (const map of [this.#ofName, this.#ofGroup]) {
       // Some of them have no order in any window.
       if (map.size <= 2 * this.#ofService.length) continue;
@@ -187,6 +232,16 @@ export class Budget {
     // A clock that was set back makes no hold longer than the longest.
     return typeof until === 'number' && now < until && until <= now + LONGEST_HOLD ? until : undefined;
   }
+}
+
+/** In the state, no domain begins so. */
+const nameKey = (owner: string): string => `name ${owner}`;
+const shareKey = (domain: string, group: string): string => `${domain} ${group}`;
+
+/** Takes out one instant. */
+function take(times: number[] | undefined, at: number): void {
+  const i = times?.lastIndexOf(at) ?? -1;
+  if (i >= 0) times?.splice(i, 1);
 }
 
 const ration = (until: number | undefined, what: string): Ration | undefined =>

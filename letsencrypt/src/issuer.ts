@@ -28,6 +28,7 @@ import {
   outcomeOf,
 } from './fulfilment.ts';
 import { Leftovers } from './leftover.ts';
+import { limitedDomains } from './limited.ts';
 import { Memories } from './memories.ts';
 import { failed, issuedNow, ordered, published, seen, superseded, unordered } from './memory.ts';
 import { type METRICS, measure } from './metrics.ts';
@@ -362,7 +363,9 @@ export class Issuer {
     const outcome = outcomeOf(fault);
     this.#outcomes[outcome].add();
     if (outcome === 'limited') {
-      this.#budget.limited(registeredDomains(csr.hosts, this.#options.zones), failure.retryAfter, now);
+      const domains = registeredDomains(csr.hosts, this.#options.zones);
+      const said = limitedDomains('problem' in fault ? fault.problem : undefined, domains);
+      this.#budget.limited({ owner: name.key, domains, said, retryAfter: failure.retryAfter }, now);
     }
     void this.#memories.change(name.key, (memory) => failed(memory, failure, now, Math.random));
     if (fault.kind === 'unreachable' || fault.kind === 'server') {

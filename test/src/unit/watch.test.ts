@@ -21,6 +21,7 @@ import { makeCsr } from '@zonewright/letsencrypt/csr';
 import { DnsClient } from '@zonewright/letsencrypt/dns';
 import { Issuer } from '@zonewright/letsencrypt/issuer';
 import { makeKey } from '@zonewright/letsencrypt/key';
+import { limitedDomains } from '@zonewright/letsencrypt/limited';
 import { begun, failed, issuedNow, type Memory, published, seen, superseded } from '@zonewright/letsencrypt/memory';
 import { METRICS } from '@zonewright/letsencrypt/metrics';
 import { placeOf } from '@zonewright/letsencrypt/place';
@@ -517,16 +518,63 @@ test('a registered domain has so many new certificates in a week; renewals and w
   t.is(budget.rationOf({ ...subject('d'), domains: ['example.org.'] }, now), undefined);
 });
 
-test('a CA that says that it is too much is not asked for that domain before it wants to be, and a CA that is away not at all', (t) => {
+test('one who asks gets half of the new certificates of a domain at most, and the others the rest', (t) => {
+  const budget = budgetOf({ service: 1000, domain: 6 });
+  const of = (group: string, i: number): OrderSubject => ({ ...subject(`${group}${i}`), group });
+  const failed = budget.begin(of('greedy', 0), NOW);
+  budget.fail(failed);
+  for (let i = 1; i <= 3; i++) {
+    t.is(budget.rationOf(of('greedy', i), NOW), undefined);
+    budget.begin(of('greedy', i), NOW);
+  }
+  t.is(budget.rationOf(of('greedy', 4), NOW)?.until, NOW + 7 * DAY);
+  t.is(budget.rationOf({ ...of('greedy', 4), isRenewal: true }, NOW), undefined);
+  t.is(budget.rationOf({ ...of('greedy', 4), domains: ['example.org.'] }, NOW), undefined);
+  for (let i = 1; i <= 3; i++) {
+    t.is(budget.rationOf(of('other', i), NOW), undefined);
+    budget.begin(of('other', i), NOW);
+  }
+  t.regex(budget.rationOf(of('third', 1), NOW)!.what, /^6 new certificates/);
+});
+
+test('a CA that limits is not asked for that name before it wants to be, nor for a domain that it names; one that is away not at all', (t) => {
   const budget = budgetOf(GRANTS.own);
-  budget.limited(['example.test.'], 7200, NOW);
+  const limit = (owner: string, said: readonly string[] | undefined, at = NOW): void =>
+    budget.limited({ owner, domains: ['example.test.'], said, retryAfter: 7200 }, at);
+  limit('a', undefined);
+  limit('b', undefined);
+  limit('a', []);
   t.is(budget.rationOf(subject('a'), NOW + 1)?.until, NOW + 7_200_000);
   t.is(budget.rationOf(subject('a'), NOW + 7_200_000), undefined);
   t.is(budget.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1), undefined);
-  budget.away(NOW + 60_000);
-  t.is(budget.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1)?.until, NOW + 60_000);
-  budget.back();
-  t.is(budget.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1), undefined);
+  t.is(budget.rationOf(subject('c'), NOW + 1), undefined);
+  // Two names within an hour speak for their domain, not so far from each other.
+  limit('c', [], NOW + 3_600_000);
+  t.is(budget.rationOf(subject('d'), NOW + 3_600_001), undefined);
+  limit('d', [], NOW + 3_700_000);
+  t.is(budget.rationOf(subject('e'), NOW + 3_700_001)?.until, NOW + 10_900_000);
+  const named = budgetOf(GRANTS.own);
+  named.limited({ owner: 'a', domains: ['example.test.'], said: ['example.test.'], retryAfter: 60 }, NOW);
+  t.is(named.rationOf(subject('b'), NOW + 1)?.until, NOW + 60_000);
+  t.is(named.rationOf({ ...subject('b'), domains: ['example.org.'] }, NOW + 1), undefined);
+  named.away(NOW + 60_000);
+  t.is(named.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1)?.until, NOW + 60_000);
+  named.back();
+  t.is(named.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1), undefined);
+});
+
+test('of what a CA says it limits, a domain counts only where it stands as such', (t) => {
+  const domains = ['example.test.'];
+  const of = (detail: string, host?: string) =>
+    limitedDomains({ detail, subproblems: host === undefined ? [] : [{ type: 'x', detail: '', host }] }, domains);
+  t.deepEqual(of('too many certificates (50) already issued for "example.test" in the last 168h0m0s'), domains);
+  t.deepEqual(of('Too many certificates already issued for: Example.TEST.'), domains);
+  t.deepEqual(of('too much', 'example.test'), domains);
+  t.deepEqual(of('too many for www.example.test, notexample.test and example.test.org'), []);
+  t.deepEqual(limitedDomains(undefined, domains), []);
+  const exact = 'too many certificates (5) already issued for this exact set of domains: example.test,www.example.test';
+  t.is(of(exact), undefined);
+  t.is(of('too many failed authorizations (5) for "example.test" in the last 1h0m0s'), undefined);
 });
 
 test('the issuer asks the CA five times for a name whose request is swapped, and says why no more', async (t) => {
