@@ -34,6 +34,7 @@ import { failed, issuedNow, ordered, published, seen, superseded, unordered } fr
 import { type METRICS, measure } from './metrics.ts';
 import type { OrderContext } from './order.ts';
 import { type Found, hostOf, type Posting } from './posting.ts';
+import { countsAsIssued } from './provenance.ts';
 import { type Stale, type ZoneHistory, ZoneSearch } from './search.ts';
 import { Servers } from './servers.ts';
 import { readJson, type State } from './state.ts';
@@ -211,7 +212,8 @@ export class Issuer {
       this.#sayings.say(found, verdict);
       if (verdict.kind === 'current') {
         void this.#memories.change(key, seen);
-        current.push(verdict.certificate);
+        const isIssued = found.posting.ok && this.#isIssued(verdict.certificate, found.posting.value);
+        if (isIssued) current.push(verdict.certificate);
       }
       if (verdict.kind === 'order' && verdict.why === 'due') current.push(verdict.due);
       if (verdict.kind === 'order' || verdict.kind === 'publish') tasks.push(verdict);
@@ -260,6 +262,12 @@ export class Issuer {
     for (const one of stale.values()) next = Math.min(next, this.#statuses.want(one, undefined, now));
     this.#statuses.forget((key) => this.#judged.has(key) || stale.has(key));
     return next;
+  }
+
+  /** What posters put there by themselves the CA is not asked about. */
+  #isIssued(certificate: Certificate, posting: Posting): boolean {
+    const memory = this.#memories.get(posting.name.key);
+    return countsAsIssued(certificate, posting, memory?.id === posting.id ? memory.issued : undefined);
   }
 
   #subjectOf({ name, csr }: Posting, isDue: boolean): OrderSubject {

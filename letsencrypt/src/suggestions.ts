@@ -1,6 +1,6 @@
 /**
  * When the CA suggests to renew certificates (ARI, RFC 9773): asked for one after the other, as often as the CA wants, and kept
- * in memory. In the window that the CA gives an instant is drawn once (4.2). A CA that knows no ARI is asked once a day.
+ * in memory, so many in a minute at most. In the window that the CA gives an instant is drawn once (4.2). A CA that knows no ARI is asked once a day.
  *
  * What a suggestion may do, `renewal.ts` bounds. Left out: keeping suggestions over a restart; the CA is asked again.
  */
@@ -22,12 +22,19 @@ interface Entry {
   readonly suggestion?: Suggestion;
 }
 
+/** Questions to the CA in a minute, whatever there is to ask about. */
+const MOST_QUESTIONS = 60;
+const QUESTION_WINDOW = 60_000;
+
 export class Suggestions {
   readonly #acme: Pick<AcmeClient, 'renewalInfo'>;
   readonly #log: Log;
   readonly #random: () => number;
   #entries = new Map<string, Entry>();
   #isAsking = false;
+  /** The minute in which questions are counted, and how many there were. */
+  #windowAt = Number.NEGATIVE_INFINITY;
+  #questions = 0;
 
   /** @param random returns a number in [0, 1) */
   constructor(acme: Pick<AcmeClient, 'renewalInfo'>, log: Log, random: () => number) {
@@ -55,16 +62,25 @@ export class Suggestions {
     try {
       const entries = new Map(certificates.map((one) => [keyOf(one), this.#entries.get(keyOf(one))]));
       this.#entries = new Map([...entries].flatMap(([key, entry]) => (entry === undefined ? [] : [[key, entry]])));
+      if (Math.abs(now - this.#windowAt) >= QUESTION_WINDOW) {
+        this.#windowAt = now;
+        this.#questions = 0;
+      }
+      let next = now + ASK_AGAIN.most * 1000;
       let hasAsked = false;
       for (const certificate of certificates) {
         const key = keyOf(certificate);
         const entry = this.#entries.get(key);
         if (certificateId(certificate) === undefined || (entry !== undefined && now < entry.askAt)) continue;
+        if (this.#questions >= MOST_QUESTIONS) {
+          next = this.#windowAt + QUESTION_WINDOW;
+          break;
+        }
+        this.#questions++;
         hasAsked = true;
         this.#entries.set(key, await this.#askOne(certificate, entry, now, signal));
         if (signal.aborted) break;
       }
-      let next = now + ASK_AGAIN.most * 1000;
       for (const { askAt } of this.#entries.values()) next = Math.min(next, askAt);
       return { hasAsked, next };
     } finally {

@@ -3,7 +3,11 @@
  */
 import 'reflect-metadata';
 import { createPublicKey, type KeyObject, webcrypto } from 'node:crypto';
-import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
+import {
+  AuthorityKeyIdentifierExtension,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
 import { parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
@@ -112,7 +116,15 @@ const pairOf = async (of: KeyObject): Promise<webcrypto.CryptoKeyPair> => ({
   ),
 });
 /** A certificate that `by` has signed, for a subject or for a host. */
-const signedFor = async (of: KeyObject, by: KeyObject, issuer: string, subject: string, age: number, days: number) => {
+const signedFor = async (
+  of: KeyObject,
+  by: KeyObject,
+  issuer: string,
+  subject: string,
+  age: number,
+  days: number,
+  isNamed = false,
+) => {
   const made = await X509CertificateGenerator.create({
     subject: `CN=${subject}`,
     issuer: `CN=${issuer}`,
@@ -121,7 +133,10 @@ const signedFor = async (of: KeyObject, by: KeyObject, issuer: string, subject: 
     publicKey: (await pairOf(of)).publicKey,
     signingKey: (await pairOf(by)).privateKey,
     signingAlgorithm: EC,
-    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: HOST }])],
+    extensions: [
+      new SubjectAlternativeNameExtension([{ type: 'dns', value: HOST }]),
+      ...(isNamed ? [await AuthorityKeyIdentifierExtension.create((await pairOf(by)).publicKey)] : []),
+    ],
   });
   return must(parseCertificate(new Uint8Array(made.rawData)));
 };
@@ -273,6 +288,31 @@ test('a suggestion of the CA is drawn once for a window, and asked for as often 
   t.is((await suggestions.ask([certificate], NOW + DAY, signal)).next, NOW + 2 * DAY);
   t.is(suggestions.of(certificate), undefined);
   t.deepEqual(await suggestions.ask([], NOW, signal), { hasAsked: false, next: NOW + DAY });
+});
+
+test('the CA is asked about sixty certificates in a minute at most, and about the others in the next ones', async (t) => {
+  const certificate = await certificateFor(key, 0, 90, HOST);
+  const certificates = Array.from({ length: 130 }, (_, i) => ({
+    ...certificate,
+    authorityKeyId: Uint8Array.of(1),
+    serialNumber: Uint8Array.of(1, i),
+  }));
+  const asked: Certificate[] = [];
+  const acme = {
+    renewalInfo: async (one: Certificate) => {
+      asked.push(one);
+      return { ok: true as const, value: undefined };
+    },
+  };
+  const suggestions = new Suggestions(acme, SILENT_LOG, () => 0);
+  const { signal } = new AbortController();
+  t.deepEqual(await suggestions.ask(certificates, NOW, signal), { hasAsked: true, next: NOW + 60_000 });
+  t.deepEqual(await suggestions.ask(certificates, NOW + 59_999, signal), { hasAsked: false, next: NOW + 60_000 });
+  t.is(asked.length, 60);
+  await suggestions.ask(certificates, NOW + 60_000, signal);
+  t.is(asked.length, 120);
+  await suggestions.ask(certificates, NOW + 120_000, signal);
+  t.is(new Set(asked).size, 130);
 });
 
 test('a certificate for another key or other names is no answer, and one that begins soon is', async (t) => {
@@ -617,4 +657,57 @@ test('the issuer asks the CA five times for a name whose request is swapped, and
   await until(() => issuer.status()[0]?.limit, { what: 'the next request waits' });
   t.is(asked, 5);
   t.is(issuer.status()[0]!.state, 'waiting');
+});
+
+test('the issuer does not ask the CA about certificates that posters have signed themselves', async (t) => {
+  const asked: Certificate[] = [];
+  const scope = must(parseKey(`acme._update.${APEX}:SHA256:${Buffer.alloc(32).toString('base64')}`));
+  const zones = new ZoneTable();
+  const issuer = new Issuer({
+    acme: {
+      renewalInfo: async (one: Certificate) => {
+        asked.push(one);
+        return { ok: true, value: undefined };
+      },
+    } as unknown as AcmeClient,
+    dns: new DnsClient({ server: { address: '127.0.0.1', port: 1 }, key: scope }),
+    zones,
+    key: scope,
+    port: 1,
+    isAnyKey: false,
+    names: 'zone',
+    grant: GRANTS.own,
+    orders: {},
+    isStatusWritten: false,
+    state: new State(SILENT_LOG),
+    log: SILENT_LOG,
+    metrics: createMetrics(METRICS),
+    historyOf: () => undefined,
+    refusal: async () => undefined,
+    onPublished: () => undefined,
+  });
+  t.teardown(() => issuer.stop());
+  const age = (NOW - Date.now()) / DAY + 1;
+  const own = await signedFor(key, key, HOST, HOST, age, 90, true);
+  const authority = await newKey();
+  const signed = await signedFor(key, authority, 'Authority', HOST, age, 90, true);
+  const root = await signedFor(authority, await newKey(), 'Root', 'Authority', age, 90);
+  const zone = zoneWith(
+    tlsa(`_letsencrypt._tcp.mail.${APEX}`, csr),
+    tlsa(`_letsencrypt._tcp.mail.${APEX}`, certificateRdata(own.der)),
+    tlsa(OWNER, csr),
+    tlsa(OWNER, certificateRdata(signed.der)),
+    tlsa(OWNER, chainRdata(root.der)),
+  );
+  zones.set(zone);
+  issuer.changed(name(APEX), zone);
+  await until(() => asked.length > 0, { what: 'the CA is asked' });
+  t.deepEqual(
+    issuer.status().map(({ state }) => state),
+    ['current', 'current'],
+  );
+  t.deepEqual(
+    asked.map(({ der }) => Buffer.from(der).toString('hex')),
+    [Buffer.from(signed.der).toString('hex')],
+  );
 });
