@@ -1,12 +1,12 @@
 /**
  * The files of `zonewright certify`: private key, CSR, certificate. What is there is read and used, what is not is made.
  *
- * Always holds: each file is written whole or not at all; a key that is there is never replaced; key and CSR are for their owner
- * alone. A certificate keeps the mode of the one before, so that whoever was let to read it still may.
+ * Always holds: each file is written whole or not at all; a key that is there is never replaced, nor one that another process
+ * makes meanwhile, which is used then; key and CSR are for their owner alone. A certificate keeps the mode of the one before, so that whoever was let to read it still may.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { writeDurably } from '@zonewright/common/git/durable';
+import { makeDurably, writeDurably } from '@zonewright/common/git/durable';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { type Certificate, parseBundle, printBundle } from '@zonewright/letsencrypt/certificate';
 import { type Csr, makeCsr, parseCsr } from '@zonewright/letsencrypt/csr';
@@ -40,15 +40,7 @@ export async function request(wanted: Wanted, say: (line: string) => void): Prom
   if (!key.ok) return key;
   if (text.value !== undefined) return readRequest(text.value, key.value, wanted, say);
   const signer = key.value === undefined ? await newKey(wanted, say) : ok(key.value);
-  if (!signer.ok) return signer;
-  const der = await makeCsr({ hosts: wanted.hosts, key: signer.value });
-  if (!der.ok) return fail({ ...der.fault, kind: 'usage' });
-  const csr = parseCsr(der.value, { anyKey: true });
-  if (!csr.ok) return csr;
-  const written = await write(wanted.csrFile, printPem('CERTIFICATE REQUEST', der.value), PRIVATE);
-  if (!written.ok) return written;
-  say(`wrote the signing request ${wanted.csrFile}`);
-  return csr;
+  return signer.ok ? newRequest(wanted, signer.value, say) : signer;
 }
 
 /** The certificates of a file; none where there is no file, or nothing in it that can be read. */
@@ -80,11 +72,37 @@ async function newKey(wanted: Wanted, say: (line: string) => void): Promise<Resu
   const { type = 'p256', bits, keyFile } = wanted;
   const key = await makeKey(type, bits);
   if (!key.ok) return fail({ ...key.fault, kind: 'usage' });
-  const written = await write(keyFile, exportKey(key.value), PRIVATE);
-  if (!written.ok) return written;
+  const made = await make(keyFile, exportKey(key.value));
+  if (!made.ok) return made;
+  if (!made.value) {
+    const theirs = await readKey(wanted);
+    return theirs.ok ? stillThere(theirs.value, keyFile) : theirs;
+  }
   say(`wrote a new private key ${keyFile}`);
   if (type === 'ed25519') say('note: public CAs do not certify Ed25519 keys');
   return key;
+}
+
+async function newRequest(wanted: Wanted, key: KeyObject, say: (line: string) => void): Promise<Result<Csr, Fault>> {
+  const { hosts, csrFile } = wanted;
+  const der = await makeCsr({ hosts, key });
+  if (!der.ok) return fail({ ...der.fault, kind: 'usage' });
+  const csr = parseCsr(der.value, { anyKey: true });
+  if (!csr.ok) return csr;
+  const made = await make(csrFile, printPem('CERTIFICATE REQUEST', der.value));
+  if (!made.ok) return made;
+  if (!made.value) {
+    const text = await read(csrFile);
+    const theirs = text.ok ? stillThere(text.value, csrFile) : text;
+    return theirs.ok ? readRequest(theirs.value, key, wanted, say) : theirs;
+  }
+  say(`wrote the signing request ${csrFile}`);
+  return csr;
+}
+
+/** What another process has made meanwhile. */
+function stillThere<T>(value: T | undefined, file: string): Result<T, Fault> {
+  return value === undefined ? fail({ kind: 'file', what: `${file} came and went meanwhile` }) : ok(value);
 }
 
 function readRequest(
@@ -121,12 +139,25 @@ async function read(file: string): Promise<Result<string | undefined, Fault>> {
   }
 }
 
+/** Makes a private file; `false` where another process was first. */
+async function make(file: string, text: string): Promise<Result<boolean, Fault>> {
+  try {
+    return ok(await makeDurably(file, text, PRIVATE));
+  } catch (error) {
+    return fail(unwritten(file, error));
+  }
+}
+
 async function write(file: string, text: string, mode: number): Promise<Result<void, Fault>> {
   try {
     await writeDurably(file, text, mode);
     return ok(undefined);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return fail({ kind: 'file', what: `cannot write ${file}: ${code ?? 'unknown'}` });
+    return fail(unwritten(file, error));
   }
+}
+
+function unwritten(file: string, error: unknown): Fault {
+  const { code } = error as NodeJS.ErrnoException;
+  return { kind: 'file', what: `cannot write ${file}: ${code ?? 'unknown'}` };
 }

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsync, mkdirSync, openSync, writeFile } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode } from './fault.ts';
@@ -73,6 +73,33 @@ async function writeOnce(path: string, content: string | Uint8Array, mode: numbe
     throw error;
   }
   await syncNames(made ?? path, path);
+}
+
+/** What file systems that know no hard links say of one. */
+const LINKLESS: ReadonlySet<string | undefined> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/**
+ * Makes a file that nobody else has made, whole at once; `false` where there is one already, which stays. A file system without hard
+ * links may show it before it is whole.
+ */
+export async function makeDurably(path: string, content: string | Uint8Array, mode = 0o644): Promise<boolean> {
+  const folder = dirname(path);
+  const made = await mkdir(folder, { recursive: true });
+  const temporary = join(folder, `tmp_${randomBytes(8).toString('hex')}`);
+  try {
+    await writeSynced(temporary, content, mode);
+    await link(temporary, path).catch((error) => {
+      if (!LINKLESS.has(systemCode(error))) throw error;
+      return writeSynced(path, content, mode);
+    });
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncNames(made ?? path, path);
+  return true;
 }
 
 /** Whether there is something of that name. */
