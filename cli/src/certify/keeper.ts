@@ -1,12 +1,13 @@
 /**
  * Keeps a certificate: runs rounds for as long as it is not stopped, each some time after the one before.
  *
- * Always holds: no fault ends it; rounds do not overlap; pauses are drawn by chance, so that many who started together do not ask
+ * Always holds: no fault ends it, nor anything that who is told of one throws; rounds do not overlap; pauses are drawn by chance, so that many who started together do not ask
  * together; after a fault they grow up to an hour.
  */
 import { type Fault, fail, type Result } from '@zonewright/common/result';
 import { nextDelay } from '@zonewright/common/service/backoff';
 import { type Clock, systemClock } from '@zonewright/common/service/clock';
+import { harmless, reasonOf } from './callback.ts';
 import type { Obtained } from './obtain.ts';
 
 /** Milliseconds between two looks where all is well: at most and at least; of a short-lived certificate, a part of what is left of it. */
@@ -21,8 +22,9 @@ export type RoundEvent =
   | { readonly kind: 'fault'; readonly pause: number; readonly fault: Fault };
 
 export interface KeeperOptions {
-  /** One round; what it throws counts as a fault. */
+  /** One round; what it throws, or rejects with, counts as a fault. */
   run(signal: AbortSignal): Promise<Result<Obtained, Fault>>;
+  /** What it throws is a warning of the process. */
   onRound(event: RoundEvent): void;
   readonly clock?: Clock;
   /** A number in [0, 1). */
@@ -40,7 +42,8 @@ export function interval(left: number): number {
 
 /** See above. Begins when `start` is called. */
 export class Keeper {
-  readonly #options: KeeperOptions;
+  readonly #run: KeeperOptions['run'];
+  readonly #tell: (event: RoundEvent) => void;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #abort = new AbortController();
@@ -50,7 +53,8 @@ export class Keeper {
   #failures = 0;
 
   constructor(options: KeeperOptions) {
-    this.#options = options;
+    this.#run = async (signal) => options.run(signal);
+    this.#tell = harmless('onRound', (event) => options.onRound(event));
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
   }
@@ -76,14 +80,12 @@ export class Keeper {
 
   async #turn(): Promise<void> {
     const { signal } = this.#abort;
-    const result = await this.#options.run(signal).catch((error: unknown) => fail(faultOf(error)));
+    const result = await this.#run(signal).catch((error: unknown) => fail(faultOf(error)));
     if (signal.aborted) return;
     this.#failures = result.ok ? 0 : this.#failures + 1;
     const pause = result.ok ? this.#pauseAfter(result.value) : nextDelay(this.#failures - 1, BACKOFF, this.#random);
     this.#cancel = this.#clock.after(pause, () => this.start());
-    this.#options.onRound(
-      result.ok ? { kind: 'round', pause, ...result.value } : { kind: 'fault', pause, fault: result.fault },
-    );
+    this.#tell(result.ok ? { kind: 'round', pause, ...result.value } : { kind: 'fault', pause, fault: result.fault });
   }
 
   #pauseAfter({ chain }: Obtained): number {
@@ -93,5 +95,5 @@ export class Keeper {
 }
 
 function faultOf(error: unknown): Fault {
-  return { kind: 'bug', what: error instanceof Error ? error.message : String(error) };
+  return { kind: 'bug', what: reasonOf(error) };
 }

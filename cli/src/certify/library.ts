@@ -7,7 +7,8 @@
  * const kept = keepCertificate(request.value, { onCertificate: ({ certificate, key }) => server.setSecureContext({ cert: certificate, key }) });
  * ```
  *
- * Always holds: no fault ends it, and it keeps the process alive, until it is stopped.
+ * Always holds: no fault ends it, and it keeps the process alive, until it is stopped. What `onRound` or `onProgress` throws, or
+ * rejects with, is a warning of the process, and changes nothing.
  */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { parseTsigKey } from '@zonewright/common/authority/key';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { type Certificate, printBundle } from '@zonewright/letsencrypt/certificate';
+import { harmless, reasonOf } from './callback.ts';
 import type { KEY_TYPES } from './files.ts';
 import { parseFirstHost, parseHost } from './host.ts';
 import { Keeper, type RoundEvent } from './keeper.ts';
@@ -110,7 +112,8 @@ function readKey(text: string): ReturnType<typeof parseTsigKey> | Result<never, 
 
 /** Makes the certificate, and keeps it renewed. */
 export function keepCertificate(wanted: CertificateRequest, options: KeepOptions): Kept {
-  const { onCertificate, onRound = () => undefined, onProgress: say = () => undefined, wait = 300 } = options;
+  const { onCertificate, onRound = () => undefined, onProgress = () => undefined, wait = 300 } = options;
+  const say = harmless('onProgress', onProgress);
   let last: Certificate | undefined;
   const run = async (signal: AbortSignal): Promise<Result<Obtained, Fault>> => {
     const obtained = await obtain(wanted, { wait, signal, say });
@@ -121,7 +124,7 @@ export function keepCertificate(wanted: CertificateRequest, options: KeepOptions
       const key = await readFile(wanted.keyFile, 'utf8');
       await onCertificate({ certificate: printBundle(obtained.value.chain), key, notAfter: leaf!.notAfter });
     } catch (error) {
-      return fail({ kind: 'deploy', what: error instanceof Error ? error.message : String(error) });
+      return fail({ kind: 'deploy', what: reasonOf(error) });
     }
     last = leaf;
     return obtained;
