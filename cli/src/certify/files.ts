@@ -2,7 +2,7 @@
  * The files of `zonewright certify`: private key, CSR, certificate. What is there is read and used, what is not is made.
  *
  * Always holds: each file is written whole or not at all; a key that is there is never replaced, nor one that another process
- * makes meanwhile, which is used then; key and CSR are for their owner alone. A certificate keeps the mode of the one before, so that whoever was let to read it still may.
+ * makes meanwhile, which is used then; key and CSR are for their owner alone; a link stays, and what it leads to is written. A certificate keeps the mode of the one before, so that whoever was let to read it still may.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -13,6 +13,7 @@ import { type Csr, makeCsr, parseCsr } from '@zonewright/letsencrypt/csr';
 import { isSameHosts } from '@zonewright/letsencrypt/host';
 import { exportKey, importKey, kindOf, makeKey } from '@zonewright/letsencrypt/key';
 import { printPem, readPem } from '@zonewright/letsencrypt/pem';
+import { placeOf } from './link.ts';
 
 /** Types of keys that can be made. */
 export const KEY_TYPES = ['p256', 'p384', 'rsa', 'ed25519'] as const;
@@ -54,6 +55,7 @@ export async function certificates(file: string): Promise<Result<readonly Certif
 /** Writes a certificate and its chain, the certificate first. */
 export async function writeCertificates(file: string, chain: readonly Certificate[]): Promise<Result<void, Fault>> {
   const before = await stat(file).catch(() => undefined);
+  if (before?.isFile() === false) return fail({ kind: 'file', what: `cannot write ${file}: it is no file` });
   return write(file, printBundle(chain), before === undefined ? PUBLIC : before.mode & 0o777);
 }
 
@@ -142,7 +144,7 @@ async function read(file: string): Promise<Result<string | undefined, Fault>> {
 /** Makes a private file; `false` where another process was first. */
 async function make(file: string, text: string): Promise<Result<boolean, Fault>> {
   try {
-    return ok(await makeDurably(file, text, PRIVATE));
+    return ok(await makeDurably(await placeOf(file), text, PRIVATE));
   } catch (error) {
     return fail(unwritten(file, error));
   }
@@ -150,7 +152,7 @@ async function make(file: string, text: string): Promise<Result<boolean, Fault>>
 
 async function write(file: string, text: string, mode: number): Promise<Result<void, Fault>> {
   try {
-    await writeDurably(file, text, mode);
+    await writeDurably(await placeOf(file), text, mode);
     return ok(undefined);
   } catch (error) {
     return fail(unwritten(file, error));
