@@ -118,7 +118,20 @@ axios.interceptors.response.use((response) => {
   if (exchange.problem.type === 'badNonce') return response;
   keepNonce(exchange.line, response);
   throw new ProblemResponse();
-});
+}, againIfStale);
+
+/**
+ * A connection that was kept, and that the server closed as the request went out, says nothing about the CA: the request goes out
+ * again. That comes to an end, since each time uses one such connection up. Was it taken all the same, its nonce is refused.
+ */
+function againIfStale(error: unknown): unknown {
+  const { code, config, request } = asRecord(error);
+  const { reusedSocket, _currentRequest } = asRecord(request);
+  // A GET that may be redirected has the request of Node inside.
+  const isReused = reusedSocket === true || asRecord(_currentRequest).reusedSocket === true;
+  if (!isReused || (code !== 'ECONNRESET' && code !== 'EPIPE')) throw error;
+  return axios.request(config as Parameters<typeof axios.request>[0]);
+}
 
 function keepNonce({ nonces }: Line, response: { headers: unknown; config: { method?: string | undefined } }): void {
   const nonce = asRecord(response.headers)['replay-nonce'];

@@ -551,6 +551,35 @@ test('a CA that refuses the connection, hangs, or is not trusted is a fault, and
   t.is(faultOf(await clientOf(t, hanging).account({ signal: controller.signal })).kind, 'aborted');
 });
 
+test('a connection that was kept and is closed as the next request goes out is no failure, and a new one that is closed is', async (t) => {
+  const used = new WeakSet<object>();
+  let closed = 0;
+  const directory = await fakeCa(t, (path, request, response, base) => {
+    const isKept = used.has(request.socket);
+    used.add(request.socket);
+    if (isKept || path === '/newOrder/closed') {
+      closed++;
+      request.socket.destroy();
+      return true;
+    }
+    if (path !== '/newOrder') return false;
+    response.setHeader('Location', `${base}/order`);
+    json(response, 201, { status: 'pending', identifiers: [], authorizations: [], finalize: base });
+    return true;
+  });
+  const client = clientOf(t, directory);
+  must(await client.account());
+  must(await client.newOrder(['example.com']));
+  const before = closed;
+  t.true(before > 0);
+  const { certificate } = await issue('CN=example.com', undefined, 90, ['example.com']);
+  const ids = { authorityKeyId: Uint8Array.of(1), serialNumber: Uint8Array.of(2) };
+  // It is no renewal information, but it is an answer.
+  t.is(faultOf(await client.renewalInfo({ ...certificate, ...ids })).kind, 'unexpected');
+  t.true(closed > before);
+  t.is(faultOf(await client.order(directory.replace('dir', 'newOrder/closed'))).kind, 'unreachable');
+});
+
 test('options that cannot work are told before anything is sent', async (t) => {
   const accountKey = accountKeyFromSeed('x');
   const directory = 'https://ca.example/dir';
