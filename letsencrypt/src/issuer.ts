@@ -260,7 +260,7 @@ export class Issuer {
     const stale = new Map<string, Stale>();
     for (const search of this.#searches.values()) for (const one of search.stale()) stale.set(one.name.key, one);
     for (const one of stale.values()) next = Math.min(next, this.#statuses.want(one, undefined, now));
-    this.#statuses.forget((key) => this.#judged.has(key) || stale.has(key));
+    this.#statuses.forget((key) => this.#judged.has(key) || stale.has(key), now);
     return next;
   }
 

@@ -34,6 +34,8 @@ interface Entry {
   since: number;
   /** What was written last, and when. */
   written?: { readonly rdata: Uint8Array | undefined; readonly at: number };
+  /** When a write was begun last. */
+  triedAt: number;
   isBusy: boolean;
   failures: number;
   notBefore: number;
@@ -80,7 +82,15 @@ export class StatusRecords {
       } else if (before !== undefined) Object.assign(before, { place, wanted, since: now });
       return Number.POSITIVE_INFINITY;
     }
-    const entry = before ?? { place, wanted, since: now, isBusy: false, failures: 0, notBefore: 0 };
+    const entry = before ?? {
+      place,
+      wanted,
+      since: now,
+      triedAt: Number.NEGATIVE_INFINITY,
+      isBusy: false,
+      failures: 0,
+      notBefore: 0,
+    };
     this.#entries.set(key, entry);
     if (textOf(entry.wanted) !== textOf(wanted)) entry.since = now;
     Object.assign(entry, { place, wanted });
@@ -93,14 +103,19 @@ export class StatusRecords {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Forgets a name that is in no zone any more. */
-  forget(isPresent: (key: string) => boolean): void {
-    for (const [key, { isBusy }] of this.#entries) if (!isBusy && !isPresent(key)) this.#entries.delete(key);
+  /** Forgets names that are in no zone any more, once their interval is over: a request that comes and goes does not have it begin anew. */
+  forget(isPresent: (key: string) => boolean, now: number): void {
+    for (const [key, { isBusy, triedAt }] of this.#entries) {
+      // A clock that was set back keeps nothing.
+      const isRecent = Math.abs(now - triedAt) < LEAST_INTERVAL;
+      if (!isBusy && !isRecent && !isPresent(key)) this.#entries.delete(key);
+    }
   }
 
   async #write(entry: Entry, rdata: Uint8Array | undefined, now: number): Promise<void> {
     const { place, written } = entry;
     entry.isBusy = true;
+    entry.triedAt = now;
     this.#writing++;
     const before = [...place.statuses, ...(written?.rdata ? [written.rdata] : [])];
     const updated = await this.#dns.update(place.origin, updateOf(place.name, before, rdata), { signal: this.#signal });

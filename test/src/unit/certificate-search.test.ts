@@ -284,3 +284,29 @@ test('a status is written when it has changed, once a minute at most, and taken 
   t.true(texts(sent[2])!.every(([what, state]) => what === 'delete' && state === 'refused'));
   t.deepEqual(sent[2]!.prerequisites, []);
 });
+
+test('a request that comes and goes has its status written once a minute at most, too', async (t) => {
+  let sent = 0;
+  const dns = {
+    update: async () => {
+      sent++;
+      return ok(undefined);
+    },
+  } as unknown as DnsClient;
+  const records = new StatusRecords(dns, SILENT_LOG, new AbortController().signal, () => undefined);
+  const place = { name: name(OWNER), origin: name(APEX), statuses: [] };
+  const refused = { state: 'refused', reason: 'no' } as const;
+  const wantAt = async (at: number): Promise<void> => {
+    records.want(place, refused, at);
+    await new Promise(setImmediate);
+    records.forget(() => false, at);
+  };
+  for (let at = NOW; at < NOW + 60_000; at += 1000) await wantAt(at);
+  t.is(sent, 1);
+  await wantAt(NOW + 60_000);
+  t.is(sent, 2);
+  records.forget(() => false, NOW + 120_000);
+  // Nothing is kept of it then, and a minute later nothing holds it.
+  await wantAt(NOW + 120_001);
+  t.is(sent, 3);
+});
