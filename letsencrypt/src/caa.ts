@@ -28,8 +28,8 @@ export interface CaaSubject {
   readonly identities: readonly string[];
   /** URL of the account (RFC 8657 3). */
   readonly account?: string;
-  /** The validation method that will be used (RFC 8657 4). */
-  readonly method: string;
+  /** The validation methods of which one will be used (RFC 8657 4): which, is not known before the CA has made its offer. */
+  readonly methods: readonly string[];
 }
 
 /** The CA may not certify a name. */
@@ -103,7 +103,7 @@ async function refusalOf(
 export function whyNot(
   records: readonly CaaRecord[],
   isWildcard: boolean,
-  { identities, account, method }: CaaSubject,
+  { identities, account, methods }: CaaSubject,
 ): string | undefined {
   const strange = records.find(({ isCritical, tag }) => isCritical && !KNOWN_TAGS.has(tag));
   if (strange !== undefined) return `a critical property is not known: ${strange.tag}`;
@@ -118,8 +118,9 @@ export function whyNot(
   if (ours.length === 0) return `${identities.join(' or ')} is not allowed`;
   const isMet = ours.some((one) => {
     const uri = one?.parameters.get('accounturi');
-    const methods = one?.parameters.get('validationmethods')?.split(',');
-    return (uri === undefined || account === undefined || uri === account) && (methods?.includes(method) ?? true);
+    const named = one?.parameters.get('validationmethods')?.split(',');
+    const isMethod = named === undefined || methods.some((method) => named.includes(method));
+    return (uri === undefined || account === undefined || uri === account) && isMethod;
   });
   return isMet ? undefined : 'it is allowed for another account or another way of validation only';
 }

@@ -26,6 +26,8 @@ import { textOf } from './txt.ts';
 /** A server of a zone never showed what it was asked for. */
 interface LagFault extends Fault {
   readonly kind: 'lag';
+  /** What everybody may read of it. */
+  readonly said: string;
 }
 
 export type ProofFault = AcmeFault | DnsFault | PlaceFault | LagFault;
@@ -42,6 +44,11 @@ export interface ProofContext {
   /** Carries the name the order is for. */
   readonly log: Log;
   readonly signal: AbortSignal;
+}
+
+/** The ways that names may be proven in (RFC 8657 4): the preferred one, and the one that is left where the CA does not offer that. */
+export function methodsOf(preferred: ChallengeType | undefined): readonly ChallengeType[] {
+  return preferred === undefined || preferred === 'dns-01' ? ['dns-01'] : [preferred, 'dns-01'];
 }
 
 /** Seconds that a record which stands may be kept by others. */
@@ -123,7 +130,8 @@ async function show(
   const behind = blind.find(({ isBehind }) => isBehind);
   if (behind !== undefined) {
     const what = `${behind.server} still does not show the challenge: ${behind.what}`;
-    return fail({ kind: 'lag', what, hint: 'is it told of changes, and does it get the zone?' });
+    const said = 'a name server of the zone still does not show the challenge';
+    return fail({ kind: 'lag', what, said, hint: 'is it told of changes, and does it get the zone?' });
   }
   if (blind.length > 0) log.warn('challenge.invisible', { names, servers: blind, milliseconds });
   else log.info('challenge.visible', { names, milliseconds });

@@ -22,6 +22,7 @@ import { type CaaFault, checkCaa, createCaaLookup } from './caa.ts';
 import { DnsClient } from './dns.ts';
 import { Issuer, type IssuerOptions } from './issuer.ts';
 import { METRICS } from './metrics.ts';
+import { methodsOf } from './proof.ts';
 import { State, type StateStore } from './state.ts';
 import type { NameScope } from './watch.ts';
 
@@ -86,8 +87,8 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     const account = directory.ok ? await acme.account({ signal }) : directory;
     if (!directory.ok || !account.ok) return undefined;
     const identities = directory.value.caaIdentities;
-    const method = options.orders.challenge ?? 'dns-01';
-    const checked = await checkCaa(hosts, { identities, account: account.value.url, method }, zones, lookup);
+    const methods = methodsOf(options.orders.challenge);
+    const checked = await checkCaa(hosts, { identities, account: account.value.url, methods }, zones, lookup);
     return checked.ok ? undefined : checked.fault;
   };
   const issuer: Issuer = new Issuer({

@@ -7,10 +7,11 @@ import type { ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
 import { Zone } from '@zonewright/common/zone/zone';
 import { type CaaLookup, type CaaRecord, type CaaSubject, checkCaa, whyNot } from '@zonewright/letsencrypt/caa';
+import { methodsOf } from '@zonewright/letsencrypt/proof';
 import test from 'ava';
 import fc from 'fast-check';
 
-const SUBJECT: CaaSubject = { identities: ['ca.example'], account: 'https://ca.example/acct/1', method: 'dns-01' };
+const SUBJECT: CaaSubject = { identities: ['ca.example'], account: 'https://ca.example/acct/1', methods: ['dns-01'] };
 
 const caa = (...properties: string[]): readonly CaaRecord[] =>
   properties.map((property) => {
@@ -72,6 +73,17 @@ test('what CAA records allow', (t) => {
     t.is(whyNot(records, false, SUBJECT) === undefined, isAllowed, text);
     t.is(whyNot(records, true, SUBJECT) === undefined, isWildcardAllowed, `*. ${text}`);
   }
+});
+
+test('a way of validation that is left where the CA does not offer the preferred one is allowed, too', (t) => {
+  const only = (methods: string) => caa(`issue ca.example; validationmethods=${methods}`);
+  const allowed = (methods: string, preferred?: Parameters<typeof methodsOf>[0]): boolean =>
+    whyNot(only(methods), false, { ...SUBJECT, methods: methodsOf(preferred) }) === undefined;
+  t.true(allowed('dns-01', 'dns-persist-01'));
+  t.true(allowed('dns-persist-01', 'dns-persist-01'));
+  t.false(allowed('http-01', 'dns-persist-01'));
+  t.false(allowed('dns-persist-01', 'dns-01'));
+  t.false(allowed('dns-persist-01'));
 });
 
 test('a CA that does not say who it is is only held from where nobody is allowed', (t) => {
