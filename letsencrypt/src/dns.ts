@@ -25,9 +25,13 @@ import { printable } from './acme-problem.ts';
  */
 export interface DnsFault extends Fault {
   readonly kind: 'unreachable' | 'timeout' | 'refused' | 'malformed' | 'aborted';
+  /** What everybody may read of it: neither who the server is nor what it says of itself. */
+  readonly said: typeof SAID;
   /** Of the reply, where there is one. */
   readonly rcode?: number;
 }
+
+const SAID = 'the zone cannot be changed now';
 
 export interface DnsClientOptions {
   readonly server: Peer;
@@ -62,7 +66,7 @@ const HINTS: ReadonlyMap<number, string> = new Map<number, string>([
 ]);
 
 function toFault({ kind, what, hint }: ExchangeFault): DnsFault {
-  return { kind: KIND[kind], what, ...(hint !== undefined && { hint }) };
+  return { kind: KIND[kind], what, said: SAID, ...(hint !== undefined && { hint }) };
 }
 
 export class DnsClient {
@@ -110,7 +114,12 @@ export class DnsClient {
     if (soa !== undefined) return ok(soa.name);
     if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN)
       return fail(refusal(reply.value, `${name} SOA`, this.server));
-    return fail({ kind: 'refused', what: `${printPeer(this.server)} has no zone that ${name} is in`, rcode });
+    return fail({
+      kind: 'refused',
+      what: `${printPeer(this.server)} has no zone that ${name} is in`,
+      said: SAID,
+      rcode,
+    });
   }
 
   /** One UPDATE: all of it or nothing. */
@@ -163,5 +172,5 @@ function refusal(reply: Message, subject: string, server: Peer): DnsFault {
   const why = text === undefined ? '' : `: ${printable(text)}`;
   const what = `${printPeer(server)} answers ${printRcode(reply.rcode)} to ${subject}${why}`;
   const hint = HINTS.get(reply.rcode);
-  return { kind: 'refused', what, rcode: reply.rcode, ...(hint !== undefined && { hint }) };
+  return { kind: 'refused', what, said: SAID, rcode: reply.rcode, ...(hint !== undefined && { hint }) };
 }

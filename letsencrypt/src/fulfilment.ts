@@ -104,6 +104,7 @@ export function failureOf(fault: FulfilmentFault): Failure {
     isOutage: outcome === 'outage',
     isRefused: outcome === 'refused',
     isUndecided: 'isUndecided' in fault,
+    ...('said' in fault && { said: fault.said }),
     ...(retryAfter !== undefined && { retryAfter }),
   };
 }

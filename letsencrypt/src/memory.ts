@@ -26,6 +26,8 @@ export interface Memory {
   readonly notBefore: number;
   /** Why it failed last. */
   readonly reason?: string;
+  /** What everybody may read of that, where it is not the same. */
+  readonly said?: string;
   /** It is not to be met as it stands: it was not so much a failure as a refusal. */
   readonly isRefused?: true;
   /** URL of the order that is under way, or was when the service ended or somebody was away. */
@@ -41,6 +43,8 @@ export interface Memory {
 /** How a name fails: what is wrong, and what that means for the next try. */
 export interface Failure {
   readonly what: string;
+  /** What everybody may read of it, in place of `what`. */
+  readonly said?: string;
   /** Seconds, as the CA said. */
   readonly retryAfter?: number;
   /** The CA or the primary is away, which says nothing about the request. */
@@ -124,12 +128,20 @@ function stalled(memory: Memory): Memory {
  * @param random returns a number in [0, 1)
  */
 export function failed(memory: Memory, failure: Failure, now: number, random: () => number): Memory {
-  const { what, retryAfter = 0, isOutage = false, isRefused = false, isUndecided = false } = failure;
+  const { what, said, retryAfter = 0, isOutage = false, isRefused = false, isUndecided = false } = failure;
   const delay = nextDelay(memory.failures, isOutage ? OUTAGE : BACKOFF, random);
   const notBefore = now + Math.max(Math.min(retryAfter * 1000, MAX_RETRY_AFTER), delay);
-  const { isRefused: _, ...rest } = isUndecided ? stalled(memory) : memory;
+  const { isRefused: _, said: __, ...rest } = isUndecided ? stalled(memory) : memory;
   const failures = memory.failures + 1;
-  return { ...rest, isBusy: false, failures, notBefore, reason: what, ...(isRefused && { isRefused }) };
+  return {
+    ...rest,
+    isBusy: false,
+    failures,
+    notBefore,
+    reason: what,
+    ...(said !== undefined && { said }),
+    ...(isRefused && { isRefused }),
+  };
 }
 
 /** Is what is remembered about a name that no longer stands in any zone of no more use? */
@@ -159,16 +171,17 @@ export function recalled({ posting, statuses }: Found, now: number): Memory | un
 }
 
 /** As it is kept over a restart, after which nothing is under way. */
-export function writeMemory({ id, failures, notBefore, reason, isRefused, order, stalls, issued }: Memory): Json {
+export function writeMemory({ id, failures, notBefore, reason, said, isRefused, order, stalls, issued }: Memory): Json {
   const base64 = ({ der }: { readonly der: Uint8Array }): string => Buffer.from(der).toString('base64');
   const certificates = issued && [issued.certificate, ...issued.chain].map(base64);
-  return { id, failures, notBefore, reason: reason?.slice(0, REASON_LENGTH), isRefused, order, stalls, certificates };
+  const told = reason?.slice(0, REASON_LENGTH);
+  return { id, failures, notBefore, reason: told, said, isRefused, order, stalls, certificates };
 }
 
 /** What {@link writeMemory} wrote; `undefined` for anything else. */
 export function readMemory(value: Json): Memory | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, failures, notBefore, reason, isRefused, order, stalls, certificates } = value as {
+  const { id, failures, notBefore, reason, said, isRefused, order, stalls, certificates } = value as {
     readonly [key: string]: Json;
   };
   if (typeof id !== 'string' || !isCount(failures) || !isCount(notBefore)) return undefined;
@@ -179,6 +192,7 @@ export function readMemory(value: Json): Memory | undefined {
     failures,
     notBefore,
     ...(typeof reason === 'string' && { reason }),
+    ...(typeof said === 'string' && { said }),
     ...(isRefused === true && { isRefused }),
     ...(typeof order === 'string' && { order }),
     ...(isCount(stalls) && { stalls }),

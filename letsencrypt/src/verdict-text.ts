@@ -49,7 +49,8 @@ export function statusFor(found: Found, verdict: Verdict, memory: Memory | undef
       return statuses.length === 0 ? undefined : { state: 'issued' };
     case 'waiting': {
       const { until: next, limit } = verdict;
-      const { failures = 0, reason, isRefused = false } = memory ?? {};
+      const { failures = 0, reason: what, isRefused = false } = memory ?? {};
+      const reason = memory?.said ?? what;
       if (limit !== undefined) return { state: 'waiting', reason: limit, next };
       // What is published is about to be seen.
       if (failures === 0 || request === undefined) return 'any';

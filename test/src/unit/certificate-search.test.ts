@@ -14,8 +14,9 @@ import { History } from '@zonewright/common/zone/history';
 import { Zone } from '@zonewright/common/zone/zone';
 import { parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { makeCsr } from '@zonewright/letsencrypt/csr';
-import type { DnsClient } from '@zonewright/letsencrypt/dns';
+import { DnsClient } from '@zonewright/letsencrypt/dns';
 import { groupOf, registeredDomain } from '@zonewright/letsencrypt/domain';
+import { failureOf } from '@zonewright/letsencrypt/fulfilment';
 import { makeKey } from '@zonewright/letsencrypt/key';
 import {
   begun,
@@ -30,7 +31,7 @@ import {
 import { type Found, SET_OCTETS } from '@zonewright/letsencrypt/posting';
 import { publication } from '@zonewright/letsencrypt/publish';
 import { findPostings, ZoneSearch } from '@zonewright/letsencrypt/search';
-import { statusOf, statusRdata } from '@zonewright/letsencrypt/status';
+import { formatStatus, statusOf, statusRdata } from '@zonewright/letsencrypt/status';
 import { StatusRecords } from '@zonewright/letsencrypt/status-records';
 import { csrRdata } from '@zonewright/letsencrypt/tlsa';
 import { inTurn, type Task } from '@zonewright/letsencrypt/turn';
@@ -184,6 +185,25 @@ test('what is remembered about a name is the same after a restart, but that some
   for (const odd of [null, 1, 'x', [], {}, { id: 1 }, { id: 'x', failures: -1, notBefore: 0 }]) {
     t.is(readMemory(odd as Parameters<typeof readMemory>[0]), undefined);
   }
+});
+
+test('what a primary says of itself, and where it is, stays out of the status that everybody can read', async (t) => {
+  const found = foundWith();
+  const dns = new DnsClient({ server: { address: '127.0.0.1', port: 1 } });
+  const looked = await dns.zoneOf(name(APEX));
+  if (looked.ok) throw new Error('nobody is there');
+  const fault = { ...looked.fault, what: `127.0.0.1:1: git push /srv/secret.git: ${looked.fault.what}` };
+  const busy = begun(undefined, must(found.posting));
+  const kept = writeMemory(failed(busy, failureOf(fault), NOW, () => 0));
+  const memory = readMemory(JSON.parse(JSON.stringify(kept)))!;
+  t.is(memory.reason, fault.what);
+  const status = statusFor(found, judge(found, memory, rules, NOW + 1), memory);
+  if (status === undefined || status === 'any') throw new Error('no status');
+  t.is(status.reason, 'the zone cannot be changed now');
+  t.notRegex(formatStatus(status), /127|git|srv/);
+  // The next reason may be of another kind.
+  const next = failed(memory, { what: 'CAA' }, NOW, () => 0);
+  t.like(statusFor(found, judge(found, next, rules, NOW + 1), next), { reason: 'CAA' });
 });
 
 test('a service without a memory takes up the wait that the status beside the request tells of, for that request only', (t) => {
