@@ -547,7 +547,8 @@ test('a CA that refuses the connection, hangs, or is not trusted is a fault, and
   const call = clientOf(t, hanging).account({ signal: controller.signal });
   setTimeout(() => controller.abort(), 50);
   t.is(faultOf(await call).kind, 'aborted');
-  t.true(performance.now() - before < 5000);
+  // Far from the 30 s of a call; the other tests of this file may keep the process busy for seconds.
+  t.true(performance.now() - before < 20_000);
   t.is(faultOf(await clientOf(t, hanging).account({ signal: controller.signal })).kind, 'aborted');
 });
 
