@@ -113,7 +113,8 @@ const options = [
   },
   {
     flag: '--orders-per-domain <COUNT>',
-    description: 'new certificates ordered for a registered domain in seven days at most; 0: any number',
+    description:
+      'new certificates ordered for a registered domain in seven days at most, half of them by one who asks; 0: any number',
     parse: wholeNumber(0, MOST_ORDERS),
   },
   { flag: '--no-caa', description: 'order without a look at CAA records' },
