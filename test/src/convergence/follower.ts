@@ -6,7 +6,6 @@
  * the primary gives from that serial on lead from that content to one that was seen. Until then it is open; at the end nothing may be.
  * Always holds, or is a fault: in one life of a secondary serials do not go back; a serial has one content.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { applyInbound, type Inbound } from '@zonewright/common/authority/inbound';
 import type { Key } from '@zonewright/common/authority/key';
 import { exchange } from '@zonewright/common/net/exchange';
@@ -17,7 +16,7 @@ import { OPCODE, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage } from '@zonewright/common/wire/message';
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { Stage } from '../crash/stage.ts';
+import { again, type Stage } from '../crash/stage.ts';
 import { digestOf, seenOf, take, type Version } from '../crash/taking.ts';
 import type { Looks, Watch } from '../crash/watch.ts';
 import type { Member } from './member.ts';
@@ -57,13 +56,10 @@ export class Follower {
 
   async look(): Promise<void> {
     const { chance } = this.#stage;
-    const again = async (work: () => Promise<unknown>, most: number): Promise<void> => {
-      for (; !this.#stage.isOver(); await pause(1 + chance(most))) await work();
-    };
     await Promise.all([
-      again(() => this.#ask(), this.#looks.soa),
-      again(() => this.take(chance(3) === 0), this.#looks.transfer),
-      again(() => this.prove(), PROVE_AGAIN),
+      again(this.#stage, () => this.#ask(), this.#looks.soa),
+      again(this.#stage, () => this.take(chance(3) === 0), this.#looks.transfer),
+      again(this.#stage, () => this.prove(), PROVE_AGAIN),
     ]);
   }
 

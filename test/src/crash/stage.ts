@@ -1,4 +1,5 @@
 /** What those who ask, update and commit share: where the server is, with which key, what is known of the zones, and whether it is over. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Key } from '@zonewright/common/authority/key';
 import type { Peer } from '@zonewright/common/net/address';
 import type { Chance } from '../support/mutation.ts';
@@ -30,4 +31,9 @@ export interface Stage {
   count(what: string): void;
   /** Something went wrong. */
   fail(what: string): void;
+}
+
+/** Does something again and again until it is over, with pauses of `most` milliseconds at most. */
+export async function again(stage: Stage, work: () => Promise<unknown>, most: number): Promise<void> {
+  for (; !stage.isOver(); await pause(1 + stage.chance(most))) await work();
 }

@@ -4,7 +4,6 @@
  * Always holds, or is a fault: a serial is never older than one that was seen before the question was sent (RFC 1982); a serial stands for one
  * content; in it each tally has a count from what was acknowledged before to what was asked for since; the zone is served.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { applyInbound, type Inbound } from '@zonewright/common/authority/inbound';
 import { exchange } from '@zonewright/common/net/exchange';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -14,7 +13,7 @@ import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage, type Message } from '@zonewright/common/wire/message';
 import { isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
-import type { Stage } from './stage.ts';
+import { again, type Stage } from './stage.ts';
 import { digestOf, type Seen, seenOf, take } from './taking.ts';
 import { countsIn, type Tally } from './tally.ts';
 import type { CrashZone } from './world.ts';
@@ -47,12 +46,9 @@ export class Watch {
   /** Looks until it is over. */
   async look(): Promise<void> {
     const { chance } = this.#stage;
-    const again = async (work: () => Promise<unknown>, most: number): Promise<void> => {
-      for (; !this.#stage.isOver(); await pause(1 + chance(most))) await work();
-    };
     await Promise.all([
-      again(() => this.#ask(), this.#looks.soa),
-      again(() => this.#take(chance(3) === 0 ? 'AXFR' : 'IXFR'), this.#looks.transfer),
+      again(this.#stage, () => this.#ask(), this.#looks.soa),
+      again(this.#stage, () => this.#take(chance(3) === 0 ? 'AXFR' : 'IXFR'), this.#looks.transfer),
     ]);
   }
 
