@@ -12,7 +12,8 @@
  */
 
 import { createECDH, createPrivateKey, hkdfSync, type KeyObject } from 'node:crypto';
-import { link, open, readFile, unlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { makeNew } from '@zonewright/common/git/durable';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { exportKey, importKey, kindOf, makeKey } from './key.ts';
 
@@ -106,17 +107,9 @@ async function make(file: string, source: AccountKeySource): Promise<Result<KeyO
   const key = await makeKey(source.type ?? 'p256', source.bits);
   if (!key.ok) return usage(key.fault.what);
   try {
-    const written = `${file}.${process.pid}.new`;
-    const handle = await open(written, 'wx', 0o600);
-    try {
-      await handle.writeFile(exportKey(key.value));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    // Unlike rename, link never replaces a key that another process made in the meantime.
-    await link(written, file).finally(() => unlink(written));
-    return key;
+    // A key that another process made in the meantime is never replaced.
+    const isOurs = await makeNew(file, exportKey(key.value), 0o600);
+    return isOurs ? key : fail({ kind: 'file', what: `cannot write the account key ${file}: EEXIST` });
   } catch (error) {
     return fail({ kind: 'file', what: `cannot write the account key ${file}: ${codeOf(error)}` });
   }

@@ -79,12 +79,11 @@ async function writeOnce(path: string, content: string | Uint8Array, mode: numbe
 const LINKLESS: ReadonlySet<string | undefined> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /**
- * Makes a file that nobody else has made, whole at once; `false` where there is one already, which stays. A file system without hard
- * links may show it before it is whole.
+ * Makes a file that nobody else has made, whole at once, in a folder that is there; `false` where there is one already, which stays. A file
+ * system without hard links may show it before it is whole.
  */
-export async function makeDurably(path: string, content: string | Uint8Array, mode = 0o644): Promise<boolean> {
+export async function makeNew(path: string, content: string | Uint8Array, mode = 0o644): Promise<boolean> {
   const folder = dirname(path);
-  const made = await mkdir(folder, { recursive: true });
   const temporary = join(folder, `tmp_${randomBytes(8).toString('hex')}`);
   try {
     await writeSynced(temporary, content, mode);
@@ -98,8 +97,14 @@ export async function makeDurably(path: string, content: string | Uint8Array, mo
   } finally {
     await rm(temporary, { force: true });
   }
-  await syncNames(made ?? path, path);
+  await syncFolder(folder);
   return true;
+}
+
+/** The same, and the folder where it is not there. */
+export async function makeDurably(path: string, content: string | Uint8Array, mode = 0o644): Promise<boolean> {
+  await makeFolder(dirname(path));
+  return makeNew(path, content, mode);
 }
 
 /** Whether there is something of that name. */
