@@ -13,6 +13,7 @@ import type { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { targetOf } from '@zonewright/common/rr/rdata';
 import { TYPE } from '@zonewright/common/rr/type';
+import { keepAnswers } from './kept-answers.ts';
 import { nameOfHost } from './posting.ts';
 
 /** One record: `tag` in lower case. */
@@ -169,19 +170,9 @@ function readCaa(rdata: Uint8Array): CaaRecord | undefined {
 }
 
 /** Asks the system's resolver, and keeps what it says. */
-export function createCaaLookup(now: () => number = Date.now): CaaLookup {
+export function createCaaLookup(): CaaLookup {
   const resolver = new Resolver(LOOKUP);
-  const kept = new Map<string, { readonly at: number; readonly records: Promise<readonly CaaRecord[] | undefined> }>();
-  return (name) => {
-    const before = kept.get(name);
-    if (before !== undefined && now() - before.at < KEPT) return before.records;
-    const records = askResolver(resolver, name);
-    kept.delete(name);
-    kept.set(name, { at: now(), records });
-    const [oldest] = kept.keys();
-    if (kept.size > KEPT_ANSWERS && oldest !== undefined) kept.delete(oldest);
-    return records;
-  };
+  return keepAnswers((name) => askResolver(resolver, name), { age: KEPT, most: KEPT_ANSWERS });
 }
 
 /** Node.js gives each record as `{ critical, [tag]: value }`. */

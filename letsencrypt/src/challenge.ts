@@ -10,11 +10,11 @@ import { isSamePeer, type Peer, printPeer } from '@zonewright/common/net/address
 import { fail, ok, type Result } from '@zonewright/common/result';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
+import { txtRdata, txtText } from '@zonewright/common/rr/txt';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { DnsClient, DnsFault } from './dns.ts';
 import type { Place } from './place.ts';
-import { textOf, txtRdata } from './txt.ts';
 
 /** A text and where it is to stand. */
 export interface Answer {
@@ -154,7 +154,7 @@ async function look(
       ? await dns.lookup(name, TYPE.TXT, { signal })
       : await dns.lookupAt(server, name, TYPE.TXT, { signal });
     if (!found.ok) return found.fault;
-    const shown = new Set(found.value.map(textOf));
+    const shown = new Set(found.value.map(txtText));
     if (!texts.every((text) => shown.has(text))) return { kind: 'old', what: `${name} TXT is not there yet` };
   }
   return undefined;

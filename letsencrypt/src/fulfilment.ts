@@ -11,6 +11,7 @@ import type { Failure } from './memory.ts';
 import { isPassing, type OrderContext, type OrderFault, obtain } from './order.ts';
 import { type Posting, requestId } from './posting.ts';
 import { changeTlsa, type Issued, publication } from './publish.ts';
+import { octetsKey } from './tlsa.ts';
 import type { Task } from './turn.ts';
 
 /** Why a request was not met. */
@@ -54,14 +55,16 @@ async function publish(
   isNew: boolean,
 ): Promise<Fulfilment> {
   const zone = zones.zoneOf(name)?.origin ?? origin;
-  const outdated = new Set(older.map(keyOf));
+  const outdated = new Set(older.map(octetsKey));
   let isAsked = true;
   const written = await changeTlsa(
     dns,
     zone,
     name,
     (set) => {
-      const csrs = set.csrs.filter((der) => !outdated.has(keyOf(der))).map((der) => parseCsr(der, { anyKey: true }));
+      const csrs = set.csrs
+        .filter((der) => !outdated.has(octetsKey(der)))
+        .map((der) => parseCsr(der, { anyKey: true }));
       const [csr] = csrs;
       isAsked = csrs.length === 1 && csr?.ok === true && requestId(csr.value) === id;
       return isAsked ? publication(set, issued, older) : undefined;
@@ -73,8 +76,6 @@ async function publish(
   else log.info('certificate.superseded', {}, 'the request is not there any more');
   return isAsked ? { kind: 'published', zone, isNew } : { kind: 'superseded' };
 }
-
-const keyOf = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
 
 /** What kinds of orders there are by how they end, for metrics; `outage`: somebody is away. */
 export const OUTCOMES = ['issued', 'failed', 'refused', 'limited', 'outage'] as const;

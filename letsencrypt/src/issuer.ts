@@ -40,7 +40,7 @@ import { Servers } from './servers.ts';
 import { readJson, type State } from './state.ts';
 import { StatusRecords } from './status-records.ts';
 import { Suggestions } from './suggestions.ts';
-import { inTurn, isRenewal, type Task } from './turn.ts';
+import { inTurn, isNew, isRenewal, type Task } from './turn.ts';
 import { describe, type Judged, Sayings, statusFor } from './verdict-text.ts';
 import { againAt, judge, type NameScope } from './watch.ts';
 
@@ -280,18 +280,16 @@ export class Issuer {
     const subjectOf = (task: Task): OrderSubject => this.#subjectOf(task.posting, isRenewal(task));
     const spent = (task: Task): number => this.#budget.spent(subjectOf(task), Date.now());
     const failures = ({ posting }: Task): number => this.#memories.get(posting.name.key)?.failures ?? 0;
-    let left = inTurn(tasks, { spent, failures });
+    const isOpen = (task: Task): boolean =>
+      task.kind === 'publish' || this.#budget.rationOf(subjectOf(task), Date.now()) === undefined;
+    let left = tasks;
     while (left.length > 0 && this.#running.size < MOST_BUSY && !this.#abort.signal.aborted) {
-      const news = [...this.#running.values()].filter((task) => task.kind === 'order' && !isRenewal(task)).length;
-      const task = left.find((one) => one.kind === 'publish' || isRenewal(one) || news < MOST_NEW);
-      if (task === undefined) return;
-      const isRationed = task.kind === 'order' && this.#budget.rationOf(subjectOf(task), Date.now()) !== undefined;
-      if (!isRationed) this.#begin(task, subjectOf(task));
+      const isFull = [...this.#running.values()].filter(isNew).length >= MOST_NEW;
       // Each order that is begun changes whose turn is next.
-      left = inTurn(
-        left.filter((one) => one !== task),
-        { spent, failures },
-      );
+      const task = inTurn(left, { spent, failures }).find((one) => !(isFull && isNew(one)) && isOpen(one));
+      if (task === undefined) return;
+      this.#begin(task, subjectOf(task));
+      left = left.filter((one) => one !== task);
     }
   }
 

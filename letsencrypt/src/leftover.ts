@@ -10,13 +10,13 @@
  * Left out: leftovers of another account, such as one whose key is lost.
  */
 import { createHash } from 'node:crypto';
+import { txtText } from '@zonewright/common/rr/txt';
 import { TYPE } from '@zonewright/common/rr/type';
 import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
 import type { Log } from '@zonewright/common/service/log';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { type Answer, takeAway } from './challenge.ts';
 import type { DnsClient } from './dns.ts';
-import { textOf } from './txt.ts';
 
 const MARK = 'zonewright=';
 /** A SHA-256 in base64url. */
@@ -33,7 +33,7 @@ export function markOf(digest: string, thumbprint: string): string {
 export function findLeftovers(zone: Zone, thumbprint: string): readonly Answer[] {
   const found: Answer[] = [];
   for (const { name, rrsets } of zone.eachNode()) {
-    const texts = (rrsets.get(TYPE.TXT)?.rdatas ?? []).map(textOf);
+    const texts = (rrsets.get(TYPE.TXT)?.rdatas ?? []).map(txtText);
     const marks = new Set(texts.filter((text) => text.startsWith(MARK)));
     if (marks.size === 0) continue;
     for (const digest of texts.filter((text) => DIGEST.test(text))) {

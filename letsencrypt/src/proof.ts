@@ -10,6 +10,7 @@
 import type { KeyScope } from '@zonewright/common/authority/key';
 import type { ZoneTable } from '@zonewright/common/authority/zones';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
+import { txtText } from '@zonewright/common/rr/txt';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Log } from '@zonewright/common/service/log';
 import type { AcmeClient } from './acme.ts';
@@ -21,7 +22,6 @@ import { type Leftovers, markOf } from './leftover.ts';
 import { CHALLENGE, type PlaceFault, placeOf, STANDING } from './place.ts';
 import type { Servers } from './servers.ts';
 import { isStanding, isWritable, type Standing, standingText } from './standing.ts';
-import { textOf } from './txt.ts';
 
 /** A server of a zone never showed what it was asked for. */
 interface LagFault extends Fault {
@@ -156,7 +156,7 @@ async function stand(
     if (standing === undefined) continue;
     const found = await dns.lookup(answer.place.name, TYPE.TXT, { signal });
     if (!found.ok) return found;
-    const isThere = found.value.some((rdata) => isStanding(textOf(rdata), standing, Date.now()));
+    const isThere = found.value.some((rdata) => isStanding(txtText(rdata), standing, Date.now()));
     if (!isThere) missing.set(`${answer.place.name.key} ${answer.text}`, answer);
   }
   const answers = [...missing.values()];

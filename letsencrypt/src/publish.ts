@@ -13,7 +13,7 @@ import { TYPE } from '@zonewright/common/rr/type';
 import { RCODE } from '@zonewright/common/wire/code';
 import type { Certificate } from './certificate.ts';
 import type { DnsClient, DnsFault } from './dns.ts';
-import { certificateRdata, chainRdata, csrRdata, readTlsaSet, type TlsaSet } from './tlsa.ts';
+import { certificateRdata, chainRdata, csrRdata, octetsKey, readTlsaSet, type TlsaSet } from './tlsa.ts';
 
 /** A certificate with the authorities between it and a root, in order. */
 export interface Issued {
@@ -34,11 +34,9 @@ export const TLSA_TTL = 3600;
 /** How often a change is computed anew when others change the set too. */
 const TRIES = 5;
 
-const key = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
-
 function without(octets: readonly Uint8Array[], others: readonly Uint8Array[]): readonly Uint8Array[] {
-  const known = new Set(others.map(key));
-  return octets.filter((one) => !known.has(key(one)));
+  const known = new Set(others.map(octetsKey));
+  return octets.filter((one) => !known.has(octetsKey(one)));
 }
 
 const octetsOf = (rdatas: readonly Uint8Array[]): number => rdatas.reduce((sum, { length }) => sum + length, 0);

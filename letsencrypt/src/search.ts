@@ -14,7 +14,7 @@ import type { Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { type Content, type Found, type PostingFault, readPosting } from './posting.ts';
 import { statusOf } from './status.ts';
-import { REQUEST_LABELS } from './tlsa.ts';
+import { octetsKey, REQUEST_LABELS } from './tlsa.ts';
 
 /** The part of a zone's history that is needed. */
 export interface ZoneHistory {
@@ -91,7 +91,7 @@ export class ZoneSearch {
   #read(zone: Zone, name: Name, newest: Newest): void {
     const rdatas = zone.get(name, TYPE.TLSA)?.rdatas ?? [];
     const statuses = (zone.get(name, TYPE.TXT)?.rdatas ?? []).filter((rdata) => statusOf(rdata) !== undefined);
-    const set = rdatas.map(keyOf);
+    const set = rdatas.map(octetsKey);
     const before = this.#entries.get(name.key);
     const isSame = before?.set.length === set.length && before.set.every((one, i) => one === set[i]);
     const content = isSame ? before.content : readPosting(rdatas, (csrs) => newest(name, csrs));
@@ -115,7 +115,7 @@ function newestIn(history: ZoneHistory | undefined): Newest {
   let times: ReadonlyMap<string, number> | undefined;
   return (name, rdatas) => {
     times ??= timesOf(history?.all ?? []);
-    const at = (rdata: Uint8Array): number => times?.get(`${name.key} ${keyOf(rdata)}`) ?? -1;
+    const at = (rdata: Uint8Array): number => times?.get(`${name.key} ${octetsKey(rdata)}`) ?? -1;
     const [latest, second] = rdatas.toSorted((a, b) => at(b) - at(a));
     // Those that were put in together, or before the history begins, have no order.
     return latest !== undefined && second !== undefined && at(latest) > at(second) ? latest : undefined;
@@ -127,10 +127,8 @@ function timesOf(deltas: readonly Delta[]): ReadonlyMap<string, number> {
   const times = new Map<string, number>();
   deltas.forEach(({ added }, i) => {
     for (const { name, type, rdata } of added) {
-      if (type === TYPE.TLSA && name.key.endsWith(suffix)) times.set(`${name.key} ${keyOf(rdata)}`, i);
+      if (type === TYPE.TLSA && name.key.endsWith(suffix)) times.set(`${name.key} ${octetsKey(rdata)}`, i);
     }
   });
   return times;
 }
-
-const keyOf = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');

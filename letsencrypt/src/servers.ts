@@ -14,6 +14,7 @@ import { canonicalAddress, type Peer, peerOf } from '@zonewright/common/net/addr
 import { targetOf } from '@zonewright/common/rr/rdata';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Zone } from '@zonewright/common/zone/zone';
+import { keepAnswers } from './kept-answers.ts';
 
 /** The addresses of a host name, as IP texts; empty where it has none, or nobody answers. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
@@ -31,12 +32,11 @@ export class Servers {
   readonly #zones: ZoneTable;
   readonly #port: number;
   readonly #resolve: Resolve;
-  readonly #resolved = new Map<string, { readonly addresses: readonly string[]; readonly until: number }>();
 
   constructor(zones: ZoneTable, port: number, resolve: Resolve = systemResolve) {
     this.#zones = zones;
     this.#port = port;
-    this.#resolve = resolve;
+    this.#resolve = keepAnswers(resolve, { age: AGE, most: NAMES });
   }
 
   /** Those of a zone, each once. */
@@ -49,13 +49,8 @@ export class Servers {
   async #addressesOf(name: Name): Promise<readonly string[]> {
     const here = this.#zones.addressesOf(name);
     if (here.length > 0) return here;
-    const before = this.#resolved.get(name.key);
-    if (before !== undefined && performance.now() < before.until) return before.addresses;
-    const found = await this.#resolve(name.toString());
-    const addresses = found.slice(0, ADDRESSES).map(canonicalAddress);
-    if (this.#resolved.size >= NAMES) this.#resolved.clear();
-    this.#resolved.set(name.key, { addresses, until: performance.now() + AGE });
-    return addresses;
+    const found = await this.#resolve(name.toLowerCase().toString());
+    return found.slice(0, ADDRESSES).map(canonicalAddress);
   }
 }
 

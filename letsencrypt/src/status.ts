@@ -10,6 +10,7 @@
  * Always holds: a text is printable ASCII and fits one character-string (255 octets); what is read is what was written, and any
  * other text is none of ours.
  */
+import { txtRdata } from '@zonewright/common/rr/txt';
 
 /**
  * What is done about a request: `ordered`, an order is under way; `issued`, the certificate is there; `waiting`, it is tried again at
@@ -79,10 +80,9 @@ export function parseStatus(text: string): StatusText | undefined {
   };
 }
 
-/** RDATA of a TXT record with that status. */
+/** RDATA of a TXT record with that status: one string. */
 export function statusRdata(status: StatusText): Uint8Array {
-  const text = Buffer.from(formatStatus(status), 'latin1');
-  return Uint8Array.of(text.length, ...text);
+  return txtRdata(formatStatus(status));
 }
 
 /** The status that RDATA of a TXT record says; `undefined` for a record of somebody else. */

@@ -18,6 +18,9 @@ export const REQUEST_LABELS = ['_letsencrypt', '_tcp'] as const;
 /** Usage, selector and matching type of the three kinds. */
 export const TLSA_PREFIX = { csr: [3, 255, 0], certificate: [3, 0, 0], chain: [0, 0, 0] } as const;
 
+/** What tells RDATA, or DER, apart in sets and maps. */
+export const octetsKey = (octets: Uint8Array): string => Buffer.from(octets).toString('latin1');
+
 /** A TLSA RRset taken apart: DER of each kind, and the RDATA of what is none of them, each in the order given. */
 export interface TlsaSet {
   readonly csrs: readonly Uint8Array[];

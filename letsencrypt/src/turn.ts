@@ -18,6 +18,9 @@ export interface TurnRules {
 /** Is it a certificate that somebody has, and will not have for much longer? */
 export const isRenewal = (task: Task): boolean => task.kind === 'order' && task.why === 'due';
 
+/** Is it a certificate that nobody has yet? */
+export const isNew = (task: Task): boolean => task.kind === 'order' && !isRenewal(task);
+
 /** The tasks, who comes first first. */
 export function inTurn(tasks: readonly Task[], rules: TurnRules): readonly Task[] {
   const ranked = tasks.map((task) => ({ task, rank: rankOf(task), order: withinRank(task, rules) }));

@@ -2,7 +2,8 @@
  * The files of `zonewright certify`: private key, CSR, certificate. What is there is read and used, what is not is made.
  *
  * Always holds: each file is written whole or not at all; a key that is there is never replaced, nor one that another process
- * makes meanwhile, which is used then; key and CSR are for their owner alone; a link stays, and what it leads to is written. A certificate keeps the mode of the one before, so that whoever was let to read it still may.
+ * makes meanwhile, which is used then; key and CSR are for their owner alone; a link stays, and what it leads to is written. A
+ * certificate keeps the mode of the one before, so that whoever was let to read it still may.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';

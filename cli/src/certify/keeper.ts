@@ -1,8 +1,8 @@
 /**
  * Keeps a certificate: runs rounds for as long as it is not stopped, each some time after the one before.
  *
- * Always holds: no fault ends it, nor anything that who is told of one throws; rounds do not overlap; pauses are drawn by chance, so that many who started together do not ask
- * together; after a fault they grow up to an hour.
+ * Always holds: no fault ends it, nor anything that who is told of one throws; rounds do not overlap; pauses are drawn by chance,
+ * so that many who started together do not ask together; after a fault they grow up to an hour.
  */
 import { type Fault, fail, type Result } from '@zonewright/common/result';
 import { nextDelay } from '@zonewright/common/service/backoff';

@@ -18,8 +18,8 @@
  * word of the record, which may be a secret in the wrong place.
  */
 import { Name } from '../name.ts';
-import { Reader } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { txtStrings } from '../rr/txt.ts';
 import { isMetaType, parseType, printType } from '../rr/type.ts';
 import type { Key, KeyFault } from './key.ts';
 import { DEMANDS, type DemandedTransport } from './transport.ts';
@@ -53,9 +53,9 @@ function limitFault(what: string, hint = HINT): Result<never, KeyFault> {
   return fail({ kind: 'key', what, hint });
 }
 
-/** The key with the limits of its TXT record. */
+/** The key with the limits of its TXT record, whose strings are read with a blank between them. */
 export function withLimits(key: Key, rdata: Uint8Array): Result<Key, KeyFault> {
-  return limitKey(key, textOf(rdata));
+  return limitKey(key, txtStrings(rdata).join(' '));
 }
 
 /** The key with limits as {@link KeyLimits.text} has them. */
@@ -64,14 +64,6 @@ export function limitKey(key: Key, text: string): Result<Key, KeyFault> {
   if (!limits.ok) return limitFault(`limits of key ${key.name}: ${limits.fault.what}`, limits.fault.hint);
   const limited = { ...key, limits: limits.value };
   return ok(limits.value.isMacFull ? { ...limited, minMac: key.algorithm.macOctets } : limited);
-}
-
-/** The strings of a TXT record with a blank between them. */
-function textOf(rdata: Uint8Array): string {
-  const reader = new Reader(rdata);
-  const strings: string[] = [];
-  while (reader.left > 0) strings.push(Buffer.from(reader.string()).toString('latin1'));
-  return strings.join(' ');
 }
 
 type Draft = { -readonly [Field in keyof KeyLimits]: KeyLimits[Field] };

@@ -4,6 +4,7 @@
  */
 import 'reflect-metadata';
 import { ZoneTable } from '@zonewright/common/authority/zones';
+import { txtText } from '@zonewright/common/rr/txt';
 import { TYPE } from '@zonewright/common/rr/type';
 import { SILENT_LOG } from '@zonewright/common/service/log';
 import { Zone } from '@zonewright/common/zone/zone';
@@ -20,7 +21,6 @@ import { begun, failed, ordered, readMemory, writeMemory } from '@zonewright/let
 import { type OrderContext, type OrderRequest, obtain } from '@zonewright/letsencrypt/order';
 import { Servers } from '@zonewright/letsencrypt/servers';
 import { Suggestions } from '@zonewright/letsencrypt/suggestions';
-import { textOf } from '@zonewright/letsencrypt/txt';
 import test from 'ava';
 import { type AcmeServer, type AcmeServerOptions, problem, startAcmeServer } from '../support/acme-server.ts';
 import { FakeDns } from '../support/fake-dns.ts';
@@ -40,7 +40,7 @@ const textsIn =
   (dns: FakeDns) =>
   async (name: string): Promise<readonly string[]> =>
     given(await dns.lookup(nameOf(`${name}.`), TYPE.TXT))
-      .map(textOf)
+      .map(txtText)
       .sort();
 
 interface World {
@@ -199,7 +199,7 @@ test('a service that is killed at any request to the CA leaves nothing for good,
       t.is(rdatas.length, step === 'challenge' ? 2 : 0, step);
 
       const leftovers = new Leftovers(dns, context.acme.thumbprint, SILENT_LOG);
-      leftovers.search(zoneOf(...rdatas.map((rdata) => `_acme-challenge.killed 60 TXT "${textOf(rdata)}"`)));
+      leftovers.search(zoneOf(...rdatas.map((rdata) => `_acme-challenge.killed 60 TXT "${txtText(rdata)}"`)));
       given(await obtain({ ...context, leftovers }, { csr, begun: begun.at(-1) }));
       t.deepEqual(await texts(`_acme-challenge.${host}`), [], step);
       t.is(begun.length, 1, step);

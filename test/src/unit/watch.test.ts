@@ -39,7 +39,7 @@ import { Suggestions } from '@zonewright/letsencrypt/suggestions';
 import { certificateRdata, chainRdata, csrRdata, readTlsaSet } from '@zonewright/letsencrypt/tlsa';
 import { againAt, judge, type Rules, type Verdict } from '@zonewright/letsencrypt/watch';
 import { selfSigned } from '@zonewright/letsencrypt/x509';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { until } from '../support/until.ts';
 
 type Answered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: { what: string } };
@@ -617,16 +617,12 @@ test('of what a CA says it limits, a domain counts only where it stands as such'
   t.is(of('too many failed authorizations (5) for "example.test" in the last 1h0m0s'), undefined);
 });
 
-test('the issuer asks the CA five times for a name whose request is swapped, and says why no more', async (t) => {
-  let asked = 0;
-  const account = (): Promise<unknown> => {
-    asked++;
-    return Promise.resolve({ ok: false, fault: { kind: 'rejected', what: 'no' } });
-  };
+/** An issuer with this much of a CA, and no server to write to. */
+const issuerWith = (t: ExecutionContext, acme: unknown): { readonly issuer: Issuer; readonly zones: ZoneTable } => {
   const scope = must(parseKey(`acme._update.${APEX}:SHA256:${Buffer.alloc(32).toString('base64')}`));
   const zones = new ZoneTable();
   const issuer = new Issuer({
-    acme: { account } as unknown as AcmeClient,
+    acme: acme as AcmeClient,
     dns: new DnsClient({ server: { address: '127.0.0.1', port: 1 }, key: scope }),
     zones,
     key: scope,
@@ -644,6 +640,16 @@ test('the issuer asks the CA five times for a name whose request is swapped, and
     onPublished: () => undefined,
   });
   t.teardown(() => issuer.stop());
+  return { issuer, zones };
+};
+
+test('the issuer asks the CA five times for a name whose request is swapped, and says why no more', async (t) => {
+  let asked = 0;
+  const account = (): Promise<unknown> => {
+    asked++;
+    return Promise.resolve({ ok: false, fault: { kind: 'rejected', what: 'no' } });
+  };
+  const { issuer, zones } = issuerWith(t, { account });
   const post = async (): Promise<void> => {
     const zone = zoneWith(tlsa(OWNER, csrRdata(await csrFor(await newKey(), HOST))));
     zones.set(zone);
@@ -661,32 +667,12 @@ test('the issuer asks the CA five times for a name whose request is swapped, and
 
 test('the issuer does not ask the CA about certificates that posters have signed themselves', async (t) => {
   const asked: Certificate[] = [];
-  const scope = must(parseKey(`acme._update.${APEX}:SHA256:${Buffer.alloc(32).toString('base64')}`));
-  const zones = new ZoneTable();
-  const issuer = new Issuer({
-    acme: {
-      renewalInfo: async (one: Certificate) => {
-        asked.push(one);
-        return { ok: true, value: undefined };
-      },
-    } as unknown as AcmeClient,
-    dns: new DnsClient({ server: { address: '127.0.0.1', port: 1 }, key: scope }),
-    zones,
-    key: scope,
-    port: 1,
-    isAnyKey: false,
-    names: 'zone',
-    grant: GRANTS.own,
-    orders: {},
-    isStatusWritten: false,
-    state: new State(SILENT_LOG),
-    log: SILENT_LOG,
-    metrics: createMetrics(METRICS),
-    historyOf: () => undefined,
-    refusal: async () => undefined,
-    onPublished: () => undefined,
+  const { issuer, zones } = issuerWith(t, {
+    renewalInfo: async (one: Certificate) => {
+      asked.push(one);
+      return { ok: true, value: undefined };
+    },
   });
-  t.teardown(() => issuer.stop());
   const age = (NOW - Date.now()) / DAY + 1;
   const own = await signedFor(key, key, HOST, HOST, age, 90, true);
   const authority = await newKey();
