@@ -8,7 +8,7 @@ import { parseDnsperf } from './dnsperf.ts';
 import { differences, readingOf } from './loads.ts';
 import type { Contestant, Measure, Trials } from './measure.ts';
 import { MEASURES } from './measures.ts';
-import { parseMemory, parseStat } from './process-usage.ts';
+import { parseMemory, parseRun, parseStat, refined, sumOf } from './process-usage.ts';
 import { randomFrom } from './random.ts';
 import { HEADINGS, outcomeOf, remarksOf, rowOf, tableOf } from './report.ts';
 import { sectionsIn, withSection } from './results.ts';
@@ -51,6 +51,15 @@ test('dnsperf without any answer is read, and one that has come to no end is a f
 test('processor time is that of the process and of its children who have ended, whatever it is called', (t) => {
   const stat = '42 (a) R (b) S 1 42 42 0 -1 4194560 6161 0 0 0 150 50 25 75 20 0 11 0 100 1000 200';
   t.deepEqual(parseStat(stat), { user: 1.75, kernel: 1.25 });
+});
+
+test('what the threads of a process have run says its processor time more exactly, unless some have ended', (t) => {
+  t.is(parseRun('123456789 55 3\n'), 0.123456789);
+  t.is(parseRun(''), 0);
+  const exact = refined({ user: 1.75, kernel: 1.25 }, 3.0125);
+  t.is(exact.kernel, 1.25);
+  t.is(sumOf(exact), 3.0125);
+  t.is(sumOf(refined({ user: 1.75, kernel: 1.25 }, 0.5)), 3);
 });
 
 test('memory is read in octets', (t) => {

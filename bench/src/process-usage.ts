@@ -1,7 +1,8 @@
 /**
  * What a server costs, out of Linux's `/proc` (proc(5)): processor time and memory of a process with all its threads and children.
  *
- * Processor time has a resolution of a hundredth of a second. Children that have ended count as soon as their parent has noticed.
+ * Processor time of processes that run is known to the nanosecond where the kernel tells it of their threads (`schedstat`), else, and
+ * always the kernel's part of it, to a hundredth of a second. Children that have ended count as soon as their parent has noticed.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
@@ -24,6 +25,15 @@ export const parseStat = (stat: string): Usage => {
   const [user = 0, kernel = 0, childrenUser = 0, childrenKernel = 0] = fields.slice(11, 15);
   return { user: (user + childrenUser) / TICKS, kernel: (kernel + childrenKernel) / TICKS };
 };
+
+/** Seconds that a thread has run, by its `schedstat`; 0 without it. */
+export const parseRun = (schedstat: string): number => Number(schedstat.split(' ')[0]) / 1e9;
+
+/** Processor time, where that of all its threads is known more exactly. Those that have ended are not among them. */
+export const refined = ({ user, kernel }: Usage, threads: number): Usage => ({
+  user: Math.max(user + kernel, threads) - kernel,
+  kernel,
+});
 
 /** Octets of one line of `/proc/PID/status` or `smaps_rollup`, such as `Pss`; 0 without it. */
 export const parseMemory = (text: string, field: string): number =>
@@ -59,10 +69,17 @@ const treeOf = (pid: number): readonly number[] => {
 const sumOver = (pid: number, of: (pid: number) => number): number =>
   treeOf(pid).reduce((sum, each) => sum + of(each), 0);
 
+/** Seconds that the threads of a process have run which have not ended. */
+const runOf = (pid: number): number =>
+  threadsOf(pid).reduce((sum, thread) => sum + parseRun(read(pid, `task/${thread}/schedstat`)), 0);
+
+/** In seconds, of both. */
+export const sumOf = ({ user, kernel }: Usage): number => user + kernel;
+
 /** Processor time of a whole server since it started. */
 export const usageOf = (pid: number): Usage =>
   treeOf(pid)
-    .map((each) => parseStat(read(each, 'stat')))
+    .map((each) => refined(parseStat(read(each, 'stat')), runOf(each)))
     .reduce((sum, { user, kernel }) => ({ user: sum.user + user, kernel: sum.kernel + kernel }), {
       user: 0,
       kernel: 0,
@@ -79,14 +96,15 @@ export const threadUsage = (pid: number): ReadonlyMap<number, number> => {
   for (const thread of threadsOf(pid)) {
     const stat = read(pid, `task/${thread}/stat`);
     if (stat === '') continue;
-    const { user, kernel } = parseStat(stat);
+    const { user, kernel } = refined(parseStat(stat), parseRun(read(pid, `task/${thread}/schedstat`)));
     usage.set(Number(thread), user + kernel);
   }
   return usage;
 };
 
 /** The kernel's part: 0 to 1, and 0 of nothing. */
-export const kernelShare = ({ user, kernel }: Usage): number => (user + kernel === 0 ? 0 : kernel / (user + kernel));
+export const kernelShare = ({ user, kernel }: Usage): number =>
+  user + kernel === 0 ? 0 : Math.min(1, kernel / (user + kernel));
 
 /** Memory of a whole server in octets: of what its processes share (Pss), each counts its part. */
 export const memoryOf = (pid: number): number => sumOver(pid, (each) => parseMemory(read(each, 'smaps_rollup'), 'Pss'));
