@@ -6,15 +6,17 @@ import test from 'ava';
 import { dropsIn } from './areas/input.ts';
 import { parseDnsperf } from './dnsperf.ts';
 import { differences, readingOf } from './loads.ts';
-import type { Contestant, Measure, Trials } from './measure.ts';
-import { MEASURES } from './measures.ts';
+import { AREAS, type Area, type Contestant, type Measure, type Trials } from './measure.ts';
+import { MEASURES, plannedOf } from './measures.ts';
 import { parseMemory, parseRun, parseStat, refined, sumOf } from './process-usage.ts';
 import { randomFrom } from './random.ts';
 import { HEADINGS, outcomeOf, remarksOf, rowOf, tableOf } from './report.ts';
 import { sectionsIn, withSection } from './results.ts';
 import { inTurns, turned } from './rounds.ts';
+import { SCALES, type Scale } from './scales.ts';
 import { Scope } from './scope.ts';
 import { greatest, median, quantile } from './statistics.ts';
+import { Timeline, tookText } from './timeline.ts';
 import { plainWorld, questionsOf } from './worlds.ts';
 
 const printed = (completed: number, codes: string): string => `DNS Performance Testing Tool
@@ -115,7 +117,7 @@ test('a seed asks the same again, in the shares that the world has', (t) => {
 const measure: Measure = {
   area: 'udp',
   title: 'questions',
-  experiment: () => Promise.reject(new Error('not run')),
+  experiment: { planned: () => 0, run: () => Promise.reject(new Error('not run')) },
   figure: 'cpu',
   unit: 'us',
   wanted: { times: 0.9, of: ['knot', 'nsd'] },
@@ -203,6 +205,54 @@ test('what a scope owns ends with it, the last first, whatever comes of the work
   });
   await t.throwsAsync(work, { message: 'it did not work' });
   t.deepEqual(ended, ['second', 'first']);
+});
+
+test('what a scope has within ends with it, before what it owned before, and has failed with it', async (t) => {
+  const ended: string[] = [];
+  const work = Scope.within((scope) => {
+    scope.teardown(() => ended.push('outer'));
+    const inner = scope.inner();
+    inner.teardown(() => ended.push(inner.passed ? 'inner' : 'inner, failed'));
+    const done = scope.inner();
+    done.teardown(() => ended.push('done'));
+    return done.end().then(() => Promise.reject(new Error('it did not work')));
+  });
+  await t.throwsAsync(work, { message: 'it did not work' });
+  t.deepEqual(ended, ['done', 'inner, failed', 'outer']);
+});
+
+test('each part of a run has its time, without that of the parts within it', async (t) => {
+  let now = 0;
+  const timeline = new Timeline(() => now);
+  const pass = (by: number): void => {
+    now += by;
+  };
+  pass(1000);
+  await timeline.during('rounds', async () => {
+    pass(5000);
+    await timeline.during('ends', () => pass(300));
+    pass(200);
+  });
+  t.is(
+    tookText(timeline.take(), 4.04),
+    'took 6.5 s (files 0.0, starts 0.0, rounds 5.2, ends 0.3, rest 1.0), 4.0 s of processor time',
+  );
+  pass(100);
+  t.is(timeline.take().get('rest'), 100);
+});
+
+/** Seconds of rounds in areas, as they are planned. */
+const planned = (areas: readonly Area[], scale: Scale): number =>
+  areas.reduce((sum, area) => sum + plannedOf(area, scale), 0);
+
+test('the rounds of a quick run take a minute in all, that it takes less than two with all it starts', (t) => {
+  const seconds = planned(AREAS, SCALES.quick);
+  t.true(seconds < 60, `${seconds} s`);
+});
+
+test('the rounds of gaps and bad input take less than nine minutes, that a run of both takes less than twelve', (t) => {
+  const seconds = planned(['gap', 'input'], SCALES.full);
+  t.true(seconds < 9 * 60, `${seconds} s`);
 });
 
 test('each measure has a title of its own', (t) => {

@@ -16,7 +16,10 @@ export interface Reports {
     /** Milliseconds of each answer. */
     readonly latencies: readonly number[];
   };
-  readonly flood: { readonly sent: number };
+  readonly flood: {
+    /** Datagrams of each kind. */
+    readonly each: number;
+  };
   readonly visible: {
     /** Milliseconds from each UPDATE to its answer, to its being visible on each secondary, and on the last of them. */
     readonly answers: readonly number[];
@@ -40,6 +43,9 @@ export interface Reports {
     readonly refused: Readonly<Record<string, number>>;
   };
 }
+
+/** Seconds until one of them has started and ended, about. */
+export const CLIENT_START = 0.3;
 
 export type ClientName = keyof Reports;
 

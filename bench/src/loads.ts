@@ -13,7 +13,8 @@ import { kernelShare, type Usage, usageOf, usageSince } from './process-usage.ts
 import { randomFrom } from './random.ts';
 import { type Field, inTurns } from './rounds.ts';
 import { Scope } from './scope.ts';
-import { type Flag, fieldOf, type Running, type Setting, startServers, TITLES } from './servers.ts';
+import { type Flag, fieldOf, type Running, SERVERS, type Setting, startServers, TITLES } from './servers.ts';
+import { timeline } from './timeline.ts';
 import { questionsOf, type World } from './worlds.ts';
 
 /** Asks a server all questions of a file, as fast as it answers. */
@@ -26,6 +27,8 @@ export interface LoadOptions {
   readonly setting?: Partial<Setting>;
   /** The part of the questions of a round that are asked, where each costs much; 1 unless given. */
   readonly share?: number;
+  /** Seconds that one question takes, about. */
+  readonly pace?: number;
   /** Options of ours as `baseline`, which makes it a comparison of ours with itself. */
   readonly baseline?: readonly Flag[];
 }
@@ -60,7 +63,9 @@ export const differences = (server: string, ours: Load, theirs: Load): readonly 
 
 const compare = async (bench: Bench, field: Field<Running>, questions: string, ask: Ask): Promise<Trials> => {
   const last = new Map<Running, Load>();
-  for (const [, server] of field) await ask(server, questions);
+  await timeline.during('rounds', async () => {
+    for (const [, server] of field) await ask(server, questions);
+  });
   const readings = await inTurns(bench.scale.loadRounds, field, async (server) => {
     const before = usageOf(server.program.pid);
     const done = await ask(server, questions);
@@ -72,23 +77,30 @@ const compare = async (bench: Bench, field: Field<Running>, questions: string, a
   return { readings, remarks };
 };
 
+/** Seconds that a question takes, and a client beside its questions, about. */
+const PACE = 15e-6;
+const CLIENT = 0.15;
+
 /** The experiment of a load: its figure is `cpu`, microseconds for each answer. */
-export const loadOf =
-  ({
-    world,
-    ask = (server, questions) => dnsperf(server, questions),
-    setting = {},
-    baseline,
-    share = 1,
-  }: LoadOptions): Experiment =>
-  (bench) =>
+export const loadOf = ({
+  world,
+  ask = (server, questions) => dnsperf(server, questions),
+  setting = {},
+  baseline,
+  share = 1,
+  pace = PACE,
+}: LoadOptions): Experiment => ({
+  planned: ({ loadRounds, questions }) =>
+    (1 + loadRounds) * (baseline === undefined ? SERVERS.length : 2) * (CLIENT + questions * share * pace),
+  run: (bench) =>
     Scope.within(async (scope) => {
-      const made = await world(bench, scope);
+      const made = await timeline.during('files', () => world(bench, scope));
       const questions = join(temporaryFolder(scope, 'questions'), 'questions');
       writeFileSync(questions, questionsOf(made, randomFrom(bench.seed), Math.ceil(bench.scale.questions * share)));
       const whole: Setting = { ...setting, zones: made.zones, isPinned: true };
-      if (baseline === undefined) return compare(bench, fieldOf(await startServers(scope, whole)), questions, ask);
-      const [ours] = await startServers(scope, whole, ['zonewright']);
-      const [other] = await startServers(scope, { ...whole, flags: baseline }, ['zonewright']);
-      return compare(bench, [...fieldOf([ours!]), ['baseline', other!]], questions, ask);
-    });
+      if (baseline === undefined) return compare(bench, fieldOf(await bench.standing.servers(whole)), questions, ask);
+      const start = async (each: Setting): Promise<Running> => (await startServers(scope, each, ['zonewright']))[0]!;
+      const [ours, other] = await Promise.all([start(whole), start({ ...whole, flags: baseline })]);
+      return compare(bench, [...fieldOf([ours]), ['baseline', other]], questions, ask);
+    }),
+});

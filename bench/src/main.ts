@@ -6,56 +6,15 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { missing } from '@zonewright/test/support/needs';
 import { describeMachine, presentLoad } from './machine.ts';
-import { AREAS, type Area, type Bench, type Experiment, type Scale, type Trials } from './measure.ts';
-import { MEASURES } from './measures.ts';
+import { AREAS, type Area, type Bench, type Experiment, type Trials } from './measure.ts';
+import { MEASURES, plannedOf } from './measures.ts';
+import { sumOf, usageOf } from './process-usage.ts';
 import { HEADINGS, outcomeOf, remarksOf, rowOf, tableOf } from './report.ts';
 import { writeSection } from './results.ts';
+import { SCALES } from './scales.ts';
 import { Scope } from './scope.ts';
-
-const SCALES = {
-  full: {
-    name: 'full',
-    million: 1_000_000,
-    transferred: 1_000_000,
-    large: 100_000,
-    signed: 100_000,
-    zones: 10_000,
-    several: 10,
-    many: 50,
-    loadRounds: 5,
-    disturbances: 3,
-    rounds: 5,
-    questions: 300_000,
-    event: 2000,
-    updates: 1000,
-    slowUpdates: 5,
-    updating: 10_000,
-    file: 50_000_000,
-    orders: 20,
-    certificates: 200,
-  },
-  quick: {
-    name: 'quick',
-    million: 50_000,
-    transferred: 100_000,
-    large: 20_000,
-    signed: 1000,
-    zones: 200,
-    several: 3,
-    many: 8,
-    loadRounds: 2,
-    disturbances: 1,
-    rounds: 1,
-    questions: 10_000,
-    event: 200,
-    updates: 100,
-    slowUpdates: 1,
-    updating: 1000,
-    file: 2_500_000,
-    orders: 5,
-    certificates: 20,
-  },
-} as const satisfies Readonly<Record<string, Scale>>;
+import { Standing } from './standing.ts';
+import { timeline, tookText } from './timeline.ts';
 
 const PROGRAMS = [
   'git',
@@ -85,7 +44,7 @@ const measure = async (area: Area, bench: Bench, machine: string): Promise<strin
     let trials = done.get(each.experiment);
     if (trials === undefined) {
       bench.say(`${area}: ${each.title}`);
-      trials = await each.experiment(bench);
+      trials = await each.experiment.run(bench);
       done.set(each.experiment, trials);
       remarks.push(...remarksOf(each, trials));
     }
@@ -96,9 +55,10 @@ const measure = async (area: Area, bench: Bench, machine: string): Promise<strin
     name === 'full'
       ? ''
       : ` 1 M stands for ${million}, 100 k for ${large} (signed ${signed}), 10 k zones for ${zones}, 10 secondaries for ${several}, 50 for ${many}, 50 MB for ${file / 1e6}, 200 names for ${certificates}.`;
+  const rough = name === 'full' ? '' : ' Its figures are rough: zones are small, loads short, rounds few.';
   const run =
-    `A ${name} run of ${new Date().toISOString().slice(0, 16)}Z with seed ${bench.seed}: ${loadRounds} rounds of ${questions} questions; ` +
-    `load average ${load} before it.${sizes} On ${machine}.`;
+    `A ${name} run of ${new Date().toISOString().slice(0, 16)}Z with seed ${bench.seed}: ${loadRounds} round${loadRounds === 1 ? '' : 's'} of ${questions} questions; ` +
+    `load average ${load} before it.${rough}${sizes} On ${machine}.`;
   const notes = remarks.map((remark) => `- ${remark}\n`).join('');
   return `${run}\n\n${tableOf(HEADINGS, rows)}${notes === '' ? '' : `\n${notes}`}`;
 };
@@ -124,10 +84,16 @@ const main = async (): Promise<number> => {
   const started = performance.now();
   const say = (text: string): void =>
     void process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${text}\n`);
-  const bench: Bench = { scale: isQuick ? SCALES.quick : SCALES.full, seed, say };
+  const scale = isQuick ? SCALES.quick : SCALES.full;
   const machine = await describeMachine();
   for (const area of chosen.length === 0 ? AREAS : chosen) {
-    const section = await measure(area, bench, machine);
+    const processor = sumOf(usageOf(process.pid));
+    timeline.take();
+    say(`${area}: about ${plannedOf(area, scale).toFixed(0)} s of rounds`);
+    const section = await Scope.within((scope) =>
+      measure(area, { scale, seed, say, standing: new Standing(scope) }, machine),
+    );
+    say(`${area}: ${tookText(timeline.take(), sumOf(usageOf(process.pid)) - processor)}`);
     print(`\n## ${area}\n\n${section}`);
     if (!isQuick || values.write) writeSection(area, section);
   }
@@ -144,7 +110,12 @@ const work = main();
 // What fails after an interruption fails because of it.
 process.exit(
   await Promise.race([
-    work.catch((fault) => (Scope.isInterrupted ? interruption : Promise.reject(fault))),
+    work.catch(async (fault) => {
+      if (Scope.isInterrupted) return interruption;
+      // Of what goes on side by side, the others are still there when one has failed.
+      await Scope.endAll();
+      throw fault;
+    }),
     interruption,
   ]),
 );

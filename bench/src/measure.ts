@@ -1,5 +1,7 @@
 /** What a row of the results is made of. */
+import type { Scale } from './scales.ts';
 import { SERVERS, type ServerName } from './servers.ts';
+import type { Standing } from './standing.ts';
 
 /** Who has a figure: a server, or ours under other conditions, which the measure names. */
 export const CONTESTANTS = [...SERVERS, 'baseline'] as const;
@@ -27,46 +29,21 @@ export type Wanted =
   | { readonly atMost: number }
   | undefined;
 
-/** Sizes and lengths of a run. */
-export interface Scale {
-  readonly name: 'full' | 'quick';
-  /** What stands for a million records, for a hundred thousand, for ten thousand signed, and for ten thousand zones. */
-  readonly million: number;
-  /** Records of a zone that a secondary transfers in: a million where there is time. */
-  readonly transferred: number;
-  readonly large: number;
-  readonly signed: number;
-  readonly zones: number;
-  /** Secondaries of one zone, where there are ten, and where there are many. */
-  readonly several: number;
-  readonly many: number;
-  /** Of loads, of disturbances, and of everything else. */
-  readonly loadRounds: number;
-  readonly disturbances: number;
-  readonly rounds: number;
-  /** Of one load in one round; a round before the first does not count, in which caches fill and compilers compile. */
-  readonly questions: number;
-  /** Milliseconds that a disturbance lasts at least: it is repeated until then. */
-  readonly event: number;
-  /** Changes of a zone in one round, at most; and by those who take seconds for each. */
-  readonly updates: number;
-  readonly slowUpdates: number;
-  /** Milliseconds for which updates come at a steady rate, and octets of a large zone file. */
-  readonly updating: number;
-  readonly file: number;
-  /** Certificates ordered one after the other, and at once. */
-  readonly orders: number;
-  readonly certificates: number;
-}
-
 export interface Bench {
   readonly scale: Scale;
   readonly seed: number;
+  /** Servers that stay from one experiment of an area to the next. */
+  readonly standing: Standing;
   /** Says what is being done. */
   say(text: string): void;
 }
 
-export type Experiment = (bench: Bench) => Promise<Trials>;
+/** What makes figures. */
+export interface Experiment {
+  /** Seconds that all its rounds take together, about, on a machine with nothing else to do; that servers are there comes on top. */
+  planned(scale: Scale): number;
+  run(bench: Bench): Promise<Trials>;
+}
 
 export const UNITS = {
   us: { name: 'µs', digits: 2 },

@@ -14,6 +14,7 @@ import { keyLine } from '@zonewright/test/support/secrecy';
 import { root } from '@zonewright/test/support/zonewright';
 import { answered } from './answered.ts';
 import { KEY, launch, type Running, type ServerName } from './servers.ts';
+import { timeline } from './timeline.ts';
 
 /** Who is measured: of BIND, also as it is unless told otherwise. */
 export interface PairSetting {
@@ -148,7 +149,10 @@ const PLANS = { zonewright: planOurs, bind: planBind, knot: planKnot } as const;
 const STARTED = 5;
 
 /** Starts all of them and waits until each has the zone. */
-export const startPair = async (owner: Owner, setting: PairSetting): Promise<Pair> => {
+export const startPair = (owner: Owner, setting: PairSetting): Promise<Pair> =>
+  timeline.during('starts', () => startBoth(owner, setting));
+
+const startBoth = async (owner: Owner, setting: PairSetting): Promise<Pair> => {
   const { server, zone } = setting;
   const plan = await PLANS[server](owner, setting);
   const folder = temporaryFolder(owner, 'place');
@@ -165,29 +169,33 @@ export const startPair = async (owner: Owner, setting: PairSetting): Promise<Pai
   return { primary, secondaries };
 };
 
-/** A secondary of our primary, and what it is started with. */
-export const secondaryOf = async (
-  owner: Owner,
-  server: PairSetting['server'],
-  zone: FileZone,
-): Promise<{ readonly primary: Running; start(): Promise<Running> }> => {
+/** Our primary, and how secondaries of it are started, one after the other: they have the same address. */
+export interface Source {
+  readonly primary: Running;
+  start(owner: Owner, server: PairSetting['server']): Promise<Running>;
+}
+
+/** Starts our primary and waits until it has the zone. */
+export const startSource = async (owner: Owner, zone: FileZone): Promise<Source> => {
   const setting = { server: 'zonewright', zone, secondaries: 1, isTuned: true } as const;
-  const plan = await planOurs(owner, setting);
+  const plan = await timeline.during('files', () => planOurs(owner, setting));
   const [ours] = plan.secondaries;
   const { address, port } = ours!;
-  const prepared = {
+  const prepare: Readonly<Record<PairSetting['server'], (owner: Owner) => Promise<Prepared>>> = {
     zonewright: async () => ours!,
-    knot: async () => knotAt(owner, address, port, zone.name, [PRIMARY]),
-    bind: async () => {
+    knot: async (owner) => knotAt(owner, address, port, zone.name, [PRIMARY]),
+    bind: async (owner) => {
       const primaries = [{ address: PRIMARY, port, key: KEY }];
       const zones = [{ name: zone.name, primaries }];
       return prepareNamed(owner, { keys: [KEY], options: 'minimal-responses yes;', port: await freePort(), zones });
     },
-  } as const satisfies Record<typeof server, () => Promise<Prepared>>;
-  const place = temporaryFolder(owner, 'place');
-  const settle = (prepared: Prepared, as: ServerName): Promise<Running> =>
-    launch(owner, { folder: place, ...prepared, server: as, setting: { zones: [zone] } });
-  const primary = await settle(plan.primary, 'zonewright');
-  await answered(primary, [zone.name]);
-  return { primary, start: async () => settle(await prepared[server](), server) };
+  };
+  const settle = (owner: Owner, prepared: Prepared, server: ServerName): Promise<Running> =>
+    launch(owner, { folder: temporaryFolder(owner, 'place'), ...prepared, server, setting: { zones: [zone] } });
+  const primary = await timeline.during('starts', async () => {
+    const running = await settle(owner, plan.primary, 'zonewright');
+    await answered(running, [zone.name]);
+    return running;
+  });
+  return { primary, start: async (owner, server) => settle(owner, await prepare[server](owner), server) };
 };

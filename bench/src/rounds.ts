@@ -1,5 +1,6 @@
 /** Rounds: in each, all have their turn, one at a time; who begins is another one from round to round. */
 import type { Contestant, Reading, Trials } from './measure.ts';
+import { timeline } from './timeline.ts';
 
 export type Field<T> = readonly (readonly [contestant: Contestant, entrant: T])[];
 
@@ -18,6 +19,6 @@ export const inTurns = async <T>(
   const readings = new Map<Contestant, Reading[]>(field.map(([contestant]) => [contestant, []]));
   for (let round = 0; round < rounds; round++)
     for (const [contestant, entrant] of turned(field, round))
-      readings.get(contestant)!.push(await play(entrant, round, contestant));
+      readings.get(contestant)!.push(await timeline.during('rounds', () => play(entrant, round, contestant)));
   return Object.fromEntries(readings);
 };

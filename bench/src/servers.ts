@@ -16,6 +16,7 @@ import { root } from '@zonewright/test/support/zonewright';
 import { SERVER_CORE } from './affinity.ts';
 import { answered } from './answered.ts';
 import type { Field } from './rounds.ts';
+import { timeline } from './timeline.ts';
 
 export const SERVERS = ['zonewright', 'knot', 'nsd', 'bind'] as const;
 export type ServerName = (typeof SERVERS)[number];
@@ -115,12 +116,22 @@ export const prepare = async (owner: Owner, server: ServerName, setting: Setting
   setting,
 });
 
+/** Writes what several servers read, all at once. */
+export const prepareAll = (
+  owner: Owner,
+  setting: Setting,
+  servers: readonly ServerName[] = SERVERS,
+): Promise<readonly Prepared[]> =>
+  timeline.during('files', () => Promise.all(servers.map((server) => prepare(owner, server, setting))));
+
 /** Starts a server, and does not wait for anything. */
 export const launch = async (owner: Owner, prepared: Prepared): Promise<Running> => {
   const { command, args, folder, server, setting } = prepared;
   const started = performance.now();
   const where = setting.isPinned === true ? SERVER_CORE : {};
   const program = await startProgram(owner, command, args, { ...where, cwd: folder, name: server });
+  // Nothing of what it has is needed any more: it need not take leave of it.
+  owner.teardown(() => program.stop('SIGKILL'));
   return { ...prepared, program, started };
 };
 
@@ -130,14 +141,13 @@ export const startServers = async (
   setting: Setting,
   servers: readonly ServerName[] = SERVERS,
 ): Promise<readonly Running[]> => {
-  const prepared = await Promise.all(servers.map((server) => prepare(owner, server, setting)));
-  return Promise.all(
-    prepared.map(async (each) => {
-      const running = await launch(owner, each);
-      await answered(running, apexesOf(setting.zones));
-      return running;
-    }),
-  );
+  const prepared = await prepareAll(owner, setting, servers);
+  const start = async (each: Prepared): Promise<Running> => {
+    const running = await launch(owner, each);
+    await answered(running, apexesOf(setting.zones));
+    return running;
+  };
+  return timeline.during('starts', () => Promise.all(prepared.map(start)));
 };
 
 /** The names of zones. */

@@ -36,11 +36,21 @@ const mixOf = (count: number): World['kinds'] => [
   [0.1, (random) => `host${random.below(count)}.${ORIGIN} AAAA`],
 ];
 
+/** What `make` gives for a number, made once. */
+const once = (make: (count: number) => World): ((count: number) => World) => {
+  const made = new Map<number, World>();
+  return (count) => {
+    const world = made.get(count) ?? make(count);
+    made.set(count, world);
+    return world;
+  };
+};
+
 /** One zone of so many addresses, each with a name of its own. */
-export const plainWorld = (count: number): World => ({
+export const plainWorld = once((count) => ({
   zones: [{ name: ORIGIN, text: HEAD + lines(count, (i) => `host${i} A ${address(i)}`) }],
   kinds: mixOf(count),
-});
+}));
 
 /** The address that the n-th update gives a host: no other has it. */
 export const updatedAddress = (n: number): string => `172.${16 + ((n >> 16) & 15)}.${(n >> 8) & 255}.${n & 255}`;
@@ -101,7 +111,7 @@ export const branchedWorld = (count: number): World => {
 };
 
 /** So many zones of five records. */
-export const manyWorld = (count: number): World => ({
+export const manyWorld = once((count) => ({
   zones: Array.from({ length: count }, (_, i) => ({
     name: `zone${i}.${ORIGIN}`,
     text: `${HEAD}www A ${address(i)}\nmail A ${address(i + 1)}\n`,
@@ -111,7 +121,7 @@ export const manyWorld = (count: number): World => ({
     [0.1, (random) => `none${random.below(1e6)}.zone${random.below(count)}.${ORIGIN} A`],
     [0.1, (random) => `mail.zone${random.below(count)}.${ORIGIN} AAAA`],
   ],
-});
+}));
 
 /** So many questions, a line each. */
 export const questionsOf = ({ kinds }: World, random: Random, count: number): string => {

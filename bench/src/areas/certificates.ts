@@ -11,9 +11,12 @@ import { startClient } from '../client.ts';
 import type { Experiment, Reading } from '../measure.ts';
 import { type Pair, startPair } from '../pairs.ts';
 import { usageOf, usageSince } from '../process-usage.ts';
+import { inTurns } from '../rounds.ts';
+import type { Scale } from '../scales.ts';
 import { Scope } from '../scope.ts';
 import { KEY } from '../servers.ts';
 import { quantile } from '../statistics.ts';
+import { timeline } from '../timeline.ts';
 import { ORIGIN, plainWorld } from '../worlds.ts';
 
 const SECONDARIES = 2;
@@ -75,40 +78,54 @@ const flightOf = ({ lines }: Service, from: number): number => {
   return most;
 };
 
-/** Milliseconds until what was done last has come to its end, and of looking. */
-const SETTLING = 5000;
+/** What is said of doing nothing is said of ten seconds. */
 const IDLE = 10_000;
 
-const idle = async (service: Service): Promise<number> => {
-  await pause(SETTLING);
+const idle = async (service: Service, { settling, idling }: Scale): Promise<number> => {
+  await pause(settling);
   const before = usageOf(service.pid);
-  await pause(IDLE);
+  await pause(idling);
   const { user, kernel } = usageSince(service.pid, before);
-  return (user + kernel) * 1000;
+  return (user + kernel) * 1000 * (IDLE / idling);
 };
+
+const readingOf = async (service: Service, run: World['run'], scale: Scale): Promise<Reading> => {
+  const { latencies } = await run('each', scale.orders);
+  const from = service.lines.length;
+  const before = usageOf(service.pid);
+  const { seconds } = await run('all', scale.certificates);
+  const { user, kernel } = usageSince(service.pid, before);
+  return {
+    figures: {
+      p50: quantile(latencies, 0.5) / 1000,
+      longest: quantile(latencies, 1) / 1000,
+      last: seconds,
+      cpu: ((user + kernel) * 1000) / scale.certificates,
+      flight: flightOf(service, from),
+      idle: await idle(service, scale),
+    },
+  };
+};
+
+/** Seconds that a certificate takes by itself, and among many, about. */
+const ALONE = 0.4;
+const AMONG = 0.1;
 
 /**
  * Its figures: one name after the other, `p50` and `longest` in seconds; many at once, `last` in seconds and `cpu`, milliseconds of the service for
  * each; `idle`, milliseconds of its processor time in ten seconds. One round: what was issued stays in the zone, so a second one
  * would be another.
  */
-export const certificates: Experiment = ({ scale }) =>
-  Scope.within(async (scope) => {
-    const { service, run } = await worldOf(scope);
-    const { latencies } = await run('each', scale.orders);
-    const from = service.lines.length;
-    const before = usageOf(service.pid);
-    const { seconds } = await run('all', scale.certificates);
-    const { user, kernel } = usageSince(service.pid, before);
-    const flight = flightOf(service, from);
-    if (flight > FLIGHT) throw new Error(`${flight} orders were under way at a time`);
-    const figures: Reading['figures'] = {
-      p50: quantile(latencies, 0.5) / 1000,
-      longest: quantile(latencies, 1) / 1000,
-      last: seconds,
-      cpu: ((user + kernel) * 1000) / scale.certificates,
-      idle: await idle(service),
-    };
-    const remarks = [`of those at once, at most ${flight} orders were under way at a time.`];
-    return { readings: { zonewright: [{ figures }] }, remarks };
-  });
+export const certificates: Experiment = {
+  planned: (scale) =>
+    (WARM_UP + scale.orders) * ALONE + scale.certificates * AMONG + (scale.settling + scale.idling) / 1000,
+  run: ({ scale }) =>
+    Scope.within(async (scope) => {
+      const { service, run } = await timeline.during('starts', () => worldOf(scope));
+      const [reading] = (await inTurns(1, [['zonewright', service]], () => readingOf(service, run, scale))).zonewright!;
+      const { flight, ...figures } = reading!.figures;
+      if (flight! > FLIGHT) throw new Error(`${flight} orders were under way at a time`);
+      const remarks = [`of those at once, at most ${flight} orders were under way at a time.`];
+      return { readings: { zonewright: [{ figures }] }, remarks };
+    }),
+};

@@ -4,12 +4,13 @@
  * long it takes after the last answer until the repository has all of it.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { startClient } from '../client.ts';
+import { CLIENT_START, startClient } from '../client.ts';
 import type { Bench, Experiment, Reading } from '../measure.ts';
 import { inTurns } from '../rounds.ts';
 import { Scope } from '../scope.ts';
 import { fieldOf, type Running, startServers } from '../servers.ts';
 import { quantile } from '../statistics.ts';
+import { timeline } from '../timeline.ts';
 import { ORIGIN, plainWorld, updatedAddress } from '../worlds.ts';
 
 /** Who takes updates, each into a journal; NSD takes none. */
@@ -19,6 +20,8 @@ const SIZE = 1000;
 const RATE = 200;
 /** Milliseconds that it may take until the repository has all. */
 const PUSHED = 60_000;
+/** Seconds that it takes in a round, about. */
+const BEHIND = 0.5;
 
 /** No two updates of a run give the same address. */
 let next = 1;
@@ -65,11 +68,16 @@ const readingOf = async (server: Running, { scale }: Bench): Promise<Reading> =>
 };
 
 /** Its figures: `p50` and `p99`, milliseconds of an answer; `each`, milliseconds an update; `pushed`, seconds. */
-export const ddns: Experiment = (bench) =>
-  Scope.within(async (scope) => {
-    const { zones } = plainWorld(SIZE - 3);
-    const servers = await startServers(scope, { zones, isDynamic: true }, DYNAMIC);
-    // Caches fill, and compilers compile.
-    for (const server of servers) await send(server, 0, RATE);
-    return { readings: await inTurns(bench.scale.rounds, fieldOf(servers), (server) => readingOf(server, bench)) };
-  });
+export const ddns: Experiment = {
+  planned: ({ rounds, updating }) => rounds * DYNAMIC.length * (2 * CLIENT_START + (1.2 * updating) / 1000 + BEHIND),
+  run: (bench) =>
+    Scope.within(async (scope) => {
+      const { zones } = plainWorld(SIZE - 3);
+      const servers = await startServers(scope, { zones, isDynamic: true }, DYNAMIC);
+      // Caches fill, and compilers compile.
+      await timeline.during('rounds', async () => {
+        for (const server of servers) await send(server, 0, RATE);
+      });
+      return { readings: await inTurns(bench.scale.rounds, fieldOf(servers), (server) => readingOf(server, bench)) };
+    }),
+};

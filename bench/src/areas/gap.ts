@@ -12,11 +12,12 @@ import { TYPE } from '@zonewright/common/rr/type';
 import type { Owner } from '@zonewright/test/support/owner';
 import { given, nameOf } from '@zonewright/test/support/records';
 import { answered } from '../answered.ts';
-import { startClient } from '../client.ts';
-import type { Bench, Experiment, Reading, Scale } from '../measure.ts';
+import { CLIENT_START, startClient } from '../client.ts';
+import type { Bench, Experiment, Reading } from '../measure.ts';
 import { inTurns } from '../rounds.ts';
+import type { Scale } from '../scales.ts';
 import { Scope } from '../scope.ts';
-import { fieldOf, KEY, type Running, SERVERS, type ServerName, type Setting, startServers } from '../servers.ts';
+import { fieldOf, KEY, type Running, SERVERS, type ServerName, type Setting } from '../servers.ts';
 import { greatest, quantile } from '../statistics.ts';
 import { changedText, ORIGIN, plainWorld } from '../worlds.ts';
 import { transferOut } from './axfr.ts';
@@ -28,6 +29,10 @@ const SIGNER = given(parseTsigKey(KEY));
 const RATE = 2000;
 /** Milliseconds of nothing. */
 const SHORT = 10;
+/** Milliseconds that a load lasts at least: a thousand queries, so that p99.9 is not the longest one. */
+const LEAST = 500;
+/** Seconds that a record takes to be written and read again, about. */
+const RECORD = 3e-6;
 /** Milliseconds that a question without an answer counts as. */
 const NEVER = 5000;
 
@@ -72,9 +77,10 @@ const disturb = async (owner: Owner, server: Running, event: Event, bench: Bench
   await event.prepare?.(server, bench.scale, serial);
   const client = await startClient(owner, 'steady', server, [RATE, bench.scale.million, bench.seed]);
   await client.program.waitForLine('steady');
-  const end = performance.now() + bench.scale.event;
+  const begin = performance.now();
   do await event.run(server, bench.scale, serial);
-  while (event.prepare === undefined && performance.now() < end);
+  while (event.prepare === undefined && performance.now() < begin + bench.scale.event);
+  await pause(begin + LEAST - performance.now());
   client.program.signal('SIGTERM');
   const { sent, latencies } = await client.report();
   const lost = Math.max(0, sent - latencies.length);
@@ -83,14 +89,15 @@ const disturb = async (owner: Owner, server: Running, event: Event, bench: Bench
 };
 
 /** Its figures: `p999` and `longest`, milliseconds. */
-export const gapOf =
-  (event: Event): Experiment =>
-  (bench) =>
-    Scope.within(async (scope) => {
-      const { zones } = plainWorld(bench.scale.million);
-      const running = await startServers(scope, { ...event.setting, zones }, event.servers);
-      const readings = await inTurns(bench.scale.disturbances, fieldOf(running), (server, round) =>
-        Scope.within((inner) => disturb(inner, server, event, bench, round + 2)),
-      );
-      return { readings };
-    });
+export const gapOf = (event: Event): Experiment => ({
+  planned: ({ disturbances, event: lasting, million }) =>
+    disturbances * event.servers.length * (CLIENT_START + Math.max(lasting, LEAST) / 1000 + million * RECORD),
+  run: async (bench) => {
+    const { zones } = plainWorld(bench.scale.million);
+    const running = await bench.standing.servers({ ...event.setting, zones }, event.servers);
+    const readings = await inTurns(bench.scale.disturbances, fieldOf(running), (server, round) =>
+      Scope.within((inner) => disturb(inner, server, event, bench, round + 2)),
+    );
+    return { readings };
+  },
+});

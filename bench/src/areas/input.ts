@@ -4,12 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { CLIENT_CORE } from '../affinity.ts';
-import { startClient } from '../client.ts';
+import { CLIENT_START, startClient } from '../client.ts';
 import type { Bench, Contestant, Experiment, Reading } from '../measure.ts';
-import { kernelShare, usageOf, usageSince } from '../process-usage.ts';
+import { kernelShare, sumOf, usageOf, usageSince } from '../process-usage.ts';
 import { type Field, inTurns } from '../rounds.ts';
 import { Scope } from '../scope.ts';
-import { fieldOf, type Running, startServers } from '../servers.ts';
+import { fieldOf, type Running, SERVERS } from '../servers.ts';
 import { greatest, median } from '../statistics.ts';
 import { plainWorld } from '../worlds.ts';
 
@@ -20,6 +20,10 @@ export type Garbage = (typeof GARBAGE)[number];
 const RATE = 40_000;
 /** The part of the questions of a load that a flood has datagrams. */
 const SHARE = 0.4;
+/** The part of a flood in a round that does not count. */
+const WARM_UP = 0.25;
+/** Milliseconds that a flood may take. */
+const LONGEST = 60_000;
 
 /** Datagrams that the kernel has dropped since a socket was opened, by its port, out of `/proc/net/udp`. */
 export const dropsIn = (table: string, port: number): number => {
@@ -30,49 +34,53 @@ export const dropsIn = (table: string, port: number): number => {
 
 const dropsOf = ({ port }: Running): number => dropsIn(readFileSync('/proc/net/udp', 'utf8'), port);
 
-/** Sends a flood of one kind. Its figure has the name of the kind, microseconds a datagram. */
-const flood = (server: Running, kind: Garbage | 'query', { scale, seed }: Bench): Promise<Reading> =>
+/** Sends a flood of each of these kinds, one after the other. Its figures have their names, microseconds a datagram. */
+const floods = (server: Running, kinds: readonly string[], count: number, { scale, seed }: Bench): Promise<Reading> =>
   Scope.within(async (scope) => {
-    const { pid } = server.program;
-    const dropped = dropsOf(server);
-    const before = usageOf(pid);
-    const args = [kind, RATE, scale.questions * SHARE, scale.large, seed];
+    const args = [kinds.join(','), RATE, count, scale.large, seed];
     const client = await startClient(scope, 'flood', server, args, CLIENT_CORE);
-    const { sent } = await client.report();
-    const { user, kernel } = usageSince(pid, before);
-    const lost = dropsOf(server) - dropped;
+    await client.program.waitForLine('ready');
+    const readings: Reading[] = [];
+    for (const kind of kinds) {
+      const { pid } = server.program;
+      const dropped = dropsOf(server);
+      const before = usageOf(pid);
+      client.program.signal('SIGUSR2');
+      await client.program.waitForLine(`sent ${kind}`, { timeout: LONGEST });
+      const usage = usageSince(pid, before);
+      const lost = dropsOf(server) - dropped;
+      const figures = { [kind]: (sumOf(usage) / (count - lost)) * 1e6 };
+      readings.push({ figures, kernel: kernelShare(usage), lost: lost / count });
+    }
+    await client.report();
     return {
-      figures: { [kind]: ((user + kernel) / (sent - lost)) * 1e6 },
-      kernel: kernelShare({ user, kernel }),
-      lost: lost / sent,
+      figures: Object.assign({}, ...readings.map(({ figures }) => figures)),
+      kernel: median(readings.map(({ kernel = 0 }) => kernel)),
+      lost: greatest(readings.map(({ lost = 0 }) => lost)),
     };
   });
 
-/** A flood of each kind of garbage, as one reading. */
-const floods = async (server: Running, bench: Bench): Promise<Reading> => {
-  const readings: Reading[] = [];
-  for (const kind of GARBAGE) readings.push(await flood(server, kind, bench));
-  return {
-    figures: Object.assign({}, ...readings.map(({ figures }) => figures)),
-    kernel: median(readings.map(({ kernel = 0 }) => kernel)),
-    lost: greatest(readings.map(({ lost = 0 }) => lost)),
-  };
-};
-
 /** As many queries in the place of garbage. */
-const queries = async (server: Running, bench: Bench): Promise<Reading> => {
-  const { figures, ...rest } = await flood(server, 'query', bench);
+const queries = async (server: Running, count: number, bench: Bench): Promise<Reading> => {
+  const { figures, ...rest } = await floods(server, ['query'], count, bench);
   return { ...rest, figures: Object.fromEntries(GARBAGE.map((kind) => [kind, figures.query!])) };
 };
 
 /** Its figures are the kinds of garbage; `baseline` is ours on good queries. */
-export const garbage: Experiment = (bench) =>
-  Scope.within(async (scope) => {
-    const running = await startServers(scope, { zones: plainWorld(bench.scale.large).zones, isPinned: true });
+export const garbage: Experiment = {
+  planned: ({ loadRounds, questions }) =>
+    (1 + loadRounds) * (SERVERS.length + 1) * CLIENT_START +
+    (WARM_UP + loadRounds) * (SERVERS.length * GARBAGE.length + 1) * ((questions * SHARE) / RATE),
+  run: async (bench) => {
+    const { loadRounds, questions, large } = bench.scale;
+    const running = await bench.standing.servers({ zones: plainWorld(large).zones, isPinned: true });
     const ours = running.find(({ server }) => server === 'zonewright')!;
-    const play = (server: Running, _: number, contestant: Contestant): Promise<Reading> =>
-      (contestant === 'baseline' ? queries : floods)(server, bench);
     const field: Field<Running> = [...fieldOf(running), ['baseline', ours]];
-    await inTurns(1, field, play);
-    return { readings: await inTurns(bench.scale.loadRounds, field, play) };
-  });
+    const play =
+      (count: number) =>
+      (server: Running, _: number, contestant: Contestant): Promise<Reading> =>
+        contestant === 'baseline' ? queries(server, count, bench) : floods(server, GARBAGE, count, bench);
+    await inTurns(1, field, play(questions * SHARE * WARM_UP));
+    return { readings: await inTurns(loadRounds, field, play(questions * SHARE)) };
+  },
+};

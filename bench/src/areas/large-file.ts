@@ -9,13 +9,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { git, startGitDaemon } from '@zonewright/test/support/git-peers';
 import { type Owner, temporaryFolder } from '@zonewright/test/support/owner';
 import { answered } from '../answered.ts';
-import { startClient } from '../client.ts';
+import { CLIENT_START, startClient } from '../client.ts';
 import type { Bench, Experiment, Reading } from '../measure.ts';
 import { inTurns } from '../rounds.ts';
+import type { Scale } from '../scales.ts';
 import { Scope } from '../scope.ts';
 import { apexesOf, fieldOf, launch, type Prepared, prepare, type Running } from '../servers.ts';
 import { greatest, quantile } from '../statistics.ts';
-import { fileWorld, hostsOf } from '../worlds.ts';
+import { timeline } from '../timeline.ts';
+import { fileWorld, hostsOf, type World } from '../worlds.ts';
 
 /** Queries a second, and milliseconds that a question without an answer counts as. */
 const RATE = 2000;
@@ -23,6 +25,9 @@ const NEVER = 5000;
 /** Updates of a round, and milliseconds that one may take to be in the remote. */
 const UPDATES = 3;
 const PUSHED = 60_000;
+/** Seconds that an octet of a file takes until it is pushed, and a zone until it is cloned, about. */
+const OCTET = 5e-8;
+const ZONE = 5e-4;
 
 /** A way to a server of this machine that counts what is sent to it. */
 interface Counter {
@@ -119,28 +124,32 @@ const round = async (server: Running, counter: Counter, { scale, seed }: Bench):
   });
 
 /** Its figures: `answered`, `p999` and `longest` (milliseconds), `pushed` (seconds), `octets` (kB): of the worst update of a round. */
-export const largeFile: Experiment = (bench) =>
-  Scope.within(async (scope) => {
-    const { zones } = fileWorld(bench.scale.file);
-    const { prepared, counter } = await behindDaemon(scope, await prepare(scope, 'zonewright', { zones }));
-    // Native git would look for what the versions of a large file have in common whenever it is free to.
-    await git(prepared.repository!.path, 'config', 'receive.autogc', 'false');
-    const server = await launch(scope, withData(scope, prepared));
-    await answered(server, apexesOf(zones));
-    // Caches fill, and compilers compile.
-    for (let i = 0; i < UPDATES; i++) await updateOnce(server, counter, hostsOf(bench.scale.file));
-    return { readings: await inTurns(bench.scale.rounds, fieldOf([server]), () => round(server, counter, bench)) };
-  });
+export const largeFile: Experiment = {
+  planned: ({ rounds, file }) => (1 + rounds) * UPDATES * (CLIENT_START + file * OCTET) + rounds * CLIENT_START,
+  run: (bench) =>
+    Scope.within(async (scope) => {
+      const { zones } = fileWorld(bench.scale.file);
+      const { prepared, counter } = await behindDaemon(scope, await prepare(scope, 'zonewright', { zones }));
+      // Native git would look for what the versions of a large file have in common whenever it is free to.
+      await git(prepared.repository!.path, 'config', 'receive.autogc', 'false');
+      const server = await launch(scope, withData(scope, prepared));
+      await timeline.during('starts', () => answered(server, apexesOf(zones)));
+      // Caches fill, and compilers compile.
+      await timeline.during('rounds', async () => {
+        for (let i = 0; i < UPDATES; i++) await updateOnce(server, counter, hostsOf(bench.scale.file));
+      });
+      return { readings: await inTurns(bench.scale.rounds, fieldOf([server]), () => round(server, counter, bench)) };
+    }),
+};
 
 /** Its figure: `time` (seconds) from the start of ours without any data, its remote behind `git daemon`, to the last zone. */
-export const clone =
-  (zonesOf: (bench: Bench) => Prepared['setting']['zones']): Experiment =>
-  (bench) =>
+export const clone = (world: (scale: Scale) => World): Experiment => ({
+  planned: ({ rounds, zones }) => rounds * (CLIENT_START + zones * ZONE),
+  run: ({ scale }) =>
     Scope.within(async (scope) => {
-      const zones = zonesOf(bench);
+      const { zones } = world(scale);
       const { prepared } = await behindDaemon(scope, await prepare(scope, 'zonewright', { zones }));
-      const field = fieldOf([prepared]);
-      const readings = await inTurns(bench.scale.rounds, field, (each) =>
+      const readings = await inTurns(scale.rounds, fieldOf([prepared]), (each) =>
         Scope.within(async (inner) => {
           const server = await launch(inner, withData(inner, each));
           const { at } = await answered(server, apexesOf(zones));
@@ -148,4 +157,5 @@ export const clone =
         }),
       );
       return { readings };
-    });
+    }),
+});

@@ -3,11 +3,12 @@
  * that starts without it.
  */
 import { answered } from '../answered.ts';
-import { startClient } from '../client.ts';
-import type { Bench, Experiment, Reading } from '../measure.ts';
-import { type Pair, type PairSetting, secondaryOf, startPair } from '../pairs.ts';
+import { CLIENT_START, startClient } from '../client.ts';
+import type { Experiment, Reading, Trials } from '../measure.ts';
+import { type Pair, type PairSetting, startPair, startSource } from '../pairs.ts';
 import { memoryOf, usageOf } from '../process-usage.ts';
 import { inTurns } from '../rounds.ts';
+import type { Scale } from '../scales.ts';
 import { Scope } from '../scope.ts';
 import { quantile } from '../statistics.ts';
 import { plainWorld } from '../worlds.ts';
@@ -31,49 +32,83 @@ const send = async ({ primary, secondaries }: Pair, count: number): Promise<Read
 
 interface Round {
   readonly servers: readonly PairSetting['server'][];
-  readonly isTuned?: boolean;
-  secondaries(bench: Bench): number;
+  /** Whether there is BIND as it is by itself, too. */
+  readonly hasPlain?: boolean;
+  secondaries(scale: Scale): number;
 }
 
-/** Milliseconds until visible: `p50` and `p99` of all secondaries, `last` the median of the last of them. */
-export const visibleOn =
-  ({ servers, isTuned = true, secondaries }: Round): Experiment =>
-  (bench) =>
-    Scope.within(async () => {
-      const [zone] = plainWorld(SIZE - 3).zones;
-      const play = (server: PairSetting['server']): Promise<Reading> =>
-        Scope.within(async (scope) => {
-          const pair = await startPair(scope, { server, zone: zone!, secondaries: secondaries(bench), isTuned });
-          const isSlow = server === 'knot' || (server === 'bind' && !isTuned);
-          if (!isSlow) await send(pair, WARM_UP);
-          return send(pair, isSlow ? bench.scale.slowUpdates : bench.scale.updates);
-        });
-      return {
-        readings: await inTurns(
-          bench.scale.rounds,
-          servers.map((each) => [each, each] as const),
-          play,
-        ),
-      };
-    });
+/** Seconds of one update: of one secondary, of each, of those that wait before they send a NOTIFY, about. */
+const UPDATE = 0.02;
+const EACH = 0.003;
+const SLOW = 5;
+
+/** Who sends a NOTIFY seconds later, whatever it is told. */
+const isSlow = (server: PairSetting['server']): boolean => server === 'knot';
+
+const warmUpOf = ({ updates }: Scale): number => Math.min(WARM_UP, updates / 2);
+
+/**
+ * Milliseconds until visible: `p50` and `p99` of all secondaries, `last` the median of the last of them, and `plain`, the p50 beside which
+ * BIND stands as it is by itself. Who is slow waits, for seconds of his own: all those at the same time, beside nobody who is measured by
+ * milliseconds.
+ */
+export const visibleOn = ({ servers, hasPlain = false, secondaries }: Round): Experiment => ({
+  planned: (scale) => {
+    const swift = servers.filter((server) => !isSlow(server)).length;
+    const updates = warmUpOf(scale) + scale.updates;
+    const slow = swift < servers.length || hasPlain ? scale.slowUpdates * SLOW : 0;
+    return scale.rounds * (swift * (CLIENT_START + updates * (UPDATE + EACH * secondaries(scale))) + slow);
+  },
+  run: async ({ scale }) => {
+    const [zone] = plainWorld(SIZE - 3).zones;
+    const play = (server: PairSetting['server'], isTuned = true): Promise<Reading> =>
+      Scope.within(async (scope) => {
+        const pair = await startPair(scope, { server, zone: zone!, secondaries: secondaries(scale), isTuned });
+        if (isSlow(server) || !isTuned) return send(pair, scale.slowUpdates);
+        await send(pair, warmUpOf(scale));
+        return send(pair, scale.updates);
+      });
+    const playAll = (some: typeof servers): Promise<Trials['readings']> =>
+      inTurns(
+        scale.rounds,
+        some.map((each) => [each, each] as const),
+        (server) => play(server),
+      );
+    const plain = async (): Promise<Trials['readings']> =>
+      hasPlain ? inTurns(scale.rounds, [['bind', 0]], async () => plainOnly(await play('bind', false))) : {};
+    const { zonewright = [], bind = [] } = await playAll(servers.filter((server) => !isSlow(server)));
+    const [{ knot = [] }, { bind: bindItself = [] }] = await Promise.all([playAll(servers.filter(isSlow)), plain()]);
+    const ours = zonewright.map((each) => ({ ...each, figures: { ...each.figures, ...plainOnly(each).figures } }));
+    return { readings: { zonewright: ours, knot, bind: [...bind, ...bindItself] } };
+  },
+});
+
+const plainOnly = ({ figures }: Reading): Reading => ({ figures: { plain: figures.p50! } });
+
+const TRANSFERRED = ['zonewright', 'knot', 'bind'] as const;
+/** Seconds in which a record is transferred, about. */
+const RECORD = 5e-6;
 
 /**
  * A large zone, from the start of a secondary to its answer: `time`, `transfer` (its share since the secondary has replied at all) and
  * `cpu` in seconds, `memory` in MB. Its primary is ours.
  */
-export const transferredIn: Experiment = (bench) =>
-  Scope.within(async () => {
-    const [zone] = plainWorld(bench.scale.transferred).zones;
-    const play = (server: PairSetting['server']): Promise<Reading> =>
-      Scope.within(async (scope) => {
-        const { start } = await secondaryOf(scope, server, zone!);
-        const secondary = await start();
-        const { heard, at } = await answered(secondary, [zone!.name]);
-        const { user, kernel } = usageOf(secondary.program.pid);
-        const memory = memoryOf(secondary.program.pid) / 1e6;
-        const [time, transfer] = [secondary.started, heard].map((since) => (at - since) / 1000) as [number, number];
-        return { figures: { time, transfer, cpu: user + kernel, memory } };
-      });
-    const field = (['zonewright', 'knot', 'bind'] as const).map((each) => [each, each] as const);
-    return { readings: await inTurns(bench.scale.rounds, field, play) };
-  });
+export const transferredIn: Experiment = {
+  planned: ({ rounds, transferred }) => rounds * TRANSFERRED.length * (CLIENT_START + transferred * RECORD),
+  run: ({ scale }) =>
+    Scope.within(async (outer) => {
+      const [zone] = plainWorld(scale.transferred).zones;
+      const source = await startSource(outer, zone!);
+      const play = (server: PairSetting['server']): Promise<Reading> =>
+        Scope.within(async (scope) => {
+          const secondary = await source.start(scope, server);
+          const { heard, at } = await answered(secondary, [zone!.name]);
+          const { user, kernel } = usageOf(secondary.program.pid);
+          const memory = memoryOf(secondary.program.pid) / 1e6;
+          const [time, transfer] = [secondary.started, heard].map((since) => (at - since) / 1000) as [number, number];
+          return { figures: { time, transfer, cpu: user + kernel, memory } };
+        });
+      const field = TRANSFERRED.map((each) => [each, each] as const);
+      return { readings: await inTurns(scale.rounds, field, play) };
+    }),
+};

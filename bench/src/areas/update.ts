@@ -19,6 +19,8 @@ const SMALL = 1000;
 /** Milliseconds that the updates of one round may take, about, and how many tell how long one takes. */
 const ROUND = 5000;
 const PROBE = 50;
+/** Seconds that an update takes, about. */
+const UPDATE = 0.013;
 
 /** Who takes updates here; Knot would write the whole zone file after each, NSD takes none. */
 export const UPDATABLE = ['zonewright', 'bind'] as const;
@@ -54,11 +56,14 @@ const untilAnswered = (server: Running, before: ReadonlyMap<number, number>): nu
   return sum - Math.max(0, ...spent.filter(([thread]) => thread !== pid).map(([, time]) => time));
 };
 
+const probeOf = (updates: number): number => Math.min(PROBE, updates / 2);
+
 const readingOf = async (server: Running, most: number): Promise<Reading> => {
   const { pid } = server.program;
   const first = performance.now();
-  await updateTimes(server, PROBE);
-  const count = Math.max(1, Math.min(most, Math.floor((ROUND / (performance.now() - first)) * PROBE)));
+  const probe = probeOf(most);
+  await updateTimes(server, probe);
+  const count = Math.max(1, Math.min(most, Math.floor((ROUND / (performance.now() - first)) * probe)));
   const before = usageOf(pid);
   const threads = threadUsage(pid);
   const started = performance.now();
@@ -73,11 +78,15 @@ const readingOf = async (server: Running, most: number): Promise<Reading> => {
 };
 
 /** Its figures, milliseconds an update: processor time until it is answered (`answered`) and in all (`all`), and `time`. */
-export const update: Experiment = ({ scale }) =>
-  Scope.within(async (scope) => {
-    const zones = plainWorld(scale.million).zones;
-    const large = await startServers(scope, { zones, isDynamic: true }, UPDATABLE);
-    const [small] = await startServers(scope, { zones: plainWorld(SMALL).zones, isDynamic: true }, ['zonewright']);
-    const field: Field<Running> = [...fieldOf(large), ['baseline', small!]];
-    return { readings: await inTurns(scale.rounds, field, (server) => readingOf(server, scale.updates)) };
-  });
+export const update: Experiment = {
+  planned: ({ rounds, updates }) =>
+    rounds * (UPDATABLE.length + 1) * Math.min(ROUND / 1000, (probeOf(updates) + updates) * UPDATE),
+  run: ({ scale }) =>
+    Scope.within(async (scope) => {
+      const zones = plainWorld(scale.million).zones;
+      const large = await startServers(scope, { zones, isDynamic: true }, UPDATABLE);
+      const [small] = await startServers(scope, { zones: plainWorld(SMALL).zones, isDynamic: true }, ['zonewright']);
+      const field: Field<Running> = [...fieldOf(large), ['baseline', small!]];
+      return { readings: await inTurns(scale.rounds, field, (server) => readingOf(server, scale.updates)) };
+    }),
+};
