@@ -12,8 +12,18 @@ import type { Bench, Experiment, Reading, Trials } from './measure.ts';
 import { kernelShare, type Usage, usageOf, usageSince } from './process-usage.ts';
 import { randomFrom } from './random.ts';
 import { type Field, inTurns } from './rounds.ts';
+import type { Scale } from './scales.ts';
 import { Scope } from './scope.ts';
-import { type Flag, fieldOf, type Running, SERVERS, type Setting, startServers, TITLES } from './servers.ts';
+import {
+  type Flag,
+  fieldOf,
+  type Running,
+  SERVERS,
+  type ServerName,
+  type Setting,
+  startServers,
+  TITLES,
+} from './servers.ts';
 import { timeline } from './timeline.ts';
 import { questionsOf, type World } from './worlds.ts';
 
@@ -61,10 +71,18 @@ export const differences = (server: string, ours: Load, theirs: Load): readonly 
   ];
 };
 
+/** Questions after which ours has compiled what it answers with; the others have no compiler. */
+const COMPILED = 20_000;
+
+/** How often a server is asked all questions before it counts. */
+const warmUpsOf = (server: ServerName, { questions }: Scale): number =>
+  server === 'zonewright' ? Math.ceil(COMPILED / questions) : 1;
+
 const compare = async (bench: Bench, field: Field<Running>, questions: string, ask: Ask): Promise<Trials> => {
   const last = new Map<Running, Load>();
   await timeline.during('rounds', async () => {
-    for (const [, server] of field) await ask(server, questions);
+    for (const [, server] of field)
+      for (let i = 0; i < warmUpsOf(server.server, bench.scale); i++) await ask(server, questions);
   });
   const readings = await inTurns(bench.scale.loadRounds, field, async (server) => {
     const before = usageOf(server.program.pid);
@@ -90,8 +108,11 @@ export const loadOf = ({
   share = 1,
   pace = PACE,
 }: LoadOptions): Experiment => ({
-  planned: ({ loadRounds, questions }) =>
-    (1 + loadRounds) * (baseline === undefined ? SERVERS.length : 2) * (CLIENT + questions * share * pace),
+  planned: (scale) => {
+    const servers = baseline === undefined ? SERVERS : (['zonewright', 'zonewright'] as const);
+    const loads = servers.reduce((sum, server) => sum + warmUpsOf(server, scale) + scale.loadRounds, 0);
+    return loads * (CLIENT + scale.questions * share * pace);
+  },
   run: (bench) =>
     Scope.within(async (scope) => {
       const made = await timeline.during('files', () => world(bench, scope));

@@ -11,7 +11,7 @@ export type Contestant = ServerName | 'baseline';
 export interface Reading {
   /** Numbers by name, each in the unit of the measure that picks it. */
   readonly figures: Readonly<Record<string, number>>;
-  /** The part of its processor time that is the kernel's: 0 to 1. */
+  /** The part of its processor time that is the kernel's: 0 to 1, NaN where it was too little to tell. */
   readonly kernel?: number;
   /** The part of the questions that was not answered: 0 to 1. */
   readonly lost?: number;

@@ -102,9 +102,12 @@ export const threadUsage = (pid: number): ReadonlyMap<number, number> => {
   return usage;
 };
 
-/** The kernel's part: 0 to 1, and 0 of nothing. */
-export const kernelShare = ({ user, kernel }: Usage): number =>
-  user + kernel === 0 ? 0 : Math.min(1, kernel / (user + kernel));
+/** Seconds below which the hundredths that the kernel's part is counted in say nothing of it. */
+const FEWEST = 0.05;
+
+/** The kernel's part: 0 to 1, and NaN of too little. */
+export const kernelShare = (usage: Usage): number =>
+  sumOf(usage) < FEWEST ? Number.NaN : Math.min(1, usage.kernel / sumOf(usage));
 
 /** Memory of a whole server in octets: of what its processes share (Pss), each counts its part. */
 export const memoryOf = (pid: number): number => sumOver(pid, (each) => parseMemory(read(each, 'smaps_rollup'), 'Pss'));

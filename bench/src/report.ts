@@ -78,7 +78,7 @@ const percent = (share: number | undefined): string =>
 /** The kernel's part of the processor time of each server, as `41 / 70 / 66 / 58 %`. */
 const kernelText = ({ readings }: Trials): string => {
   const shares = SERVERS.map((server) => {
-    const known = (readings[server] ?? []).flatMap(({ kernel }) => kernel ?? []);
+    const known = (readings[server] ?? []).flatMap(({ kernel = Number.NaN }) => (Number.isNaN(kernel) ? [] : kernel));
     return known.length === 0 ? undefined : median(known);
   });
   return shares.every((share) => share === undefined) ? '' : `${shares.map(percent).join(' / ')} %`;

@@ -55,7 +55,7 @@ const floods = (server: Running, kinds: readonly string[], count: number, { scal
     await client.report();
     return {
       figures: Object.assign({}, ...readings.map(({ figures }) => figures)),
-      kernel: median(readings.map(({ kernel = 0 }) => kernel)),
+      kernel: median(readings.flatMap(({ kernel = Number.NaN }) => (Number.isNaN(kernel) ? [] : kernel))),
       lost: greatest(readings.map(({ lost = 0 }) => lost)),
     };
   });
