@@ -1,25 +1,12 @@
 /**
- * How long this thread was busy at a stretch: the longest time on a processor between two turns of its event loop. Where Linux does not
- * tell that (`/proc/thread-self/schedstat`), the time that passed, which is longer on a busy machine.
+ * How long this thread was busy at a stretch: the longest time on a processor between two turns of its event loop
+ * (`thread-time.ts`).
  */
-import { closeSync, openSync, readSync } from 'node:fs';
-
-const openTimes = (): number | undefined => {
-  try {
-    return openSync('/proc/thread-self/schedstat', 'r');
-  } catch {
-    return undefined;
-  }
-};
+import { openThreadTime } from './thread-time.ts';
 
 /** Milliseconds of the longest stretch while `work` was under way. */
 export const longestStall = async (work: () => Promise<unknown>): Promise<number> => {
-  const file = openTimes();
-  const octets = Buffer.alloc(64);
-  const now = (): number =>
-    file === undefined
-      ? performance.now()
-      : Number.parseInt(octets.toString('latin1', 0, readSync(file, octets, 0, octets.length, 0)), 10) / 1e6;
+  const { now, close } = openThreadTime();
   let longest = 0;
   let last = now();
   const timer = setInterval(() => {
@@ -32,7 +19,7 @@ export const longestStall = async (work: () => Promise<unknown>): Promise<number
     return Math.max(longest, now() - last);
   } finally {
     clearInterval(timer);
-    if (file !== undefined) closeSync(file);
+    close();
   }
 };
 

@@ -14,6 +14,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { temporaryFolder } from '../support/owner.ts';
 import { given, nameOf } from '../support/records.ts';
+import { busyTime } from '../support/thread-time.ts';
 
 const [A, B, NONE] = ['a'.repeat(40), 'b'.repeat(40), '0'.repeat(40)];
 const SECRET = Buffer.from('a secret of a hook').toString('base64');
@@ -60,9 +61,9 @@ test('what is no line of git is a fault of the usage, however long it is', async
 test('a push of 300 000 references is passed over in little time', async (t) => {
   const lines = Array.from({ length: 300_000 }, (_, i) => `${A} ${B} refs/heads/b${i}\n`);
   const text = `${lines.join('')}${A} ${B} refs/heads/main\n`;
-  const before = process.cpuUsage();
+  const ended = busyTime();
   const moves = await movesOf(text, 'main', 65_536);
-  t.true(process.cpuUsage(before).user < 10_000_000);
+  t.true(ended() < 10_000);
   t.deepEqual(moves, { ok: true, value: [{ old: A, next: B }] });
 });
 
