@@ -139,6 +139,8 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
     'MaxStartups 200',
     'UseDNS no',
     'PrintMotd no',
+    // A bash that sshd starts at the first level reads the .bashrc of whoever runs the tests, which may take longer than git does.
+    'SetEnv SHLVL=1',
     ...(options.config ?? []),
   ];
   await writeFile(join(folder, 'config'), `${config.join('\n')}\n`);
