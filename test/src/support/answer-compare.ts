@@ -17,12 +17,24 @@ export function differences(ours: Uint8Array | undefined, theirs: Uint8Array | u
   if (ours === undefined || theirs === undefined)
     return ours === theirs ? [] : [`reply ${word(ours, 'silence')}/${word(theirs, 'silence')}`];
   if (Buffer.compare(ours.subarray(2), theirs.subarray(2)) === 0) return [];
-  const [a, b] = [decodeMessage(ours), decodeMessage(theirs)];
+  const [a, b] = [readReply(ours), readReply(theirs)];
   if (!a.ok || !b.ok) return [`unreadable ${a.ok ? 'fine' : a.fault.what}/${b.ok ? 'fine' : b.fault.what}`];
   return [
     ...headerDifferences(a.value, b.value),
     ...(a.value.tc || b.value.tc ? [] : bodyDifferences(a.value, b.value)),
   ];
+}
+
+const replies = new WeakMap<Uint8Array, ReturnType<typeof decodeMessage>>();
+
+/** Decodes a reply, once: each of ours is judged by itself and compared with that of every other server. */
+export function readReply(octets: Uint8Array): ReturnType<typeof decodeMessage> {
+  let reply = replies.get(octets);
+  if (reply === undefined) {
+    reply = decodeMessage(octets);
+    replies.set(octets, reply);
+  }
+  return reply;
 }
 
 const word = (value: unknown, absent: string): string => (value === undefined ? absent : 'some');
@@ -92,16 +104,20 @@ function sectionDifference(
   return kinds.size === 0 ? [] : [`${section} ${[...kinds].sort().join(' ')}`];
 }
 
-const keyed = (records: readonly ResourceRecord[]): ReadonlyMap<string, ResourceRecord> =>
-  new Map(
-    records.map((record) => {
-      const { name, type, rdata } = record;
-      return [
-        `${name.key} ${type} ${record.class} ${Buffer.from(canonicalRdata(type, rdata)).toString('latin1')}`,
-        record,
-      ];
-    }),
-  );
+const sections = new WeakMap<readonly ResourceRecord[], ReadonlyMap<string, ResourceRecord>>();
+
+/** The records of a section by name, type, class and canonical RDATA. */
+function keyed(records: readonly ResourceRecord[]): ReadonlyMap<string, ResourceRecord> {
+  let section = sections.get(records);
+  if (section === undefined) {
+    section = new Map(records.map((record) => [keyOf(record), record]));
+    sections.set(records, section);
+  }
+  return section;
+}
+
+const keyOf = ({ name, type, class: of, rdata }: ResourceRecord): string =>
+  `${name.key} ${type} ${of} ${Buffer.from(canonicalRdata(type, rdata)).toString('latin1')}`;
 
 /** Do the aliases stand in the same order? */
 function isSameChain(a: readonly ResourceRecord[], b: readonly ResourceRecord[]): boolean {

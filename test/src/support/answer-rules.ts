@@ -5,13 +5,13 @@
 import type { Name } from '@zonewright/common/name';
 import { type ResourceRecord, recordKey } from '@zonewright/common/rr/record';
 import { printType } from '@zonewright/common/rr/type';
-import { decodeMessage } from '@zonewright/common/wire/message';
+import { readReply } from './answer-compare.ts';
 import type { Asked, NastyZone } from './nasty.ts';
 
 /** What is wrong with a reply, in words. */
 export function faultsOf(reply: Uint8Array | undefined, asked: Asked, zones: readonly NastyZone[]): readonly string[] {
   if (reply === undefined) return ['silence'];
-  const decoded = decodeMessage(reply);
+  const decoded = readReply(reply);
   if (!decoded.ok) return [`unreadable: ${decoded.fault.what}`];
   const { questions, answers, authorities, additionals, ra, ad, rd, qr, edns } = decoded.value;
   const { name, type, manner } = asked;
