@@ -4,9 +4,17 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest from 'ava';
 import { git, gitEnvironment, startHttpBackend, startSilentServer, startSshd } from '../support/git-peers.ts';
-import { makeHooked, writeHook } from '../support/hooked.ts';
+import {
+  HOOK_NEEDS,
+  type Hooked,
+  type Hooks,
+  makeHooked,
+  startHooks,
+  type WriteHook,
+  writeHook,
+} from '../support/hooked.ts';
 import { needed, testWith } from '../support/needs.ts';
-import { temporaryFolder } from '../support/owner.ts';
+import { forFile, type Owner, temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
 import { run } from '../support/process.ts';
 import { startScene } from '../support/scene.ts';
@@ -15,6 +23,19 @@ import { tool } from '../support/zonewright.ts';
 
 const secrecy = secrecyOf(anyTest);
 const test = testWith(anyTest, ['git']);
+/** Of what a hook says: by one process for all pushes. */
+const judged = testWith(anyTest, HOOK_NEEDS);
+
+const owner = forFile(anyTest);
+let hooks: Promise<WriteHook> | undefined;
+const judge = async (...args: Parameters<WriteHook>): Promise<void> => {
+  hooks ??= startHooks(owner);
+  (await hooks)(...args);
+};
+const makeJudged = async (t: Owner, kinds: Hooks): Promise<Hooked> => {
+  hooks ??= startHooks(owner);
+  return makeHooked(t, kinds, await hooks);
+};
 
 const zone = (serial: number, ...more: readonly string[]): string =>
   ['$TTL 60', `@ SOA ns hostmaster ${serial} 3600 600 86400 300`, '@ NS ns', 'ns A 127.0.0.1', ...more, ''].join('\n');
@@ -44,18 +65,18 @@ test('the first push of a branch is checked like any other', async (t) => {
   t.deepEqual(good.remote, ['mirage: zone mirage is new, serial 1']);
 });
 
-test('the pusher is told what changes', async (t) => {
-  const { push } = await makeHooked(t, { pre: [] });
+judged('the pusher is told what changes', async (t) => {
+  const { push } = await makeJudged(t, { pre: [] });
   await push({ mirage: zone(1, ...hosts(4)) }, BEFORE);
   const pushed = await push({ mirage: zone(2, ...hosts(3), 'new A 192.0.2.9', 'new AAAA 2001:db8::9') });
   t.deepEqual(pushed.remote, ['mirage: zone mirage, serial 1 -> 2, records: 1 removed, 2 added']);
 });
 
-test('a zone that was broken before is no reason to refuse others, and repairing it passes', async (t) => {
-  const { push, path } = await makeHooked(t, { pre: ['--serial', 'strict'] });
+judged('a zone that was broken before is no reason to refuse others, and repairing it passes', async (t) => {
+  const { push, path } = await makeJudged(t, { pre: ['--serial', 'strict'] });
   writeFileSync(join(path, 'hooks', 'pre-receive'), '#!/bin/sh\n');
   await push({ broken: zone(7, 'x A nonsense'), mirage: zone(1) });
-  writeHook(join(path, 'hooks', 'pre-receive'), 'pre-receive', ['--serial', 'strict', '--max-change', '30%']);
+  await judge(join(path, 'hooks', 'pre-receive'), 'pre-receive', ['--serial', 'strict', '--max-change', '30%']);
   const other = await push({ mirage: zone(2, 'a A 192.0.2.1') });
   t.true(other.isTaken, other.text);
   const worse = await push({ broken: zone(8, 'x A nonsense', 'y A nonsense') });
@@ -66,8 +87,8 @@ test('a zone that was broken before is no reason to refuse others, and repairing
   t.true(repaired.remote.some((line) => line.startsWith('broken: warning: the version before has faults itself')));
 });
 
-test('other branches and tags are let through unseen', async (t) => {
-  const { push, pushOnly, git: inClone, path } = await makeHooked(t, { pre: ['--branch', 'live'] });
+judged('other branches and tags are let through unseen', async (t) => {
+  const { push, pushOnly, git: inClone, path } = await makeJudged(t, { pre: ['--branch', 'live'] });
   for (const refspec of ['HEAD:main', 'HEAD:refs/tags/live', 'HEAD:refs/heads/x/live', 'HEAD:refs/heads/live/x']) {
     await git(path, 'update-ref', '-d', 'refs/heads/live/x');
     const pushed = await push({ mirage: `broken ${refspec}\n@ SOA x\n` }, { refspec });
@@ -79,39 +100,45 @@ test('other branches and tags are let through unseen', async (t) => {
   t.false((await pushOnly({ refspec: 'refs/heads/*:refs/heads/*', words: ['--atomic'] })).isTaken);
 });
 
-test('the branch is not deleted, unless that is allowed', async (t) => {
-  const { push, pushOnly, path } = await makeHooked(t, { pre: [] });
+judged('the branch is not deleted, unless that is allowed', async (t) => {
+  const { push, pushOnly, path } = await makeJudged(t, { pre: [] });
   await push({ mirage: zone(1) }, BEFORE);
   const refused = await pushOnly({ refspec: ':main' });
   t.false(refused.isTaken);
   t.regex(refused.remote[0] ?? '', /^the branch main is what is served, and may not be deleted \(--allow-deletion\)/);
-  writeHook(join(path, 'hooks', 'pre-receive'), 'pre-receive', ['--allow-deletion']);
+  await judge(join(path, 'hooks', 'pre-receive'), 'pre-receive', ['--allow-deletion']);
   t.true((await pushOnly({ refspec: ':main' })).isTaken);
 });
 
-test('a serial that is not raised is a note, with --serial strict an error, and of a signed zone always one', async (t) => {
-  const { push, path } = await makeHooked(t, { pre: [] });
-  await push({ mirage: zone(5), kept: zone(5) }, BEFORE);
-  const auto = await push({ mirage: zone(5, 'a A 192.0.2.1') });
-  t.true(auto.isTaken);
-  t.is(auto.remote[0], 'mirage:2:1: note: the serial does not rise (old: 5 new: 5) (the primary raises it by itself)');
-  writeHook(join(path, 'hooks', 'pre-receive'), 'pre-receive', ['--serial', 'strict']);
-  const strict = await push({ mirage: zone(4, 'a A 192.0.2.2') });
-  t.false(strict.isTaken);
-  t.regex(strict.remote[0] ?? '', /^mirage:2:1: error: SOA must increase for mirage \(old: 5 new: 4\)/);
-  t.true((await push({ mirage: zone(6, 'a A 192.0.2.2') })).isTaken);
-  t.true((await push({ kept: `; a comment is no change\n${zone(5)}` })).isTaken);
-  writeHook(join(path, 'hooks', 'pre-receive'), 'pre-receive', []);
-  const signature = `@ RRSIG SOA 8 1 60 20400101000000 20200101000000 1 mirage. ${'A'.repeat(64)}`;
-  const first = await push({ mirage: zone(7, signature) });
-  t.true(first.isTaken, first.text);
-  const signed = await push({ mirage: zone(7, signature, 'b A 192.0.2.3') });
-  t.false(signed.isTaken);
-  t.regex(signed.text, /SOA must increase .*raise the serial and sign the zone again/);
-});
+judged(
+  'a serial that is not raised is a note, with --serial strict an error, and of a signed zone always one',
+  async (t) => {
+    const { push, path } = await makeJudged(t, { pre: [] });
+    await push({ mirage: zone(5), kept: zone(5) }, BEFORE);
+    const auto = await push({ mirage: zone(5, 'a A 192.0.2.1') });
+    t.true(auto.isTaken);
+    t.is(
+      auto.remote[0],
+      'mirage:2:1: note: the serial does not rise (old: 5 new: 5) (the primary raises it by itself)',
+    );
+    await judge(join(path, 'hooks', 'pre-receive'), 'pre-receive', ['--serial', 'strict']);
+    const strict = await push({ mirage: zone(4, 'a A 192.0.2.2') });
+    t.false(strict.isTaken);
+    t.regex(strict.remote[0] ?? '', /^mirage:2:1: error: SOA must increase for mirage \(old: 5 new: 4\)/);
+    t.true((await push({ mirage: zone(6, 'a A 192.0.2.2') })).isTaken);
+    t.true((await push({ kept: `; a comment is no change\n${zone(5)}` })).isTaken);
+    await judge(join(path, 'hooks', 'pre-receive'), 'pre-receive', []);
+    const signature = `@ RRSIG SOA 8 1 60 20400101000000 20200101000000 1 mirage. ${'A'.repeat(64)}`;
+    const first = await push({ mirage: zone(7, signature) });
+    t.true(first.isTaken, first.text);
+    const signed = await push({ mirage: zone(7, signature, 'b A 192.0.2.3') });
+    t.false(signed.isTaken);
+    t.regex(signed.text, /SOA must increase .*raise the serial and sign the zone again/);
+  },
+);
 
-test('a change that is larger than meant is refused, and the pusher can say that it is meant', async (t) => {
-  const { push, pushOnly, reset } = await makeHooked(t, { pre: ['--max-change', '30%'] });
+judged('a change that is larger than meant is refused, and the pusher can say that it is meant', async (t) => {
+  const { push, pushOnly, reset } = await makeJudged(t, { pre: ['--max-change', '30%'] });
   await push({ mirage: zone(1, ...hosts(98)), small: zone(1) }, BEFORE);
   // 98 hosts, the NS and its address are 100 records.
   t.true((await push({ mirage: zone(2, ...hosts(68)) })).isTaken);
@@ -139,8 +166,8 @@ test('a change that is larger than meant is refused, and the pusher can say that
   t.true((await pushOnly({ words: ['-o', 'something-else', '-o', 'max-change=2'] })).isTaken);
 });
 
-test('a zone that goes is said loudly, also without a largest change', async (t) => {
-  const { push } = await makeHooked(t, { pre: [] });
+judged('a zone that goes is said loudly, also without a largest change', async (t) => {
+  const { push } = await makeJudged(t, { pre: [] });
   await push({ mirage: zone(1), 'notes.txt': 'no zone\n' }, BEFORE);
   const pushed = await push({ mirage: undefined, 'notes.txt': undefined });
   t.true(pushed.isTaken);
@@ -149,8 +176,8 @@ test('a zone that goes is said loudly, also without a largest change', async (t)
   ]);
 });
 
-test('a zone does not go by an empty file, nor by one without an SOA', async (t) => {
-  const { push } = await makeHooked(t, { pre: [] });
+judged('a zone does not go by an empty file, nor by one without an SOA', async (t) => {
+  const { push } = await makeJudged(t, { pre: [] });
   await push({ mirage: zone(1) }, BEFORE);
   for (const content of ['', '; nothing\n', '$TTL 60\n@ NS ns\nns A 127.0.0.1\n']) {
     const pushed = await push({ mirage: content });
@@ -159,8 +186,8 @@ test('a zone does not go by an empty file, nor by one without an SOA', async (t)
   }
 });
 
-test('key files are judged as key files, and no secret is shown', async (t) => {
-  const { push, reset } = await makeHooked(t, { pre: [] });
+judged('key files are judged as key files, and no secret is shown', async (t) => {
+  const { push, reset } = await makeJudged(t, { pre: [] });
   const [good, other] = [secrecy.newKey('a._update.mirage'), secrecy.newKey('a._update.mirage')];
   const foreign = secrecy.newKey('a._update.example');
   const all = secrecy.newKey('a._update');
@@ -215,17 +242,17 @@ test('key files are judged as key files, and no secret is shown', async (t) => {
   }
 });
 
-test('a contradiction of keys that was there before is no reason to refuse what does not touch it', async (t) => {
-  const { push, path } = await makeHooked(t, {});
+judged('a contradiction of keys that was there before is no reason to refuse what does not touch it', async (t) => {
+  const { push, path } = await makeJudged(t, {});
   const [one, two] = [secrecy.newKey('a._update.mirage'), secrecy.newKey('a._update.mirage')];
   await push({ 'mirage._keys': keyLine(one), _keys: keyLine(two) });
-  writeHook(join(path, 'hooks', 'pre-receive'), 'pre-receive', []);
+  await judge(join(path, 'hooks', 'pre-receive'), 'pre-receive', []);
   t.true((await push({ 'other._keys': keyLine(secrecy.newKey('b._update.other')) })).isTaken);
   t.false((await push({ 'mirage._keys': keyLine(one) + keyLine(secrecy.newKey('c._update.mirage')) })).isTaken);
 });
 
-test('a file that zones include is judged with the zones, also those that the push does not touch', async (t) => {
-  const { push, pushOnly } = await makeHooked(t, { pre: ['--max-change', '50%'] });
+judged('a file that zones include is judged with the zones, also those that the push does not touch', async (t) => {
+  const { push, pushOnly } = await makeJudged(t, { pre: ['--max-change', '50%'] });
   const files = {
     mirage: zone(1, '$INCLUDE hosts'),
     sub: zone(1, '$INCLUDE outer'),
@@ -247,8 +274,8 @@ test('a file that zones include is judged with the zones, also those that the pu
   t.true((await pushOnly({ refspec: 'HEAD:elsewhere' })).isTaken);
 });
 
-test('links, submodules and files by a wrong name are told, and refused where a zone goes by them', async (t) => {
-  const { push, pushOnly, git: inClone, reset } = await makeHooked(t, { pre: [] });
+judged('links, submodules and files by a wrong name are told, and refused where a zone goes by them', async (t) => {
+  const { push, pushOnly, git: inClone, reset } = await makeJudged(t, { pre: [] });
   t.true((await push({ mirage: zone(1) })).isTaken);
   const link = await push({ readme: { link: 'mirage' } });
   t.true(link.isTaken);
@@ -280,8 +307,8 @@ test('links, submodules and files by a wrong name are told, and refused where a 
 
 // Who means harm
 
-test('names that are made to deceive reach the terminal in quotes, and are refused', async (t) => {
-  const { push, pushOnly, git: inClone } = await makeHooked(t, { pre: [] });
+judged('names that are made to deceive reach the terminal in quotes, and are refused', async (t) => {
+  const { push, pushOnly, git: inClone } = await makeJudged(t, { pre: [] });
   t.true((await push({ mirage: zone(1) })).isTaken);
   const names = [
     'a\u001b[2J\u001b]0;owned\u0007',
@@ -343,10 +370,13 @@ test('a root of too many entries, and a file that is too large, are refused for 
   const { push, pushOnly, git: inClone, clone, reset } = await makeHooked(t, { pre: [] });
   t.true((await push({ mirage: zone(1) })).isTaken);
   const blob = await inClone('hash-object', '-w', 'mirage');
-  const list = Array.from({ length: 150_000 }, (_, i) => `100644 blob ${blob}\tz${String(i).padStart(7, '0')}\n`).join(
-    '',
-  );
-  const made = await run(needed('git'), ['-C', clone, 'mktree'], { env: gitEnvironment, input: list, timeout: 60_000 });
+  const object = Buffer.from(blob, 'hex');
+  const entries = Array.from({ length: 150_000 }, (_, i) => [
+    Buffer.from(`100644 z${String(i).padStart(7, '0')}\0`),
+    object,
+  ]);
+  const words = ['-C', clone, 'hash-object', '-w', '-t', 'tree', '--literally', '--stdin'];
+  const made = await run(needed('git'), words, { env: gitEnvironment, input: Buffer.concat(entries.flat()) });
   const oid = await inClone('commit-tree', '-m', 'many', '-p', 'HEAD', made.stdout.trim());
   const crowded = await pushOnly({ refspec: `${oid}:main` });
   t.false(crowded.isTaken);

@@ -4,10 +4,11 @@
  */
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { git, gitEnvironment } from './git-peers.ts';
 import { needed } from './needs.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
-import { run } from './process.ts';
+import { run, startProgram } from './process.ts';
 import { root } from './zonewright.ts';
 
 /** Path to new content; `undefined` removes the file, a `link` is a symbolic one. */
@@ -57,16 +58,47 @@ export interface Hooks {
 const bin = join(root, 'bin', 'zonewright');
 const inQuotes = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** Writes a hook that is nothing but a call of ours, under the test's node. */
-export const writeHook = (path: string, kind: string, words: readonly string[]): void => {
+/** Writes a hook to a path: `kind` is its name in git, `words` are those after it. */
+export type WriteHook = (path: string, kind: string, words: readonly string[]) => void;
+
+const writeScript = (path: string, text: string): void => {
   mkdirSync(dirname(path), { recursive: true });
-  const command = [process.execPath, bin, 'hook', kind, ...words].map(inQuotes).join(' ');
-  writeFileSync(path, `#!/bin/sh\nexec ${command}\n`);
+  writeFileSync(path, text);
   chmodSync(path, 0o755);
 };
 
-/** Makes the repository, empty. */
-export const makeHooked = async (owner: Owner, hooks: Hooks): Promise<Hooked> => {
+/** Writes a hook that is nothing but a call of ours, under the test's node. */
+export const writeHook: WriteHook = (path, kind, words) => {
+  const command = [process.execPath, bin, 'hook', kind, ...words].map(inQuotes).join(' ');
+  writeScript(path, `#!/bin/sh\nexec ${command}\n`);
+};
+
+/** What the hooks of `startHooks` need. */
+export const HOOK_NEEDS = ['git', 'bash'] as const;
+
+/**
+ * Starts one process for many hooks, and gives what writes those: for tests of what a hook says, and not of its process. That one is
+ * told all that git tells a hook.
+ */
+export const startHooks = async (owner: Owner): Promise<WriteHook> => {
+  const path = fileURLToPath(new URL('./hook-program.js', import.meta.url));
+  const program = await startProgram(owner, process.execPath, [path], { name: 'hooks' });
+  const port = (await program.waitForLine(/^port /)).slice('port '.length);
+  return (to, kind, words) =>
+    writeScript(
+      to,
+      `#!${needed('bash')}
+exec 3<>/dev/tcp/127.0.0.1/${port}
+{ printf '%s\\0' "$PWD" ${[kind, ...words].map(inQuotes).join(' ')} ''; env -0; printf '\\0'; cat; printf '\\0'; } >&3
+read -r code <&3
+cat <&3 >&2
+exit "$code"
+`,
+    );
+};
+
+/** Makes the repository, empty; its hooks are processes of their own unless others are given. */
+export const makeHooked = async (owner: Owner, hooks: Hooks, writeOne: WriteHook = writeHook): Promise<Hooked> => {
   const folder = join(temporaryFolder(owner, 'hooked'), hooks.name ?? '.');
   const path = join(folder, 'zones.git');
   const clone = join(folder, 'clone');
@@ -74,8 +106,8 @@ export const makeHooked = async (owner: Owner, hooks: Hooks): Promise<Hooked> =>
   await git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', path);
   await git(path, 'config', 'receive.advertisePushOptions', 'true');
   await git(path, 'config', 'receive.denyDeleteCurrent', 'ignore');
-  if (hooks.pre !== undefined) writeHook(join(path, 'hooks', 'pre-receive'), 'pre-receive', hooks.pre);
-  if (hooks.post !== undefined) writeHook(join(path, 'hooks', 'post-receive'), 'post-receive', hooks.post);
+  if (hooks.pre !== undefined) writeOne(join(path, 'hooks', 'pre-receive'), 'pre-receive', hooks.pre);
+  if (hooks.post !== undefined) writeOne(join(path, 'hooks', 'post-receive'), 'post-receive', hooks.post);
   await git(folder, 'init', '--quiet', '--initial-branch=main', clone);
   const write = (files: Content): void => {
     for (const [name, content] of Object.entries(files)) {
