@@ -19,7 +19,7 @@ import { Zone } from '@zonewright/common/zone/zone';
 import test, { type ExecutionContext } from 'ava';
 import { authorityOf, NOW, queryOf } from '../support/answering.ts';
 import { chainZone } from '../support/chained.ts';
-import { bestOf, LONGEST_MS, timed } from '../support/duration.ts';
+import { bestOf, LONGEST_MS, leastBusy, timed } from '../support/duration.ts';
 import { given, nameOf, recordOf, zoneOf } from '../support/records.ts';
 
 const RUNS = 5;
@@ -270,7 +270,7 @@ test('updates of 64 kB: their cost is their size, whatever they ask for', (t) =>
     const outcome = receive(responder, octets, 'tcp', NOW);
     if (outcome.kind !== 'update') throw new Error(`${what}: ${outcome.kind}`);
     const read = bestOf(5, () => receive(responder, octets, 'tcp', NOW));
-    const run = bestOf(3, () => runUpdate(outcome.update, zone));
+    const run = leastBusy(3, () => runUpdate(outcome.update, zone));
     t.log(`${what}: ${octets.length} octets, read in ${read.toFixed(1)} ms, run in ${run.toFixed(1)} ms`);
     t.true(read + run < UPDATE_MS, `${what}: ${read + run} ms`);
   }

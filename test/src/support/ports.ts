@@ -3,15 +3,19 @@
  *
  * Ports are drawn at random below Linux's ephemeral range (32768 and up), so that an outgoing connection of another test
  * cannot take one between the moment it is found free and the moment the server binds it. A port is free when UDP and TCP
- * can both be bound on every address asked for. No port is handed out twice by one process.
+ * can both be bound on every address asked for. No port is handed out twice by one thread, and threads whose numbers are near one
+ * another, as are those of test files that run at the same time, draw from ports of their own.
  */
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
+import { threadId } from 'node:worker_threads';
 
 const first = 10_000;
 const end = 32_768;
 const attempts = 1_000;
+/** Threads that share no port. */
+const shares = 16;
 
 const handedOut = new Set<number>();
 
@@ -40,7 +44,7 @@ export const isFree = async (host: string, port: number): Promise<boolean> =>
 export const freePort = async (...hosts: readonly string[]): Promise<number> => {
   const addresses = hosts.length === 0 ? ['127.0.0.1'] : hosts;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const port = randomInt(first, end);
+    const port = first + (threadId % shares) + shares * randomInt((end - first) / shares);
     if (handedOut.has(port)) continue;
     handedOut.add(port);
     if ((await Promise.all(addresses.map((host) => isFree(host, port)))).every(Boolean)) return port;
