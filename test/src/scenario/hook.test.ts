@@ -368,6 +368,8 @@ test('a file full of errors, and many such files, end in a few hundred lines', a
 
 test('a root of too many entries, and a file that is too large, are refused for what they are', async (t) => {
   const { push, pushOnly, git: inClone, clone, reset } = await makeHooked(t, { pre: [] });
+  // What is not compressed is as large, and there sooner.
+  await inClone('config', 'core.compression', '0');
   t.true((await push({ mirage: zone(1) })).isTaken);
   const blob = await inClone('hash-object', '-w', 'mirage');
   const object = Buffer.from(blob, 'hex');
