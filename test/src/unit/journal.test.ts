@@ -26,6 +26,7 @@ import { JournalStore, type StoredWrite } from '@zonewright/primary/journal/stor
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { open, type RootDatabase } from 'lmdb';
+import { isWhole } from '../support/extent.ts';
 import { deltaAt, journalProgram, mirage, pairAt, serialAt, updateAt } from '../support/journal.ts';
 import { testUnless } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
@@ -285,7 +286,7 @@ testUnless(test, traces ? undefined : 'needs package strace, and to be allowed t
 test('a process that is killed at any moment leaves a prefix of what it wrote, and all of what had resolved', async (t) => {
   const folder = join(temporaryFolder(t, 'journal'), 'journal');
   let last = 0;
-  for (const lines of [1, 2, 3, 20, 50, 4, 77, 130, 5, 1]) {
+  for (const lines of isWhole ? [1, 2, 3, 20, 50, 4, 77, 130, 5, 1] : [1, 3, 77, 130, 1]) {
     const child = spawn(process.execPath, [journalProgram, folder, 'write'], { stdio: ['ignore', 'pipe', 'inherit'] });
     t.teardown(() => child.kill('SIGKILL'));
     let resolved = last;
