@@ -378,7 +378,12 @@ test('a root of too many entries, and a file that is too large, are refused for 
     object,
   ]);
   const words = ['-C', clone, 'hash-object', '-w', '-t', 'tree', '--literally', '--stdin'];
-  const made = await run(needed('git'), words, { env: gitEnvironment, input: Buffer.concat(entries.flat()) });
+  const made = await run(needed('git'), words, {
+    env: gitEnvironment,
+    input: Buffer.concat(entries.flat()),
+    timeout: 120_000,
+  });
+  t.is(made.code, 0, made.stderr);
   const oid = await inClone('commit-tree', '-m', 'many', '-p', 'HEAD', made.stdout.trim());
   const crowded = await pushOnly({ refspec: `${oid}:main` });
   t.false(crowded.isTaken);
