@@ -19,7 +19,9 @@ export interface NameFault {
   readonly what: string;
 }
 
-const lower = (octet: number): number => (octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet);
+/** Length octets are at most 63, less than any letter. */
+const isUpper = (octet: number): boolean => octet >= 0x41 && octet <= 0x5a;
+const lower = (octet: number): number => (isUpper(octet) ? octet + 0x20 : octet);
 
 export class Name {
   static readonly root: Name = new Name(Uint8Array.of(0));
@@ -154,10 +156,9 @@ export class Name {
     return Name.fromLabels([...own.slice(0, own.length - from.labelCount), ...to.labels]);
   }
 
-  /** The same name with upper-case ASCII letters made lower-case (RFC 4034 6.2). */
+  /** The same name with upper-case ASCII letters made lower-case (RFC 4034 6.2): itself where it has none. */
   toLowerCase(): Name {
-    // Length octets are at most 63, less than any letter.
-    return new Name(this.wire.map(lower));
+    return this.wire.some(isUpper) ? new Name(this.wire.map(lower)) : this;
   }
 
   /** Presentation form with the final dot; octets that are not plain are escaped so that {@link Name.parse} reads the same. */
@@ -189,17 +190,19 @@ function nameFault(what: string): Result<never, NameFault> {
   return fail({ kind: 'name', what });
 }
 
+/** The characters of a key, written from the end: as one string, since one that is put together keeps its parts. */
+const characters = new Uint16Array(MAX_NAME_OCTETS);
+
 function keyOf(wire: Uint8Array): string {
-  let key = '';
-  let at = 0;
-  while (wire[at] !== 0) {
+  let start = characters.length;
+  for (let at = 0; wire[at] !== 0; ) {
     const end = at + 1 + wire[at]!;
-    let label = '';
-    for (let i = at + 1; i < end; i++) label += String.fromCharCode(lower(wire[i]!) + 1);
-    key = `${label}\0${key}`;
+    start -= end - at;
+    for (let i = at + 1; i < end; i++) characters[start + i - at - 1] = lower(wire[i]!) + 1;
+    characters[start + end - at - 1] = 0;
     at = end;
   }
-  return key;
+  return String.fromCharCode.apply(undefined, characters.subarray(start) as unknown as number[]);
 }
 
 /** Characters up to U+00FF are octets; text with others is encoded as UTF-8. */

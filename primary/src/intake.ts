@@ -7,6 +7,7 @@ import type { GitFault } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
 import { Slices } from '@zonewright/common/service/slices';
+import { keepYoungSmall } from '@zonewright/common/service/young-heap';
 import { Zone } from '@zonewright/common/zone/zone';
 import { withoutChain } from './repository/plain.ts';
 import type { Comparison, Pair, Portion, Reading, Repository, ZoneReading } from './repository/repository.ts';
@@ -27,12 +28,14 @@ export interface ZoneIntake {
   comparison?: Comparison;
 }
 
-/** One for all zones that are good. */
-const NO_ERRORS: ZoneReading['errors'] = [];
+/** One for all zones that have none. */
+const NONE: readonly never[] = [];
 /** Records of zones, both versions counted, that are compared in one request. */
 const COMPARED_RECORDS = 20_000;
 /** Zones of one request. */
 const COMPARED_ZONES = 100;
+
+const orNone = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NONE : list);
 
 /** Fetches what was taken, from its first portion on, and has it compared with what is served. */
 export async function takeIn(
@@ -47,12 +50,17 @@ export async function takeIn(
     const { gone } = portion;
     // Asked for before this one is worked on, so that the other side has work meanwhile.
     const asked = gone === undefined ? repository.next() : undefined;
+    if (asked !== undefined) keepYoungSmall();
     for (const reading of portion.readings) {
       if (reading.kind === 'keys') keys.push(reading);
       else if (reading.kind === 'other') others.push(reading);
       else {
-        const { zone, errors, ...rest } = reading;
-        const plain = { ...rest, errors: errors.length === 0 ? NO_ERRORS : errors };
+        const { zone, source, errors, ...rest } = reading;
+        const plain = {
+          ...rest,
+          ...(source === undefined ? {} : { source: { oid: source.oid, includes: orNone(source.includes) } }),
+          errors: orNone(errors),
+        };
         zones.push({ reading: plain, ...(zone === undefined ? {} : { zone: Zone.ofHandle(zone) }) });
       }
     }

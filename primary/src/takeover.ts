@@ -20,6 +20,9 @@ import { recordsOfPlain } from './repository/plain.ts';
 import type { Head } from './repository/repository.ts';
 import { type Dropped, namesOf, newStanding, type Standing, type Unwritten } from './unwritten.ts';
 
+/** One for all zones of which nothing is open. */
+const NONE: readonly never[] = [];
+
 /** What becomes of a zone. */
 export interface ZoneDecision {
   /** To be noted of its file; `undefined` where the file is as it was. */
@@ -191,8 +194,8 @@ async function decideZone(
       base: isKept ? served : next,
       source: intake?.reading.source ?? before.source,
       isBroken: false,
-      open,
-      dropped: open.length === 0 ? [] : [...before.dropped, ...rebased.dropped],
+      open: open.length === 0 ? NONE : open,
+      dropped: open.length === 0 ? NONE : [...before.dropped, ...rebased.dropped],
       arrived: 0,
     },
     ...(isKept ? {} : { zone: rebased.zone, delta: rebased.delta }),

@@ -238,9 +238,12 @@ function waitingOf(standings: readonly Standing[]): Waiting {
   return updates === 0 ? NOTHING : { updates, oldest };
 }
 
+const NONE: readonly never[] = [];
+
 /** A zone of which nothing is known yet. */
 export function newStanding(origin: Name, fileName: string): Standing {
-  return { origin, fileName, base: undefined, source: undefined, isBroken: false, open: [], dropped: [], arrived: 0 };
+  const nothing = { base: undefined, source: undefined, isBroken: false, open: NONE, dropped: NONE, arrived: 0 };
+  return { origin, fileName, ...nothing };
 }
 
 /** Entries by the keys of their zones, in their order. */

@@ -56,17 +56,22 @@ interface Waiter {
 
 interface Followed {
   readonly origin: Name;
-  /** What they are asked. */
-  readonly probe: Message;
+  /** What they are asked; made when one of them is. */
+  probe: Message | undefined;
   /** Nobody is asked what he serves of it: what is known is what was asked for, and sent. */
   readonly isQuiet: boolean;
   serial: number;
   /** When the newest versions were published, oldest first. */
-  readonly published: { readonly serial: number; readonly at: number }[];
-  readonly followers: Map<string, Follower>;
-  /** In the order of their serials. */
-  readonly waiters: Waiter[];
+  published: readonly { readonly serial: number; readonly at: number }[];
+  /** {@link NOBODY} until one comes. */
+  followers: Map<string, Follower>;
+  /** In the order of their serials; {@link NO_WAITERS} until one comes. */
+  waiters: Waiter[];
 }
+
+/** Of zones without a secondary, of which there may be many thousands: nothing is ever put into these. */
+const NOBODY: Followed['followers'] = new Map();
+const NO_WAITERS: Followed['waiters'] = [];
 
 /** Versions of a zone of which it is known when they were published. */
 const MAX_PUBLISHED = 100;
@@ -108,8 +113,7 @@ export class Followers {
     const now = this.#clock.now();
     if (zone.serial !== serial || zone.published.length === 0) {
       zone.serial = serial;
-      zone.published.push({ serial, at: now });
-      if (zone.published.length > MAX_PUBLISHED) zone.published.shift();
+      zone.published = [...zone.published.slice(1 - MAX_PUBLISHED), { serial, at: now }];
     }
     const told = new Set(links.map(({ id }) => id));
     for (const [id, follower] of zone.followers) {
@@ -188,6 +192,7 @@ export class Followers {
         if (at >= 0) zone.waiters.splice(at, 1);
         waiter.settle(this.#reached(zone, waiter));
       });
+      if (zone.waiters === NO_WAITERS) zone.waiters = [];
       zone.waiters.push(waiter);
       this.#settle(zone);
       if (zone.waiters.length > 0) this.#hurry(zone);
@@ -228,8 +233,8 @@ export class Followers {
   #zoneOf(origin: Name, serial: number, isQuiet: boolean): Followed {
     let zone = this.#zones.get(origin.key);
     if (zone === undefined) {
-      const probe = encodedOnce(question(origin, TYPE.SOA));
-      zone = { origin, probe, isQuiet, serial, published: [], followers: new Map(), waiters: [] };
+      const nothing = { probe: undefined, published: [], followers: NOBODY, waiters: NO_WAITERS };
+      zone = { origin, isQuiet, serial, ...nothing };
       this.#zones.set(origin.key, zone);
     }
     return zone;
@@ -250,6 +255,7 @@ export class Followers {
       cancel: undefined,
     };
     if (known !== undefined) this.#drop(known);
+    if (zone.followers === NOBODY) zone.followers = new Map();
     zone.followers.set(link.id, follower);
     this.#judge(follower, now);
   }
@@ -331,6 +337,7 @@ export class Followers {
   async #ask(follower: Follower): Promise<void> {
     const { link, zone } = follower;
     follower.asked++;
+    zone.probe ??= encodedOnce(question(zone.origin, TYPE.SOA));
     const reply = await link.ask(zone.probe, PROBE_TIMEOUT);
     if (zone.followers.get(link.id) !== follower) return;
     const soa = reply.ok

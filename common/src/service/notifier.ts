@@ -107,7 +107,8 @@ export class Notifier {
     const hidden = this.#hiddenOf(origin);
     const links = [...named, ...hidden];
     const now = this.#clock.now();
-    this.#targets.set(origin.key, new Map(links.map((link) => [link.id, link])));
+    if (links.length === 0) this.#targets.delete(origin.key);
+    else this.#targets.set(origin.key, new Map(links.map((link) => [link.id, link])));
     for (const { id } of links) this.#announcements.announce(origin, id, now);
     const served = authority.zones.get(origin);
     if (served === undefined) this.followers.withdrawn(origin);

@@ -62,7 +62,6 @@ export class Zone {
   readonly apexWire: Uint8Array;
   /** Seconds: what SOA RRs of negative answers have at most (RFC 2308 3). */
   readonly negativeTtl: number;
-  #soa: Soa | undefined;
   #order: readonly ZoneName[] | undefined;
   /** `null` when this version has none. */
   #chain: Chain | null | undefined;
@@ -74,7 +73,11 @@ export class Zone {
     this.root = root;
     this.labels = origin.labelCount;
     this.apexWire = origin.toLowerCase().wire;
-    this.negativeTtl = minimumOf(image, image.set(image.apexOf(root), TYPE.SOA));
+    this.negativeTtl = soaField(image, this.#soaAt, SOA_FROM_END.minimum);
+  }
+
+  get #soaAt(): number {
+    return this.image.set(this.image.apexOf(this.root), TYPE.SOA);
   }
 
   /** A version of an image. Trusts its arguments: there is one SOA at the apex. */
@@ -112,12 +115,11 @@ export class Zone {
   }
 
   get soa(): Soa {
-    this.#soa ??= readSoa(this.soaSet.rdatas[0]!);
-    return this.#soa;
+    return readSoa(this.soaSet.rdatas[0]!);
   }
 
   get serial(): number {
-    return this.soa.serial;
+    return soaField(this.image, this.#soaAt, SOA_FROM_END.serial);
   }
 
   /** How many records there are. */
@@ -427,10 +429,13 @@ export class Zone {
   }
 }
 
-/** The last field of an SOA (RFC 2308 4); of something else in its place any number. */
-function minimumOf(image: Image, soa: number): number {
-  const end = image.setData(soa) + image.setOctets(soa);
-  return ((read16(image.bytes, end - 4) << 16) | read16(image.bytes, end - 2)) >>> 0;
+/** Where numbers of an SOA begin, in octets from its end (RFC 1035 3.3.13). */
+const SOA_FROM_END = { serial: 20, minimum: 4 } as const;
+
+/** A number of an SOA; of something else in its place any number. */
+function soaField(image: Image, soa: number, fromEnd: number): number {
+  const at = image.setData(soa) + image.setOctets(soa) - fromEnd;
+  return ((read16(image.bytes, at) << 16) | read16(image.bytes, at + 2)) >>> 0;
 }
 
 interface ZoneName {

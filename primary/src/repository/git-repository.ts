@@ -6,7 +6,6 @@ import type { GitFault, GitStore, Needed, Tidied, Tree } from '@zonewright/commo
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
 import { MAX_RECORDS } from '@zonewright/common/zone/history';
-import type { ImageHandle } from '@zonewright/common/zone/image';
 import { gatherImages } from '@zonewright/common/zone/image-region';
 import { Zone, type ZoneHandle } from '@zonewright/common/zone/zone';
 import { editedFile } from '../commit.ts';
@@ -192,19 +191,21 @@ export class GitRepository implements Repository {
 /** Is it the whole repository that cannot be had, and not one file? */
 const isAway = (fault: Fault | GitFault): fault is GitFault => fault.kind === 'unreachable' || fault.kind === 'timeout';
 
-/** The same, the small zones among them in one piece of memory. */
+/** The same, the small zones among them in one piece of memory, and the names of all in another. */
 function gathered(readings: readonly Reading[]): readonly Reading[] {
-  const images = gatherImages(readings.flatMap((reading) => imageOf(reading) ?? []));
+  const zones = readings.flatMap((reading) => (reading.kind === 'zone' ? (reading.zone ?? []) : []));
+  const images = gatherImages(zones.map(({ image }) => image));
+  const origins = new Uint8Array(zones.reduce((octets, { origin }) => octets + origin.length, 0));
   let i = 0;
-  return readings.map((reading) =>
-    reading.kind === 'zone' && reading.zone !== undefined
-      ? { ...reading, zone: { ...reading.zone, image: images[i++]! } }
-      : reading,
-  );
-}
-
-function imageOf(reading: Reading): ImageHandle | undefined {
-  return reading.kind === 'zone' ? reading.zone?.image : undefined;
+  let at = 0;
+  return readings.map((reading) => {
+    if (reading.kind !== 'zone' || reading.zone === undefined) return reading;
+    const { zone } = reading;
+    origins.set(zone.origin, at);
+    const origin = origins.subarray(at, at + zone.origin.length);
+    at += origin.length;
+    return { ...reading, zone: { ...zone, origin, image: images[i++]! } };
+  });
 }
 
 function weightOf(reading: Reading): number {
