@@ -21,7 +21,6 @@ import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { ok, type Result } from '@zonewright/common/result';
 import type { FollowerStatus } from '@zonewright/common/service/followers';
 import { serverFailure, type Verdict } from '@zonewright/common/service/name-server';
-import { letYoungGrow } from '@zonewright/common/service/young-heap';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import { type Acknowledge, logRefusal, type Pending, STOPPING } from './acknowledge.ts';
@@ -111,7 +110,6 @@ export class Primary {
     const state = this.#state;
     const loaded = await state.git.take(() => this.#load());
     const late = new AbortController();
-    letYoungGrow();
     const histories = state.publisher.histories.fetch(state.journal, [...this.zones]);
     await Promise.race([histories, pause(HISTORY_WAIT, undefined, { signal: late.signal }).catch(() => undefined)]);
     late.abort();
@@ -139,7 +137,6 @@ export class Primary {
         void this.#state.publisher.histories.fetch(this.#state.journal, [...this.zones]);
       }
       const pulled = await pull(this.#state, 'remote');
-      letYoungGrow();
       if (!pulled.ok) return pulled;
       void tidy(this.#state);
       this.#writer.retry();

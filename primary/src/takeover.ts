@@ -190,7 +190,8 @@ async function decideZone(
   return {
     file,
     standing: {
-      ...before,
+      origin,
+      fileName: before.fileName,
       base: isKept ? served : next,
       source: intake?.reading.source ?? before.source,
       isBroken: false,

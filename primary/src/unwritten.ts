@@ -242,8 +242,16 @@ const NONE: readonly never[] = [];
 
 /** A zone of which nothing is known yet. */
 export function newStanding(origin: Name, fileName: string): Standing {
-  const nothing = { base: undefined, source: undefined, isBroken: false, open: NONE, dropped: NONE, arrived: 0 };
-  return { origin, fileName, ...nothing };
+  return {
+    origin,
+    fileName,
+    base: undefined,
+    source: undefined,
+    isBroken: false,
+    open: NONE,
+    dropped: NONE,
+    arrived: 0,
+  };
 }
 
 /** Entries by the keys of their zones, in their order. */

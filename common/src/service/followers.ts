@@ -233,8 +233,16 @@ export class Followers {
   #zoneOf(origin: Name, serial: number, isQuiet: boolean): Followed {
     let zone = this.#zones.get(origin.key);
     if (zone === undefined) {
-      const nothing = { probe: undefined, published: [], followers: NOBODY, waiters: NO_WAITERS };
-      zone = { origin, isQuiet, serial, ...nothing };
+      // Field by field: there is one for each of many zones.
+      zone = {
+        origin,
+        probe: undefined,
+        isQuiet,
+        serial,
+        published: [],
+        followers: NOBODY,
+        waiters: NO_WAITERS,
+      };
       this.#zones.set(origin.key, zone);
     }
     return zone;

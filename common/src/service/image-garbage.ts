@@ -19,6 +19,8 @@ import { giveBackSmallPieces } from './allocator.ts';
 
 /** Octets of images that are let go before garbage is collected, which takes some milliseconds. */
 export const LET_GO_OCTETS = 16_777_216;
+/** The same of a thread that makes zones for others and has done all that it was to do: nobody waits for it then. */
+const LEFT_OCTETS = 2_097_152;
 /**
  * What is let go may be in use for a moment by whoever lets it go: so long it is until garbage is collected anew. If much of it is still
  * there then, for twice as long as before each time, up to the most. Milliseconds.
@@ -123,12 +125,13 @@ export class WorkGarbage {
   #isDue = false;
   #isGivingBack = false;
 
-  /** To be called after each piece of work, with the images that were handed over for it. */
-  rest(images: readonly ImageHandle[] = []): void {
+  /** To be called after each piece of work, with the images that were handed over for it. `isLast`: no other is to follow soon. */
+  rest(images: readonly ImageHandle[] = [], isLast = false): void {
     for (const { words } of images) this.#handed += words.byteLength;
     const now = made();
     this.#level = Math.min(this.#level, now);
-    if (this.#isDue || now - this.#level + this.#handed < LET_GO_OCTETS) return;
+    const octets = now - this.#level + this.#handed;
+    if (this.#isDue || octets < (isLast ? LEFT_OCTETS : LET_GO_OCTETS)) return;
     this.#isDue = true;
     // By then nothing of the work is on the stack.
     setImmediate(() => {

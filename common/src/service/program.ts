@@ -21,6 +21,7 @@ import {
 } from './options.ts';
 import { redactText } from './redact.ts';
 import { VERSION } from './version.ts';
+import { keepYoungSmall } from './young-heap.ts';
 
 /** A command of the program, not loaded yet. */
 export interface CommandRow {
@@ -152,6 +153,7 @@ async function loadAndRun(
   const context = createContext(`${NAME} ${row.name}`, env, output);
   try {
     let command: Command;
+    keepYoungSmall();
     try {
       command = await row.load();
     } catch (error) {

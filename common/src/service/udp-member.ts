@@ -37,8 +37,8 @@ const REPLACEMENT = { base: 10, max: 1000 } as const;
 const LIFETIME = 10_000;
 /** What is young on the heap of a thread: answering allocates next to nothing. */
 const YOUNG_MEGABYTES = 2;
-/** Zones of one message where a thread is told of all: what they share is in it once. */
-const ZONES_TOLD = 1000;
+/** Zones of one message where a thread is told of all: what they share is in it once, and what becomes of it is garbage while it is young. */
+const ZONES_TOLD = 200;
 
 type Binding = Extract<ToThread, { kind: 'bind' }>;
 
@@ -61,7 +61,8 @@ class Feed implements ZoneFollower {
       else post(message);
     };
     const unfollow = zones.follow(feed);
-    feed.#post = post;
+    // The memory of a name may hold those of many zones, and all of it would go along.
+    feed.#post = (message) => post(message.kind === 'zone' ? { ...message, origin: message.origin.slice() } : message);
     for (let at = 0; at < told.length; at += ZONES_TOLD)
       post({ kind: 'zones', zones: told.slice(at, at + ZONES_TOLD) });
     return unfollow;

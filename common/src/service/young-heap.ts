@@ -1,20 +1,26 @@
 /**
  * The part of V8's heaps that is for what is young, while a thread takes in much that stays.
  *
- * V8 doubles it, up to 32 MB in the thread that serves, whenever much of what is young survives, for then it is assumed to be needed. What
- * is taken in at a start all survives, and so the most would be taken for nothing; nothing gives it back to a process that then has little to do.
+ * V8 doubles it, up to 32 MB in the thread that serves, whenever much of what is young survives, for it takes that as a sign that it is
+ * needed. Of the program and what it takes in at its start all survives, so there would be the most of it, for nothing; and V8 does not
+ * give it back while there is little to do.
  *
- * Always holds: it may grow again when that is over. It is a matter of the whole process, and a thread that is started lets it grow too: so
- * whoever takes in much says it now and then. V8 may not know the flag one day: then all is as if nobody had said it.
+ * Always holds: it may grow again soon after. This is a matter of the whole process, and a thread that begins lets it grow too, so
+ * whoever takes in much says it with each portion.
  */
 import { setFlagsFromString } from 'node:v8';
 
-/** What is young gets no more room than it has. */
+/** How long after it was said last there is to be no more room, milliseconds: what was taken in is published meanwhile. */
+const HELD = 5000;
+const GROWTH = { none: 1, usual: 2 } as const;
+
+let timer: NodeJS.Timeout | undefined;
+
+/** For some seconds what is young gets no more room than it has. */
 export function keepYoungSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
+  grow('none');
+  clearTimeout(timer);
+  timer = setTimeout(() => grow('usual'), HELD).unref();
 }
 
-/** It gets more room when it needs that. */
-export function letYoungGrow(): void {
-  setFlagsFromString('--semi-space-growth-factor=2');
-}
+const grow = (how: keyof typeof GROWTH): void => setFlagsFromString(`--semi-space-growth-factor=${GROWTH[how]}`);

@@ -12,7 +12,7 @@ import { WorkGarbage } from '@zonewright/common/service/image-garbage';
 import { seedHashes } from '@zonewright/common/zone/lookup-name';
 import type { ZoneHandle } from '@zonewright/common/zone/zone';
 import { GitRepository } from './git-repository.ts';
-import type { ChangeRequest, Pair, Repository } from './repository.ts';
+import type { ChangeRequest, Head, Pair, Repository } from './repository.ts';
 
 /** What the thread starts with. */
 export interface LoaderData {
@@ -62,10 +62,20 @@ function zonesOf(method: Method, [first]: readonly unknown[]): readonly ZoneHand
   return method === 'changesSince' ? [(first as ChangeRequest).served] : [];
 }
 
+/** Does the last of the files of a commit come with it? */
+function isLastPortion(result: Result<unknown, GitFault>): boolean {
+  if (!result.ok || typeof result.value !== 'object' || result.value === null) return false;
+  const { first: portion = result.value } = result.value as Partial<Head>;
+  return 'gone' in portion;
+}
+
 const garbage = new WorkGarbage();
 parentPort!.on('message', ({ id, method, args }: LoaderRequest) => {
   void answer(method, args).then((result) => {
     parentPort!.postMessage({ id, result } satisfies LoaderAnswer);
-    garbage.rest(zonesOf(method, args).map(({ image }) => image));
+    garbage.rest(
+      zonesOf(method, args).map(({ image }) => image),
+      isLastPortion(result),
+    );
   });
 });
