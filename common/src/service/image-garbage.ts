@@ -26,6 +26,8 @@ const LEFT_OCTETS = 2_097_152;
  * there then, for twice as long as before each time, up to the most. Milliseconds.
  */
 const LATER = { first: 1000, most: 3_600_000 } as const;
+/** What was collected is freed by another thread, one after the other, and is gone after this: milliseconds. */
+const FREED_AFTER = 250;
 
 let collector: (() => void) | undefined;
 
@@ -143,14 +145,18 @@ export class WorkGarbage {
     });
   }
 
-  /** What was collected is freed by another thread, one after the other. */
+  /**
+   * Gives back what was freed. V8 puts what is left on the heap together when it collects once more: after the first time it is where it was,
+   * a little on each page.
+   */
   #giveBack(): void {
     if (this.#isGivingBack) return;
     this.#isGivingBack = true;
     setTimeout(() => {
       this.#isGivingBack = false;
+      collect();
       giveBackSmallPieces();
-    }, LATER.first).unref();
+    }, FREED_AFTER).unref();
   }
 }
 
