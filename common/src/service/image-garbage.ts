@@ -141,20 +141,20 @@ export class WorkGarbage {
       this.#isDue = false;
       this.#handed = 0;
       this.#level = made();
-      this.#giveBack();
+      this.#giveBack(isLast);
     });
   }
 
   /**
-   * Gives back what was freed. V8 puts what is left on the heap together when it collects once more: after the first time it is where it was,
-   * a little on each page.
+   * Gives back what was freed. At the end of the work it is collected once more, for V8 puts together then what is left: after the first
+   * time it is where it was, a little on each page.
    */
-  #giveBack(): void {
+  #giveBack(isLast: boolean): void {
     if (this.#isGivingBack) return;
     this.#isGivingBack = true;
     setTimeout(() => {
       this.#isGivingBack = false;
-      collect();
+      if (isLast) collect();
       giveBackSmallPieces();
     }, FREED_AFTER).unref();
   }

@@ -158,6 +158,39 @@ test.serial('a thread that is handed zones lets go of them when they are many, w
   t.is(gone.deref(), undefined);
 });
 
+test.serial('what was made when the last files of a commit are read goes at once, however little it is', async (t) => {
+  const garbage = new WorkGarbage();
+  const gone = new WeakRef({});
+  new Int32Array(new SharedArrayBuffer(LET_GO_OCTETS / 4)).fill(1);
+  garbage.rest();
+  await turn();
+  await turn();
+  t.not(gone.deref(), undefined);
+  garbage.rest([], true);
+  await turn();
+  await turn();
+  t.is(gone.deref(), undefined);
+});
+
+/** A program that keeps much of what it makes; writes how much room there is for what is young. */
+const KEEPER = `
+  const { getHeapSpaceStatistics } = await import('node:v8');
+  const [, youngHeap] = process.argv;
+  if (youngHeap !== undefined) (await import(youngHeap)).keepYoungSmall();
+  globalThis.kept = Array.from({ length: 200_000 }, (_, i) => [{ i }]);
+  console.log(getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size);
+`;
+
+test('what is young gets no more room while much is taken in that stays', async (t) => {
+  const room = async (...words: readonly string[]): Promise<number> => {
+    const args = ['--input-type=module', '--eval', KEEPER, ...words];
+    return Number((await promisify(execFile)(process.execPath, args)).stdout);
+  };
+  const held = await room(import.meta.resolve('@zonewright/common/service/young-heap'));
+  t.true(held <= 4 * MEBIBYTE, `${held} octets`);
+  t.true(held < (await room()) / 2);
+});
+
 /** Adds a change of one record; the change. */
 function change(history: History): WeakRef<Delta> {
   const origin = nameOf('example.');
