@@ -159,13 +159,13 @@ test.serial('a thread that is handed zones lets go of them when they are many, w
 });
 
 test.serial('what was made when the last files of a commit are read goes at once, however little it is', async (t) => {
+  const words = new Int32Array(new SharedArrayBuffer(LET_GO_OCTETS / 4));
   const garbage = new WorkGarbage();
   const gone = new WeakRef({});
-  new Int32Array(new SharedArrayBuffer(LET_GO_OCTETS / 4)).fill(1);
-  garbage.rest();
-  await turn();
+  garbage.rest([{ words, log: words, end: 0, firstEnd: 0, logged: 0 }]);
   await turn();
   t.not(gone.deref(), undefined);
+  await turn();
   garbage.rest([], true);
   await turn();
   await turn();
