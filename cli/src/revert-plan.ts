@@ -6,7 +6,7 @@
  * again, has no errors, holds the records that were wanted, and has a serial newer than the head's and than that of what it takes back.
  */
 import { isError, placeOf } from '@zonewright/common/authority/file-finding';
-import { withRaisedSerial } from '@zonewright/common/authority/update';
+import { withRaisedSerial } from '@zonewright/common/authority/run-update';
 import { fileZone, readZoneFile, type ZoneReading, zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { GitStore, Tree } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';

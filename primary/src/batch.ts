@@ -2,7 +2,8 @@
  * Updates that came together, run one after the other on tentative versions: each on what the one before it left. Nothing of it is seen
  * by anybody until it is published, and all of it can be dropped.
  */
-import { edeCodeOf, lastingOperations, runUpdate, type Update } from '@zonewright/common/authority/update';
+import { lastingOperations, runUpdate } from '@zonewright/common/authority/run-update';
+import { edeCodeOf, type Update } from '@zonewright/common/authority/update';
 import type { Name } from '@zonewright/common/name';
 import type { Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';

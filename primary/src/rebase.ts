@@ -5,7 +5,7 @@
  * Always holds: what changes nothing any more, or cannot be done, is dropped and named; the serial only rises; where the content is
  * what was served and the file wants no newer serial, the serial stays.
  */
-import { rerun, zoneWithSerial } from '@zonewright/common/authority/update';
+import { rerun, zoneWithSerial } from '@zonewright/common/authority/run-update';
 import type { Name } from '@zonewright/common/name';
 import { gather, type Slices } from '@zonewright/common/service/slices';
 import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';

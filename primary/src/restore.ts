@@ -3,7 +3,7 @@
  * entries run again on it. That is what was served when the process ended, serials included, whatever the remote has become since.
  */
 import { at } from '@zonewright/common/authority/file-finding';
-import { rerun, zoneWithSerial } from '@zonewright/common/authority/update';
+import { rerun, zoneWithSerial } from '@zonewright/common/authority/run-update';
 import { zoneFileName } from '@zonewright/common/authority/zone-file';
 import type { GitFault } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';

@@ -2,25 +2,30 @@
  * A thread that has a database (`serve.ts`) as seen from outside: requests and answers. One that dies - a bug, or no more memory -
  * fails what it was asked; another takes its place when the next request comes.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { fail, type Result } from '../result.ts';
+import { startThread, type ThreadKind } from '../service/thread.ts';
 import type { StoreFault } from './fault.ts';
 import type { StoreAnswer, StoreMethods, StoreRequest } from './serve.ts';
 
+/** What is young on its heap: requests, which are dropped at once. */
+const YOUNG_MEGABYTES = 4;
+
 export interface StoreThread {
-  /** The module that it runs, and what it is called. */
-  readonly module: URL;
-  readonly name: string;
-  /** Its `workerData`. */
+  /** See {@link storeThread}. */
+  readonly kind: ThreadKind;
+  /** What it starts with. */
   readonly data: unknown;
   /** The fault of requests that it does not live to answer. */
   readonly fault: (why: string) => StoreFault;
 }
 
-type Settle = (result: StoreAnswer['result']) => void;
+/** Threads that run a module which serves a database. */
+export function storeThread(module: URL, name: string): ThreadKind {
+  return { module, name, young: YOUNG_MEGABYTES };
+}
 
-/** What is young on its heap: requests, which are dropped at once. */
-const YOUNG_MEGABYTES = 4;
+type Settle = (result: StoreAnswer['result']) => void;
 
 export class StoreClient<M extends StoreMethods<M>> {
   readonly #thread: StoreThread;
@@ -58,9 +63,8 @@ export class StoreClient<M extends StoreMethods<M>> {
   }
 
   #start(): Worker {
-    const { module, name, data, fault } = this.#thread;
-    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MEGABYTES };
-    const worker = new Worker(module, { workerData: data, name, resourceLimits });
+    const { kind, data, fault } = this.#thread;
+    const worker = startThread(kind, data);
     this.#worker = worker;
     let why = 'its thread has ended';
     worker.on('message', ({ id, result }: StoreAnswer) => {

@@ -125,6 +125,16 @@ export function unreachable(peer: Peer, error: unknown): ExchangeFault {
   return { kind: 'unreachable', what: `cannot reach ${printPeer(peer)}: ${systemText(codeOf(error))}` };
 }
 
+/** Who is there is not known to be who is wanted, or there is no secure connection. */
+export function untrusted(server: Peer, why: string): ExchangeFault {
+  return { kind: 'unreachable', what: `cannot reach ${printPeer(server)} over TLS: ${why}` };
+}
+
+/** Why there is no secure connection to a server. */
+export function tlsUnreachable(server: Peer, error: unknown): ExchangeFault {
+  return untrusted(server, tlsText(codeOf(error)));
+}
+
 export function aborted(peer: Peer): ExchangeFault {
   return { kind: 'aborted', what: `the exchange with ${printPeer(peer)} was given up` };
 }

@@ -14,12 +14,12 @@ import type { TsigKey } from '../wire/tsig.ts';
 import { type Peer, printPeer } from './address.ts';
 import { Alarm } from './alarm.ts';
 import { type Carrier, FramedConnection } from './connection.ts';
-import { aborted, type ExchangeFault, type ServeFault, unreachable } from './fault.ts';
+import { aborted, type ExchangeFault, type ServeFault, tlsUnreachable, unreachable } from './fault.ts';
 import { Inbox } from './inbox.ts';
 import { limitsWith } from './limits.ts';
 import { padded } from './padding.ts';
 import { type Decode, Request, randomId } from './request.ts';
-import { type TlsClient, tlsUnreachable } from './tls-client.ts';
+import type { TlsClient } from './tls-client.ts';
 
 export interface Stream {
   /** The server. */

@@ -10,8 +10,8 @@ import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { fail, ok, type Result } from '../result.ts';
-import { type Peer, printPeer } from './address.ts';
-import { codeOf, type ExchangeFault, tlsText } from './fault.ts';
+import type { Peer } from './address.ts';
+import { type ExchangeFault, untrusted } from './fault.ts';
 import { ALPN, type TlsFault, unusable } from './tls-gate.ts';
 
 export interface TlsTrust {
@@ -23,16 +23,6 @@ export interface TlsTrust {
   readonly name?: string;
   /** Our own certificate and its key, PEM, for a server that asks. */
   readonly identity?: { readonly cert: Buffer; readonly key: Buffer };
-}
-
-function untrusted(server: Peer, why: string): ExchangeFault {
-  return { kind: 'unreachable', what: `cannot reach ${printPeer(server)} over TLS: ${why}` };
-}
-
-/** Why there is no secure connection to a server. */
-export function tlsUnreachable(server: Peer, error: unknown): ExchangeFault {
-  const code = codeOf(error);
-  return untrusted(server, tlsText(code));
 }
 
 /** The pin of the key that a server has shown. */

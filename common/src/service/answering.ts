@@ -6,6 +6,8 @@ import type { RateLimit } from '../authority/rate-limit.ts';
 import { SIPHASH_KEY_OCTETS } from '../wire/siphash.ts';
 import type { Values } from './options.ts';
 import type { ANSWERING_OPTIONS } from './service-options.ts';
+import { beginThreads } from './thread.ts';
+import { UDP_THREAD } from './threads.ts';
 
 export interface AnsweringSettings {
   readonly cookies: CookieSettings;
@@ -20,8 +22,17 @@ export interface AnsweringSettings {
   readonly udp: 'auto' | 'portable';
 }
 
+type AnsweringValues = Values<readonly [], typeof ANSWERING_OPTIONS>;
+
+const udpWorkersOf = ({ udpWorkers }: AnsweringValues): number => udpWorkers ?? Math.max(1, availableParallelism() - 1);
+
+/** Begins the threads that will answer UDP: of several, all where they can share a port. */
+export function beginAnswering(values: AnsweringValues): void {
+  beginThreads(UDP_THREAD, process.platform === 'linux' ? udpWorkersOf(values) : 1);
+}
+
 /** A secret for cookies that is not given is random, and so forgotten at the end: clients just learn a new cookie. */
-export function answeringOf(values: Values<readonly [], typeof ANSWERING_OPTIONS>): AnsweringSettings {
+export function answeringOf(values: AnsweringValues): AnsweringSettings {
   const { cookieSecret, requireCookies, rateLimit, rateLimitSlip, roundRobin, udp } = values;
   const secrets = cookieSecret.length > 0 ? cookieSecret : [randomBytes(SIPHASH_KEY_OCTETS)];
   const cookies = { secrets, isRequired: requireCookies };
@@ -29,7 +40,7 @@ export function answeringOf(values: Values<readonly [], typeof ANSWERING_OPTIONS
     cookies,
     isSecretRenewed: cookieSecret.length === 0,
     isRotating: roundRobin,
-    udpWorkers: values.udpWorkers ?? Math.max(1, availableParallelism() - 1),
+    udpWorkers: udpWorkersOf(values),
     udp,
   };
   if (rateLimit === undefined) return settings;

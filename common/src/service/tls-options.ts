@@ -2,19 +2,20 @@
  * The options of DNS over TLS, as rows for a command's table, and what they come to: a gate for those who connect (RFC 7858), and the
  * way to primaries (RFC 9103).
  *
+ * What is not asked for is not loaded.
  * Always holds: what cannot work together, and a file that cannot be used at the start, is a fault of kind `usage`; later it is a line
  * of the log, and what was in force stays.
  */
 import type { TlsListening } from '../net/listen.ts';
-import { TlsClient, type TlsTrust } from '../net/tls-client.ts';
-import { type TlsFault, TlsGate } from '../net/tls-gate.ts';
+import type { TlsClient, TlsTrust } from '../net/tls-client.ts';
+import type { TlsFault, TlsGate } from '../net/tls-gate.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import { parseBase64 } from '../rr/encoding.ts';
 import { parsePort } from './endpoint.ts';
 import type { Log } from './log.ts';
 import type { OptionRow, Values } from './options.ts';
-import { TlsExpiry } from './tls-expiry.ts';
-import { type Contents, TlsFiles } from './tls-files.ts';
+import type { TlsExpiry } from './tls-expiry.ts';
+import type { Contents } from './tls-files.ts';
 
 /** A path, also as `@FILE`, by which all other files are named. */
 function parsePath(text: string): Result<string, Fault> {
@@ -109,6 +110,7 @@ async function following<T extends { renew(from: From): Result<void, TlsFault> }
     if (opened.ok) made = opened.value;
     return opened.ok ? ok(undefined) : named(opened);
   };
+  const { TlsFiles } = await import('./tls-files.ts');
   const files = await TlsFiles.open({ paths, options, use, log });
   if (!files.ok) return fail({ kind: 'usage', what: files.fault.what });
   if (made === undefined) throw new Error('files have been read and not used');
@@ -139,6 +141,7 @@ export async function tlsListeningOf(
   if (tlsCert === undefined || tlsKey === undefined)
     return usage('--tls-cert and --tls-key are one without the other', 'a certificate and its key');
   const paths = { cert: tlsCert, key: tlsKey, ...(tlsClientCa === undefined ? {} : { clientCa: tlsClientCa }) };
+  const [{ TlsGate }, { TlsExpiry }] = await Promise.all([import('../net/tls-gate.ts'), import('./tls-expiry.ts')]);
   let expiry: TlsExpiry | undefined;
   const gate = await following(
     paths,
@@ -189,6 +192,7 @@ export async function primaryTlsOf(
     ...(tlsClientCert === undefined ? {} : { cert: tlsClientCert }),
     ...(tlsClientKey === undefined ? {} : { key: tlsClientKey }),
   };
+  const { TlsClient } = await import('../net/tls-client.ts');
   return following(
     paths,
     { ca: words.mode, cert: '--tls-client-cert', key: '--tls-client-key' },

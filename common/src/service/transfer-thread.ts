@@ -5,11 +5,11 @@
  * Always holds: of what comes to nothing nothing is left in the image. A bug fails the transfer that it was met in, and no other.
  */
 import { serialize } from 'node:v8';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { Name } from '../name.ts';
 import type { Peer } from '../net/address.ts';
 import { KeptStreams } from '../net/kept-streams.ts';
-import { TlsClient, type TlsTrust } from '../net/tls-client.ts';
+import type { TlsClient, TlsTrust } from '../net/tls-client.ts';
 import { type Fault, ok, type Result } from '../result.ts';
 import { TSIG_ALGORITHMS, type TsigKey } from '../wire/tsig.ts';
 import type { Delta } from '../zone/delta.ts';
@@ -18,6 +18,7 @@ import { eraseBehind } from '../zone/image-erase.ts';
 import { seedHashes } from '../zone/lookup-name.ts';
 import { Zone, type ZoneHandle } from '../zone/zone.ts';
 import { WorkGarbage } from './image-garbage.ts';
+import { threadData } from './thread.ts';
 import { transferNewer } from './transfer-in.ts';
 
 /** A key that can be posted. */
@@ -76,9 +77,11 @@ const streams = new KeptStreams();
 /** The last there was: it is the same for all primaries, until a certificate is renewed, and connections are kept by it. */
 let lastTls: { readonly trust: Uint8Array; readonly client: TlsClient } | undefined;
 
-function tlsOf(trust: TlsTrust): ReturnType<typeof TlsClient.open> {
+/** Node.js takes its time to load TLS, so it is loaded by who uses it. */
+async function tlsOf(trust: TlsTrust): Promise<ReturnType<typeof TlsClient.open>> {
   const written = serialize(trust);
   if (lastTls !== undefined && written.equals(lastTls.trust)) return ok(lastTls.client);
+  const { TlsClient } = await import('../net/tls-client.ts');
   const client = TlsClient.open(trust);
   if (client.ok) lastTls = { trust: written, client: client.value };
   return client;
@@ -86,7 +89,7 @@ function tlsOf(trust: TlsTrust): ReturnType<typeof TlsClient.open> {
 
 async function transferred(request: TransferRequest): Promise<Result<Transferred, Fault>> {
   const { id, origin, current: handle, server, source } = request;
-  const tls = request.tls && tlsOf(request.tls);
+  const tls = request.tls && (await tlsOf(request.tls));
   if (tls?.ok === false) return tls;
   const route = {
     server,
@@ -135,5 +138,5 @@ async function answer(request: TransferRequest): Promise<void> {
 }
 
 const garbage = new WorkGarbage();
-if (!seedHashes(workerData as Uint8Array)) throw new Error('names were hashed before the seed was there');
+if (!seedHashes(await threadData<Uint8Array>())) throw new Error('names were hashed before the seed was there');
 parentPort!.on('message', (request: TransferRequest) => void answer(request));

@@ -10,7 +10,7 @@
  * any more until it has reason to collect it. One that dies - no more memory - is logged; the transfers that it was at fail, and
  * what it may have written behind a version that is served is taken back. Another takes its place when the next transfer comes.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Name } from '../name.ts';
 import { printPeer } from '../net/address.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
@@ -22,6 +22,8 @@ import { readRecords } from '../zone/record-octets.ts';
 import { Zone } from '../zone/zone.ts';
 import type { Log } from './log.ts';
 import { gather, Slices } from './slices.ts';
+import { startThread } from './thread.ts';
+import { TRANSFER_THREAD } from './threads.ts';
 import type { TransferAnswer, TransferRequest, Transferred } from './transfer-thread.ts';
 import type { News, Route } from './upstream.ts';
 
@@ -42,8 +44,7 @@ interface Waiting {
 /** Milliseconds without a transfer after which the thread is ended. To start it takes longer than to transfer what an update changed. */
 const IDLE_TIME = 600_000;
 
-const startThread = (seed: Uint8Array): Worker =>
-  new Worker(new URL('./transfer-thread.js', import.meta.url), { workerData: seed, name: 'transfers' });
+const startTransfers = (seed: Uint8Array): Worker => startThread(TRANSFER_THREAD, seed);
 
 export class Transfers {
   readonly #options: TransfersOptions;
@@ -121,7 +122,7 @@ export class Transfers {
   }
 
   #start(): Worker {
-    const worker = (this.#options.start ?? startThread)(hashSeed());
+    const worker = (this.#options.start ?? startTransfers)(hashSeed());
     let error: unknown;
     worker.on('message', (answer: TransferAnswer) => this.#answered(answer));
     worker.on('error', (fault) => {

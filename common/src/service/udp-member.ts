@@ -3,7 +3,7 @@
  * dies. Its sockets outlive it where they are opened here, so that what comes in meanwhile waits in the kernel.
  */
 import { once } from 'node:events';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { ResponderSettings } from '../authority/responder.ts';
 import type { Lack, ZoneFollower, ZoneTable } from '../authority/zones.ts';
 import type { Name } from '../name.ts';
@@ -17,6 +17,8 @@ import { hashSeed } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { nextDelay } from './backoff.ts';
 import type { Log } from './log.ts';
+import { startThread } from './thread.ts';
+import { UDP_THREAD } from './threads.ts';
 import { UdpBoard } from './udp-board.ts';
 import type { FromThread, ToThread, UdpStart, UdpWay, ZoneMessage } from './udp-message.ts';
 
@@ -35,8 +37,6 @@ export interface UdpMemberOptions {
 const REPLACEMENT = { base: 10, max: 1000 } as const;
 /** A thread that lived so long, milliseconds, did not die of its start. */
 const LIFETIME = 10_000;
-/** What is young on the heap of a thread: answering allocates next to nothing. */
-const YOUNG_MEGABYTES = 2;
 /** Zones of one message where a thread is told of all: what they share is in it once, and what becomes of it is garbage while it is young. */
 const ZONES_TOLD = 200;
 
@@ -123,11 +123,7 @@ export class UdpMember {
     const { id, settings, way } = this.#options;
     const { port1: port, port2 } = new MessageChannel();
     const start: UdpStart = { board: this.board.memory, hashSeed: hashSeed(), id, settings, way };
-    const worker = new Worker(new URL('./udp-thread.js', import.meta.url), {
-      workerData: { start, port: port2 },
-      transferList: [port2],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
-    });
+    const worker = startThread(UDP_THREAD, { start, port: port2 }, [port2]);
     const ready = new Promise<Result<void, Fault>>((resolve) => {
       port.on('message', (message: FromThread) => {
         if (message.kind === 'ready') resolve(ok(undefined));

@@ -5,10 +5,11 @@
  * Always holds: the thread ends soon after it was told to, and only then; a fault that is nobody's input ends it with an error,
  * and control starts another.
  */
-import { type MessagePort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { LinuxDatagrams } from '../net/linux-udp.ts';
 import { PortableDatagrams } from '../net/portable-udp.ts';
 import { seedHashes } from '../zone/lookup-name.ts';
+import { threadData } from './thread.ts';
 import { UdpAnswering } from './udp-answering.ts';
 import { UdpBoard } from './udp-board.ts';
 import type { FromThread, ToThread, UdpStart } from './udp-message.ts';
@@ -68,6 +69,6 @@ function say(port: MessagePort, message: FromThread): void {
   port.postMessage(message);
 }
 
-const { start, port } = workerData as { readonly start: UdpStart; readonly port: MessagePort };
+const { start, port } = await threadData<{ readonly start: UdpStart; readonly port: MessagePort }>();
 seedHashes(start.hashSeed);
 (start.way === 'linux' ? runLinux : runPortable)(start, new UdpBoard(start.board), port);

@@ -22,6 +22,7 @@ import type { Delta } from '@zonewright/common/zone/delta';
 import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { readRecords } from '@zonewright/common/zone/record-octets';
 import { Marker } from '../mark.ts';
+import { JOURNAL_THREAD } from '../threads.ts';
 import { faultOf, journalFault } from './fault.ts';
 import type { Entry, Journal, JournalFault, JournalWrite, Kept, LastGood, ZoneNote } from './journal.ts';
 import { readEntry, readLastGood, readNote, writeEntry, writeLastGood, writeNote } from './octets.ts';
@@ -49,8 +50,7 @@ export async function openJournal(directory: string): Promise<Result<Journal, Jo
     return fail(faultOf(path, error));
   }
   const client: JournalClient = new StoreClient({
-    module: new URL('./thread.js', import.meta.url),
-    name: 'journal',
+    kind: JOURNAL_THREAD,
     data: path satisfies JournalData,
     fault: (why) => journalFault('disk', path, why),
   });

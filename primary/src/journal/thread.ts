@@ -1,8 +1,8 @@
 /** The thread that has the journal's store: what it is asked for by `database.ts`. */
-import { workerData } from 'node:worker_threads';
 import type { Packs } from '@zonewright/common/lmdb/pack';
 import { serve } from '@zonewright/common/lmdb/serve';
 import { Name } from '@zonewright/common/name';
+import { threadData } from '@zonewright/common/service/thread';
 import { faultOf } from './fault.ts';
 import { JournalStore, type Stored, type StoredWrite } from './store.ts';
 
@@ -16,7 +16,7 @@ export interface JournalMethods {
   historyOf(origin: Uint8Array): Packs;
 }
 
-const path = workerData as JournalData;
+const path = await threadData<JournalData>();
 let store: JournalStore | undefined;
 
 const opened = (): JournalStore => {

@@ -6,12 +6,14 @@
  * else without having changed anything. The new one knows nothing, and so tells of all files again, or refuses to commit
  * (`moved`) until it has.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Remote } from '@zonewright/common/git/remote';
 import type { GitFault, Inspection, StoreOptions } from '@zonewright/common/git/store';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import type { Log } from '@zonewright/common/service/log';
+import { startThread } from '@zonewright/common/service/thread';
 import { hashSeed } from '@zonewright/common/zone/lookup-name';
+import { LOADER_THREAD } from '../threads.ts';
 import type { LoaderAnswer, LoaderData, LoaderRequest, Method } from './loader-thread.ts';
 import type { Repository } from './repository.ts';
 
@@ -30,16 +32,9 @@ interface Waiting {
 
 /** How long the thread may take to end by itself, in milliseconds. It may be amid a large zone. */
 const CLOSE_WAIT = 3000;
-/** What is young on the heap of the thread: what a file leaves behind is dropped at once, and what stays is in shared memory. */
-const YOUNG_MEGABYTES = 12;
 const CLOSED: GitFault = { kind: 'unreachable', what: 'the loader has been closed' };
 
-const startThread = (data: LoaderData): Worker =>
-  new Worker(new URL('./loader-thread.js', import.meta.url), {
-    workerData: data,
-    name: 'loader',
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
-  });
+const startLoader = (data: LoaderData): Worker => startThread(LOADER_THREAD, data);
 
 export class LoaderClient implements Repository {
   readonly #options: LoaderOptions;
@@ -96,7 +91,7 @@ export class LoaderClient implements Repository {
   }
 
   #start(): Worker {
-    const { remote, store, start = startThread } = this.#options;
+    const { remote, store, start = startLoader } = this.#options;
     const worker = start({ seed: hashSeed(), remote, store });
     let error: unknown;
     worker.on('message', ({ id, result }: LoaderAnswer) => {

@@ -4,11 +4,12 @@
  *
  * A bug ends the thread, and with it whatever state it had: all of that can be had again from the repository.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { Remote } from '@zonewright/common/git/remote';
 import { type GitFault, openStore, type StoreOptions } from '@zonewright/common/git/store';
 import { ok, type Result } from '@zonewright/common/result';
 import { WorkGarbage } from '@zonewright/common/service/image-garbage';
+import { threadData } from '@zonewright/common/service/thread';
 import { seedHashes } from '@zonewright/common/zone/lookup-name';
 import type { ZoneHandle } from '@zonewright/common/zone/zone';
 import { GitRepository } from './git-repository.ts';
@@ -36,7 +37,7 @@ export interface LoaderAnswer {
   readonly result: Result<unknown, GitFault>;
 }
 
-const { seed, remote, store } = workerData as LoaderData;
+const { seed, remote, store } = await threadData<LoaderData>();
 if (!seedHashes(seed)) throw new Error('names were hashed before the seed was there');
 let opened: ReturnType<typeof openStore> | undefined;
 let repository: Repository | undefined;

@@ -26,6 +26,7 @@ import { joinDeltas } from '@zonewright/common/zone/delta-octets';
 import { hashSeed } from '@zonewright/common/zone/lookup-name';
 import { readRecords } from '@zonewright/common/zone/record-octets';
 import { Zone } from '@zonewright/common/zone/zone';
+import { COPIES_THREAD } from '../threads.ts';
 import { type CopiesFault, copiesFault, faultOf } from './fault.ts';
 import { plainState, stateOfPlain } from './head.ts';
 import type { LoadedCopy } from './load.ts';
@@ -82,8 +83,7 @@ class DiskCopies implements Copies {
     this.#log = log;
     this.#clock = clock;
     this.#client = new StoreClient({
-      module: new URL('./thread.js', import.meta.url),
-      name: 'copies',
+      kind: COPIES_THREAD,
       data: { path: this.#path, seed: hashSeed() } satisfies CopiesData,
       fault: (why) => copiesFault('disk', this.#path, why),
     });

@@ -1,7 +1,7 @@
 /** The thread that has the copies: what it is asked for by `copies.ts`. */
-import { workerData } from 'node:worker_threads';
 import { serve } from '@zonewright/common/lmdb/serve';
 import { WorkGarbage } from '@zonewright/common/service/image-garbage';
+import { threadData } from '@zonewright/common/service/thread';
 import { gatherImages } from '@zonewright/common/zone/image-region';
 import { seedHashes } from '@zonewright/common/zone/lookup-name';
 import { faultOf } from './fault.ts';
@@ -35,7 +35,7 @@ export interface CopiesMethods {
 const PORTION_ZONES = 500;
 const PORTION_OCTETS = 4 * 2 ** 20;
 
-const { path, seed } = workerData as CopiesData;
+const { path, seed } = await threadData<CopiesData>();
 let store: CopyStore | undefined;
 
 const opened = (): CopyStore => {

@@ -3,7 +3,7 @@
  * What a line says is told by reading; which lines differ, by comparing texts. The seed is printed; `SEED=n` repeats a run.
  */
 import type { Key } from '@zonewright/common/authority/key';
-import { runUpdate } from '@zonewright/common/authority/update';
+import { runUpdate } from '@zonewright/common/authority/run-update';
 import type { RecordEntry } from '@zonewright/common/master/document';
 import { parseZoneFile } from '@zonewright/common/master/parse';
 import { Name } from '@zonewright/common/name';

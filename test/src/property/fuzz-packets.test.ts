@@ -7,8 +7,8 @@
 import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
 import type { Responder } from '@zonewright/common/authority/responder';
+import { runUpdate } from '@zonewright/common/authority/run-update';
 import type { Transport } from '@zonewright/common/authority/transport';
-import { runUpdate } from '@zonewright/common/authority/update';
 import { decodeMessage, encodeMessage } from '@zonewright/common/wire/message';
 import { sign, verify } from '@zonewright/common/wire/tsig';
 import test, { type ExecutionContext } from 'ava';

@@ -5,8 +5,8 @@
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { type Authority, receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
+import { runUpdate } from '@zonewright/common/authority/run-update';
 import type { Transport } from '@zonewright/common/authority/transport';
-import { runUpdate } from '@zonewright/common/authority/update';
 import type { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';

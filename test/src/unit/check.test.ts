@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Applied, applyInbound, type InboundFault } from '@zonewright/common/authority/inbound';
-import { runUpdate, type Update } from '@zonewright/common/authority/update';
+import { runUpdate } from '@zonewright/common/authority/run-update';
+import type { Update } from '@zonewright/common/authority/update';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';

@@ -1,6 +1,6 @@
 /** What an UPDATE looks like in the diff of a zone file: as its author would have written it. The files are those of the corpus. */
 import type { Key } from '@zonewright/common/authority/key';
-import { runUpdate } from '@zonewright/common/authority/update';
+import { runUpdate } from '@zonewright/common/authority/run-update';
 import { Name } from '@zonewright/common/name';
 import { editedFile } from '@zonewright/primary/commit';
 import test from 'ava';

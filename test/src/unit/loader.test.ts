@@ -2,18 +2,20 @@
  * The loader in a thread of its own, on a real repository: zones that are handed over, what becomes of updates and pulls when the
  * thread dies, and how long the thread that serves is busy meanwhile. What the primary decides is in unit/primary.test.ts.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { parseKey } from '@zonewright/common/authority/key';
 import { limitKey } from '@zonewright/common/authority/key-limits';
 import type { Update } from '@zonewright/common/authority/update';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { Log } from '@zonewright/common/service/log';
+import { startThread } from '@zonewright/common/service/thread';
 import { diffZones } from '@zonewright/common/zone/delta';
 import { memoryJournal } from '@zonewright/primary/journal/journal';
 import { Primary } from '@zonewright/primary/primary';
 import { LoaderClient } from '@zonewright/primary/repository/loader-client';
 import type { LoaderRequest } from '@zonewright/primary/repository/loader-thread';
 import { deltaOfPlain, keyOfPlain, plainDelta, plainKey } from '@zonewright/primary/repository/plain';
+import { LOADER_THREAD } from '@zonewright/primary/threads';
 import anyTest, { type ExecutionContext } from 'ava';
 import { testWith } from '../support/needs.ts';
 import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
@@ -66,10 +68,8 @@ const start = async (t: ExecutionContext<unknown>, files: Files): Promise<World>
     remote: { kind: 'local', path: repository.path, branch: 'main' },
     store: {},
     log,
-    start: (workerData) => {
-      const worker = new Worker(new URL(import.meta.resolve('@zonewright/primary/repository/loader-thread')), {
-        workerData,
-      });
+    start: (data) => {
+      const worker = startThread(LOADER_THREAD, data);
       const post = worker.postMessage.bind(worker);
       worker.postMessage = (request: LoaderRequest) => {
         const passed = world.onRequest(request, worker);

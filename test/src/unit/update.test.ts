@@ -1,7 +1,8 @@
 /** UPDATE (RFC 2136) from a request to the next version of a zone, and what comes after a change: NOTIFY out. */
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { notifyMessage, notifyTargets } from '@zonewright/common/authority/notify';
-import { readUpdate, runUpdate, withRaisedSerial } from '@zonewright/common/authority/update';
+import { runUpdate, withRaisedSerial } from '@zonewright/common/authority/run-update';
+import { readUpdate } from '@zonewright/common/authority/update';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';

@@ -1,6 +1,6 @@
 /** Zone data: lookup, change, difference, history, serials. The rules of a good zone have `check.test.ts`. */
 
-import { withRaisedSerial } from '@zonewright/common/authority/update';
+import { withRaisedSerial } from '@zonewright/common/authority/run-update';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
