@@ -33,6 +33,8 @@ export interface DatagramHandler {
   /** Called when datagrams have come in, before the first of them is answered. */
   prepare(): void;
   readonly answer: AnswerDatagram;
+  /** Called when all that had come in were given to `answer`, before their replies are sent. */
+  finish?(): void;
   /** A reply could not be sent, or `answer` has thrown. Replies that get lost with one that is told of are counted only. */
   onFault?(fault: ServeFault): void;
 }

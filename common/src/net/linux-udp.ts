@@ -241,6 +241,7 @@ export class LinuxDatagrams {
       if (length > 0) this.#put(replies++, datagram, length);
     }
     this.received += taken;
+    if (taken > 0) this.#handler.finish?.();
     if (replies > 0) this.#send(fd, replies);
     return taken;
   }

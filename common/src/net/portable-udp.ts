@@ -149,6 +149,7 @@ export class PortableDatagrams {
     datagram.socket = number;
     this.#handler.prepare();
     const length = this.#answer(datagram);
+    this.#handler.finish?.();
     const socket = this.#sockets[number];
     if (length === 0 || socket === undefined) return;
     this.#send(socket, datagram.reply.subarray(0, length), address, port);

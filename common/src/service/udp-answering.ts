@@ -16,6 +16,7 @@ import type { Datagram, DatagramHandler } from '../net/datagram.ts';
 import type { ServeFault } from '../net/fault.ts';
 import { HEADER_OCTETS } from '../wire/message.ts';
 import { Zone } from '../zone/zone.ts';
+import { HandingOver } from './handed-over.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import type { UdpBoard } from './udp-board.ts';
 import type { FromThread, ToThread, UdpStart, ZoneMessage } from './udp-message.ts';
@@ -30,6 +31,7 @@ export class UdpAnswering implements DatagramHandler {
   readonly #board: UdpBoard;
   readonly #responder: Responder;
   readonly #zones = new ZoneTable();
+  readonly #handing = new HandingOver();
   /** Takes the messages that are not about answering. */
   readonly #other: (message: ToThread) => void;
   #seen = 0;
@@ -134,7 +136,7 @@ export class UdpAnswering implements DatagramHandler {
     const octets = datagram.octets.slice(0, datagram.length);
     const outcome = receiveOpen(this.#responder, octets, 'udp', this.#now);
     if (outcome === undefined) {
-      this.#handOver(octets, datagram.route());
+      this.#handOver(octets, datagram);
       return 0;
     }
     if (outcome.kind !== 'reply' || outcome.octets.length > datagram.reply.length) return 0;
@@ -143,13 +145,19 @@ export class UdpAnswering implements DatagramHandler {
     return outcome.octets.length;
   }
 
-  #handOver(octets: Uint8Array, route: Uint8Array): void {
+  #handOver(octets: Uint8Array, datagram: Datagram): void {
     if (!this.#board.takePlace(octets.length)) {
       this.#dropped++;
       return;
     }
     this.#handedOver++;
-    this.#port.postMessage({ kind: 'request', route, octets } satisfies FromThread);
+    this.#handing.add({ route: datagram.route(), octets });
+  }
+
+  /** Hands over what of a batch is for control. */
+  finish(): void {
+    const requests = this.#handing.take();
+    if (requests !== undefined) this.#port.postMessage(requests satisfies FromThread, [requests.octets.buffer]);
   }
 
   /** Tells control of one fault a second: whoever can make one can make many. */

@@ -16,6 +16,7 @@ import type { ImageHandle } from '../zone/image.ts';
 import { hashSeed } from '../zone/lookup-name.ts';
 import type { Zone } from '../zone/zone.ts';
 import { nextDelay } from './backoff.ts';
+import { eachRequest, type RoutedRequest } from './handed-over.ts';
 import type { Log } from './log.ts';
 import { startThread } from './thread.ts';
 import { UDP_THREAD } from './threads.ts';
@@ -200,12 +201,9 @@ export class UdpMember {
 
   #take(message: FromThread): void {
     switch (message.kind) {
-      case 'request': {
-        const { route, octets } = message;
-        this.board.leavePlace(octets.length);
-        this.#options.receive(octets, peerOfRoute(route), (reply) => this.#reply(route, reply));
+      case 'requests':
+        for (const request of eachRequest(message)) this.#receive(request);
         return;
-      }
       case 'bound':
         this.#asked.shift()?.(message.fault);
         return;
@@ -216,6 +214,17 @@ export class UdpMember {
         return;
       default:
         return;
+    }
+  }
+
+  /** What is wrong with one request costs that one, and none of those behind it. */
+  #receive({ route, octets }: RoutedRequest): void {
+    const { log, receive } = this.#options;
+    this.board.leavePlace(octets.length);
+    try {
+      receive(octets, peerOfRoute(route), (reply) => this.#reply(route, reply));
+    } catch (error) {
+      log.error('process.fault', { during: 'udp', error });
     }
   }
 

@@ -4,6 +4,7 @@ import type { Lack } from '../authority/zones.ts';
 import type { ListenFault, ServeFault } from '../net/fault.ts';
 import type { ImageHandle } from '../zone/image.ts';
 import type { Chunk } from '../zone/order.ts';
+import type { HandedOver } from './handed-over.ts';
 
 /** What a thread is given at its start. */
 export interface UdpStart {
@@ -55,7 +56,7 @@ export type ToThread =
 export type FromThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'bound'; readonly fault?: ListenFault }
-  /** A request that is not answered by zones alone. */
-  | { readonly kind: 'request'; readonly route: Uint8Array; readonly octets: Uint8Array }
+  /** Requests that are not answered by zones alone. */
+  | HandedOver
   /** What went wrong with a datagram; not each, where there are many. */
   | { readonly kind: 'fault'; readonly fault: ServeFault };

@@ -226,13 +226,18 @@ for (const implementation of implementations) {
     // The kernel counts a small datagram as 768 octets or a little more, and grants twice what was asked for.
     if (asker.socket.getRecvBufferSize() < 5000 * 1000) return t.pass('this machine grants a smaller one');
     let prepared = 0;
-    const server = await start(t, implementation, ['127.0.0.1'], { prepare: () => void prepared++ });
+    let finished = 0;
+    const server = await start(t, implementation, ['127.0.0.1'], {
+      prepare: () => void prepared++,
+      finish: () => void finished++,
+    });
     const sent = Array.from({ length: 5000 }, (_, i) => asker.send(`query ${i}`, server.peers[0]!));
     await Promise.all(sent);
     await until(() => asker.received.length === 5000, { what: 'all were answered' });
     t.is(new Set(asker.received.map(({ text }) => text)).size, 5000);
     t.is(server.counts.sent, 5000);
     t.true(prepared <= 5000);
+    t.is(finished, prepared);
     if (implementation.name === 'Linux') t.true(prepared < 1000, `${prepared} batches`);
     t.is(server.counts.dropped, 0);
   });

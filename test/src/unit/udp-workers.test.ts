@@ -110,6 +110,42 @@ for (const [way, testHere] of ways) {
     },
   );
 
+  testHere(
+    `${way}: of requests that come together, one that control fails at costs that one alone`,
+    async (t: Test) => {
+      const historyOf = (): never => {
+        throw new Error('a bug');
+      };
+      const faults: unknown[] = [];
+      const log: Log = {
+        ...SILENT_LOG,
+        error: (event: string, fields?: object) => void faults.push({ event, ...fields }),
+      };
+      const server = await start(t, way, { ...authorityOf(version(2)), isTransferOpen: true, historyOf }, { log });
+      const questions = [{ name: nameOf('example.'), type: TYPE.SOA, class: CLASS.IN }];
+      const transfer = {
+        questions: [{ ...questions[0]!, type: TYPE.IXFR }],
+        authorities: [recordOf('example. 60 SOA ns.example. h.example. 1 1 1 1 1')],
+      };
+      const client = createSocket('udp4');
+      t.teardown(() => client.close());
+      const answered = new Set<number>();
+      client.on('message', (reply) => void answered.add(reply.readUInt16BE(0)));
+      const { port, address } = server.bound[0]!;
+      // Each second one is refused, the others make control throw.
+      for (let id = 0; id < 20; id++) {
+        const message =
+          id % 2 === 0
+            ? { ...emptyMessage(id, OPCODE.QUERY), ...transfer }
+            : { ...emptyMessage(id, OPCODE.UPDATE), questions };
+        client.send(encodeMessage(message), port, address);
+      }
+      await until(() => [...answered].filter((id) => id % 2 === 1).length === 10, { what: 'the refusals have come' });
+      await until(() => faults.length === 10, { what: 'what was thrown is logged' });
+      t.like(faults[0], { event: 'process.fault', during: 'udp' });
+    },
+  );
+
   testHere(`${way}: what is published is in force for the next query, in every thread`, async (t: Test) => {
     const authority = authorityOf(version(1));
     const server = await start(t, way, authority, { udpWorkers: 2 });
