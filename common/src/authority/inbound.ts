@@ -263,7 +263,7 @@ function apply(current: Zone | undefined, inbound: Finished): Applied | InboundF
     zone = next;
   }
   // Differences can go on for ever, each with few names.
-  if (zone.image.namesOf(zone.root) > MAX_ZONE_NAMES) return fault(TOO_LARGE);
+  if (zone.isTooLarge()) return fault(TOO_LARGE);
   return { zone, deltas };
 }
 

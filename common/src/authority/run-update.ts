@@ -11,8 +11,10 @@ import type { ResourceRecord } from '../rr/record.ts';
 import { readSoa, withSerial } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { RCODE } from '../wire/code.ts';
+import { TOO_LARGE } from '../zone/builder.ts';
 import { checkNames, type Finding } from '../zone/check.ts';
 import { type Delta, diffNames, isEmptyDelta, isSoaEdited } from '../zone/delta.ts';
+import { MAX_ZONE_NAMES } from '../zone/image-first.ts';
 import { isNewer, raise } from '../zone/serial.ts';
 import type { Zone } from '../zone/zone.ts';
 import { ZoneEdit } from '../zone/zone-edit.ts';
@@ -26,15 +28,20 @@ export type UpdateOutcome = { readonly zone: Zone; readonly delta: Delta } | und
 
 /**
  * Runs an update against a version of its zone (3.2, 3.4.2). The serial of the outcome is raised; `today`: see {@link raise} of
- * `zone/serial.ts`.
+ * `zone/serial.ts`. `mostNames`: the names that the zone may have, with empty non-terminals.
  */
-export function runUpdate(update: Update, zone: Zone, today?: number): Result<UpdateOutcome, UpdateFault> {
+export function runUpdate(
+  update: Update,
+  zone: Zone,
+  today?: number,
+  mostNames = MAX_ZONE_NAMES,
+): Result<UpdateOutcome, UpdateFault> {
   // Judged anew: the version may be newer than the one that the request was read with.
   const apart = zoneBetween(update.key.zone, zone);
   if (apart !== undefined) return updateFault(RCODE.REFUSED, apart);
   const rcode = judgePrerequisites(zone, update.scope, update.prerequisites);
   if (rcode !== undefined) return updateFault(rcode, 'a prerequisite does not hold');
-  return carryOutAll(update.operations, zone, today, update.key);
+  return carryOutAll(update.operations, zone, today, update.key, mostNames);
 }
 
 /** Operations that an update may have become, to be run again: no message has half as many, and all of them fit into the journal. */
@@ -84,6 +91,7 @@ function carryOutAll(
   zone: Zone,
   today: number | undefined,
   key: Key | undefined,
+  mostNames = MAX_ZONE_NAMES,
 ): Result<UpdateOutcome, UpdateFault> {
   if (operations.length === 0) return ok(undefined);
   if (zone.isSigned)
@@ -104,6 +112,11 @@ function carryOutAll(
   }
   const next = edit.finish();
   if (next === undefined) return updateFault(RCODE.REFUSED, 'the zone would be left without its SOA');
+  // Many messages, each with few names of many labels, make as much of a zone as no file and no transfer may bring.
+  if (next.isTooLarge(mostNames) && isGrown(zone, next)) {
+    next.discard();
+    return updateFault(RCODE.REFUSED, `it would be ${TOO_LARGE}`);
+  }
   const names = operations.map((operation) => operation.name);
   const delta = diffNames(zone, next, names);
   if (isEmptyDelta(delta) && !isSoaEdited(zone, next) && !isNewer(next.serial, zone.serial)) {
@@ -117,6 +130,12 @@ function carryOutAll(
   }
   const raised = withRaisedSerial(next, zone.serial, today);
   return ok({ zone: raised, delta: diffNames(zone, raised, names) });
+}
+
+/** Has it more names, or does it take more room? */
+function isGrown(old: Zone, next: Zone): boolean {
+  const [was, is] = [old.image, next.image];
+  return is.namesOf(next.root) > was.namesOf(old.root) || is.sizeOf(next.root) > was.sizeOf(old.root);
 }
 
 function isWholeName(operation: ResourceRecord): boolean {

@@ -5,6 +5,7 @@
  * One change of an image is under way at a time. Always holds: empty non-terminals come and go with the names below them.
  */
 import type { Image } from './image.ts';
+import { MAX_ZONE_OCTETS } from './image-first.ts';
 import {
   HAS,
   MAX_BITS,
@@ -22,6 +23,14 @@ import { ASTERISK, type LookupName, spread } from './lookup-name.ts';
 
 /** Words of garbage that are not worth being cleared away. */
 const SPARE_WORDS = 4096;
+/** How many times as large as its first version an image gets before it is copied at once. */
+const MOST_GROWTH = 4;
+/**
+ * Words of an image that is copied when there is time, and at once, whatever is garbage: offsets of octets have 31 bits, and a version may
+ * have a half of that.
+ */
+const MUCH_WORDS = (5 / 16) * MAX_ZONE_OCTETS;
+const MOST_WORDS = (3 / 8) * MAX_ZONE_OCTETS;
 const NOTHING = new Int32Array(0);
 
 export class ImageChange {
@@ -101,7 +110,7 @@ export class ImageChange {
       if (!isOwner) this.#adopt(node, name, i);
       this.#place(hash, 0, node);
       this.#add(root + ROOT.names, 1);
-      if (isOwner) countNode(image, root, node, 1);
+      countNode(image, root, node, 1);
       const parent = image.findSuffix(root, name, i + 1, apex);
       if (parent === 0) continue;
       this.#adopt(this.#ownNode(parent), name, i + 1);
@@ -125,6 +134,7 @@ export class ImageChange {
       this.#add(parent + NODE.children, -1);
       if (isAsterisk(name, i)) this.#set(parent + NODE.meta, this.#get(parent + NODE.meta) & ~(HAS.wildcard << 16));
       if (i + 1 === apex || image.children(parent) > 0 || image.setCount(parent) > 0) return;
+      countNode(image, root, parent, -1);
       node = parent;
     }
   }
@@ -199,7 +209,14 @@ export class ImageChange {
 
   /** Has the image so much garbage, or so full an index, that a copy is worth its cost? */
   get isWasteful(): boolean {
-    return this.image.end > 2 * this.image.firstEnd + SPARE_WORDS || this.#isCrowded;
+    const { end, firstEnd } = this.image;
+    return end > Math.min(2 * firstEnd + SPARE_WORDS, MUCH_WORDS) || this.#isCrowded;
+  }
+
+  /** Is so much of it garbage, or comes it so near to what can be addressed, that a copy cannot wait? */
+  get isOverfull(): boolean {
+    const { end, firstEnd } = this.image;
+    return end > Math.min(MOST_GROWTH * firstEnd, MOST_WORDS);
   }
 
   /** Would so many more names make the chains of an index many times as long as they are to be? */

@@ -7,8 +7,7 @@ import { makeIndex, slotOf } from './image-node.ts';
 export function copyVersion(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
   const names = image.namesOf(root) + more;
   const bits = bitsFor(names);
-  let size = ROOT.size + indexWords(bits);
-  for (const node of image.eachNode(root)) size += sizeOf(image, node);
+  const size = ROOT.size + indexWords(bits) + image.words[root + ROOT.words]!;
   const copy = new Image(size, names);
   const next = takeWords(copy, image, root, ROOT.size);
   const pages = makeIndex(copy, next, bits);
@@ -22,13 +21,6 @@ export function copyVersion(image: Image, root: number, more = 0): { readonly im
   copy.words[next + ROOT.log] = copy.logged;
   copy.firstEnd = copy.end;
   return { image: copy, root: next };
-}
-
-/** Words of a node with its sets. */
-function sizeOf(image: Image, node: number): number {
-  let size = nodeWords(image.nameOctets(node), image.setCount(node));
-  for (let i = image.setCount(node) - 1; i >= 0; i--) size += setWords(image.setOctets(image.setAt(node, i)));
-  return size;
 }
 
 /** Takes over a node of another image, and behind it its sets. */

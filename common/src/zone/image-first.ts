@@ -212,6 +212,7 @@ export class FirstVersion {
   #addEmpty(hash: number, start: number, end: number): number {
     const { image, root } = this;
     const node = writeNode(image, hash, wire, start, end - start, NO_SETS, 0);
+    countNode(image, root, node, 1);
     const slot = image.slot(root, hash);
     image.words[node + NODE.next] = image.words[slot]!;
     image.words[slot] = node;

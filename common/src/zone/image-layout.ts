@@ -15,7 +15,8 @@ export const ROOT = {
   dnames: 6,
   records: 7,
   octets: 8,
-  size: 9,
+  words: 9,
+  size: 10,
 } as const;
 export const NODE = { next: 0, hash: 1, children: 2, meta: 3, sets: 4 } as const;
 export const SET = { key: 0, ttl: 1, count: 2, octets: 3, data: 4 } as const;

@@ -63,7 +63,7 @@ export function flag(image: Image, node: number, flags: number): void {
   image.words[node + NODE.meta]! |= flags << 16;
 }
 
-/** Adds what a node holds to the sums of a version, or takes it away. */
+/** Adds a node and what it holds to the sums of a version, or takes it away. */
 export function countNode(image: Image, root: number, node: number, sign: 1 | -1): void {
   const { words } = image;
   const flags = image.flags(node);
@@ -73,15 +73,18 @@ export function countNode(image: Image, root: number, node: number, sign: 1 | -1
   if ((flags & HAS.dname) !== 0) words[root + ROOT.dnames]! += sign;
   let records = 0;
   let octets = 0;
+  let size = nodeWords(name, image.setCount(node));
   for (let i = image.setCount(node) - 1; i >= 0; i--) {
     const set = image.setAt(node, i);
     const count = image.setSize(set);
     records += count;
+    size += setWords(image.setOctets(set));
     // Each record: its name and root label, RECORD_FIXED, RDATA, whose length octets stand for none of it.
     octets += count * (name + RECORD_FIXED - 1) + image.setOctets(set);
   }
   words[root + ROOT.records]! += sign * records;
   words[root + ROOT.octets]! += sign * octets;
+  words[root + ROOT.words]! += sign * size;
 }
 
 /**

@@ -9,12 +9,23 @@
  *
  * Every owner and every empty non-terminal is a node. Offsets count words of four octets; 0 is "none".
  *
- *   root   slots (log2), top, apex, names, log, cuts, DNAMEs, records, octets
+ *   root   slots (log2), top, apex, names, log, cuts, DNAMEs, records, octets, words of nodes and sets
  *   index  top -> middle -> page of 64 slots -> chain of nodes
  *   node   next in chain, hash, children, name length | flags | number of sets, offsets of the sets, name without the apex
  *   set    key, TTL, number of records, octets of what follows, records: length in two octets and RDATA
  */
-import { HAS, middleBits, NODE, PAGE, PAGE_BITS, ROOT, SET, setWords, signaturesOf } from './image-layout.ts';
+import {
+  HAS,
+  indexWords,
+  middleBits,
+  NODE,
+  PAGE,
+  PAGE_BITS,
+  ROOT,
+  SET,
+  setWords,
+  signaturesOf,
+} from './image-layout.ts';
 import { ASTERISK, LOWER, type LookupName, spread } from './lookup-name.ts';
 
 const scratch = new Uint8Array(256);
@@ -131,6 +142,11 @@ export class Image {
   /** Octets of all records in wire form, uncompressed. */
   octetsOf(root: number): number {
     return this.words[root + ROOT.octets]! >>> 0;
+  }
+
+  /** Octets of an image that holds a version and nothing else. */
+  sizeOf(root: number): number {
+    return 4 * (ROOT.size + indexWords(this.words[root + ROOT.bits]!) + this.words[root + ROOT.words]!);
   }
 
   /** Names below the apex that have NS. */

@@ -18,6 +18,7 @@ import { Chain } from './chain.ts';
 import { Image, type ImageHandle } from './image.ts';
 import { ImageChange } from './image-change.ts';
 import { copyVersion } from './image-copy.ts';
+import { MAX_ZONE_NAMES, MAX_ZONE_OCTETS } from './image-first.ts';
 import { HAS, setKey, signedBy } from './image-layout.ts';
 import { writeSet } from './image-node.ts';
 import { ImageWalk } from './image-walk.ts';
@@ -47,8 +48,6 @@ const lookup = new LookupName();
 
 /** Words of an image that takes so long to copy that whoever changes it should not have to: 1 MB, some milliseconds. */
 const LARGE_WORDS = 262_144;
-/** How many times as large as its first version a large image gets before it is copied all the same. */
-const MOST_GROWTH = 4;
 
 export class Zone {
   readonly origin: Name;
@@ -130,6 +129,12 @@ export class Zone {
   /** Octets of all records in wire form, their names uncompressed and without the origin. */
   get octets(): number {
     return this.image.octetsOf(this.root);
+  }
+
+  /** Is it more than a zone may be, whatever way it came to that? `mostNames`: with empty non-terminals. */
+  isTooLarge(mostNames = MAX_ZONE_NAMES): boolean {
+    const { image, root } = this;
+    return image.namesOf(root) > mostNames || image.sizeOf(root) > MAX_ZONE_OCTETS;
   }
 
   /** Was it signed, here or elsewhere? */
@@ -331,7 +336,7 @@ export class Zone {
     }
     const nextChain = chain?.finish(root);
     const { isWasteful } = change;
-    if (isWasteful && (image.firstEnd < LARGE_WORDS || image.end > MOST_GROWTH * image.firstEnd)) {
+    if (isWasteful && (image.firstEnd < LARGE_WORDS || change.isOverfull)) {
       const zone = this.#copy(image, root, nextChain);
       image.takeBack(root);
       return zone;

@@ -70,6 +70,8 @@ function isSound(zone: Zone, model: Model, probes: readonly Name[]): void {
   }
   assert.equal(image.namesOf(root), names.size);
   assert.equal(zone.size, model.size + 1);
+  const alone = zone.condensed();
+  assert.equal(alone.image.sizeOf(alone.root), 4 * (alone.image.end - 1));
   const withType = (type: number): number =>
     [...names].filter(([key, { types }]) => types.has(type) && (type === TYPE.DNAME || key !== origin.key)).length;
   assert.equal(image.cutsOf(root), withType(TYPE.NS));

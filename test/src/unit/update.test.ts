@@ -2,13 +2,14 @@
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { notifyMessage, notifyTargets } from '@zonewright/common/authority/notify';
 import { runUpdate, withRaisedSerial } from '@zonewright/common/authority/run-update';
-import { readUpdate } from '@zonewright/common/authority/update';
+import { edeCodeOf, readUpdate } from '@zonewright/common/authority/update';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
 import { CLASS } from '@zonewright/common/rr/class';
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 import { TYPE } from '@zonewright/common/rr/type';
-import { OPCODE, printRcode } from '@zonewright/common/wire/code';
+import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
+import { EDE } from '@zonewright/common/wire/edns';
 import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
 import { ZoneBuilder } from '@zonewright/common/zone/builder';
 import { checkZone } from '@zonewright/common/zone/check';
@@ -688,6 +689,31 @@ test('an UPDATE that makes a set too large for a message is refused', (t) => {
   const huge = { name: nameOf('huge.example.'), type: 65280, class: CLASS.IN, ttl: 60, rdata: new Uint8Array(65_000) };
   t.is(rcodeOf([huge]), 'REFUSED');
   t.is(rcodeOf([{ ...huge, rdata: new Uint8Array(60_000) }]), 'NOERROR');
+});
+
+test('UPDATEs of names of many labels are refused where the zone would have too many empty non-terminals', (t) => {
+  const table = new ZoneTable();
+  let zone = zoneOf('@ 60 NS ns.other.');
+  const run = (authorities: readonly ResourceRecord[]) => {
+    table.set(zone);
+    const read = given(readUpdate({ ...updateMessage(origin), authorities }, keyNamed('k._update.example'), table));
+    return runUpdate(read, zone, undefined, 1001);
+  };
+  const deep = (i: number) => recordFrom(`add ${'a.'.repeat(99)}n${i}.example. 60 A 192.0.2.1`);
+  for (let i = 0; i < 10; i++) zone = given(run([deep(i)]))!.zone;
+  t.is(zone.image.namesOf(zone.root), 1001);
+  const { end } = zone.image;
+  const ran = run([recordFrom('add one.example. 60 A 192.0.2.1')]);
+  t.like(ran, { ok: false, fault: { rcode: RCODE.REFUSED } });
+  if (ran.ok) return;
+  t.regex(ran.fault.what, /a zone of more than .* names and empty non-terminals/);
+  t.is(edeCodeOf(ran.fault), EDE.PROHIBITED);
+  t.is(zone.image.end, end, 'nothing of it is left');
+  // A name that is there already makes no more of them; what goes makes room.
+  t.true(run([recordFrom('add n1.example. 60 A 192.0.2.1')]).ok);
+  zone = given(run([recordFrom(`delete ${'a.'.repeat(99)}n0.example. ANY`)]))!.zone;
+  t.is(zone.image.namesOf(zone.root), 901);
+  t.true(run([recordFrom('add one.example. 60 A 192.0.2.1')]).ok);
 });
 
 test('an UPDATE for a zone without data is SERVFAIL, and never goes into the zone above it', (t) => {
