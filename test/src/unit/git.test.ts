@@ -1010,6 +1010,39 @@ test('a delta of an edit in several places is hardly longer than what is new', (
   );
 });
 
+test('a delta of edits at even distances is hardly longer than what is new', (t) => {
+  const zone = Array.from({ length: 80_000 }, (_, n) => `host${n} 300 A 10.${n >> 16}.${(n >> 8) & 255}.${n & 255}\n`);
+  const oidOf = (n: number): string => createHash('sha1').update(`${n}`).digest('binary');
+  const tree = Array.from({ length: 20_000 }, (_, n) => `100644 zone${n}.example\0${oidOf(n)}`);
+  /** What each edit may take: what is new, and what says where. */
+  const cases: readonly (readonly [readonly string[], number, (old: string, n: number) => string])[] = [
+    [zone, 12, (old) => old.replace('\n', '0\n')],
+    [zone, 12, () => ''],
+    [zone, 40, (_, n) => `new${n} 60 A 192.0.2.9\n`],
+    [zone, 40, (old, n) => `${old}new${n} 60 A 192.0.2.9\n`],
+    [tree, 30, (old, n) => old.replace(/\0.*$/s, `\0${oidOf(-n)}`)],
+  ];
+  for (const [before, most, edit] of cases) {
+    for (const distance of [5, 30, 1000]) {
+      const after = before.map((old, n) => (n % distance === 3 ? edit(old, n) : old));
+      const [base, target] = [Buffer.from(before.join(''), 'latin1'), Buffer.from(after.join(''), 'latin1')];
+      const delta = makeDelta(base, target);
+      t.true(target.equals(applyDelta(base, delta, 1e7)));
+      const edits = Math.ceil(before.length / distance);
+      t.true(delta.length < edits * most + 300, `${delta.length} octets for ${edits} edits`);
+    }
+  }
+});
+
+test('a delta of what was moved names where it was', (t) => {
+  const lines = Array.from({ length: 80_000 }, (_, n) => `host${n} A 10.${n >> 16}.${(n >> 8) & 255}.${n & 255}\n`);
+  const moved = [...lines.slice(20_000, 30_000), ...lines.slice(0, 20_000), ...lines.slice(30_000)];
+  const [base, target] = [Buffer.from(lines.join('')), Buffer.from(moved.join(''))];
+  const delta = makeDelta(base, target);
+  t.true(target.equals(applyDelta(base, delta, 1e7)));
+  t.true(delta.length < 500, `${delta.length} octets`);
+});
+
 test('a delta of versions that have nothing, or everything, in common takes no longer than their length', (t) => {
   const lines = (count: number, text: (n: number) => string): Buffer =>
     Buffer.from(Array.from({ length: count }, (_, n) => text(n)).join(''));
@@ -1019,6 +1052,8 @@ test('a delta of versions that have nothing, or everything, in common takes no l
     [lines(100_000, (n) => `a${n} A 192.0.2.1\n`), lines(100_000, (n) => `a${n} A 192.0.2.${n & 1}\n`)],
     [lines(100_000, (n) => `a${n} A 192.0.2.1\n`), lines(100_000, (n) => `a${100_000 - n} A 192.0.2.1\n`)],
     [Buffer.alloc(2_000_000, 'ab'), Buffer.alloc(2_000_000, 'aab')],
+    [Buffer.alloc(2_000_000, '\n'), Buffer.alloc(2_000_000, `${'\n'.repeat(15)}a`)],
+    [Buffer.concat([Buffer.alloc(2_000_000), Buffer.of(1)]), Buffer.concat([Buffer.of(2), Buffer.alloc(2_000_001)])],
   ] as const;
   for (const [base, target] of pairs) {
     const ended = busyTime();
