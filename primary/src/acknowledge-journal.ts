@@ -81,6 +81,7 @@ export class AcknowledgeJournal implements Acknowledge {
       this.#tellStuck(entries);
       publishBatch(this.#state, batch);
       unwritten.note(entries);
+      this.#state.keepTime();
       step('update.published');
     }
     for (const [i, each] of all.entries()) this.#answer(each, rans[i]!);
@@ -107,15 +108,16 @@ export class AcknowledgeJournal implements Acknowledge {
 
   #run(batch: Batch, asked: Pending): Ran {
     const full = this.#isFull(batch, asked);
-    if (full === undefined) return batch.run(asked, Date.now());
+    if (full === undefined) return batch.run(asked, this.#state.moment);
     return { kind: 'refused', verdict: serverFailure(EDE.NOT_READY, full), what: full };
   }
 
   /** Why no more is taken, if so. */
   #isFull(batch: Batch, { update }: Pending): string | undefined {
     const { limits, waitsFor } = this.#options;
-    const { updates, oldest } = this.#state.unwritten.waiting(update.origin);
-    const age = oldest === undefined ? 0 : Math.max(0, Math.floor((Date.now() - oldest) / 1000));
+    const { time, unwritten } = this.#state;
+    const { updates, oldest } = unwritten.waiting(update.origin);
+    const age = oldest === undefined ? 0 : Math.floor(time.since(oldest));
     const isOld = oldest !== undefined && age >= limits.age;
     if (updates + batch.entries.length < limits.updates && !isOld) return undefined;
     const limit = isOld ? `--max-unpushed-age is ${limits.age} s` : `--max-unpushed is ${limits.updates}`;

@@ -88,7 +88,7 @@ export class AcknowledgePush implements Acknowledge {
 
   #run(batch: Batch, asked: Pending): Ran {
     const file = this.#state.publisher.files.of(asked.update.origin);
-    if (file === undefined || file.errors.length === 0) return batch.run(asked, Date.now());
+    if (file === undefined || file.errors.length === 0) return batch.run(asked, this.#state.moment);
     const what = `the file ${file.fileName} in git has errors; repair it first`;
     return { kind: 'refused', verdict: serverFailure(EDE.INVALID_DATA, what), what };
   }

@@ -9,7 +9,6 @@ import type { Verdict } from '@zonewright/common/service/name-server';
 import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import type { Delta } from '@zonewright/common/zone/delta';
-import { dateSerial } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { UpdateEntry } from './journal/journal.ts';
 
@@ -17,6 +16,12 @@ import type { UpdateEntry } from './journal/journal.ts';
 export interface Asked {
   readonly update: Update;
   readonly source: string;
+}
+
+/** When an update is run: by the time of the journal, and the least serial in date style of that day. */
+export interface Moment {
+  readonly time: number;
+  readonly today: number;
 }
 
 /** What one update came to. `what`: why it was refused. */
@@ -71,12 +76,12 @@ export class Batch {
     return this.#changes.get(key)?.zone;
   }
 
-  /** Runs one more. `time`: milliseconds since 1970. */
-  run({ update, source }: Asked, time: number): Ran {
+  /** Runs one more. */
+  run({ update, source }: Asked, { time, today }: Moment): Ran {
     const { origin, scope, key } = update;
     const zone = this.versionOf(origin) ?? this.#served(update);
     if (zone === undefined) return NO_ZONE;
-    const outcome = runUpdate(update, zone, dateSerial(time));
+    const outcome = runUpdate(update, zone, today);
     if (!outcome.ok) {
       const { rcode, what } = outcome.fault;
       return { kind: 'refused', verdict: { rcode, ede: { code: edeCodeOf(outcome.fault), text: what } }, what };

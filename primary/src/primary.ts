@@ -31,7 +31,6 @@ import { type PullFault, pull } from './pull.ts';
 import { restore } from './restore.ts';
 import { State, type StateOptions } from './state.ts';
 import { tidy } from './tidy.ts';
-import type { Waiting } from './unwritten.ts';
 import { Writer } from './writer.ts';
 
 export interface PrimaryOptions extends StateOptions {
@@ -185,9 +184,11 @@ export class Primary {
     return this.#unanswered.size;
   }
 
-  /** Updates that are acknowledged and not in the remote. */
-  get unpushed(): Waiting {
-    return this.#state.unwritten.allWaiting;
+  /** Updates that are acknowledged and not in the remote. `age`: seconds since the first of them was acknowledged. */
+  get unpushed(): { readonly updates: number; readonly age: number | undefined } {
+    const { unwritten, time } = this.#state;
+    const { updates, oldest } = unwritten.allWaiting;
+    return { updates, age: oldest === undefined ? undefined : time.since(oldest) };
   }
 
   /**
@@ -205,6 +206,7 @@ export class Primary {
     if (left > 0) await this.#writer.flush(left);
     this.#state.isClosed = true;
     this.#writer.close();
+    this.#state.time.close();
     await this.#state.journal.close();
   }
 
@@ -232,7 +234,7 @@ export class Primary {
 
   status(): Readonly<Record<string, unknown>> {
     const { publisher, fault, unwritten } = this.#state;
-    const { updates, oldest } = this.unpushed;
+    const { updates, age } = this.unpushed;
     const waitsFor = this.#waitsFor;
     return {
       commit: publisher.commit,
@@ -241,7 +243,7 @@ export class Primary {
       updatesWaiting: this.updatesWaiting,
       unpushed: {
         updates,
-        ...(oldest === undefined ? {} : { oldest: new Date(oldest).toISOString() }),
+        ...(age === undefined ? {} : { oldest: new Date(this.#state.time.wall - 1000 * age).toISOString() }),
         ...(updates > 0 && waitsFor !== undefined ? { waitsFor } : {}),
       },
       zones: [...this.zones]

@@ -63,7 +63,7 @@ async function pullNow(state: State, from: 'known' | 'remote', isInTurn: boolean
     const arrivedOf = arrivals(state, head);
     const { zones, files } = publisher;
     const { unwritten, serialPolicy, notes } = state;
-    const time = Date.now();
+    const time = state.time.wall;
     const takeover = await decideAll(
       {
         zones,

@@ -9,7 +9,6 @@ import type { GitFault } from '@zonewright/common/git/store';
 import type { Name } from '@zonewright/common/name';
 import { ok, type Result } from '@zonewright/common/result';
 import { Slices } from '@zonewright/common/service/slices';
-import { dateSerial } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import type { ZoneFile } from './files.ts';
 import { takeIn } from './intake.ts';
@@ -26,6 +25,7 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
   const byZone = entriesByZone(open);
   // Known as open whatever becomes of the rest.
   for (const entries of byZone.values()) state.unwritten.settle(orphan(entries, notes));
+  state.keepTime();
   if (inForce === undefined) return ok(false);
   const taken = await repository.take({ from: 'commit', commit: inForce, lastGood });
   if (!taken.ok) return taken;
@@ -34,7 +34,7 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
   return state.versions.take(async () => {
     const { zones, keys, others } = intake.value;
     const slices = new Slices();
-    const today = dateSerial(Date.now());
+    const { today } = state.moment;
     const ignored = others.map(({ fileName, reason }) => ({ fileName, reason }));
     const decisions: ZoneDecision[] = [];
     for (const { reading, zone } of zones) {
@@ -71,7 +71,7 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
       if (slices.isOver) await slices.pause();
     }
     const takeover = { commit: inForce, zones: decisions, keys, gone: [], ignored };
-    const catalog = await state.decideCatalog(takeover, Date.now());
+    const catalog = await state.decideCatalog(takeover, state.time.wall);
     if (catalog !== undefined) await state.note({ notes: [catalog.note] });
     await publisher.takeOver(takeover, catalog);
     return ok(true);

@@ -175,11 +175,9 @@ class PrimaryService {
     metrics.onRead(() => {
       metrics.gauge('zonewright_zones').set(primary.zones.size);
       metrics.gauge('zonewright_zones_refused').set(primary.refusedFiles.length);
-      const { updates, oldest } = primary.unpushed;
+      const { updates, age } = primary.unpushed;
       metrics.gauge('zonewright_updates_unpushed').set(updates);
-      metrics
-        .gauge('zonewright_updates_unpushed_age_seconds')
-        .set(oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000);
+      metrics.gauge('zonewright_updates_unpushed_age_seconds').set(age ?? 0);
       metrics.gauge('zonewright_keys').set(primary.authority.keys.size);
       const { secondaries, lag } = notifier?.followers.behind ?? { secondaries: 0, lag: 0 };
       metrics.gauge('zonewright_secondaries_behind').set(secondaries);

@@ -6,10 +6,14 @@
  * takes that of the repository first.
  */
 import type { Name } from '@zonewright/common/name';
+import type { Clock } from '@zonewright/common/service/clock';
 import type { Log } from '@zonewright/common/service/log';
+import { dateSerial } from '@zonewright/common/zone/serial';
+import type { Moment } from './batch.ts';
 import { type CatalogStep, decideCatalog } from './catalog.ts';
 import { condense } from './condense.ts';
 import type { Journal, JournalWrite } from './journal/journal.ts';
+import { JournalTime } from './journal-time.ts';
 import { ZoneNotes } from './notes.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 import type { PullFault } from './pull.ts';
@@ -22,6 +26,7 @@ export interface StateOptions extends PublisherOptions {
   readonly repository: Repository;
   readonly journal: Journal;
   readonly serialPolicy: 'auto' | 'strict';
+  readonly clock?: Clock;
 }
 
 export class State {
@@ -29,6 +34,7 @@ export class State {
   readonly repository: Repository;
   readonly journal: Journal;
   readonly serialPolicy: 'auto' | 'strict';
+  readonly time: JournalTime;
   readonly unwritten: Unwritten;
   readonly publisher: Publisher;
   /** Of the repository. */
@@ -54,12 +60,13 @@ export class State {
   fault: PullFault | undefined;
   isClosed = false;
 
-  constructor({ log, repository, journal, serialPolicy, ...rest }: StateOptions) {
+  constructor({ log, repository, journal, serialPolicy, clock, ...rest }: StateOptions) {
     const { position, lastGood, notes, inForce } = journal.kept;
     this.log = log;
     this.repository = repository;
     this.journal = journal;
     this.serialPolicy = serialPolicy;
+    this.time = new JournalTime(journal.kept, clock);
     this.unwritten = new Unwritten(position);
     this.publisher = new Publisher(
       { log, ...rest, onWasteful: ({ origin }) => void condense(this, origin) },
@@ -81,6 +88,18 @@ export class State {
     if (catalog === undefined) return undefined;
     return decideCatalog(catalog, zones.get(catalog), takeover, this.notes.of(catalog), time);
   }
+
+  /** When what is run now is run. */
+  get moment(): Moment {
+    return { time: this.time.now(), today: dateSerial(this.time.wall) };
+  }
+
+  /** Keeps the age of what waits over a restart. */
+  readonly keepTime = (): void =>
+    this.time.keep({
+      isNeeded: () => !this.isClosed && this.unwritten.allWaiting.updates > 0,
+      note: (time) => this.note({ time }),
+    });
 
   /** Writes to the journal what is true whether that works or not: after a fault, a restart begins from an older state. */
   async note(what: JournalWrite): Promise<void> {

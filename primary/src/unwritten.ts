@@ -53,7 +53,7 @@ export interface Draft {
   readonly without: readonly Name[];
 }
 
-/** Updates that wait. `oldest`: when the first of them was acknowledged, milliseconds since 1970. */
+/** Updates that wait. `oldest`: when the first of them was acknowledged, by the time of the journal. */
 export interface Waiting {
   readonly updates: number;
   readonly oldest: number | undefined;

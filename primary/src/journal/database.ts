@@ -151,6 +151,7 @@ async function storedWrite(what: JournalWrite, slices: Slices): Promise<StoredWr
     entries: await packed(what.entries ?? [], writeEntry, slices),
     closed: what.closed ?? [],
     inForce: what.inForce,
+    time: what.time,
     lastGood: await packed(what.lastGood ?? [], ([fileName, good]) => writeLastGood(fileName, good), slices),
     notes: await packed(what.notes ?? [], writeNote, slices),
     withdrawn: await packed(what.withdrawn ?? [], ({ wire }) => wire, slices),
@@ -186,10 +187,10 @@ function* entriesOf(packs: Packs): Generator<Entry, void, undefined> {
   for (const octets of unpack(packs)) yield readEntry(octets);
 }
 
-async function keptOf({ inForce, position, open, lastGood, notes }: Stored): Promise<Kept> {
+async function keptOf({ inForce, position, time, open, lastGood, notes }: Stored): Promise<Kept> {
   const slices = new Slices();
   const entries = await gather(entriesOf(open), slices);
   const goods = await gather(goodsOf(lastGood), slices);
   const known = await gather(notesOf(notes), slices);
-  return { inForce, position, open: entries, lastGood: new Map(goods), notes: known };
+  return { inForce, position, time, open: entries, lastGood: new Map(goods), notes: known };
 }

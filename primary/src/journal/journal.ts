@@ -40,7 +40,7 @@ export interface SerialEntry extends Step {
 interface Step {
   /** 1 or more; each entry's is higher than those of all before it. */
   readonly position: number;
-  /** Milliseconds since the epoch. */
+  /** By the time of the journal (`journal-time.ts`), milliseconds. */
   readonly time: number;
   /** The apex of the zone. */
   readonly zone: Name;
@@ -85,6 +85,8 @@ export interface Kept {
   readonly notes: readonly ZoneNote[];
   /** Of the newest entry that there ever was, closed ones included; 0 when there was none. */
   readonly position: number;
+  /** The newest that was noted, as a {@link JournalWrite} has it; 0: none. */
+  readonly time: number;
 }
 
 /** What belongs together: all of it is kept, or none. */
@@ -94,6 +96,8 @@ export interface JournalWrite {
   /** Positions of entries that are in the remote, or never will be. Unknown ones are ignored. */
   readonly closed?: readonly number[];
   readonly inForce?: string;
+  /** The time (`journal-time.ts`) that is reached. */
+  readonly time?: number;
   /** By file name; `undefined` to forget one. */
   readonly lastGood?: ReadonlyMap<string, LastGood | undefined>;
   /** Each in the place of the one that its zone has; one that says nothing is forgotten. */
@@ -125,7 +129,7 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-const NOTHING: Kept = { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 0 };
+const NOTHING: Kept = { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 0, time: 0 };
 
 /** A journal that keeps nothing: for a primary that acknowledges only what is in the remote. */
 export function memoryJournal(): Journal {

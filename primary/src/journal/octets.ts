@@ -27,19 +27,22 @@ export interface State {
   /** Of the newest entry that there ever was. */
   readonly position: number;
   readonly inForce: string | undefined;
+  /** That was noted last (`journal-time.ts`), 0: none. */
+  readonly time: number;
 }
 
 /** Of all that is kept. A change of it that a reader of this one could not understand gets the next number. */
 const FORMAT = 1;
 const SECRET_OCTETS = 16;
 
-export function writeState({ secret, generation, position, inForce }: State): Uint8Array {
+export function writeState({ secret, generation, position, inForce, time }: State): Uint8Array {
   const writer = new Writer(MAX_HEAD_OCTETS);
   writer.u16(FORMAT);
   writer.bytes(secret);
   writer.u48(generation);
   writer.u48(position);
   text(writer, inForce ?? '');
+  writer.u48(time);
   return written(writer);
 }
 
@@ -49,7 +52,9 @@ export function readState(octets: Uint8Array): State | undefined {
   if (reader.u16() !== FORMAT) return undefined;
   const secret = new Uint8Array(reader.bytes(SECRET_OCTETS));
   const [generation, position, inForce] = [reader.u48(), reader.u48(), readText(reader)];
-  return checked(reader, { secret, generation, position, inForce: inForce === '' ? undefined : inForce });
+  // What was written before there was one has no time.
+  const time = reader.left === 0 ? 0 : reader.u48();
+  return checked(reader, { secret, generation, position, inForce: inForce === '' ? undefined : inForce, time });
 }
 
 export function writeEntry(entry: Entry): Uint8Array {

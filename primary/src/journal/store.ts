@@ -26,6 +26,7 @@ export interface StoredWrite {
   readonly entries: Packs;
   readonly closed: readonly number[];
   readonly inForce: string | undefined;
+  readonly time: number | undefined;
   /** What `writeLastGood` wrote. */
   readonly lastGood: Packs;
   /** What `writeNote` wrote. */
@@ -86,12 +87,13 @@ export class JournalStore {
       const state = this.#readState();
       if (state.generation !== generation)
         throw new Unusable('a write that was given up is there all the same', 'disk');
-      let { position, inForce } = state;
+      let { position, inForce, time } = state;
       for (const write of writes) {
         position = this.#apply(write) ?? position;
         inForce = write.inForce ?? inForce;
+        time = write.time ?? time;
       }
-      this.#put(STATE, writeState({ ...state, generation: generation + 1, position, inForce }));
+      this.#put(STATE, writeState({ ...state, generation: generation + 1, position, inForce, time }));
     });
   }
 
@@ -201,7 +203,7 @@ export class JournalStore {
   }
 }
 
-const newState = (): State => ({ secret: newMarkSecret(), generation: 0, position: 0, inForce: undefined });
+const newState = (): State => ({ secret: newMarkSecret(), generation: 0, position: 0, inForce: undefined, time: 0 });
 
 function nameOf(wire: Uint8Array): Name {
   const name = Name.fromWire(wire);

@@ -118,7 +118,8 @@ export function webhook(options: WebhookOptions): HttpRoute {
   const refused = (): HttpReply => {
     options.count('refused');
     const now = options.now();
-    if (now - refusedAt >= REFUSED_INTERVAL) {
+    // Also where somebody has set the clock back.
+    if (Math.abs(now - refusedAt) >= REFUSED_INTERVAL) {
       refusedAt = now;
       log.warn('hook.refused', {}, 'a hook without a good proof (does the forge have the secret of --hook-secret?)');
     }

@@ -29,6 +29,7 @@ export class FakeJournal implements Journal {
   readonly #histories = new Map<string, History>();
   #inForce: string | undefined;
   #position = 0;
+  #time = 0;
 
   constructor(before?: FakeJournal) {
     this.marker = before?.marker ?? new Marker(newMarkSecret());
@@ -39,6 +40,7 @@ export class FakeJournal implements Journal {
       for (const [key, history] of before.#histories) this.#histories.set(key, history);
       this.#inForce = before.#inForce;
       this.#position = before.#position;
+      this.#time = before.#time;
     }
     this.kept = {
       inForce: this.#inForce,
@@ -46,6 +48,7 @@ export class FakeJournal implements Journal {
       lastGood: new Map(this.#lastGood),
       notes: [...this.#notes.values()],
       position: this.#position,
+      time: this.#time,
     };
   }
 
@@ -80,6 +83,7 @@ export class FakeJournal implements Journal {
     }
     for (const position of what.closed ?? []) this.#open.delete(position);
     this.#inForce = what.inForce ?? this.#inForce;
+    this.#time = what.time ?? this.#time;
     for (const [fileName, source] of what.lastGood ?? []) {
       if (source === undefined) this.#lastGood.delete(fileName);
       else this.#lastGood.set(fileName, source);

@@ -65,7 +65,7 @@ export const recorder = (): { log: Log; events: string[]; lines: Logged[] } => {
   return { log, events, lines };
 };
 
-export type Settings = Partial<Pick<PrimaryOptions, 'ack' | 'unpushed' | 'serialPolicy' | 'catalog'>>;
+export type Settings = Partial<Pick<PrimaryOptions, 'ack' | 'unpushed' | 'serialPolicy' | 'catalog' | 'clock'>>;
 
 export interface World {
   readonly store: FakeStore;

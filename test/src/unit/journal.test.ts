@@ -41,6 +41,7 @@ const NOTHING: StoredWrite = {
   entries: [],
   closed: [],
   inForce: undefined,
+  time: undefined,
   lastGood: [],
   notes: [],
   withdrawn: [],

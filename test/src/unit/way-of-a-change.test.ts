@@ -2,6 +2,7 @@
  * The way of a change with a journal, on a fake store and a fake journal: acknowledged before it is in the remote, written after it, and
  * never lost. With real git and a real journal it is run in scenario/journal.test.ts.
  */
+import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { limitKey } from '@zonewright/common/authority/key-limits';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -27,6 +28,7 @@ import {
 import { FakeStore } from '../support/fake-store.ts';
 import { given, nameOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const add = (name: string, address = '192.0.2.9') => update(`${name} 60 A ${address}`);
 const DONE = { rcode: RCODE.NOERROR };
@@ -499,6 +501,66 @@ test('updates are not taken when the oldest has waited too long', async (t) => {
   world.store.pushEnds = Array.from({ length: 100 }, () => 'unreachable' as const);
   t.is(printRcode((await world.primary.update(add('a'), PEER)).rcode), 'NOERROR');
   t.is(printRcode((await world.primary.update(add('b'), PEER)).rcode), 'SERVFAIL');
+});
+
+const HOUR = 3_600_000;
+const YEARS = 40 * 365 * 24 * HOUR;
+
+/** A primary whose remote is away, and that takes updates as long as none has waited for ten hours; `a` has for some. */
+const hoursOld = async (hours: number) => {
+  const clock = new VirtualClock();
+  const settings = { unpushed: { updates: 100, age: 36_000 }, clock };
+  const world = await startWorld({ example: fileText(1) }, settings);
+  world.store.pushEnds = Array.from({ length: 1000 }, () => 'unreachable' as const);
+  assert.deepEqual(await world.primary.update(add('a'), PEER), DONE);
+  await clock.advance(hours * HOUR);
+  const rcodeOf = async (after: World, name: string) => printRcode((await after.primary.update(add(name), PEER)).rcode);
+  /** Another process on another machine clock, which is ahead of this one by so much. */
+  const again = async (ahead: number) => {
+    const later = new VirtualClock(clock.wall() + ahead);
+    return { later, after: await restart(world, { ...settings, clock: later }) };
+  };
+  return { clock, world, rcodeOf, again };
+};
+
+for (const [title, step] of [
+  ['forward', YEARS],
+  ['back', -YEARS],
+] as const) {
+  test(`how long updates wait is known when the clock is set ${title}`, async (t) => {
+    const { clock, world, rcodeOf } = await hoursOld(9);
+    clock.step(step);
+    t.is(Math.round(world.primary.unpushed.age!), 9 * 3600);
+    t.is(await rcodeOf(world, 'b'), 'NOERROR');
+    await clock.advance(HOUR);
+    t.is(await rcodeOf(world, 'c'), 'SERVFAIL');
+    t.like(world.primary.status(), { unpushed: { oldest: new Date(clock.wall() - 10 * HOUR).toISOString() } });
+  });
+}
+
+test('how long updates wait is known over a restart', async (t) => {
+  const { rcodeOf, again } = await hoursOld(9);
+  const { later, after } = await again(HOUR / 2);
+  t.is(Math.round(after.primary.unpushed.age!), 9.5 * 3600);
+  t.is(await rcodeOf(after, 'b'), 'NOERROR');
+  await later.advance(HOUR / 2);
+  t.is(await rcodeOf(after, 'c'), 'SERVFAIL');
+});
+
+test('a clock that was set back over a restart makes nobody forget how long updates wait', async (t) => {
+  const { rcodeOf, again } = await hoursOld(9);
+  const { later, after } = await again(-YEARS);
+  t.is(Math.round(after.primary.unpushed.age!), 9 * 3600);
+  t.is(await rcodeOf(after, 'b'), 'NOERROR');
+  await later.advance(HOUR);
+  t.is(await rcodeOf(after, 'c'), 'SERVFAIL');
+});
+
+test('a clock that was set forward over a restart refuses nothing for an age that nobody knows', async (t) => {
+  const { rcodeOf, again } = await hoursOld(2);
+  const { after } = await again(YEARS);
+  t.is(Math.round(after.primary.unpushed.age!), 3 * 3600, 'the time without a process counts an hour at most');
+  t.is(await rcodeOf(after, 'b'), 'NOERROR');
 });
 
 test('a branch whose history was rewritten is followed, and it is said', async (t) => {
