@@ -23,6 +23,9 @@ export const MAX_STRUCTURE = 64 * 1024 * 1024;
 /** The most octets of a file that are read where the reader sets no limit. */
 export const MAX_BLOB = 64 * 1024 * 1024;
 
+/** Objects that are written at a time: as many as Node.js has threads for files. */
+const AT_ONCE = 4;
+
 /** Packs that another process removed are kept open until this many others are gone too: readers may still need them. */
 const MAX_GONE = 8;
 
@@ -73,9 +76,19 @@ export class ObjectStore {
     const missing = new Map(objects.filter(({ oid }) => !isThere(oid)).map((object) => [object.oid, object]));
     if (missing.size > UNPACK_LIMIT)
       this.#grow({ files: PACK_FILES, octets: await addPack(this.#folder, missing.values()) });
-    else
-      for (const { oid, type, content } of missing.values())
+    else await this.#addLoose([...missing.values()]);
+  }
+
+  /** Some at a time: their syncs share the journal of the file system, and each of them takes little memory. */
+  async #addLoose(objects: readonly NamedObject[]): Promise<void> {
+    for (let first = 0; first < objects.length; first += AT_ONCE) {
+      const writes = objects.slice(first, first + AT_ONCE).map(async ({ oid, type, content }) => {
         this.#grow({ files: 1, octets: await writeLoose(this.#folder, oid, type, content) });
+      });
+      // None is left behind at work, also where one of them fails.
+      await Promise.allSettled(writes);
+      await Promise.all(writes);
+    }
   }
 
   /** Receives a whole pack, as a remote sends it; `accept` adds it. */

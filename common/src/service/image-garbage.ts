@@ -21,6 +21,8 @@ import { giveBackSmallPieces } from './allocator.ts';
 export const LET_GO_OCTETS = 16_777_216;
 /** The same of a thread that makes zones for others and has done all that it was to do: nobody waits for it then. */
 const LEFT_OCTETS = 2_097_152;
+/** Octets of them that are still there after that, for which garbage is collected once more: of many small images not so much is ever in use. */
+const MUCH_LEFT = LET_GO_OCTETS / 4;
 /**
  * What is let go may be in use for a moment by whoever lets it go: so long it is until garbage is collected anew. If much of it is still
  * there then, for twice as long as before each time, up to the most. Milliseconds.
@@ -45,20 +47,22 @@ type LetGo = readonly WeakRef<Int32Array>[];
 
 const octetsOf = (letGo: LetGo): number => letGo.reduce((sum, words) => sum + (words.deref()?.byteLength ?? 0), 0);
 
-/** Collects at once what came before, and later, again and again, until what was let go is gone. */
+/** Collects at once what came before, and if much of it was still in use, later, again and again, until what was let go is gone. */
 function collectUntilGone(letGo: LetGo, forget: () => void): void {
+  const collectNow = (next: number): void => {
+    collect();
+    // What is looked at stays for the rest of this turn, and so it is looked at in the next one.
+    setImmediate(() => {
+      if (octetsOf(letGo) >= MUCH_LEFT) again(next);
+    });
+  };
   const again = (wait: number): void => {
     setTimeout(() => {
       forget();
-      collect();
-      // What is looked at stays for the rest of this turn, and so it is looked at in the next one.
-      setImmediate(() => {
-        if (octetsOf(letGo) >= LET_GO_OCTETS) again(Math.min(2 * wait, LATER.most));
-      });
+      collectNow(Math.min(2 * wait, LATER.most));
     }, wait).unref();
   };
-  setImmediate(collect);
-  again(LATER.first);
+  setImmediate(() => collectNow(LATER.first));
 }
 
 /**

@@ -3,12 +3,16 @@ import { Image } from './image.ts';
 import { bitsFor, indexWords, NODE, nodeWords, ROOT, setWords } from './image-layout.ts';
 import { makeIndex, slotOf } from './image-node.ts';
 
+/** Words beside that: what the last of them takes, and a small image more of them. */
+const SPARE_WORDS = 8192;
+
 /** An image that holds a version and nothing else, in the order of the log, and its root; with an index for `more` names. */
 export function copyVersion(image: Image, root: number, more = 0): { readonly image: Image; readonly root: number } {
   const names = image.namesOf(root) + more;
   const bits = bitsFor(names);
   const size = ROOT.size + indexWords(bits) + image.words[root + ROOT.words]!;
-  const copy = new Image(size, names);
+  // Changes follow, up to as much again: that the image has to grow for them would cost another copy, and room that is not used costs nothing.
+  const copy = new Image(2 * size + SPARE_WORDS, names);
   const next = takeWords(copy, image, root, ROOT.size);
   const pages = makeIndex(copy, next, bits);
   for (const node of image.eachNode(root)) {
