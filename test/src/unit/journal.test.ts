@@ -87,7 +87,7 @@ test('a journal that was closed holds what was written to it', async (t) => {
   const folder = join(temporaryFolder(t, 'journal'), 'deep', 'journal');
   const journal = await opened(t, folder);
   t.regex(journal.marker.id, /^[0-9a-f]{32}$/);
-  t.deepEqual(journal.kept, { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 0 });
+  t.deepEqual(journal.kept, { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 0, time: 0 });
   const entries: Entry[] = [updateAt(1), serialAt(2), updateAt(3)];
   const good = { oid: 'a'.repeat(40), includes: new Map([['hosts', 'b'.repeat(40)]]) };
   await written(journal, { entries: entries.slice(0, 2), inForce: 'c'.repeat(40), deltas: [deltaAt(1), deltaAt(2)] });
@@ -102,7 +102,7 @@ test('a journal that was closed holds what was written to it', async (t) => {
   const floor: ZoneNote = { zone: mirage, time: 9, arrived: 0, floor: 2 ** 32 - 1, members };
   const arrived: ZoneNote = { zone: nameOf('other.'), time: 9, arrived: 2, floor: undefined };
   await written(journal, { notes: [{ ...floor, floor: 5 }, arrived] });
-  await written(journal, { notes: [floor, { ...arrived, arrived: 0 }] });
+  await written(journal, { notes: [floor, { ...arrived, arrived: 0 }], time: 1_800_000_000_123 });
   await written(journal, { closed: [2, 99], lastGood: new Map([['lost', undefined]]), deltas: [deltaAt(3)] });
   const again = await reopened(t, journal, folder);
   t.is(again.marker.id, journal.marker.id);
@@ -112,6 +112,7 @@ test('a journal that was closed holds what was written to it', async (t) => {
     lastGood: new Map([['mirage', good]]),
     notes: [floor],
     position: 3,
+    time: 1_800_000_000_123,
   });
   t.deepEqual(await again.historyOf(mirage), [deltaAt(1), deltaAt(2), deltaAt(3)]);
   t.deepEqual(await again.historyOf(nameOf('MIRAGE.')), [deltaAt(1), deltaAt(2), deltaAt(3)]);
@@ -124,7 +125,7 @@ test('the position of the newest entry is kept when all entries are closed', asy
   await written(journal, { entries: [updateAt(7)] });
   await written(journal, { closed: [7] });
   const again = await reopened(t, journal, folder);
-  t.deepEqual(again.kept, { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 7 });
+  t.deepEqual(again.kept, { inForce: undefined, open: [], lastGood: new Map(), notes: [], position: 7, time: 0 });
 });
 
 test('any entry comes back as it was written', async (t) => {
