@@ -39,6 +39,8 @@ export interface PebbleOptions {
   readonly validity?: number;
   /** Keys (base64url) by key identifier; if there are any, accounts have to be bound to one (RFC 8555 7.3.4). */
   readonly externalAccounts?: Readonly<Record<string, string>>;
+  /** PEM of the certificate and the key of its HTTPS, such as those of a pebble before; made unless given. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
   /** Milliseconds until it has to answer. Default 60000: it makes RSA keys first, and what ended is noticed anyway. */
   readonly timeout?: number;
 }
@@ -123,11 +125,7 @@ export interface PebbleFiles {
   readonly ca: string;
 }
 
-/** Writes pebble's configuration and a new TLS certificate, for a pebble that somebody else starts. */
-export async function writePebbleFiles(
-  options: Pick<PebbleOptions, 'folder' | 'address' | 'port' | 'managementPort' | 'validity' | 'externalAccounts'>,
-): Promise<Result<PebbleFiles, PebbleFault>> {
-  const address = options.address ?? LOOPBACK;
+async function makeTls(address: string): Promise<NonNullable<PebbleOptions['tls']>> {
   const key = await makeKey('p256');
   if (!key.ok) throw new TypeError(key.fault.what);
   const certificate = await selfSigned({
@@ -138,7 +136,15 @@ export async function writePebbleFiles(
     notBefore: new Date(Date.now() - 3_600_000),
     days: CERTIFICATE_DAYS,
   });
-  const ca = printPem('CERTIFICATE', certificate);
+  return { certificate: printPem('CERTIFICATE', certificate), key: exportKey(key.value) };
+}
+
+/** Writes pebble's configuration and its TLS certificate, a new one unless given, for a pebble that somebody else starts. */
+export async function writePebbleFiles(
+  options: Omit<PebbleOptions, 'dnsServer'>,
+): Promise<Result<PebbleFiles, PebbleFault>> {
+  const address = options.address ?? LOOPBACK;
+  const { certificate: ca, key } = options.tls ?? (await makeTls(address));
   const { folder } = options;
   const [config, caFile, keyFile] = [join(folder, 'pebble.json'), join(folder, 'tls.pem'), join(folder, 'tls.key')];
   const bound = options.externalAccounts ?? {};
@@ -156,7 +162,7 @@ export async function writePebbleFiles(
   };
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(keyFile, exportKey(key.value), { mode: 0o600 });
+    await writeFile(keyFile, key, { mode: 0o600 });
     await writeFile(caFile, ca);
     await writeFile(config, `${JSON.stringify({ pebble }, null, 2)}\n`, { mode: 0o600 });
     return ok({ config, caFile, ca });

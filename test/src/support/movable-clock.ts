@@ -1,0 +1,34 @@
+/**
+ * A clock for programs that a test can set while they run: their time of day is ahead by as much as a file says (libfaketime). Timers
+ * and the steady clock go on as they are, so whoever sleeps is not woken by it.
+ * Needs the program `faketime`: declare tests with `testWith(test, ['faketime'])`.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { needed } from './needs.ts';
+import { type Owner, temporaryFolder } from './owner.ts';
+import { run } from './process.ts';
+
+export interface MovableClock {
+  /** To be added to the environment of a program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Sets it so many milliseconds ahead of that of the machine. */
+  set(ahead: number): void;
+}
+
+export const movableClock = async (owner: Owner): Promise<MovableClock> => {
+  const file = join(temporaryFolder(owner, 'clock'), 'ahead');
+  const set = (ahead: number): void => writeFileSync(file, `+${ahead / 1000}\n`);
+  set(0);
+  // The wrapper knows where the library is.
+  const { stdout } = await run(needed('faketime'), ['-m', '-f', '+0', 'printenv', 'LD_PRELOAD']);
+  return {
+    env: {
+      LD_PRELOAD: stdout.trim(),
+      FAKETIME_TIMESTAMP_FILE: file,
+      FAKETIME_NO_CACHE: '1',
+      DONT_FAKE_MONOTONIC: '1',
+    },
+    set,
+  };
+};
