@@ -18,6 +18,9 @@ interface Known {
   readonly account: Account;
 }
 
+/** Ways of a CA to say no; others say that it could not answer. */
+const REFUSALS: ReadonlySet<AcmeFault['kind']> = new Set(['account', 'unauthorized', 'malformed', 'csr', 'host']);
+
 /** The account of one key. */
 export class AccountHolder {
   readonly #makeClient: () => Client;
@@ -76,7 +79,17 @@ export class AccountHolder {
       return client.getAccountUrl();
     };
     const made = await exchange(this.#line, 'newAccount', signal, ask, true);
-    return made.ok ? this.#keep(client, made.value.value, true) : made;
+    if (!made.ok) return fail(this.#refusal(made.fault));
+    const url = made.value.value;
+    this.#options.onAccountMade?.(url);
+    return this.#keep(client, url, true);
+  }
+
+  /** Whatever a CA has against an account to be made, it is about us and not about what was requested. */
+  #refusal(fault: AcmeFault): AcmeFault {
+    if (!REFUSALS.has(fault.kind)) return fault;
+    const hint = this.#options.eab && 'do --eab-kid and --eab-hmac-key belong together, and to this CA?';
+    return { ...fault, kind: 'account', ...(hint !== undefined && { hint }) };
   }
 
   #keep(client: Client, url: string, isNew: boolean): Result<Known, AcmeFault> {

@@ -87,6 +87,8 @@ export interface AcmeOptions {
   /** Milliseconds for one request with its nonce and retries. Default 30000. */
   readonly timeout?: number;
   readonly poll?: Partial<PollLimits>;
+  /** Told the URL of each account that was made: the first one, and another where the CA has lost that. */
+  onAccountMade?(url: string): void;
 }
 
 /** How the state of an authorization or an order is asked for; milliseconds. The CA's Retry-After counts between the bounds. */

@@ -28,8 +28,6 @@ const LIMITED_WINDOW = 3_600_000;
 /** A CA that limits and does not say for how long. */
 const USUAL_HOLD = 3_600_000;
 const LONGEST_HOLD = 604_800_000;
-/** Key of what holds everything. */
-const EVERYTHING = '*';
 
 /** What the CA grants, or what is asked of it at most. */
 export interface Grant {
@@ -94,6 +92,7 @@ export class Budget {
   /** By domain, the name that was limited last. */
   readonly #limited = new Map<string, { readonly owner: string; readonly at: number }>();
   readonly #ofService: number[] = [];
+  #standstill: Ration | undefined;
   /** All orders that are kept, the oldest first. */
   readonly #kept: Pick<BegunOrder, 'key' | 'at'>[] = [];
   #count = 0;
@@ -157,14 +156,14 @@ export class Budget {
     }
   }
 
-  /** Nobody is there to order from. Not kept: after a restart it is tried. */
-  away(until: number): void {
-    void this.#holds.set(EVERYTHING, until);
+  /** Nobody is there to order from, or nobody who takes orders of ours. Not kept: after a restart it is tried. */
+  away(until: number, what: string): void {
+    this.#standstill = { until, what };
   }
 
   /** Somebody is there again. */
   back(): void {
-    void this.#holds.delete(EVERYTHING);
+    this.#standstill = undefined;
   }
 
   /** How many orders whoever asks has had of late: who has had few comes first. */
@@ -178,7 +177,7 @@ export class Budget {
     const share = Math.ceil(ofDomain * GROUP_PART);
     const most = isRenewal ? service : Math.max(1, Math.floor(service * NEW_PART));
     const rations = [
-      ration(this.#heldUntil(EVERYTHING, now), 'the CA, or the DNS server, is away'),
+      ration(holding(this.#standstill?.until, now), this.#standstill?.what ?? ''),
       ration(
         fullUntil(this.#ofService, most, SERVICE_WINDOW, now),
         `this service has begun ${most} orders in an hour, and waits`,
@@ -228,10 +227,13 @@ export class Budget {
   }
 
   #heldUntil(key: string, now: number): number | undefined {
-    const until = this.#holds.get(key);
-    // A clock that was set back makes no hold longer than the longest.
-    return typeof until === 'number' && now < until && until <= now + LONGEST_HOLD ? until : undefined;
+    return holding(this.#holds.get(key), now);
   }
+}
+
+/** A clock that was set back makes no hold longer than the longest. */
+function holding(until: Json | undefined, now: number): number | undefined {
+  return typeof until === 'number' && now < until && until <= now + LONGEST_HOLD ? until : undefined;
 }
 
 /** In the state, no domain begins so. */

@@ -141,7 +141,8 @@ export const command = defineCommand({
   async run(values, context) {
     const directory = directoryOf(values);
     if (!directory.ok) return context.fail(directory.fault);
-    const acme = await openAcme(values, directory.value);
+    const onAccountMade = (account: string): void => log.info('account.made', { account });
+    const acme = await openAcme(values, directory.value, onAccountMade);
     if (!acme.ok) return context.fail(acme.fault);
     const { challenge, profile, preferredChain } = values;
     const { logLevel, syslog, monitor, http, dnsKey, dnsServer, port, listen, names, data } = values;
@@ -193,7 +194,11 @@ function directoryOf({ production, directory, caFile }: LetsencryptValues): Resu
   return ok(directory ?? (production ? LETS_ENCRYPT.production : LETS_ENCRYPT.staging));
 }
 
-async function openAcme(values: LetsencryptValues, directory: string): Promise<Result<AcmeClient, Fault>> {
+async function openAcme(
+  values: LetsencryptValues,
+  directory: string,
+  onAccountMade: (url: string) => void,
+): Promise<Result<AcmeClient, Fault>> {
   const { email, eabKid, eabHmacKey, caFile } = values;
   if ((eabKid === undefined) !== (eabHmacKey === undefined)) {
     return fail({ kind: 'usage', what: '--eab-kid and --eab-hmac-key go together' });
@@ -210,6 +215,7 @@ async function openAcme(values: LetsencryptValues, directory: string): Promise<R
     ...(email !== undefined && { email }),
     ...(eabKid !== undefined && eabHmacKey !== undefined && { eab: { kid: eabKid, hmacKey: eabHmacKey } }),
     ...(caPem.value !== undefined && { caPem: caPem.value }),
+    onAccountMade,
   });
 }
 

@@ -96,13 +96,19 @@ const OUTCOME_OF: Readonly<Partial<Record<FulfilmentFault['kind'], Outcome>>> = 
 
 export const outcomeOf = ({ kind }: FulfilmentFault): Outcome => OUTCOME_OF[kind] ?? 'failed';
 
+/** Why nothing else is to be tried for now either, if the fault is not about the request. */
+export function standstillOf({ kind }: FulfilmentFault): string | undefined {
+  if (kind === 'account') return 'the CA does not take the account of this service';
+  return kind === 'unreachable' || kind === 'server' ? 'the CA, or the DNS server, is away' : undefined;
+}
+
 /** What a fault means for the next try. */
 export function failureOf(fault: FulfilmentFault): Failure {
   const outcome = outcomeOf(fault);
   const retryAfter = 'retryAfter' in fault ? fault.retryAfter : undefined;
   return {
     what: fault.what,
-    isOutage: outcome === 'outage',
+    isOutage: outcome === 'outage' || fault.kind === 'account',
     isRefused: outcome === 'refused',
     isUndecided: 'isUndecided' in fault,
     ...('said' in fault && { said: fault.said }),

@@ -26,6 +26,7 @@ import {
   OUTCOMES,
   type Outcome,
   outcomeOf,
+  standstillOf,
 } from './fulfilment.ts';
 import { Leftovers } from './leftover.ts';
 import { limitedDomains } from './limited.ts';
@@ -374,9 +375,10 @@ export class Issuer {
       this.#budget.limited({ owner: name.key, domains, said, retryAfter: failure.retryAfter }, now);
     }
     void this.#memories.change(name.key, (memory) => failed(memory, failure, now, Math.random));
-    if (fault.kind === 'unreachable' || fault.kind === 'server') {
+    const standstill = standstillOf(fault);
+    if (standstill !== undefined) {
       const asked = Math.min((failure.retryAfter ?? 0) * 1000, LONGEST_AWAY);
-      this.#budget.away(now + Math.max(asked, nextDelay(this.#absences++, AWAY, Math.random)));
+      this.#budget.away(now + Math.max(asked, nextDelay(this.#absences++, AWAY, Math.random)), standstill);
     }
     const memory = this.#memories.get(name.key);
     log.warn('certificate.failed', {

@@ -47,7 +47,7 @@ export interface Failure {
   readonly said?: string;
   /** Seconds, as the CA said. */
   readonly retryAfter?: number;
-  /** The CA or the primary is away, which says nothing about the request. */
+  /** The CA or the primary is away, or does not know us, which says nothing about the request. */
   readonly isOutage?: boolean;
   readonly isRefused?: boolean;
   /** The CA did not decide on the order in time. */

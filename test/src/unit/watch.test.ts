@@ -597,7 +597,7 @@ test('a CA that limits is not asked for that name before it wants to be, nor for
   named.limited({ owner: 'a', domains: ['example.test.'], said: ['example.test.'], retryAfter: 60 }, NOW);
   t.is(named.rationOf(subject('b'), NOW + 1)?.until, NOW + 60_000);
   t.is(named.rationOf({ ...subject('b'), domains: ['example.org.'] }, NOW + 1), undefined);
-  named.away(NOW + 60_000);
+  named.away(NOW + 60_000, 'away');
   t.is(named.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1)?.until, NOW + 60_000);
   named.back();
   t.is(named.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1), undefined);

@@ -1,0 +1,132 @@
+/**
+ * What befalls the ACME secondary over years, with our own primary, and pebble as a CA that wants accounts bound to external ones: it does
+ * not take ours, is away, has lost all accounts, and months go by.
+ */
+import test from 'ava';
+import { countOf, type Issuing, PATIENCE, startIssuing } from '../support/issuing.ts';
+import { movableClock } from '../support/movable-clock.ts';
+import { testWith } from '../support/needs.ts';
+import { forFile } from '../support/owner.ts';
+import { startPebble, type TestPebble } from '../support/pebble.ts';
+import { secrecyOf } from '../support/secrecy.ts';
+
+const secrecy = secrecyOf(test);
+const owner = forFile(test);
+const real = testWith(test, ['git', 'pebble', 'dig', 'nsupdate']);
+const clocked = testWith(test, ['git', 'pebble', 'dig', 'nsupdate', 'faketime']);
+
+const DAY = 86_400_000;
+const DAY_SECONDS = 86_400;
+const MAC_KEY = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
+const OTHER_KEY = MAC_KEY.split('').reverse().join('');
+
+interface World extends Issuing {
+  readonly pebble: TestPebble;
+  /** What the service needs to find the CA. */
+  readonly authority: readonly string[];
+  /** Changes the zone so many times, and waits until the service has seen it. */
+  stir(service: Awaited<ReturnType<Issuing['serve']>>): Promise<void>;
+}
+
+let started: Promise<World> | undefined;
+/** One for all tests of the file, started by the first. */
+const world = (): Promise<World> => {
+  started ??= begin();
+  return started;
+};
+
+const begin = async (): Promise<World> => {
+  const issuing = await startIssuing(owner, secrecy);
+  const { primary, key } = issuing;
+  const pebble = await startPebble(owner, {
+    dnsServer: `${primary.address}:${primary.port}`,
+    externalAccounts: { 'kid-1': MAC_KEY },
+    validity: 90 * DAY_SECONDS,
+  });
+  let stirred = 0;
+  return {
+    ...issuing,
+    pebble,
+    authority: ['--directory', pebble.directory, '--ca-file', pebble.caFile, '--eab-kid', 'kid-1'],
+    stir: async (service) => {
+      const from = service.lines.length;
+      await primary.update(key, `update add stirred.certified.test 60 TXT "${++stirred}"`);
+      await service.waitForEvent('transfer.in', {}, { from, ...PATIENCE });
+    },
+  };
+};
+
+const bound = (key: string): Readonly<Record<string, string>> => ({ ZONEWRIGHT_EAB_HMAC_KEY: key });
+
+real.serial(
+  'an external account with a wrong key is said and stops everything for a while, one with the right key gets a certificate',
+  async (t) => {
+    const { pebble, authority, serve, host, stir } = await world();
+    const [first, second] = ['bound', 'other'].map((name) => host(name));
+    const wrong = await serve(authority, bound(OTHER_KEY));
+    await first!.request('p256');
+    const failure = await wrong.waitForEvent('certificate.failed', {}, PATIENCE);
+    t.is(failure.fault, 'account', JSON.stringify(failure));
+    t.regex(String(failure.hint), /--eab-kid and --eab-hmac-key/);
+    t.regex(await first!.says(/status=waiting/), /newAccount.* next=/);
+    const asked = (): number => pebble.output().split('/sign-me-up').length - 1;
+    const before = asked();
+    await second!.request('p256');
+    t.regex(await second!.says(/status=waiting/), /does not take the account of this service/);
+    for (const _ of [1, 2]) await stir(wrong);
+    t.is(asked(), before);
+    t.is(countOf(wrong, 'certificate.failed'), 1);
+    t.is(countOf(wrong, 'account.made'), 0);
+    await wrong.stop();
+
+    const right = await serve(authority, bound(MAC_KEY));
+    await second!.certificate();
+    // Another request ends the wait.
+    await first!.request('p256');
+    await first!.certificate();
+    t.is(countOf(right, 'account.made'), 1);
+    t.is(countOf(right, 'certificate.failed'), 0);
+    for (const service of [wrong, right])
+      t.false(service.text().includes(MAC_KEY) || service.text().includes(OTHER_KEY));
+    await right.stop();
+    for (const one of [first, second]) await one!.withdraw();
+  },
+);
+
+clocked.serial(
+  'a CA that is away is left alone, one that has lost the account is given it again, and after months a certificate is renewed',
+  async (t) => {
+    const { pebble, authority, serve, host, stir } = await world();
+    const [early, late] = ['early', 'late'].map((name) => host(name));
+    const clock = await movableClock(t);
+    const service = await serve(authority, { ...clock.env, ...bound(MAC_KEY) });
+    await early!.request('p256');
+    const [before] = await early!.certificate();
+
+    await pebble.stop();
+    await late!.request('p256');
+    const failure = await service.waitForEvent('certificate.failed', {}, PATIENCE);
+    t.is(failure.fault, 'unreachable');
+    t.regex(await late!.says(/status=/), /status=waiting .* next=20.* failures=1/);
+    for (const _ of [1, 2, 3]) await stir(service);
+    t.is(countOf(service, 'certificate.requested'), 2);
+
+    // It comes back, and issues for longer.
+    await pebble.restart({ validity: 1000 * DAY_SECONDS });
+    clock.set(150_000);
+    await stir(service);
+    const [other] = await late!.certificate();
+    t.true(Date.parse(other!.validTo) - Date.parse(before!.validTo) > 900 * DAY);
+    t.is(pebble.orders(), 1);
+    t.is(countOf(service, 'account.made'), 1, service.text());
+
+    // The clocks of the primary and of the CA stay behind: the first answer of the primary to everything is BADTIME.
+    clock.set(66 * DAY);
+    await stir(service);
+    const [after] = await early!.certificate(before);
+    t.true(Date.parse(after!.validTo) - Date.parse(before!.validTo) > 900 * DAY);
+    t.is(pebble.orders(), 2);
+    for (const one of [early, late]) await one!.tidy();
+    t.is(countOf(service, 'certificate.failed'), 1);
+  },
+);
