@@ -11,6 +11,7 @@ import type { AcmeOptions, Outcome } from './acme.ts';
 import { exchange, type Line } from './acme-exchange.ts';
 import { type AcmeFault, asRecord, printable } from './acme-problem.ts';
 import type { Account } from './acme-resource.ts';
+import { step } from './step.ts';
 
 /** A client of the library, and the account that it knows. */
 interface Known {
@@ -81,6 +82,7 @@ export class AccountHolder {
     const made = await exchange(this.#line, 'newAccount', signal, ask, true);
     if (!made.ok) return fail(this.#refusal(made.fault));
     const url = made.value.value;
+    step('account.made');
     this.#options.onAccountMade?.(url);
     return this.#keep(client, url, true);
   }

@@ -11,6 +11,7 @@ import type { Failure } from './memory.ts';
 import { isPassing, type OrderContext, type OrderFault, obtain } from './order.ts';
 import { type Posting, requestId } from './posting.ts';
 import { changeTlsa, type Issued, publication } from './publish.ts';
+import { step } from './step.ts';
 import { octetsKey } from './tlsa.ts';
 import type { Task } from './turn.ts';
 
@@ -42,6 +43,7 @@ export async function fulfil(context: FulfilmentContext, task: Task): Promise<Fu
   const follows = task.why === 'due' ? task.due : undefined;
   const obtained = await obtain(context, { csr: posting.csr, follows, begun: context.begun });
   if (!obtained.ok) return { kind: 'failed', fault: obtained.fault };
+  step('order.issued');
   context.onIssued(obtained.value);
   const until = new Date(obtained.value.certificate.notAfter).toISOString();
   context.log.info('certificate.issued', { hosts, until });
@@ -72,6 +74,7 @@ async function publish(
     signal,
   );
   if (!written.ok) return { kind: 'failed', fault: written.fault };
+  step('order.published');
   if (isAsked) log.info('certificate.published', { zone: zone.toString() });
   else log.info('certificate.superseded', {}, 'the request is not there any more');
   return isAsked ? { kind: 'published', zone, isNew } : { kind: 'superseded' };

@@ -16,6 +16,7 @@ import { isSameHosts } from './host.ts';
 import { placeOf } from './place.ts';
 import { type ProofContext, type ProofFault, prove } from './proof.ts';
 import type { Issued } from './publish.ts';
+import { step } from './step.ts';
 import { isGood } from './watch.ts';
 
 /** The CA issued something else than what was asked for. */
@@ -78,7 +79,9 @@ export async function obtain(context: OrderContext, request: OrderRequest): Prom
   if (!account.ok) return account;
   const order = await open(context, request);
   if (!order.ok) return order;
+  step('order.made');
   await onOrder?.(order.value.url);
+  step('order.kept');
   return complete(context, order.value, csr);
 }
 
@@ -139,6 +142,7 @@ async function collect(context: OrderContext, order: Order, csr: Csr): Promise<R
   const { acme, preferredChain, signal } = context;
   const final = await acme.finalize(order, csr.der, { signal });
   if (!final.ok) return final;
+  step('order.final');
   const pem = await acme.certificate(final.value, {
     signal,
     ...(preferredChain !== undefined && { preferredChain }),

@@ -22,6 +22,7 @@ import { type Leftovers, markOf } from './leftover.ts';
 import { CHALLENGE, type PlaceFault, placeOf, STANDING } from './place.ts';
 import type { Servers } from './servers.ts';
 import { isStanding, isWritable, type Standing, standingText } from './standing.ts';
+import { step } from './step.ts';
 
 /** A server of a zone never showed what it was asked for. */
 interface LagFault extends Fault {
@@ -83,6 +84,7 @@ export async function prove(
     return await show(context, plans, [...passing, ...marks]);
   } finally {
     await leftovers.release([...passing, ...marks]);
+    step('challenge.gone');
   }
 }
 
@@ -122,6 +124,7 @@ async function show(
   }
   const standing = await stand(context, plans);
   if (!standing.ok) return standing;
+  step('challenge.put');
   const answers = [...passing, ...standing.value];
   const blind = await waitVisible(dns, answers, (zone) => servers.of(context.zones.get(zone.origin) ?? zone), signal);
   if (signal.aborted) return fail({ kind: 'aborted', what: 'the challenge was given up' });
@@ -135,14 +138,17 @@ async function show(
   }
   if (blind.length > 0) log.warn('challenge.invisible', { names, servers: blind, milliseconds });
   else log.info('challenge.visible', { names, milliseconds });
+  step('challenge.seen');
   for (const { authorization, challenge } of plans) {
     const answered = await acme.answerChallenge(authorization, { signal, challenge });
     if (!answered.ok) return answered;
   }
+  step('challenge.told');
   for (const { authorization } of plans) {
     const valid = await acme.waitForAuthorization(authorization, { signal });
     if (!valid.ok) return valid;
   }
+  step('challenge.valid');
   return ok(undefined);
 }
 

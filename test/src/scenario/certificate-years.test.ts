@@ -2,11 +2,14 @@
  * What befalls the ACME secondary over years, with our own primary, and pebble as a CA that wants accounts bound to external ones: it does
  * not take ours, is away, has lost all accounts, and months go by.
  */
-import test from 'ava';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { STEPS } from '@zonewright/letsencrypt/step';
+import test, { type ExecutionContext } from 'ava';
 import { countOf, type Issuing, PATIENCE, startIssuing } from '../support/issuing.ts';
 import { movableClock } from '../support/movable-clock.ts';
 import { testWith } from '../support/needs.ts';
-import { forFile } from '../support/owner.ts';
+import { forFile, temporaryFolder } from '../support/owner.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { secrecyOf } from '../support/secrecy.ts';
 
@@ -15,6 +18,7 @@ const owner = forFile(test);
 const real = testWith(test, ['git', 'pebble', 'dig', 'nsupdate']);
 const clocked = testWith(test, ['git', 'pebble', 'dig', 'nsupdate', 'faketime']);
 
+const KILLER = new URL('../support/killed-at.js', import.meta.url).href;
 const DAY = 86_400_000;
 const DAY_SECONDS = 86_400;
 const MAC_KEY = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
@@ -130,3 +134,50 @@ clocked.serial(
     t.is(countOf(service, 'certificate.failed'), 1);
   },
 );
+
+/** Has the service killed at each step, one host for each, and started again; gives the orders that the CA has taken for each. */
+const killAtEach = async (t: ExecutionContext, label: string, flags: readonly string[]): Promise<readonly number[]> => {
+  const { pebble, authority, serve, host } = await world();
+  const wanted = join(temporaryFolder(t, 'step'), 'wanted');
+  // An account of its own.
+  const seed = { ZONEWRIGHT_ACCOUNT_KEY_SEED: `the seed of one who ${label}` };
+  const env = { ...bound(MAC_KEY), ...seed, NODE_OPTIONS: `--import=${KILLER}`, KILLED_AT: wanted };
+  const all = [...authority, ...flags];
+  const orders: number[] = [];
+  writeFileSync(wanted, '');
+  let service = await serve(all, env);
+  for (const [i, step] of STEPS.entries()) {
+    const before = pebble.orders();
+    writeFileSync(wanted, step);
+    const one = host(`${label}${i}`);
+    await one.request('p256');
+    t.is((await service.ended).signal, 'SIGKILL', step);
+    writeFileSync(wanted, '');
+    service = await serve(all, env);
+    await one.certificate();
+    await one.tidy();
+    orders.push(pebble.orders() - before);
+  }
+  t.is(countOf(service, 'certificate.failed'), 0);
+  await service.stop();
+  return orders;
+};
+
+real.serial(
+  'a service that is killed at any step has the certificate issued when it is back, and leaves no challenge',
+  async (t) => {
+    const orders = await killAtEach(t, 'forgets', []);
+    t.deepEqual(
+      orders.filter((count) => count > 2),
+      [],
+    );
+  },
+);
+
+real.serial('with --data it orders once more only where it was killed before the order was written down', async (t) => {
+  const orders = await killAtEach(t, 'remembers', ['--data', temporaryFolder(t, 'state')]);
+  t.deepEqual(
+    orders,
+    STEPS.map((step) => (step === 'order.made' ? 2 : 1)),
+  );
+});

@@ -74,8 +74,8 @@ export const startIssuing = async (owner: Owner, secrecy: Secrecy, options: Issu
     key,
     transfer,
     serve: (flags, env = {}) => {
-      const all = [...peers, '--account-key-seed', 'a seed for tests', ...flags];
-      return secrecy.start(owner, 'letsencrypt', all, { env: { ZONEWRIGHT_DNS_KEY: key, ...env }, ...PATIENCE });
+      const own = { ZONEWRIGHT_DNS_KEY: key, ZONEWRIGHT_ACCOUNT_KEY_SEED: 'a seed for tests', ...env };
+      return secrecy.start(owner, 'letsencrypt', [...peers, ...flags], { env: own, ...PATIENCE });
     },
     host: (name) => hostOf(primary, key, `${name}.${origin}`),
   };
