@@ -115,7 +115,7 @@ export class Issuer {
     const { metrics, acme, dns, zones, port, log, state, grant } = options;
     this.#servers = new Servers(zones, port);
     this.#leftovers = new Leftovers(dns, acme.thumbprint, log);
-    this.#suggestions = new Suggestions(acme, log, Math.random);
+    this.#suggestions = new Suggestions(acme, state.table('renewal', readJson), log, Math.random);
     this.#budget = new Budget(grant, state.table('order', readJson), state.table('hold', readJson));
     this.#memories = new Memories(state.table('name', readJson));
     this.#sayings = new Sayings(log);

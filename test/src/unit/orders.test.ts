@@ -20,6 +20,7 @@ import { Leftovers, markOf } from '@zonewright/letsencrypt/leftover';
 import { begun, failed, ordered, readMemory, writeMemory } from '@zonewright/letsencrypt/memory';
 import { type OrderContext, type OrderRequest, obtain } from '@zonewright/letsencrypt/order';
 import { Servers } from '@zonewright/letsencrypt/servers';
+import { readJson, State } from '@zonewright/letsencrypt/state';
 import { Suggestions } from '@zonewright/letsencrypt/suggestions';
 import test from 'ava';
 import { type AcmeServer, type AcmeServerOptions, problem, startAcmeServer } from '../support/acme-server.ts';
@@ -430,7 +431,12 @@ test('the CA is asked when it wants a certificate renewed, and the directory no 
   const { ca, context, order } = await worldOf(t, { window: () => ({ start: start!, end: end! }) });
   const { certificate } = given(await order([`www.${ORIGIN}`]));
   const again = given(parseCertificate(certificate.der));
-  const suggestions = new Suggestions(context.acme, SILENT_LOG, () => 0.5);
+  const suggestions = new Suggestions(
+    context.acme,
+    new State(SILENT_LOG).table('renewal', readJson),
+    SILENT_LOG,
+    () => 0.5,
+  );
   const asked = await suggestions.ask([again], 0, context.signal);
   t.deepEqual(asked, { hasAsked: true, next: 21_600_000 });
   t.is(suggestions.of(again), Date.parse('2031-01-02T00:00:00Z'));

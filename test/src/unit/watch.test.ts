@@ -273,7 +273,8 @@ test('a suggestion of the CA is drawn once for a window, and asked for as often 
     },
   };
   const dice = [0.5, 0.25];
-  const suggestions = new Suggestions(acme, SILENT_LOG, () => dice.shift()!);
+  const kept = new State(SILENT_LOG).table('renewal', readJson);
+  const suggestions = new Suggestions(acme, kept, SILENT_LOG, () => dice.shift()!);
   t.is(suggestions.of(certificate), undefined);
   t.deepEqual(await suggestions.ask([certificate], NOW, signal), { hasAsked: true, next: NOW + 3_600_000 });
   t.is(suggestions.of(certificate), NOW + 2 * DAY);
@@ -284,6 +285,16 @@ test('a suggestion of the CA is drawn once for a window, and asked for as often 
   await suggestions.ask([certificate], NOW + 7_200_000, signal);
   t.is(suggestions.of(certificate), NOW - DAY / 2);
   t.is(asked, 3);
+  // After a restart it is neither drawn again, nor is the CA asked before its time, also while no zone is there yet.
+  const after = new Suggestions(acme, kept, SILENT_LOG, () => 0);
+  await after.ask([], NOW + 7_200_001, signal);
+  t.is(after.of(certificate), NOW - DAY / 2);
+  t.deepEqual(await after.ask([certificate], NOW + 7_200_002, signal), { hasAsked: false, next: NOW + 10_800_000 });
+  await after.ask([certificate], NOW + 10_800_000, signal);
+  t.is(after.of(certificate), NOW - DAY / 2);
+  await after.ask([], NOW + 3 * DAY, signal);
+  t.is(after.of(certificate), undefined);
+  t.deepEqual([...kept.entries()], []);
   isKnown = false;
   t.is((await suggestions.ask([certificate], NOW + DAY, signal)).next, NOW + 2 * DAY);
   t.is(suggestions.of(certificate), undefined);
@@ -304,7 +315,7 @@ test('the CA is asked about sixty certificates in a minute at most, and about th
       return { ok: true as const, value: undefined };
     },
   };
-  const suggestions = new Suggestions(acme, SILENT_LOG, () => 0);
+  const suggestions = new Suggestions(acme, new State(SILENT_LOG).table('renewal', readJson), SILENT_LOG, () => 0);
   const { signal } = new AbortController();
   t.deepEqual(await suggestions.ask(certificates, NOW, signal), { hasAsked: true, next: NOW + 60_000 });
   t.deepEqual(await suggestions.ask(certificates, NOW + 59_999, signal), { hasAsked: false, next: NOW + 60_000 });
