@@ -18,6 +18,7 @@ import { KEY_TYPES } from './certify/files.ts';
 import { parseFirstHost, parseHost } from './certify/host.ts';
 import type { CertificateRequest } from './certify/obtain.ts';
 import { round } from './certify/round.ts';
+import { securedBy, TLS_OPTIONS } from './secure.ts';
 import { PORT, SERVER } from './words.ts';
 
 /** `--key` of other tools is a key for the DNS, and a secret must not become the name of a file. */
@@ -77,6 +78,7 @@ const options = [
     flag: '--deploy-hook <CMD>',
     description: 'run with each new certificate, until it ends with 0: has a service take the certificate up',
   },
+  ...TLS_OPTIONS,
   { flag: '--daemon', description: 'keep running, and keep the certificate renewed' },
   { ...LOG_LEVEL, description: `with --daemon: ${LOG_LEVEL.description}` },
 ] as const;
@@ -91,7 +93,9 @@ export const command = defineCommand({
   options,
   async run(values, context) {
     const { hostname, additional, force, wait, deployHook, logLevel } = values;
-    const wanted = requestOf(values);
+    const secured = await securedBy(values, values.server, values.port);
+    if (!secured.ok) return context.fail(secured.fault);
+    const wanted = { ...requestOf(values), ...secured.value };
     const deploy = deployHook === undefined ? undefined : hookOf(deployHook, wanted);
     if (values.daemon) {
       if (force) return context.fail({ kind: 'usage', what: '--force and --daemon do not go together' });

@@ -9,6 +9,7 @@ import type { Peer } from '@zonewright/common/net/address';
 import { printPeer } from '@zonewright/common/net/address';
 import { exchange } from '@zonewright/common/net/exchange';
 import type { ExchangeFault } from '@zonewright/common/net/fault';
+import type { TlsClient } from '@zonewright/common/net/tls-client';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
@@ -39,6 +40,8 @@ export interface DnsClientOptions {
   readonly key?: TsigKey;
   /** Local address to ask `server` from. */
   readonly source?: string;
+  /** How `server` is reached over TLS (RFC 7858), and in no other way then. */
+  readonly tls?: TlsClient;
 }
 
 interface CallOptions {
@@ -73,11 +76,19 @@ export class DnsClient {
   readonly server: Peer;
   readonly #key: TsigKey | undefined;
   readonly #source: string | undefined;
+  readonly #tls: TlsClient | undefined;
 
-  constructor({ server, key, source }: DnsClientOptions) {
+  constructor({ server, key, source, tls }: DnsClientOptions) {
     this.server = server;
     this.#key = key;
     this.#source = source;
+    this.#tls = tls;
+  }
+
+  /** The same server, asked without a signature. */
+  unsigned(): DnsClient {
+    const [source, tls] = [this.#source, this.#tls];
+    return new DnsClient({ server: this.server, ...(source !== undefined && { source }), ...(tls && { tls }) });
   }
 
   /** The RDATA of a set, as the server has it now; empty where there is no such set or no such name. */
@@ -150,6 +161,7 @@ export class DnsClient {
       timeout: TIMEOUT,
       ...(this.#key && { key: this.#key }),
       ...(this.#source !== undefined && { source: this.#source }),
+      ...(this.#tls && { tls: this.#tls }),
       ...(signal && { signal }),
     });
     return reply.ok ? reply : fail(toFault(reply.fault));

@@ -7,12 +7,13 @@
  */
 import type { Name } from '@zonewright/common/name';
 import type { Peer } from '@zonewright/common/net/address';
+import type { TlsClient } from '@zonewright/common/net/tls-client';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { TYPE } from '@zonewright/common/rr/type';
 import type { TsigKey } from '@zonewright/common/wire/tsig';
 import { type Certificate, chainFor, fits, parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { type Csr, parseCsr } from '@zonewright/letsencrypt/csr';
-import { DnsClient, type DnsFault } from '@zonewright/letsencrypt/dns';
+import { DnsClient, type DnsClientOptions, type DnsFault } from '@zonewright/letsencrypt/dns';
 import { nameOfHost, postingName, requestId } from '@zonewright/letsencrypt/posting';
 import { type StatusText, statusOf } from '@zonewright/letsencrypt/status';
 import { readTlsaSet, type TlsaSet } from '@zonewright/letsencrypt/tlsa';
@@ -31,6 +32,8 @@ export interface Asked {
   /** `HOST[:PORT]`. */
   readonly server: string;
   readonly port: number;
+  /** Over TLS, and over nothing else then. */
+  readonly tls?: TlsClient;
   readonly dnsKey: TsigKey | undefined;
   readonly hostname: string;
 }
@@ -45,7 +48,7 @@ export interface Answer {
 
 /** The first address of the server that answers, and its answer. */
 export async function reach(
-  { server, port, dnsKey, hostname }: Asked,
+  { server, port, tls, dnsKey, hostname }: Asked,
   csr: Csr,
   signal?: AbortSignal,
 ): Promise<Result<{ readonly place: Place; readonly answer: Answer }, Fault>> {
@@ -53,19 +56,19 @@ export async function reach(
   if (name === undefined) return fail({ kind: 'usage', what: `${hostname} is too long to request a certificate for` });
   const peers = await resolveServer(server, port);
   if (!peers.ok) return peers;
-  return firstToAnswer(peers.value, dnsKey, name, csr, signal);
+  return firstToAnswer(peers.value, { ...(dnsKey && { key: dnsKey }), ...(tls && { tls }) }, name, csr, signal);
 }
 
 async function firstToAnswer(
   peers: readonly Peer[],
-  key: TsigKey | undefined,
+  way: Pick<DnsClientOptions, 'key' | 'tls'>,
   name: Name,
   csr: Csr,
   signal: AbortSignal | undefined,
 ): Promise<Result<{ readonly place: Place; readonly answer: Answer }, Fault>> {
   let last: Fault = { kind: 'unreachable', what: 'the server has no address' };
   for (const server of peers) {
-    const place = { dns: new DnsClient({ server, ...(key && { key }) }), name };
+    const place = { dns: new DnsClient({ server, ...way }), name };
     const answer = await look(place, csr, signal);
     if (answer.ok) return ok({ place, answer: answer.value });
     last = answer.fault;

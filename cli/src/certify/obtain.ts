@@ -10,7 +10,7 @@ import { printPeer } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import type { Certificate } from '@zonewright/letsencrypt/certificate';
 import type { Csr } from '@zonewright/letsencrypt/csr';
-import { DnsClient, type DnsFault } from '@zonewright/letsencrypt/dns';
+import type { DnsFault } from '@zonewright/letsencrypt/dns';
 import { application, changeTlsa } from '@zonewright/letsencrypt/publish';
 import type { StatusText } from '@zonewright/letsencrypt/status';
 import { type Answer, type Asked, isFitting, isNewer, look, lookForStatus, type Place, reach } from './answer.ts';
@@ -138,7 +138,7 @@ async function post(
     return fail({ kind: 'usage', what, hint: 'give --dns-key' });
   }
   // Whoever signs a question for an SOA on a connection is taken for a secondary: unsigned, unless the server answers nobody so.
-  const unsigned = await new DnsClient({ server: dns.server }).zoneOf(name, { signal });
+  const unsigned = await dns.unsigned().zoneOf(name, { signal });
   const zone = !unsigned.ok && unsigned.fault.kind === 'refused' ? await dns.zoneOf(name, { signal }) : unsigned;
   if (!zone.ok) return zone;
   say(`posting the signing request at ${name} in zone ${zone.value} of ${printPeer(dns.server)}`);

@@ -352,8 +352,24 @@ testWith(anyTest, ['git', 'dig', 'openssl']).serial(
     const wrong = await zonewright('query', ...secure, '--tls-name', 'other.example', OURS, ZONE, 'SOA');
     t.is(wrong.code, 3);
     t.regex(wrong.stderr, /its certificate is for another name/);
-    const pinned = ['--port', `${tlsPort}`, '--tls', `pin:${own.pin}`, '--key', key];
-    const whole = await zonewright('query', ...pinned, OURS, ZONE, 'AXFR');
+    const pinned = ['--port', `${tlsPort}`, '--tls', `pin:${own.pin}`];
+    const whole = await zonewright('query', ...pinned, '--key', key, OURS, ZONE, 'AXFR');
     t.regex(whole.stdout, /new\.mirage\. .*192\.0\.2\.2/, whole.stderr);
+
+    // Nobody answers the request; it stands there, or it does not.
+    const folder = temporaryFolder(t);
+    const files = ['key', 'csr', 'certificate'].flatMap((name) => [`--${name}`, join(folder, name)]);
+    const certify = (...way: readonly string[]) =>
+      zonewright('certify', '--wait', '0', '--dns-key', key, ...files, ...way, OURS, `new.${ZONE}`);
+    const open = await certify('--port', `${port}`);
+    t.is(open.code, 4, open.stderr);
+    t.regex(open.stderr, /updates of this key need TLS/);
+    const foreign = await certify('--port', `${tlsPort}`, '--tls', `pin:${ca.pin}`);
+    t.is(foreign.code, 3);
+    t.regex(foreign.stderr, /the pin of its key is/);
+    t.is(await primary.look(`_letsencrypt._tcp.new.${ZONE}`, 'TLSA'), 'NXDOMAIN');
+    const posted = await certify(...pinned);
+    t.regex(posted.stderr, /no certificate at/);
+    t.regex(await primary.look(`_letsencrypt._tcp.new.${ZONE}`, 'TLSA'), /^NOERROR 3 255 0 /);
   },
 );
