@@ -1,17 +1,18 @@
 /**
  * What befalls the ACME secondary over years, with our own primary, and pebble as a CA that wants accounts bound to external ones: it does
- * not take ours, is away, has lost all accounts, and months go by.
+ * not take ours, is away, has lost all accounts, months go by, keys of different rights ask, and the service is killed.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STEPS } from '@zonewright/letsencrypt/step';
 import test, { type ExecutionContext } from 'ava';
-import { countOf, type Issuing, PATIENCE, startIssuing } from '../support/issuing.ts';
+import type { KeyText } from '../support/dig.ts';
+import { countOf, type Issuing, PATIENCE, type RequestingHost, startIssuing } from '../support/issuing.ts';
 import { movableClock } from '../support/movable-clock.ts';
 import { testWith } from '../support/needs.ts';
 import { forFile, temporaryFolder } from '../support/owner.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
-import { secrecyOf } from '../support/secrecy.ts';
+import { keyLine, secrecyOf } from '../support/secrecy.ts';
 
 const secrecy = secrecyOf(test);
 const owner = forFile(test);
@@ -26,6 +27,8 @@ const OTHER_KEY = MAC_KEY.split('').reverse().join('');
 
 interface World extends Issuing {
   readonly pebble: TestPebble;
+  /** A key of the zone that may write requests for the host `a`, and nothing else. */
+  readonly limited: KeyText;
   /** What the service needs to find the CA. */
   readonly authority: readonly string[];
   /** Changes the zone so many times, and waits until the service has seen it. */
@@ -40,7 +43,9 @@ const world = (): Promise<World> => {
 };
 
 const begin = async (): Promise<World> => {
-  const issuing = await startIssuing(owner, secrecy);
+  const limited = secrecy.newKey('limited._update.certified.test');
+  const limits = 'names=*.a,_letsencrypt._tcp.a types=TLSA,TXT';
+  const issuing = await startIssuing(owner, secrecy, { keys: `${keyLine(limited)} TXT "${limits}"\n` });
   const { primary, key } = issuing;
   const pebble = await startPebble(owner, {
     dnsServer: `${primary.address}:${primary.port}`,
@@ -50,6 +55,7 @@ const begin = async (): Promise<World> => {
   let stirred = 0;
   return {
     ...issuing,
+    limited,
     pebble,
     authority: ['--directory', pebble.directory, '--ca-file', pebble.caFile, '--eab-kid', 'kid-1'],
     stir: async (service) => {
@@ -132,6 +138,29 @@ clocked.serial(
     t.is(pebble.orders(), 2);
     for (const one of [early, late]) await one!.tidy();
     t.is(countOf(service, 'certificate.failed'), 1);
+  },
+);
+
+real.serial(
+  'of two keys in a zone, each gets certificates for the names at and below the host where it may ask, and no others',
+  async (t) => {
+    const { authority, serve, host, limited } = await world();
+    const [own, foreign, apex] = [host('a', limited), host('b', limited), host('')];
+    const service = await serve([...authority, '--names', 'host'], bound(MAC_KEY));
+    const namesOf = async (one: RequestingHost): Promise<readonly string[]> =>
+      (await one.certificate())[0]!.subjectAltName!.split(', ').sort();
+    await own.request('p256', own.hostname, `*.${own.hostname}`);
+    await apex.request('p256', `*.${apex.hostname}`, foreign.hostname);
+    t.deepEqual(await namesOf(own), [`DNS:*.${own.hostname}`, `DNS:${own.hostname}`]);
+    t.deepEqual(await namesOf(apex), [`DNS:*.${apex.hostname}`, `DNS:${foreign.hostname}`]);
+
+    const asked = countOf(service, 'certificate.requested');
+    await t.throwsAsync(() => foreign.request('p256'), { message: /REFUSED/ });
+    await own.request('p256', foreign.hostname);
+    t.regex(await own.says(/status=refused/), /not at or below a\.certified\.test/);
+    t.is(countOf(service, 'certificate.requested'), asked);
+    await service.stop();
+    for (const one of [own, apex]) await one.withdraw();
   },
 );
 

@@ -29,7 +29,8 @@ export interface Issuing {
   readonly transfer: KeyText;
   /** Starts the service; what is in `env` is added to its environment. */
   serve(flags: readonly string[], env?: Readonly<Record<string, string>>): Promise<Service>;
-  host(name: string): RequestingHost;
+  /** A host of the zone, the apex where the name is empty; requests are posted with the key of the service unless given. */
+  host(name: string, poster?: KeyText): RequestingHost;
 }
 
 /** A host that wants certificates. */
@@ -77,7 +78,7 @@ export const startIssuing = async (owner: Owner, secrecy: Secrecy, options: Issu
       const own = { ZONEWRIGHT_DNS_KEY: key, ZONEWRIGHT_ACCOUNT_KEY_SEED: 'a seed for tests', ...env };
       return secrecy.start(owner, 'letsencrypt', [...peers, ...flags], { env: own, ...PATIENCE });
     },
-    host: (name) => hostOf(primary, key, `${name}.${origin}`),
+    host: (name, poster = key) => hostOf(primary, poster, name === '' ? origin : `${name}.${origin}`),
   };
 };
 
