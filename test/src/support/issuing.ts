@@ -115,7 +115,8 @@ const hostOf = (primary: Scene, key: KeyText, hostname: string): RequestingHost 
       until(() => primary.look(name, 'TXT'), {
         what: `${what} is said at ${hostname}`,
         holds: (seen) => what.test(seen),
-        ...PATIENCE,
+        // Where something else was said before, the next comes after a minute.
+        timeout: 2 * PATIENCE.timeout,
       }),
     tidy: async () => {
       await until(() => primary.look(`_acme-challenge.${hostname}`, 'TXT'), {
