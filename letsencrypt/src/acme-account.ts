@@ -66,7 +66,7 @@ export class AccountHolder {
       const fault = await this.#contact(client, account, signal);
       return fault === undefined ? this.#keep(client, url, false) : fail(fault);
     }
-    if (found.fault.problem?.type !== 'accountDoesNotExist') return found;
+    if (found.fault.problem?.type !== 'accountDoesNotExist') return fail(refusal(found.fault));
     return this.#make(signal);
   }
 
@@ -80,18 +80,12 @@ export class AccountHolder {
       return client.getAccountUrl();
     };
     const made = await exchange(this.#line, 'newAccount', signal, ask, true);
-    if (!made.ok) return fail(this.#refusal(made.fault));
+    const hint = this.#options.eab && 'do --eab-kid and --eab-hmac-key belong together, and to this CA?';
+    if (!made.ok) return fail(refusal(made.fault, hint));
     const url = made.value.value;
     step('account.made');
     this.#options.onAccountMade?.(url);
     return this.#keep(client, url, true);
-  }
-
-  /** Whatever a CA has against an account to be made, it is about us and not about what was requested. */
-  #refusal(fault: AcmeFault): AcmeFault {
-    if (!REFUSALS.has(fault.kind)) return fault;
-    const hint = this.#options.eab && 'do --eab-kid and --eab-hmac-key belong together, and to this CA?';
-    return { ...fault, kind: 'account', ...(hint !== undefined && { hint }) };
   }
 
   #keep(client: Client, url: string, isNew: boolean): Result<Known, AcmeFault> {
@@ -114,6 +108,11 @@ export class AccountHolder {
   #contactField(): { contact?: string[] } {
     return this.#options.email === undefined ? {} : { contact: [`mailto:${this.#options.email}`] };
   }
+}
+
+/** Whatever a CA has against an account is about us, and not about what was requested. */
+function refusal(fault: AcmeFault, hint?: string): AcmeFault {
+  return REFUSALS.has(fault.kind) ? { ...fault, kind: 'account', ...(hint !== undefined && { hint }) } : fault;
 }
 
 const stopped = (): { readonly ok: false; readonly fault: AcmeFault } =>

@@ -14,7 +14,7 @@ import { certificateId } from '@zonewright/letsencrypt/acme-renewal';
 import { type Certificate, parseCertificate } from '@zonewright/letsencrypt/certificate';
 import { put } from '@zonewright/letsencrypt/challenge';
 import { makeCsr, parseCsr } from '@zonewright/letsencrypt/csr';
-import { failureOf } from '@zonewright/letsencrypt/fulfilment';
+import { failureOf, standstillOf } from '@zonewright/letsencrypt/fulfilment';
 import { makeKey } from '@zonewright/letsencrypt/key';
 import { Leftovers, markOf } from '@zonewright/letsencrypt/leftover';
 import { begun, failed, ordered, readMemory, writeMemory } from '@zonewright/letsencrypt/memory';
@@ -382,6 +382,27 @@ test('several orders at the same time have one account made, at the first start 
     for (const issued of await Promise.all(hosts.map((host) => order([host])))) given(issued);
     t.is(accounts.made, made);
     accounts.lose();
+  }
+});
+
+test('whatever a CA has against the account is no fault of the request, and holds everything', async (t) => {
+  for (const [isKnown, type] of [
+    [true, 'unauthorized'],
+    [false, 'unauthorized'],
+    [false, 'malformed'],
+    [false, 'badPublicKey'],
+  ] as const) {
+    const { ca, order } = await worldOf(t);
+    ca.intercept = ({ payload }) =>
+      'onlyReturnExisting' in payload && !isKnown
+        ? problem(400, 'accountDoesNotExist', 'nobody')
+        : problem(403, type, 'not you');
+    const fault = faultOf(await order([`www.${ORIGIN}`]));
+    t.is(fault.kind, 'account', type);
+    t.regex(fault.what, /not you/);
+    t.regex(standstillOf(fault) ?? '', /does not take the account/);
+    t.deepEqual([failureOf(fault).isOutage, failureOf(fault).isRefused], [true, false]);
+    t.is(ca.orders().length, 0);
   }
 });
 
