@@ -3,8 +3,8 @@
  * `/ready` (200, or 503 with the reasons), `/status` (JSON); and the routes that a service has beside them. No TLS, no access
  * control of its own: it listens on 127.0.0.1 unless told otherwise, and shows no secret (`/status` passes `redact`).
  *
- * Always holds: a request is small and short; a body is read only by a route that asks for one, up to its limit; a fault in a
- * callback is a 500 and a log line.
+ * Always holds: a request is small and short; a body is read only by a route that asks for one, up to its limit; who comes when all
+ * places are taken gets one from whoever holds most, so slow peers keep nobody away; a fault in a callback is a 500 and a log line.
  */
 import {
   createServer,
@@ -13,19 +13,28 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { clientOf, peerOf } from '../net/address.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import type { Endpoint } from './endpoint.ts';
 import { explainListenError } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { redact } from './redact.ts';
+import { Seats } from './seats.ts';
 
 const HEADER_LIMIT_OCTETS = 8192;
+/** Of the headers of a request, which come in one piece but from who wants to hold a connection. */
+const HEADERS_MS = 2000;
+/** Of a whole request. */
 const TIMEOUT_MS = 5000;
-const CONNECTION_LIMIT = 64;
+/** Milliseconds between two looks at who is too slow. */
+const CHECK_INTERVAL_MS = 500;
+const CONNECTION_LIMIT = 256;
 /** Connections that bodies are read from: the others are for those that ask how the service is. */
 const BODY_READERS_LIMIT = 16;
+/** Milliseconds between two lines of the log about places that were taken away: anybody can bring that about. */
+const BUSY_INTERVAL = 60_000;
 
 export interface HttpReply {
   /** Status code. */
@@ -35,8 +44,8 @@ export interface HttpReply {
   readonly body: string;
 }
 
-/** How a body ended: as a whole, larger than its route takes, or before its end. */
-export type BodyEnd = 'whole' | 'too-large' | 'cut';
+/** How a body ended: as a whole, larger than its route takes, before its end, or because another one needed its place. */
+export type BodyEnd = 'whole' | 'too-large' | 'cut' | 'displaced';
 
 export interface HttpRequest {
   readonly headers: IncomingHttpHeaders;
@@ -83,6 +92,13 @@ export const plainReply = (code: number, text: string): HttpReply => ({
   body: `${text}\n`,
 });
 
+/** What is said to who sent a body that did not come to its end. */
+export const UNFINISHED = {
+  'too-large': plainReply(413, 'no'),
+  cut: plainReply(400, 'no'),
+  displaced: plainReply(503, 'busy, try again'),
+} as const satisfies Record<Exclude<BodyEnd, 'whole'>, HttpReply>;
+
 /** The pages that every service has. */
 function pagesOf(options: HttpOptions): readonly (readonly [string, HttpRoute])[] {
   const page = (path: string, answer: HttpRoute['answer']) => [path, { method: 'GET', bodyLimit: 0, answer }] as const;
@@ -114,19 +130,59 @@ function send(request: IncomingMessage, response: ServerResponse, reply: HttpRep
   request.resume();
 }
 
+/** Whom a connection is counted as. */
+function clientAt({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? '' : clientOf(peerOf(remoteAddress, remotePort ?? 0).address);
+}
+
+/** Tells that places were taken away. Of each kind a line a minute at most, which says how many there were since the last one. */
+function busyTeller(log: Log, now: () => number = () => performance.now()): (what: string) => void {
+  const told = new Map<string, { at: number; count: number }>();
+  return (what) => {
+    const { at, count } = told.get(what) ?? { at: Number.NEGATIVE_INFINITY, count: 0 };
+    const isDue = now() - at >= BUSY_INTERVAL;
+    if (isDue) log.warn('http.busy', { what, count: count + 1 }, 'too many at once: the oldest gave way to a new one');
+    told.set(what, isDue ? { at: now(), count: 0 } : { at, count: count + 1 });
+  };
+}
+
+/** Bodies under way. */
+interface Bodies {
+  /** What to call where one has to make room. */
+  readonly seats: Seats<() => void>;
+  /** Tells that one had to. */
+  readonly busy: (what: string) => void;
+}
+
 /** Reads a body of at most `limit` octets. */
-function readBody(request: IncomingMessage, limit: number, take: (octets: Uint8Array) => void): Promise<BodyEnd> {
+function readBody(
+  request: IncomingMessage,
+  limit: number,
+  take: (octets: Uint8Array) => void,
+  bodies: Bodies,
+): Promise<BodyEnd> {
   return new Promise((done) => {
+    const displace = (): void => {
+      bodies.busy('requests with a body');
+      end('displaced');
+    };
+    const end = (how: BodyEnd): void => {
+      bodies.seats.leave(displace);
+      request.off('data', read);
+      done(how);
+    };
     let octets = 0;
-    request.on('data', (chunk: Buffer) => {
+    const read = (chunk: Buffer): void => {
       octets += chunk.length;
       if (octets <= limit) take(chunk);
-      else done('too-large');
-    });
-    request.once('end', () => done('whole'));
+      else end('too-large');
+    };
+    bodies.seats.take(displace, clientAt(request.socket))?.();
+    request.on('data', read);
+    request.once('end', () => end('whole'));
     // After its end it is late for both; before it they come when the client goes away, or takes longer than it may.
-    request.once('error', () => done('cut'));
-    request.once('close', () => done('cut'));
+    request.once('error', () => end('cut'));
+    request.once('close', () => end('cut'));
   });
 }
 
@@ -135,7 +191,7 @@ async function answer(
   path: string,
   route: HttpRoute | undefined,
   known: string,
-  readers: { count: number },
+  bodies: Bodies,
   log: Log,
 ): Promise<HttpReply> {
   if (route === undefined) return plainReply(404, `not found: there are ${known}`);
@@ -145,19 +201,14 @@ async function answer(
   const announced = Number(request.headers['content-length'] ?? 0);
   if (route.bodyLimit === 0 && (isChunked || announced > 0)) return plainReply(413, 'a request has no body here');
   if (announced > route.bodyLimit) return plainReply(413, `a body has at most ${route.bodyLimit} octets here`);
-  const hasBody = route.bodyLimit > 0;
-  if (hasBody && readers.count >= BODY_READERS_LIMIT) return plainReply(503, 'busy, try again');
-  if (hasBody) readers.count++;
   try {
     return await route.answer({
       headers: request.headers,
-      read: (take) => readBody(request, route.bodyLimit, take),
+      read: (take) => readBody(request, route.bodyLimit, take, bodies),
     });
   } catch (error) {
     log.error('http.fault', { path, error });
     return plainReply(500, 'internal fault, see the log');
-  } finally {
-    if (hasBody) readers.count--;
   }
 }
 
@@ -175,25 +226,37 @@ function listen(server: Server, endpoint: Endpoint): Promise<NodeJS.ErrnoExcepti
 export async function startHttp(options: HttpOptions): Promise<Result<HttpServer, Fault>> {
   const routes = new Map<string, HttpRoute>([...pagesOf(options), ...(options.routes ?? [])]);
   const known = [...routes.keys()].join(' ');
-  const readers = { count: 0 };
+  const busy = busyTeller(options.log);
+  const bodies: Bodies = { seats: new Seats(BODY_READERS_LIMIT), busy };
+  /** Connections with a request that is being answered. */
+  const answering = new Set<Socket>();
+  const connections = new Seats<Socket>(CONNECTION_LIMIT, (socket) => !answering.has(socket));
   const server = createServer(
     {
       maxHeaderSize: HEADER_LIMIT_OCTETS,
-      headersTimeout: TIMEOUT_MS,
+      headersTimeout: HEADERS_MS,
       requestTimeout: TIMEOUT_MS,
       keepAliveTimeout: TIMEOUT_MS,
-      connectionsCheckingInterval: 1000,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
     (request, response) => {
       const [path = ''] = (request.url ?? '').split('?');
       const route = routes.get(path);
       const allow = METHODS[route?.method ?? 'GET'].join(', ');
-      void answer(request, path, route, known, readers, options.log).then((reply) =>
+      answering.add(request.socket);
+      response.once('close', () => answering.delete(request.socket));
+      void answer(request, path, route, known, bodies, options.log).then((reply) =>
         send(request, response, reply, allow),
       );
     },
   );
-  server.maxConnections = CONNECTION_LIMIT;
+  server.on('connection', (socket) => {
+    socket.once('close', () => connections.leave(socket));
+    const given = connections.take(socket, clientAt(socket));
+    if (given === undefined) return;
+    busy('connections');
+    given.destroy();
+  });
   // A peer that does not read its reply must not hold a connection for ever.
   server.setTimeout(2 * TIMEOUT_MS);
   const error = await listen(server, options.endpoint);

@@ -5,11 +5,18 @@
  * A hook may only make the primary look: what is there, it reads from its repository. So one that is recorded and sent again costs a
  * pull, and there is no memory of those that came. Left out: SHA-1 signatures, and names of repositories.
  *
- * Always holds: nothing of a request is believed before its proof is; all bad ones get the same answer.
+ * Always holds: nothing of a request is believed before its proof is; all bad ones get the same answer, those that are bad whatever the
+ * body is before it is read.
  */
 import { createHash, createHmac, type Hmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { type HttpReply, type HttpRequest, type HttpRoute, plainReply } from '@zonewright/common/service/http';
+import {
+  type HttpReply,
+  type HttpRequest,
+  type HttpRoute,
+  plainReply,
+  UNFINISHED,
+} from '@zonewright/common/service/http';
 import type { Log } from '@zonewright/common/service/log';
 
 /** GitHub sends no more. */
@@ -35,11 +42,11 @@ export interface WebhookOptions {
   now(): number;
 }
 
-/** A proof that is to be checked once the body is there. */
+/** A proof that is good already, or is to be checked once the body is there. */
 interface Claim {
   readonly form: string;
-  /** What one of `shown` has to equal; of a MAC, once it was fed with the body. */
-  readonly wanted: Hmac | Buffer;
+  /** What one of `shown` has to equal once it was fed with the body; absent where the proof is good. */
+  readonly mac?: Hmac;
   readonly shown: readonly Buffer[];
 }
 
@@ -65,13 +72,13 @@ function claimsOf(headers: IncomingHttpHeaders, secret: string, now: number): re
     const value = one(headers[header]).toLowerCase();
     const digits = value.startsWith(prefix) ? value.slice(prefix.length) : '';
     if (/^[0-9a-f]{64}$/.test(digits))
-      claims.push({ form, wanted: createHmac('sha256', secret), shown: [Buffer.from(digits, 'hex')] });
+      claims.push({ form, mac: createHmac('sha256', secret), shown: [Buffer.from(digits, 'hex')] });
   }
   const standard = standardClaim(headers, secret, now);
   if (standard !== undefined) claims.push(standard);
   const token = one(headers['x-gitlab-token']);
   // Hashes have one length: comparing them does not tell that of the secret.
-  if (token !== '') claims.push({ form: 'gitlab', wanted: sha256(secret), shown: [sha256(token)] });
+  if (timingSafeEqual(sha256(secret), sha256(token))) claims.push({ form: 'gitlab', shown: [] });
   return claims;
 }
 
@@ -87,12 +94,14 @@ function standardClaim(headers: IncomingHttpHeaders, secret: string, now: number
     const digits = /^v1,([A-Za-z0-9+/]{43}=)$/.exec(text)?.[1];
     return digits === undefined ? [] : [Buffer.from(digits, 'base64')];
   });
-  const wanted = createHmac('sha256', Buffer.from(key, 'base64')).update(`${id}.${time}.`);
-  return { form: 'standard', wanted, shown };
+  if (shown.length === 0) return undefined;
+  const mac = createHmac('sha256', Buffer.from(key, 'base64')).update(`${id}.${time}.`);
+  return { form: 'standard', mac, shown };
 }
 
-function isGood({ wanted, shown }: Claim): boolean {
-  const value = Buffer.isBuffer(wanted) ? wanted : wanted.digest();
+function isGood({ mac, shown }: Claim): boolean {
+  if (mac === undefined) return true;
+  const value = mac.digest();
   return shown.some((candidate) => timingSafeEqual(candidate, value));
 }
 
@@ -132,12 +141,12 @@ export function webhook(options: WebhookOptions): HttpRoute {
     let kept: Uint8Array[] = [];
     let octets = 0;
     const end = await read((chunk) => {
-      for (const { wanted } of claims) if (!Buffer.isBuffer(wanted)) wanted.update(chunk);
+      for (const { mac } of claims) mac?.update(chunk);
       octets += chunk.length;
       if (octets <= READ_LIMIT) kept.push(chunk);
       else kept = [];
     });
-    if (end !== 'whole') return plainReply(end === 'cut' ? 400 : 413, 'no');
+    if (end !== 'whole') return UNFINISHED[end];
     const claim = claims.find(isGood);
     if (claim === undefined) return refused();
 

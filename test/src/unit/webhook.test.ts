@@ -6,6 +6,7 @@ import { printEndpoint } from '@zonewright/common/service/endpoint';
 import { startHttp } from '@zonewright/common/service/http';
 import { createLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
+import { Seats } from '@zonewright/common/service/seats';
 import { Poll, pollDelay } from '@zonewright/primary/trigger/poll';
 import { webhook } from '@zonewright/primary/trigger/webhook';
 import test, { type ExecutionContext } from 'ava';
@@ -284,4 +285,64 @@ test('sixty-four slow bodies keep nobody from asking how the service is', async 
   await until(async () => ended, { what: 'there is room for others', holds: (count) => count >= 48 });
   t.is(busy, 48);
   t.is((await hook.fetch('/health')).status, 200);
+});
+
+/** Opens `count` connections that send `head`, then an octet of a body now and then. Gives what they are answered. */
+const sendSlowly = (t: ExecutionContext, hook: Hooked, count: number, head: string): readonly string[] => {
+  const answers: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const slow = connect(hook.port, '127.0.0.1').on('error', () => undefined);
+    slow.on('data', (octets: Buffer) => void answers.push(octets.toString('latin1').slice(9, 12)));
+    const timer = setInterval(() => slow.write('x'), 100);
+    slow.on('close', () => clearInterval(timer));
+    t.teardown(() => slow.destroy());
+    slow.write(`POST /hook HTTP/1.1\r\nhost: x\r\n${head}content-length: 26000000\r\n\r\n`);
+  }
+  return answers;
+};
+
+test('a wrong token is refused before its body is there, so it takes no place from a good hook', async (t) => {
+  const hook = await start(t);
+  const answers = sendSlowly(t, hook, 20, 'x-gitlab-token: wrong\r\n');
+  await until(() => answers.length === 20, { what: 'all are answered' });
+  t.deepEqual([...new Set(answers)], ['403']);
+  t.is((await hook.post({ ...json, 'x-gitlab-token': SECRET }))[0], 202);
+  t.false(hook.text().includes('http.busy'));
+});
+
+test('slow bodies with a MAC that may be good keep no hook away: the oldest gives way, and the log has one line', async (t) => {
+  const hook = await start(t);
+  const answers = sendSlowly(t, hook, 40, `x-hub-signature-256: sha256=${hex(PUSH, 'another')}\r\n`);
+  await until(() => answers.length >= 24, { what: 'sixteen are left' });
+  for (let i = 0; i < 20; i++)
+    t.is((await hook.post({ ...json, 'x-hub-signature-256': `sha256=${hex(PUSH)}` }))[0], 202);
+  t.deepEqual([...new Set(answers)], ['503']);
+  t.is(hook.text().split('"http.busy"').length - 1, 1);
+});
+
+test('a thousand connections that do not end their headers keep nobody from the pages', async (t) => {
+  const hook = await start(t);
+  let open = 0;
+  for (let i = 0; i < 1000; i++) {
+    const slow = connect(hook.port, '127.0.0.1', () => slow.write('GET /health HTTP/1.1\r\nhost: x\r\nx: '));
+    slow.on('error', () => undefined).once('connect', () => void open++);
+    t.teardown(() => slow.destroy());
+  }
+  await until(() => open === 1000, { what: 'all are connected' });
+  for (let i = 0; i < 20; i++) t.is((await hook.fetch('/health')).status, 200);
+  t.is(hook.text().split('"http.busy"').length - 1, 1);
+});
+
+test('of places that are all taken the oldest of the client that has most is given to who comes', (t) => {
+  const seats = new Seats<string>(4, (holder) => !holder.startsWith('busy'));
+  for (const holder of ['busy 1', 'a2', 'a3']) t.is(seats.take(holder, 'a'), undefined);
+  t.is(seats.take('b1', 'b'), undefined);
+  t.is(seats.take('c1', 'c'), 'a2', 'the oldest of a but for what is not spare');
+  t.is(seats.take('c2', 'c'), 'a3', 'with the new one both have two');
+  t.is(seats.take('c3', 'c'), 'c1', 'whoever has most gives way to itself as well');
+  seats.leave('b1');
+  seats.leave('nobody');
+  t.is(seats.take('d1', 'd'), undefined);
+  t.is(seats.take('d2', 'd'), 'c2');
+  t.is(new Seats<string>(1).take('only', 'a'), undefined);
 });
