@@ -9,6 +9,7 @@ import {
   type FileFinding,
   type FileRole,
   fileZone,
+  isNamedAsKeys,
   readKeyFile,
   readZoneFile,
   type ZoneReading,
@@ -107,10 +108,12 @@ function holdsSoa(octets: Uint8Array, { include }: Given): boolean {
   return isFound;
 }
 
-/** A zone in a file that nobody will look at is a mistake. */
+/** A zone, or keys, in a file that nobody will look at is a mistake. */
 function otherFile(reason: string, octets: Uint8Array, given: Given): FileReport {
-  if (!holdsSoa(octets, given)) return { role: 'other', status: 'left alone', reason, ...SAME };
-  const what = `there is a zone in it, but the primary leaves this file alone: ${reason}`;
+  const isKeys = octets.length > 0 && isNamedAsKeys(given.zoneName ?? given.fileName);
+  if (!isKeys && !holdsSoa(octets, given)) return { role: 'other', status: 'left alone', reason, ...SAME };
+  const content = isKeys ? 'its name says that keys are in it' : 'there is a zone in it';
+  const what = `${content}, but the primary leaves this file alone: ${reason}`;
   const finding: FileFinding = { severity: 'error', rule: 'file-name', what, hint: 'rename it, or use --zone-name' };
   return { role: 'other', status: 'faulty', reason, ...SAME, findings: [finding] };
 }

@@ -5,6 +5,7 @@
  * Always holds: publishing what a commit changes cannot fail; it is done in slices, so that queries do not wait for it.
  */
 import { type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
+import { isNamedAsKeys } from '@zonewright/common/authority/zone-file';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
@@ -151,7 +152,11 @@ export class Publisher {
     const { log } = this.#options;
     for (const { fileName, finding } of keyFindings)
       log.warn('key.rejected', { file: fileName }, describe(fileName, finding));
-    for (const { fileName, reason } of ignored) log.info('file.ignored', { file: fileName, reason });
+    for (const { fileName, reason } of ignored) {
+      const fields = { file: fileName, reason };
+      if (isNamedAsKeys(fileName)) log.warn('file.ignored', fields, 'the keys in it are not in force');
+      else log.info('file.ignored', fields);
+    }
     log.info('commit.loaded', { commit: this.#commit, zones: this.zones.size, keys: this.files.keys.size, changed });
   }
 

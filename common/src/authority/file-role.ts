@@ -44,6 +44,9 @@ export function fileZone(fileName: string): FileRole {
   return isKeys ? { kind: 'keys', domain } : { kind: 'zone', origin: domain };
 }
 
+/** Is it named as a key file, be it not in the spelling that counts? Whoever named it so believes that its keys are in force. */
+export const isNamedAsKeys = (fileName: string): boolean => /(?:^|\.)_keys\.?$/i.test(fileName);
+
 function withoutLast(labels: readonly Uint8Array[]): Name {
   const name = Name.fromLabels(labels.slice(0, -1));
   return name.ok ? name.value : Name.root;

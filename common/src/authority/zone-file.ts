@@ -18,7 +18,7 @@ import { zoneFileName } from './file-role.ts';
 import { findUneven, hashOf, type Scan } from './uneven.ts';
 
 export type { FileFinding } from './file-finding.ts';
-export { type FileRole, fileZone, keyFileName, zoneFileName } from './file-role.ts';
+export { type FileRole, fileZone, isNamedAsKeys, keyFileName, zoneFileName } from './file-role.ts';
 export { type KeyReading, readKeyFile } from './key-file.ts';
 
 export interface ZoneReading {

@@ -299,6 +299,15 @@ judged('links, submodules and files by a wrong name are told, and refused where 
     );
     await push({ [name]: undefined });
   }
+  for (const name of ['Mirage._keys', 'mirage._keys.']) {
+    const misnamed = await push({ [name]: 'a._update.mirage. DNSKEY 0 3 163 AQID\n' });
+    t.false(misnamed.isTaken, name);
+    t.regex(
+      misnamed.text,
+      /: error: its name says that keys are in it, .*: the file of the keys of .* is named mirage._keys/,
+    );
+    await push({ [name]: undefined });
+  }
   t.deepEqual((await push({ LICENSE: 'do what you like\n', 'package.json': '{}\n', 'docs/mirage': 'x\n' })).remote, [
     'package.json:1:1: warning: no SOA record for package.json.: the primary leaves this file alone',
   ]);

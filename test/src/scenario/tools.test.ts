@@ -133,6 +133,11 @@ test('check: a zone in a file that the primary leaves alone is an error, any oth
   const misnamed = await zonewright('check', file(t, 'Mirage', zoneText(1)));
   t.is(misnamed.code, 1);
   t.regex(misnamed.stdout, /the file of zone Mirage\. is named mirage/);
+  for (const name of ['M1.example._keys', 'm1.example._keys.', '_KEYS', 'm1..example._keys']) {
+    const keys = await zonewright('check', file(t, name, 'a._update.m1.example. DNSKEY 0 3 163 AQID\n'));
+    t.is(keys.code, 1, name);
+    t.regex(keys.stdout, /error: its name says that keys are in it, but the primary leaves this file alone: /);
+  }
   const readme = await zonewright('check', file(t, 'README.md', '# Zones\n\nof ours\n'));
   t.is(readme.code, 0, readme.stdout);
   t.regex(readme.stdout, /README\.md: left alone/);

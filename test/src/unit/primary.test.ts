@@ -268,6 +268,13 @@ test('a file that was never good is awaited, and what is no zone is left alone',
   t.is(primary.zones.size, 0);
 });
 
+test('a key file whose name is not quite one is warned of, since somebody believes it in force', async (t) => {
+  const { lines } = await start({ 'README.md': 'no zone', 'X._keys': 'x', 'y._keys.': 'x', _keys: '' });
+  const ignored = lines.filter(({ event }) => event === 'file.ignored');
+  const told = ignored.map(({ fields, message }) => [fields.file, message !== undefined]);
+  t.deepEqual(Object.fromEntries(told), { 'README.md': false, 'X._keys': true, 'y._keys.': true });
+});
+
 /** Waits until the file at the head has this serial. */
 const showsSerial = async ({ store }: World, serial: number): Promise<void> => {
   await until(() => store.text('example').includes(`hostmaster ${serial} `), { what: `the file says ${serial}` });
