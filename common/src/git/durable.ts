@@ -2,8 +2,8 @@
  * Files that are there after a power cut: written beside, synced, renamed, and the folder synced.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsync, mkdirSync, openSync, writeFile } from 'node:fs';
-import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, existsSync, fsync, mkdirSync, openSync, writeFile } from 'node:fs';
+import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode } from './fault.ts';
@@ -11,11 +11,20 @@ import { systemCode } from './fault.ts';
 const sync = promisify(fsync);
 const writeWhole = promisify<number, string | Uint8Array>(writeFile);
 
+/** Throws a fault of the disk on, with the file or folder that it is about: what is open does not know its name. */
+export function failedAt(path: string, error: unknown): never {
+  if (systemCode(error) !== undefined && !Object.hasOwn(error as object, 'path'))
+    Object.assign(error as object, { path });
+  throw error;
+}
+
 /** Makes the names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();
+  } catch (error) {
+    failedAt(path, error);
   } finally {
     await handle.close();
   }
@@ -26,8 +35,21 @@ export const PRIVATE_FOLDER = 0o700;
 
 /** Makes a folder and what is above it, durably. Folders that are made get `mode`; those that are there keep theirs. */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode });
+  const first = makeFolders(path, mode);
   if (first !== undefined) await syncNames(first, path);
+}
+
+/** Makes a folder and what is above it; gives the first of those that were not there. */
+function makeFolders(path: string, mode?: number): string | undefined {
+  try {
+    return mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    // Node.js says so of a read-only file system too; asked for one folder alone, it says what is the matter.
+    let lost = path;
+    while (systemCode(error) === 'ENOENT' && !existsSync(dirname(lost))) lost = dirname(lost);
+    if (systemCode(error) === 'ENOENT') mkdirSync(lost, { mode });
+    throw error;
+  }
 }
 
 /** Makes the name of `path` durable, and those of the folders above it up to that of `first`. */
@@ -41,6 +63,8 @@ export async function writeSynced(path: string, content: string | Uint8Array, mo
   try {
     await writeWhole(file, content);
     await sync(file);
+  } catch (error) {
+    failedAt(path, error);
   } finally {
     closeSync(file);
   }
@@ -63,7 +87,7 @@ export async function writeDurably(path: string, content: string | Uint8Array, m
 async function writeOnce(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const folder = dirname(path);
   // Nobody removes a folder that something is in. So it has a file at once, and is synced after that: `git gc` may come by.
-  const made = mkdirSync(folder, { recursive: true });
+  const made = makeFolders(folder);
   const temporary = join(folder, `tmp_${randomBytes(8).toString('hex')}`);
   try {
     await writeSynced(temporary, content, mode);

@@ -7,7 +7,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, syncFolder, writeDurably } from './durable.ts';
+import { failedAt, makeFolder, syncFolder, writeDurably } from './durable.ts';
 import { Failure } from './fault.ts';
 import { indexPack } from './index-pack.ts';
 import { writeLoose } from './loose.ts';
@@ -52,7 +52,7 @@ export async function receivePack(folder: string, chunks: AsyncIterable<Uint8Arr
     await rm(path, { force: true });
   };
   try {
-    const { size, sum } = await store(handle, chunks);
+    const { size, sum } = await store(handle, path, chunks);
     return { accept: () => (size === 0 ? Promise.resolve(NOTHING) : accept(folder, path, handle, size, sum)), close };
   } catch (error) {
     await close();
@@ -71,12 +71,16 @@ export async function removeLeftovers(folder: string): Promise<void> {
 }
 
 /** Writes what comes to a file. `sum`: the last octets, which are the hash of those before them. */
-async function store(handle: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<{ size: number; sum: Buffer }> {
+async function store(
+  handle: FileHandle,
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<{ size: number; sum: Buffer }> {
   const hash = createHash('sha1');
   let size = 0;
   let sum = Buffer.alloc(0);
   for await (const chunk of chunks) {
-    await handle.writeFile(chunk);
+    await handle.writeFile(chunk).catch((error) => failedAt(path, error));
     size += chunk.length;
     const all = Buffer.concat([sum, chunk]);
     const end = Math.max(all.length - OID_OCTETS, 0);
@@ -97,7 +101,7 @@ async function accept(folder: string, path: string, handle: FileHandle, size: nu
     }
     return { files: entries.length, octets };
   }
-  await handle.sync();
+  await handle.sync().catch((error) => failedAt(path, error));
   const name = join(folder, 'pack', `pack-${sum.toString('hex')}`);
   await rename(path, `${name}.pack`);
   await syncFolder(join(folder, 'pack'));
