@@ -6,6 +6,7 @@
  */
 import { commonHead, commonTail, DeltaIndex } from './delta-index.ts';
 import { Failure } from './fault.ts';
+import { tooLarge } from './object.ts';
 
 const broken = (): Failure => new Failure('corrupt', 'a pack of the repository is damaged');
 
@@ -14,7 +15,7 @@ const MAX_COPY = 0xffff;
 const MAX_INSERT = 0x7f;
 
 /** Rebuilds an object from `base`. `limit`: the most octets the result may have. */
-export function applyDelta(base: Uint8Array, delta: Uint8Array, limit: number): Uint8Array {
+export function applyDelta(base: Uint8Array, delta: Uint8Array, limit: number, which = 'of a delta'): Uint8Array {
   let at = 0;
   const octet = (): number => {
     const value = delta[at++];
@@ -33,7 +34,7 @@ export function applyDelta(base: Uint8Array, delta: Uint8Array, limit: number): 
   };
   if (size() !== base.length) throw broken();
   const length = size();
-  if (length > limit) throw new Failure('limit', `an object of the repository is larger than ${limit} octets`);
+  if (length > limit) throw tooLarge(limit, which);
   const result = new Uint8Array(length);
   let written = 0;
   while (at < delta.length) {

@@ -9,7 +9,7 @@ import { Failure } from './fault.ts';
 import { inflateCounted } from './inflate.ts';
 import { type GitObject, OID_OCTETS, objectName, tooLarge } from './object.ts';
 import { PackCache, readAt } from './pack-cache.ts';
-import { LONGEST_ENTRY_HEADER, PackFile, parseEntry } from './pack-file.ts';
+import { LONGEST_ENTRY_HEADER, PackFile, parseEntry, placed } from './pack-file.ts';
 import { broken, type IndexEntry } from './pack-index.ts';
 
 /** The most octets of one object that is taken in; what reads it later has a limit of its own. */
@@ -83,7 +83,7 @@ function scan(file: number, end: number): Found[] {
  */
 function take(octets: Buffer, offset: number, isAll: boolean): (Found & { readonly length: number }) | number {
   const { data, size, type, base } = parseEntry(octets, offset);
-  if (size > MAX_INCOMING) throw tooLarge(MAX_INCOMING);
+  if (size > MAX_INCOMING) throw tooLarge(MAX_INCOMING, placed(offset));
   if (octets.length < size / 8 && !isAll) return Math.ceil(size / 4);
   const inflated = inflateCounted(octets.subarray(data - offset), size);
   if (inflated === undefined) return Math.max(2 * octets.length, size + STRETCH);

@@ -40,9 +40,6 @@ export const named = (type: ObjectType, content: Uint8Array): NamedObject => ({
   content,
 });
 
-/** The fault of an object that has more than `limit` octets. */
-export const tooLarge = (limit: number, oid?: string): Failure =>
-  new Failure(
-    'limit',
-    `${oid === undefined ? 'an object of the repository' : `the object ${oid}`} is larger than ${limit} octets`,
-  );
+/** The fault of an object that has more than `limit` octets. `which`: its name, or where it stands. */
+export const tooLarge = (limit: number, which: string): Failure =>
+  new Failure('limit', `the object ${which} is larger than ${limit} octets`);

@@ -120,7 +120,7 @@ export class ObjectStore {
     for (const isAgain of [false, true]) {
       if (isAgain) this.#scan();
       const hit = this.#inPack(oid);
-      if (hit !== undefined) return hit.pack.read(hit.offset, limit);
+      if (hit !== undefined) return hit.pack.read(hit.offset, limit, oid);
       for (const folder of this.#objectFolders()) {
         const loose = readLoose(folder, oid, limit);
         if (loose !== undefined) return loose;

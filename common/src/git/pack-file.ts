@@ -70,6 +70,9 @@ export function parseEntry(octets: Buffer, offset: number): PackEntry {
   return { offset, data: offset + at, size, type: TYPES[kind], base };
 }
 
+/** Which object it is whose name is not known. */
+export const placed = (offset: number): string => `at octet ${offset} of a pack`;
+
 export class PackFile {
   readonly #file: number;
   readonly #cache: PackCache;
@@ -85,8 +88,11 @@ export class PackFile {
     this.#number = cache.add();
   }
 
-  /** The object at `offset`, of at most `limit` octets. `find` tells where in the pack the object of a name begins. */
-  read(offset: number, limit: number, find: (oid: string) => number | undefined): GitObject {
+  /**
+   * The object at `offset`, of at most `limit` octets. `find` tells where in the pack the object of a name begins. `oid`: its name, as far
+   * as it is known.
+   */
+  read(offset: number, limit: number, find: (oid: string) => number | undefined, oid?: string): GitObject {
     const deltas: PackEntry[] = [];
     const mostOf = (depth: number): number => (depth === 0 ? limit : Math.max(limit, MAX_BASE));
     let at = offset;
@@ -94,7 +100,7 @@ export class PackFile {
     while (object === undefined) {
       const entry = this.#entry(at);
       const most = mostOf(deltas.length);
-      if (entry.size > most) throw tooLarge(most);
+      if (entry.size > most) throw tooLarge(most, at === offset && oid !== undefined ? oid : placed(at));
       if (entry.type !== undefined) {
         object = { type: entry.type, content: this.#inflated(entry) };
         if (deltas.length > 0) this.#cache.keep(this.#number, at, object);
@@ -108,7 +114,8 @@ export class PackFile {
     }
     const { type } = object;
     for (let entry = deltas.pop(); entry !== undefined; entry = deltas.pop()) {
-      const content = applyDelta(object.content, this.#inflated(entry), mostOf(deltas.length));
+      const which = deltas.length === 0 && oid !== undefined ? oid : placed(entry.offset);
+      const content = applyDelta(object.content, this.#inflated(entry), mostOf(deltas.length), which);
       object = { type, content };
       if (deltas.length > 0) this.#cache.keep(this.#number, entry.offset, object);
     }

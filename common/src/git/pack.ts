@@ -39,8 +39,8 @@ export class Pack {
   }
 
   /** The object at `offset`, of at most `limit` octets. What a delta is against is always in the same pack. */
-  read(offset: number, limit: number): GitObject {
-    return this.#file.read(offset, limit, (oid) => this.#index.find(Buffer.from(oid, 'hex')));
+  read(offset: number, limit: number, oid?: string): GitObject {
+    return this.#file.read(offset, limit, (base) => this.#index.find(Buffer.from(base, 'hex')), oid);
   }
 
   close(): void {

@@ -4,7 +4,7 @@
  * Entries that this program does not own are carried over untouched, whatever their name or mode: a name is octets here. Which
  * names are files of the store is decided by `filesOf`.
  */
-import { Failure } from './fault.ts';
+import { Failure, quoteRemote } from './fault.ts';
 import { OID_OCTETS } from './object.ts';
 
 export interface TreeEntry {
@@ -34,7 +34,7 @@ export function parseTree(content: Uint8Array, before?: ParsedTree): ParsedTree 
   const entries: TreeEntry[] = [];
   const known = new Known(before);
   for (let at = 0; at < octets.length; ) {
-    const entry = known.same(octets, at) ?? parseEntry(octets, at);
+    const entry = known.same(octets, at) ?? parseEntry(octets, at, entries.length + 1);
     if (entries.length >= MAX_ENTRIES)
       throw new Failure('limit', `the root of the repository has more than ${MAX_ENTRIES} entries`);
     entries.push(entry);
@@ -46,15 +46,26 @@ export function parseTree(content: Uint8Array, before?: ParsedTree): ParsedTree 
 
 const lengthOf = ({ mode, name }: TreeEntry): number => mode.length + 1 + name.length + 1 + OID_OCTETS;
 
-function parseEntry(octets: Buffer, at: number): TreeEntry {
+/** A root that git does not read either: what stands behind such an entry is not known, so nothing of it is taken. */
+function damaged(number: number, why: string): Failure {
+  return new Failure('corrupt', `the root of the repository is damaged: entry ${number}${why}`);
+}
+
+/** A name, fit for a line of text. */
+const escaped = (name: string): string =>
+  quoteRemote(name.replace(/[^ -~]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`));
+
+/** The entry that begins at `at`; `number`: which one it is, from 1. */
+function parseEntry(octets: Buffer, at: number, number: number): TreeEntry {
   const space = octets.indexOf(0x20, at);
   const end = space < 0 ? -1 : octets.indexOf(0, space);
   const mode = space < 0 ? '' : octets.toString('latin1', at, space);
-  if (end < 0 || end + 1 + OID_OCTETS > octets.length || !/^[0-7]{1,7}$/.test(mode))
-    throw new Failure('corrupt', 'the root of the repository is damaged');
+  if (end < 0 || end + 1 + OID_OCTETS > octets.length) throw damaged(number, ' is cut short');
+  const name = octets.toString('latin1', space + 1, end);
+  if (!/^[0-7]{1,7}$/.test(mode)) throw damaged(number, `, "${escaped(name)}", has the mode "${escaped(mode)}"`);
   return {
     mode,
-    name: octets.toString('latin1', space + 1, end),
+    name,
     oid: octets.toString('hex', end + 1, end + 1 + OID_OCTETS),
   };
 }
@@ -172,11 +183,10 @@ export function findFile(content: Uint8Array, name: string): string | undefined 
   // The same octets may stand in the hash of another entry, but seldom do.
   if (!octets.includes(wanted)) return undefined;
   let found: string | undefined;
-  for (let at = 0; at < octets.length; ) {
+  for (let at = 0, number = 1; at < octets.length; number++) {
     const space = octets.indexOf(0x20, at);
     const end = space < 0 ? -1 : octets.indexOf(0, space);
-    if (end < 0 || end + 1 + OID_OCTETS > octets.length)
-      throw new Failure('corrupt', 'the root of the repository is damaged');
+    if (end < 0 || end + 1 + OID_OCTETS > octets.length) throw damaged(number, ' is cut short');
     if (end + 1 - space === wanted.length && wanted.compare(octets, space, end + 1) === 0) {
       if (found !== undefined) return undefined;
       if (FILE_MODES.has(octets.toString('latin1', at, space)))

@@ -19,7 +19,7 @@ import {
   type StoreOptions,
   type Tree,
 } from '@zonewright/common/git/store';
-import { filesOf, formatTree, parseTree, type TreeEntry } from '@zonewright/common/git/tree';
+import { filesOf, findFile, formatTree, parseTree, type TreeEntry } from '@zonewright/common/git/tree';
 import type { Result } from '@zonewright/common/result';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -1082,6 +1082,15 @@ test('a tree is written as it was read, and names that stand twice are no files'
     twice.ignored.map(({ name }) => name),
     ['a.b', '.GIT'],
   );
+});
+
+test('of a root that cannot be read the entry is named, in printable characters', (t) => {
+  const good = formatTree([{ mode: '100644', name: 'a', oid: '1'.repeat(40) }]).octets;
+  const bad = Buffer.concat([good, Buffer.from('10x644 \x1b[1m\xe9\0', 'latin1'), Buffer.alloc(20)]);
+  const root = 'the root of the repository is damaged: entry 2';
+  t.is(t.throws(() => parseTree(bad)).message, `${root}, "\\x1b[1m\\xe9", has the mode "10x644"`);
+  t.is(t.throws(() => parseTree(bad.subarray(0, -1))).message, `${root} is cut short`);
+  t.is(t.throws(() => findFile(bad.subarray(0, -1), 'a')).message, `${root} is cut short`);
 });
 
 test('a tree that is read beside an older one is the same as without it', (t) => {

@@ -120,6 +120,21 @@ async function receive(octets: Uint8Array, size = 65_536): Promise<string> {
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
+testWith(test, ['git'])('an object of a pack that is larger than is read is named, be it whole or a delta', (t) => {
+  const objects = new ObjectStore(history.path);
+  t.teardown(() => objects.close());
+  const sizes = git(history.path, ['cat-file', '--batch-check=%(objectname) %(objectsize)', '--batch-all-objects']);
+  const large = sizes
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ') as [string, string]);
+  const found = large.filter(([, size]) => Number(size) > 10_000);
+  t.true(found.length > 20);
+  for (const [oid] of found)
+    t.is(t.throws(() => objects.read(oid, 10_000)).message, `the object ${oid} is larger than 10000 octets`);
+});
+
 testWith(test, ['git'])('chains of deltas that git made are read, whatever is kept of them and in any order', (t) => {
   const depths = git(history.path, ['cat-file', '--batch-check=%(deltabase)', '--batch-all-objects']);
   t.true(words(depths).filter((base) => !/^0+$/.test(base)).length > 100, 'there are deltas');
