@@ -38,8 +38,8 @@ import { startTriggers, type Triggers } from './trigger/triggers.ts';
 const RETRY = { base: 1000, max: 60_000 } as const;
 /** A NOTIFY is answered when what it announced is served, or after this time: senders do not wait for ever. Milliseconds. */
 const NOTIFY_ANSWER = 3000;
-/** Who knows zones from before waits this long for the remote, and then serves what it knows. Milliseconds. */
-const KNOWN_WAIT = 2000;
+/** At the start the remote is waited for this long. Then what is known is served, be it that nothing is. Milliseconds. */
+const FIRST_WAIT = 2000;
 /** What updates under way, and writing what waits, may take once the service is to stop. Milliseconds. */
 const LAST_UPDATES = 5000;
 /** Secondaries have so long to serve what an update waits for: milliseconds. */
@@ -148,11 +148,15 @@ class PrimaryService {
     const first = primary.pull();
     this.#pulling = first;
     triggers.value.around(first);
-    if (primary.isEmpty) {
-      const pulled = await first;
-      if (!pulled.ok && FINAL_FAULTS.has(pulled.fault.kind) && primary.isEmpty) return pulled;
-    } else await inTime(first, KNOWN_WAIT);
+    const soon = await inTime(first, FIRST_WAIT);
+    if (soon !== undefined && isHopeless(soon, primary)) return soon;
     if (context.signal.aborted) return ok({});
+    if (soon === undefined && primary.isEmpty)
+      this.#log.warn(
+        'pull.waits',
+        { remote: describeRemote(remote) },
+        'the remote has not told its commit yet: until then everything is answered with SERVFAIL',
+      );
 
     notifier = new Notifier({
       authority: primary.authority,
@@ -195,6 +199,9 @@ class PrimaryService {
     });
     if (!pages.ok) return pages;
     this.#closing.push(() => pages.value.close());
+    // Who has answered nothing but SERVFAIL is not ready.
+    const pulled = primary.isEmpty ? await first : undefined;
+    if (pulled !== undefined && isHopeless(pulled, primary)) return pulled;
     void first.then((result) => this.#afterPull(result));
     return ok({
       service: 'primary',
@@ -316,6 +323,11 @@ class PrimaryService {
       },
     });
   }
+}
+
+/** Can it never come to serving anything? */
+function isHopeless(pulled: Result<void, PullFault>, { isEmpty }: Primary): pulled is { ok: false; fault: PullFault } {
+  return !pulled.ok && FINAL_FAULTS.has(pulled.fault.kind) && isEmpty;
 }
 
 /** Why an update is not acknowledged though it is kept, if too few secondaries serve it. */

@@ -421,6 +421,25 @@ test.serial(
   },
 );
 
+test.serial('a remote that is silent at the first start is waited for with open ports, and SERVFAIL', async (t) => {
+  const repository = await makeRepository(t, { _keys: keyLine(admin), mirage: zoneText(1) });
+  const silent = await startSilentServer();
+  t.teardown(() => silent.stop());
+  const port = await freePort(PRIMARY);
+  const remote = `git://127.0.0.1:${silent.port}/zones.git`;
+  const flags = ['--remote', remote, '--listen', PRIMARY, '--port', `${port}`];
+  const service = await startProgram(t, process.execPath, [join(root, 'bin', 'zonewright'), 'primary', ...flags]);
+  await service.waitForEvent('pull.waits', { remote: `${remote}#main` });
+  const look = async (): Promise<string> => (await dig({ server: PRIMARY, port, args: ['ns.mirage', 'A'] })).status;
+  await until(look, { what: 'it listens', holds: (status) => status === 'SERVFAIL' });
+  t.false(service.text().includes('"event":"ready"'));
+  await silent.stop();
+  const peer = await startGitDaemon(repository.folder, silent.port);
+  t.teardown(() => peer.stop());
+  await service.waitForEvent('ready');
+  await until(look, { what: 'it serves', holds: (status) => status === 'NOERROR' });
+});
+
 test.serial('a branch that was set back is served with a raised serial', async (t) => {
   const { repository, primary } = await setUp(t, { mirage: zoneText(5, 'www A 192.0.2.1\n') });
   const old = await repository.head();
