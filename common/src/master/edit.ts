@@ -229,16 +229,31 @@ class Edit {
     this.#replace(entry);
     const text = fileText(this.#pages.octets.subarray(entry.start, entry.end));
     this.#revision.write(text.replaceAll(/[^\n]*\n|[^\n]+$/g, '; $&'));
+    let due: number | undefined;
     for (const step of entry.steps) {
-      if (step.kind !== 'record') continue;
+      if (step.kind === 'ttl') {
+        due = step.ttl;
+        continue;
+      }
+      due = this.#direct(due);
       const { record } = step;
       const isTtlWritten =
         this.#ttl.isMinimumUsed(record.type) || this.#ttl.of(record.type, record.rdata) !== record.ttl;
       const line = printLine(undefined, { record, origin: this.#origin, isOwnerImplied: false, isTtlWritten });
       this.#append(line, record, isTtlWritten ? record.ttl : undefined, this.#lineEnd(undefined));
     }
+    this.#direct(due);
     // The entries behind it are read under another origin and owner, as far as they know.
     this.#ownerText = undefined;
+  }
+
+  /** Writes the `$TTL` that an included file has brought, where what stands behind it would be read otherwise without. */
+  #direct(ttl: number | undefined): undefined {
+    const next = this.#ttl.clone();
+    if (ttl !== undefined) next.direct(ttl);
+    if (next.equals(this.#ttl)) return;
+    this.#write(`$TTL ${ttl}`, this.#lineEnd(undefined));
+    this.#ttl = next;
   }
 
   #needsTtl(entry: RecordEntry, target: ResourceRecord): boolean {
@@ -298,8 +313,12 @@ class Edit {
   }
 
   #append(line: string, record: ResourceRecord, statedTtl: number | undefined, lineEnd: string): void {
-    this.#revision.write((this.#revision.isInLine ? lineEnd : '') + line + lineEnd);
+    this.#write(line, lineEnd);
     this.#pass(record.name, record, statedTtl);
+  }
+
+  #write(line: string, lineEnd: string): void {
+    this.#revision.write((this.#revision.isInLine ? lineEnd : '') + line + lineEnd);
   }
 
   /** What is written next stands in the place of an entry. */

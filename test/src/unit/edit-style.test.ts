@@ -296,9 +296,10 @@ const EXAMPLES: readonly Example[] = [
       '-$INCLUDE office.inc office.holding.example.\n',
       ' \n',
       '+; $INCLUDE office.inc office.holding.example.\n',
-      '+printer.office\t120\tA\t192.0.2.19\n',
-      '+scanner.office\t120\tA\t192.0.2.18\n',
-      '+scanner.office\t120\tAAAA\t2001:db8:ff1:ce::18\n',
+      '+$TTL 120\n',
+      '+printer.office\tA\t192.0.2.19\n',
+      '+scanner.office\tA\t192.0.2.18\n',
+      '+scanner.office\tAAAA\t2001:db8:ff1:ce::18\n',
     ],
   },
   {

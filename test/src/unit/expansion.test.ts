@@ -367,12 +367,21 @@ test('a change of a record of $INCLUDE writes all of it out, with what it said o
   const after = edit(text, { removed: records('a A 10.0.0.1') }, files);
   t.is(
     after,
-    '$TTL 60\nz A 10.0.0.9\n; $INCLUDE hosts\nz\tTXT\t"of z"\nb.deep\t7\tA\t10.0.0.2\nc.deep\t9\tA\t10.0.0.3\nz 7 A 10.0.0.8\nlast 7 A 10.0.0.7\n',
+    '$TTL 60\nz A 10.0.0.9\n; $INCLUDE hosts\nz\tTXT\t"of z"\n$TTL 7\nb.deep\tA\t10.0.0.2\nc.deep\t9\tA\t10.0.0.3\nz A 10.0.0.8\nlast A 10.0.0.7\n',
   );
   t.deepEqual(
     lines(after),
     lines(text, files).filter((line) => !line.startsWith('a ')),
   );
+});
+
+test('the $TTL of an included file that is written out goes on behind it, in one line, and only where it changes something', (t) => {
+  const files = { hosts: 'a A 10.0.0.1\n$TTL 9\n$TTL 7\n', same: 'b A 10.0.0.2\n$TTL 7\n' };
+  const text = '$TTL 60\n$INCLUDE hosts\nx A 10.0.0.8\n$INCLUDE same\ny A 10.0.0.7\n';
+  const removed = [...records('a A 10.0.0.1'), ...records('b A 10.0.0.2')];
+  const after = edit(text, { removed }, files);
+  t.is(after, '$TTL 60\n; $INCLUDE hosts\n$TTL 7\nx A 10.0.0.8\n; $INCLUDE same\ny A 10.0.0.7\n');
+  t.deepEqual(lines(after), ['x 7 A 10.0.0.8', 'y 7 A 10.0.0.7']);
 });
 
 test('a directive whose records would come to mean something else is written out', (t) => {
