@@ -8,7 +8,7 @@
  * later by a repetition, when its sender believes it failed; it signs a new one.
  * Left out: requests that were refused without being carried out, which are judged anew; memory over a restart.
  * Always holds: bounded in number for each key, and so in time under way. An outcome goes when its signature is too old to be
- * accepted and never before: a key that has reached its bound is refused, since whatever made room could be sent once more, and
+ * accepted and never before, by the time of day and by a steady clock as well: somebody may set the one forward, and back. A key that has reached its bound is refused, since whatever made room could be sent once more, and
  * nobody makes room at the cost of another key.
  */
 import { leastMac } from '../wire/tsig.ts';
@@ -25,8 +25,10 @@ const MAX_UNDER_WAY = 1000;
 export type Refusal = 'under-way' | 'remembered';
 
 interface Entry<T> {
-  /** Seconds since 1970: the last at which the signature is accepted. */
+  /** Seconds of the steady clock: the last at which the signature is accepted if the time of day went on as it. */
   readonly until: number;
+  /** Seconds since 1970: the same by the time of day. */
+  readonly expiry: number;
   /** The key's name. */
   readonly owner: string;
   readonly outcome: Promise<T>;
@@ -55,21 +57,23 @@ export class ReplayTable<T> {
 
   /**
    * The outcome of `run`, or that of the same request before; or why there is none. An unsigned request is like no other, and one
-   * that throws is forgotten. `now`: seconds since 1970, as the signature was verified with.
+   * that throws is forgotten. `now`: seconds since 1970, as the signature was verified with; `steady`: whole seconds of a clock that
+   * nobody sets.
    */
-  once(request: Request, now: number, run: () => Promise<T>): Promise<T> | Refusal {
+  once(request: Request, now: number, steady: number, run: () => Promise<T>): Promise<T> | Refusal {
     const { key, message } = request;
     if (key === undefined || message.tsig === undefined) return run();
     const id = idOf(key, message.tsig);
     const known = this.#entries.get(id);
     if (known !== undefined) return known.outcome;
     if (this.#underWay >= MAX_UNDER_WAY) return 'under-way';
-    this.#clear(now);
+    this.#clear(now, steady);
     const owner = key.name.key;
     if ((this.#counts.get(owner) ?? 0) >= this.#most) return 'remembered';
     this.#underWay++;
     const outcome = (async () => run())();
-    const entry = { until: message.tsig.timeSigned + message.tsig.fudge, owner, outcome };
+    const expiry = message.tsig.timeSigned + message.tsig.fudge;
+    const entry = { until: steady + expiry - now, expiry, owner, outcome };
     this.#remember(id, entry);
     const end = (): void => {
       this.#underWay--;
@@ -101,11 +105,15 @@ export class ReplayTable<T> {
   }
 
   /** Forgets what is too old, once a second at most: what is not costs a look at its second, however many share it. */
-  #clear(now: number): void {
-    if (now === this.#cleared) return;
-    this.#cleared = now;
+  #clear(now: number, steady: number): void {
+    if (steady === this.#cleared) return;
+    this.#cleared = steady;
     for (const [until, ids] of this.#ends)
-      if (until < now) for (const id of ids) this.#forget(id, this.#entries.get(id)!);
+      if (until < steady)
+        for (const id of ids) {
+          const entry = this.#entries.get(id)!;
+          if (entry.expiry < now) this.#forget(id, entry);
+        }
   }
 }
 

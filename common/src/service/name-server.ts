@@ -114,6 +114,7 @@ const NOTHING_LIMITED = { slipped: 0, dropped: 0 } as const;
 const SECRET_AGE = 86_400_000;
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
+const steadySeconds = (): number => Math.floor(performance.now() / 1000);
 
 /** A name server whose threads are being started, which takes time; it has no sockets yet. */
 export interface PreparedNameServer {
@@ -154,7 +155,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
         ? hooks.update(outcome.update, from)
         : hooks.notify(outcome.request, outcome.zone, outcome.serial, from);
     try {
-      const answer = replays.once(outcome.request, seconds(), run);
+      const answer = replays.once(outcome.request, seconds(), steadySeconds(), run);
       verdict = typeof answer === 'string' ? BUSY[answer] : await answer;
     } catch (error) {
       log.error('process.fault', { during: outcome.kind, error });

@@ -49,7 +49,7 @@ const tableOf = (
   most?: number,
 ): {
   table: ReplayTable<string>;
-  ask: (request: Request, now?: number) => Promise<string> | Refusal;
+  ask: (request: Request, now?: number, steady?: number) => Promise<string> | Refusal;
   begun: () => number;
   end: (outcome: string) => Promise<void>;
 } => {
@@ -59,8 +59,8 @@ const tableOf = (
   return {
     table,
     begun: () => begun,
-    ask: (request, now = NOW) =>
-      table.once(request, now, () => {
+    ask: (request, now = NOW, steady = now - NOW) =>
+      table.once(request, now, steady, () => {
         begun++;
         return new Promise<string>((resolve) => waiting.push(resolve));
       }),
@@ -124,9 +124,9 @@ test('what throws is carried out again', async (t) => {
   const broken = (): Promise<string> => {
     throw new Error('a bug');
   };
-  await t.throwsAsync(async () => table.once(requestOf(), NOW, broken));
-  await t.throwsAsync(async () => table.once(requestOf(), NOW, () => Promise.reject(new Error('a bug'))));
-  t.is(await table.once(requestOf(), NOW, () => Promise.resolve('done')), 'done');
+  await t.throwsAsync(async () => table.once(requestOf(), NOW, 0, broken));
+  await t.throwsAsync(async () => table.once(requestOf(), NOW, 0, () => Promise.reject(new Error('a bug'))));
+  t.is(await table.once(requestOf(), NOW, 0, () => Promise.resolve('done')), 'done');
 });
 
 const SIGNED = requestOf();
@@ -158,6 +158,20 @@ test('outcomes go when their signatures are too old, whatever came before them',
   t.is(table.size, 3, 'the long one, the late one, the new one');
   void ask(numbered(102, { time: NOW + 9001 }), NOW + 9001);
   t.is(table.size, 1);
+});
+
+test('an outcome is known as long as its signature is good, also where the time of day is set forward and back, or back', async (t) => {
+  const { table, ask, begun, end } = tableOf();
+  const first = ask(requestOf());
+  await end('done');
+  void ask(numbered(1, { time: NOW + 7200 }), NOW + 7200, 60);
+  t.is(await ask(requestOf(), NOW + 120, 120), 'done', 'an hour forward, for a minute');
+  void ask(numbered(2, { time: NOW - 3000 }), NOW - 3000, 600);
+  t.is(await ask(requestOf(), NOW, 3600), 'done', 'and back for an hour');
+  t.is(await first, 'done');
+  t.is(begun(), 3);
+  void ask(numbered(3, { time: NOW + 9000 }), NOW + 9000, 12_600);
+  t.is(table.size, 1, 'too old by both');
 });
 
 test('no key has what another did, or what itself did, forgotten: one that has done too much is refused', async (t) => {
