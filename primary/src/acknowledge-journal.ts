@@ -56,7 +56,7 @@ export class AcknowledgeJournal implements Acknowledge {
   async #settleNow(all: readonly Pending[]): Promise<void> {
     const { log, journal, unwritten } = this.#state;
     if (all.length === 0) return;
-    const batch = new Batch(versionFor(this.#state), unwritten.position + 1);
+    const batch = new Batch(versionFor(this.#state), unwritten.position + 1, this.#state.roomOf);
     const rans: Ran[] = [];
     const slices = new Slices();
     for (const each of all) {

@@ -60,7 +60,7 @@ export class AcknowledgePush implements Acknowledge {
     const until = performance.now() + UPDATE_TIME;
     let left = all;
     for (let tries = 0; left.length > 0; tries++) {
-      const batch = new Batch(versionFor(this.#state), this.#state.unwritten.position + 1);
+      const batch = new Batch(versionFor(this.#state), this.#state.unwritten.position + 1, this.#state.roomOf);
       const rans = left.map((each) => this.#run(batch, each));
       step('update.run');
       const isLate = performance.now() > until || this.#isStopped();

@@ -10,6 +10,7 @@ import { RCODE } from '@zonewright/common/wire/code';
 import { EDE } from '@zonewright/common/wire/edns';
 import type { Delta } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
+import { addedOctets, MOST_FILE_OCTETS } from './file-room.ts';
 import type { UpdateEntry } from './journal/journal.ts';
 
 /** An update that waits to be run, and where it came from, as `printPeer` prints it. */
@@ -43,6 +44,13 @@ const TOO_MUCH: Ran = {
   what: MUCH,
 };
 
+const FULL = `the zone file would come to more than ${MOST_FILE_OCTETS} octets; nothing is added to it, records can be deleted`;
+const NO_ROOM: Ran = {
+  kind: 'refused',
+  verdict: { rcode: RCODE.REFUSED, ede: { code: EDE.OTHER, text: FULL } },
+  what: FULL,
+};
+
 /** The version that the entries of a zone lead to, and what each of them did. */
 export interface Change {
   readonly zone: Zone;
@@ -53,12 +61,16 @@ export class Batch {
   readonly entries: UpdateEntry[] = [];
   readonly #served: (update: Update) => Zone | undefined;
   readonly #first: number;
+  readonly #room: (origin: Name) => number;
+  /** Octets that the entries add to a file, by the key of its zone. */
+  readonly #added = new Map<string, number>();
   readonly #changes = new Map<string, { zone: Zone; readonly deltas: Delta[] }>();
 
-  /** `first`: the position of the first entry. */
-  constructor(served: (update: Update) => Zone | undefined, first: number) {
+  /** `first`: the position of the first entry; `room`: octets that may be added to the file of a zone. */
+  constructor(served: (update: Update) => Zone | undefined, first: number, room: (origin: Name) => number) {
     this.#served = served;
     this.#first = first;
+    this.#room = room;
   }
 
   /** One for each zone that is changed. */
@@ -93,6 +105,13 @@ export class Batch {
       next.discard();
       return TOO_MUCH;
     }
+    const more = addedOctets(operations);
+    const added = (this.#added.get(origin.key) ?? 0) + more;
+    if (more > 0 && added > this.#room(origin)) {
+      next.discard();
+      return NO_ROOM;
+    }
+    this.#added.set(origin.key, added);
     const { from, to } = delta;
     const position = this.#first + this.entries.length;
     const common = { position, time, zone: origin, from, to };

@@ -58,6 +58,7 @@ export async function restore(state: State): Promise<Result<boolean, GitFault>> 
           fileName,
           base,
           source,
+          octets: reading.octets ?? 0,
           isBroken: file.errors.length > 0,
           open: entries,
           dropped: [],

@@ -12,6 +12,7 @@ import { dateSerial } from '@zonewright/common/zone/serial';
 import type { Moment } from './batch.ts';
 import { type CatalogStep, decideCatalog } from './catalog.ts';
 import { condense } from './condense.ts';
+import { MOST_FILE_OCTETS } from './file-room.ts';
 import type { Journal, JournalWrite } from './journal/journal.ts';
 import { JournalTime } from './journal-time.ts';
 import { ZoneNotes } from './notes.ts';
@@ -27,6 +28,8 @@ export interface StateOptions extends PublisherOptions {
   readonly journal: Journal;
   readonly serialPolicy: 'auto' | 'strict';
   readonly clock?: Clock;
+  /** What updates may make of a zone file. */
+  readonly mostFileOctets?: number;
 }
 
 export class State {
@@ -59,10 +62,12 @@ export class State {
   /** Why the last pull has failed, if it has. */
   fault: PullFault | undefined;
   isClosed = false;
+  readonly #mostFileOctets: number;
 
-  constructor({ log, repository, journal, serialPolicy, clock, ...rest }: StateOptions) {
+  constructor({ log, repository, journal, serialPolicy, clock, mostFileOctets, ...rest }: StateOptions) {
     const { position, lastGood, notes, inForce } = journal.kept;
     this.log = log;
+    this.#mostFileOctets = mostFileOctets ?? MOST_FILE_OCTETS;
     this.repository = repository;
     this.journal = journal;
     this.serialPolicy = serialPolicy;
@@ -81,6 +86,9 @@ export class State {
   }
 
   readonly served = (origin: Name) => this.publisher.zones.get(origin);
+
+  /** Octets that may be added to the file of a zone. */
+  readonly roomOf = (origin: Name): number => this.#mostFileOctets - this.unwritten.octetsOf(origin);
 
   /** What a takeover makes of the catalog, where there is to be one. */
   async decideCatalog(takeover: Takeover, time: number): Promise<CatalogStep | undefined> {

@@ -147,10 +147,11 @@ async function decideZone(
   const { origin } = before;
   const served = zones.get(origin);
   const arrived = Math.max(before.arrived, arrivedOf(origin));
+  const octets = intake?.reading.octets ?? before.octets;
   const next = intake === undefined ? before.base : intake.zone;
   const isReadable = file === undefined ? !before.isBroken : file.errors.length === 0;
   if (next === undefined || !isReadable) {
-    const standing = { ...before, isBroken: before.isBroken || intake !== undefined, arrived };
+    const standing = { ...before, octets, isBroken: before.isBroken || intake !== undefined, arrived };
     return { file, standing, isNews: false, closed: [], dropped: [] };
   }
   const names = before.open.length === 0 ? undefined : await namesBetween(before, served, intake, slices);
@@ -158,7 +159,7 @@ async function decideZone(
   const wrong = await serialFault(situation, before, next, floor, intake, names, slices);
   if (wrong !== undefined && file !== undefined) {
     const error = at(file.soa, 'error', 'serial', wrong.what, wrong.hint);
-    const standing = { ...before, isBroken: true, arrived };
+    const standing = { ...before, octets, isBroken: true, arrived };
     return { file: { ...file, errors: [error] }, standing, isNews: false, closed: [], dropped: [] };
   }
   const rebased = await rebase(
@@ -194,6 +195,7 @@ async function decideZone(
       fileName: before.fileName,
       base: isKept ? served : next,
       source: intake?.reading.source ?? before.source,
+      octets,
       isBroken: false,
       open: open.length === 0 ? NONE : open,
       dropped: open.length === 0 ? NONE : [...before.dropped, ...rebased.dropped],

@@ -8,6 +8,7 @@
 import type { Name } from '@zonewright/common/name';
 import { type Delta, diffNames } from '@zonewright/common/zone/delta';
 import type { Zone } from '@zonewright/common/zone/zone';
+import { addedOctets } from './file-room.ts';
 import type { Entry, UpdateEntry } from './journal/journal.ts';
 import type { Source } from './repository/repository.ts';
 
@@ -25,6 +26,8 @@ export interface Standing {
   readonly base: Zone | undefined;
   /** What the base was read from, or written to. */
   readonly source: Source | undefined;
+  /** Octets of the file at the head, when it was read or written last; 0 where it was not. */
+  readonly octets: number;
   /** Can the file at the head not be written to, since it has errors? */
   readonly isBroken: boolean;
   readonly open: readonly Entry[];
@@ -73,6 +76,8 @@ export class Unwritten {
   readonly #open = new Set<string>();
   /** Versions that could not be written into their file: not tried again until there is another one. */
   readonly #refused = new Map<string, Zone>();
+  /** Octets that open entries add to their files, by the key of the origin; reckoned when asked for. */
+  readonly #added = new Map<string, number>();
   /** Of the zones whose files can be written to; reckoned when asked for. */
   #waiting: Waiting | undefined = NOTHING;
   /** Of the newest entry that was noted. */
@@ -102,6 +107,7 @@ export class Unwritten {
     this.#standings.set(key, standing);
     if (standing.open.length > 0) this.#open.add(key);
     else this.#open.delete(key);
+    this.#added.delete(key);
     this.#refused.delete(key);
     this.#waiting = undefined;
   }
@@ -110,6 +116,7 @@ export class Unwritten {
   forget(origin: Name): void {
     this.#standings.delete(origin.key);
     this.#open.delete(origin.key);
+    this.#added.delete(origin.key);
     this.#refused.delete(origin.key);
     this.#waiting = undefined;
   }
@@ -122,6 +129,8 @@ export class Unwritten {
       if (standing === undefined) throw new Error('an entry of a zone that is not served');
       this.#standings.set(key, { ...standing, open: standing.open.concat(more) });
       this.#open.add(key);
+      const added = this.#added.get(key);
+      if (added !== undefined) this.#added.set(key, added + addedBy(more));
       if (!this.#isStuck(standing)) this.#count(more);
     }
   }
@@ -131,6 +140,15 @@ export class Unwritten {
     if (this.#waiting === undefined || updates.length === 0) return;
     const { updates: before, oldest = updates[0]!.time } = this.#waiting;
     this.#waiting = { updates: before + updates.length, oldest };
+  }
+
+  /** Octets that the file of a zone comes to, at most, once its open entries are written. */
+  octetsOf({ key }: Name): number {
+    const standing = this.#standings.get(key);
+    if (standing === undefined) return 0;
+    const added = this.#added.get(key) ?? addedBy(standing.open);
+    this.#added.set(key, added);
+    return standing.octets + added;
   }
 
   /** Those with open entries. */
@@ -197,20 +215,25 @@ export class Unwritten {
   }
 
   /**
-   * Notes that a draft is in the remote, its files under these object names; gives the positions of entries that are not open any more.
+   * Notes that a draft is in the remote, its files under these object names and of so many octets; gives the positions of entries that are not open any more.
    */
-  written({ position, parts }: Draft, objects: ReadonlyMap<string, string>): readonly number[] {
+  written(
+    { position, parts }: Draft,
+    objects: ReadonlyMap<string, string>,
+    sizes: ReadonlyMap<string, number>,
+  ): readonly number[] {
     const closed: number[] = [];
     for (const { origin, fileName, zone, dropped } of parts) {
       const standing = this.of(origin);
       if (standing === undefined) continue;
-      const { source, open } = standing;
+      const { source, octets, open } = standing;
       for (const entry of open) if (entry.position <= position) closed.push(entry.position);
       const oid = objects.get(fileName);
       this.settle({
         ...standing,
         base: zone,
         source: oid === undefined ? source : { oid, includes: source?.includes ?? [] },
+        octets: sizes.get(fileName) ?? octets,
         open: open.filter((entry) => entry.position > position),
         dropped: standing.dropped.filter((each) => !dropped.includes(each)),
       });
@@ -223,6 +246,10 @@ export class Unwritten {
     const standing = this.of(base.origin);
     if (standing?.base === base) this.#standings.set(base.origin.key, { ...standing, base: copy });
   }
+}
+
+function addedBy(entries: readonly Entry[]): number {
+  return entries.reduce((sum, each) => (each.kind === 'update' ? sum + addedOctets(each.operations) : sum), 0);
 }
 
 function waitingOf(standings: readonly Standing[]): Waiting {
@@ -247,6 +274,7 @@ export function newStanding(origin: Name, fileName: string): Standing {
     fileName,
     base: undefined,
     source: undefined,
+    octets: 0,
     isBroken: false,
     open: NONE,
     dropped: NONE,

@@ -21,6 +21,8 @@ export interface Written {
   readonly commit: string | undefined;
   /** The object names of its files. */
   readonly objects: ReadonlyMap<string, string>;
+  /** Their octets. */
+  readonly sizes: ReadonlyMap<string, number>;
   readonly refused: readonly RefusedPart[];
 }
 
@@ -47,7 +49,7 @@ export async function write(state: State, wanted: Draft): Promise<Result<Written
       message: draftMessage(draft, journal.marker),
     });
     if (!committed.ok) return committed;
-    const { commit, objects } = committed.value;
+    const { commit, objects, sizes } = committed.value;
     const whats = new Map(committed.value.refused.map(({ fileName, what }) => [fileName, what]));
     if (whats.size > 0) {
       // What the message says of its zones has to be true: it is written anew without them.
@@ -55,7 +57,7 @@ export async function write(state: State, wanted: Draft): Promise<Result<Written
       const out = draft.parts.filter(isRefused);
       refused.push(...out.map((part) => ({ part, what: whats.get(part.fileName)! })));
       const parts = draft.parts.filter((part) => !isRefused(part));
-      if (parts.length === 0) return ok({ draft: undefined, commit: undefined, objects, refused });
+      if (parts.length === 0) return ok({ draft: undefined, commit: undefined, objects, sizes, refused });
       draft = { ...draft, parts, without: [...draft.without, ...out.map(({ origin }) => origin)] };
       continue;
     }
@@ -67,13 +69,16 @@ export async function write(state: State, wanted: Draft): Promise<Result<Written
     const pushed = await repository.push();
     if (!pushed.ok) return pushed;
     step('write.pushed');
-    return ok({ draft, commit, objects, refused });
+    return ok({ draft, commit, objects, sizes, refused });
   }
 }
 
 /** Takes over what was written: it is the head in force, and its entries are open no more. */
-export function takeWritten({ publisher, unwritten }: State, { draft, commit, objects }: Written): readonly number[] {
+export function takeWritten(
+  { publisher, unwritten }: State,
+  { draft, commit, objects, sizes }: Written,
+): readonly number[] {
   if (draft === undefined || commit === undefined) return [];
   publisher.follow(commit);
-  return unwritten.written(draft, objects);
+  return unwritten.written(draft, objects, sizes);
 }

@@ -2,6 +2,7 @@
  * The repository on a git store: the head that was taken last, what its files say, and changes of zone files on top of it, pushed
  * at once and never by force. It keeps no zone and no file: only what tells which files have changed.
  */
+import { MAX_BLOB } from '@zonewright/common/git/objects';
 import type { GitFault, GitStore, Needed, Tidied, Tree } from '@zonewright/common/git/store';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { diffZonesWithin, isEmptyDelta, isSoaEdited } from '@zonewright/common/zone/delta';
@@ -40,10 +41,13 @@ export class GitRepository implements Repository {
   /** What is being taken. */
   #taking: { readonly tree: Tree; readonly loader: Loader; readonly readings: ReturnType<Loader['load']> } | undefined;
   /** What was committed last, and is not pushed yet. */
+  readonly #mostOctets: number;
   #committed: { readonly tree: Tree; readonly objects: ReadonlyMap<string, string> } | undefined;
 
-  constructor(store: GitStore) {
+  /** `mostOctets`: of a file that is written. */
+  constructor(store: GitStore, mostOctets = MAX_BLOB) {
     this.#store = store;
+    this.#mostOctets = mostOctets;
     this.#loader = new Loader(store);
   }
 
@@ -129,13 +133,14 @@ export class GitRepository implements Repository {
       } else if (isAway(edited.fault)) return fail(edited.fault);
       else refused.push({ fileName: edit.fileName, what: edited.fault.what });
     }
-    if (files.size === 0) return ok({ commit: undefined, objects: new Map(), refused });
+    if (files.size === 0) return ok({ commit: undefined, objects: new Map(), sizes: new Map(), refused });
     const time = Math.floor(Date.now() / 1000);
     const next = await this.#store.commit(tree, { files, before, author, time, message });
     if (!next.ok) return next;
     const objects = new Map([...files.keys()].map((fileName) => [fileName, next.value.files.get(fileName)!]));
     this.#committed = { tree: next.value, objects };
-    return ok({ commit: next.value.commit, objects, refused });
+    const sizes = new Map([...files].map(([fileName, { length }]) => [fileName, length]));
+    return ok({ commit: next.value.commit, objects, sizes, refused });
   }
 
   async push(): Promise<Result<void, GitFault>> {
@@ -184,7 +189,15 @@ export class GitRepository implements Repository {
     const version = { origin, soaRecord: () => record! };
     const change = delta === undefined ? undefined : deltaOfPlain(origin, delta);
     const after = editedFile(octets.value, version, change, (name) => included.value.get(name));
-    return after.ok ? ok({ before: octets.value, after: after.value }) : after;
+    if (!after.ok) return after;
+    const { length } = after.value;
+    // Nobody could read it, we neither: what makes it smaller again could not be written.
+    if (length > this.#mostOctets)
+      return fail({
+        kind: 'faulty',
+        what: `${fileName} would have ${length} octets, and may have ${this.#mostOctets}`,
+      });
+    return ok({ before: octets.value, after: after.value });
   }
 }
 

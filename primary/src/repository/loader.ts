@@ -117,6 +117,7 @@ export class Loader {
       kind: 'zone',
       fileName,
       ...(zone === undefined ? {} : { zone: zone.handle, source: { oid, includes: present(includes) } }),
+      octets: octets.value.length,
       ...(soa === undefined ? {} : { soa }),
       errors: findings.filter(isError),
       ...(hasSoa ? {} : { reason: 'no SOA in it' }),

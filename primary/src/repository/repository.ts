@@ -102,6 +102,8 @@ export interface ZoneReading {
   readonly zone?: ZoneHandle;
   /** What the zone was read from. */
   readonly source?: Source;
+  /** Of the file as it stands, also where it has errors; absent where it cannot be read. */
+  readonly octets?: number;
   /** Where the SOA of the apex stands. */
   readonly soa?: Place;
   readonly errors: readonly FileFinding[];
@@ -151,6 +153,8 @@ export interface Committed {
   readonly commit: string | undefined;
   /** The object names of the files that were edited. */
   readonly objects: ReadonlyMap<string, string>;
+  /** Their octets. */
+  readonly sizes: ReadonlyMap<string, number>;
   /** Files that could not be edited, and why. */
   readonly refused: readonly { readonly fileName: string; readonly what: string }[];
 }

@@ -65,7 +65,9 @@ export const recorder = (): { log: Log; events: string[]; lines: Logged[] } => {
   return { log, events, lines };
 };
 
-export type Settings = Partial<Pick<PrimaryOptions, 'ack' | 'unpushed' | 'serialPolicy' | 'catalog' | 'clock'>>;
+export type Settings = Partial<
+  Pick<PrimaryOptions, 'ack' | 'unpushed' | 'serialPolicy' | 'catalog' | 'clock' | 'mostFileOctets' | 'repository'>
+>;
 
 export interface World {
   readonly store: FakeStore;
