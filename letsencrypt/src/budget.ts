@@ -92,7 +92,7 @@ export class Budget {
   /** By domain, the name that was limited last. */
   readonly #limited = new Map<string, { readonly owner: string; readonly at: number }>();
   readonly #ofService: number[] = [];
-  #standstill: Ration | undefined;
+  #standstill: (Ration & { readonly wait: number }) | undefined;
   /** All orders that are kept, the oldest first. */
   readonly #kept: Pick<BegunOrder, 'key' | 'at'>[] = [];
   #count = 0;
@@ -156,9 +156,9 @@ export class Budget {
     }
   }
 
-  /** Nobody is there to order from, or nobody who takes orders of ours. Not kept: after a restart it is tried. */
-  away(until: number, what: string): void {
-    this.#standstill = { until, what };
+  /** Nobody is there to order from, or nobody who takes orders of ours, for `wait` milliseconds. Not kept: after a restart it is tried. */
+  away(wait: number, what: string, now: number): void {
+    this.#standstill = { until: now + wait, what, wait };
   }
 
   /** Somebody is there again. */
@@ -177,7 +177,7 @@ export class Budget {
     const share = Math.ceil(ofDomain * GROUP_PART);
     const most = isRenewal ? service : Math.max(1, Math.floor(service * NEW_PART));
     const rations = [
-      ration(holding(this.#standstill?.until, now), this.#standstill?.what ?? ''),
+      ration(holding(this.#standstill?.until, now, this.#standstill?.wait), this.#standstill?.what ?? ''),
       ration(
         fullUntil(this.#ofService, most, SERVICE_WINDOW, now),
         `this service has begun ${most} orders in an hour, and waits`,
@@ -232,8 +232,8 @@ export class Budget {
 }
 
 /** A clock that was set back makes no hold longer than the longest. */
-function holding(until: Json | undefined, now: number): number | undefined {
-  return typeof until === 'number' && now < until && until <= now + LONGEST_HOLD ? until : undefined;
+function holding(until: Json | undefined, now: number, longest = LONGEST_HOLD): number | undefined {
+  return typeof until === 'number' && now < until && until <= now + longest ? until : undefined;
 }
 
 /** In the state, no domain begins so. */

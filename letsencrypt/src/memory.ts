@@ -22,8 +22,10 @@ export interface Memory {
   readonly isBusy: boolean;
   /** Failures since the last success. */
   readonly failures: number;
-  /** Nothing is tried before. */
+  /** Nothing is tried before; see {@link heldUntil}. */
   readonly notBefore: number;
+  /** How long that was to go when it was said, milliseconds. */
+  readonly wait?: number;
   /** Why it failed last. */
   readonly reason?: string;
   /** What everybody may read of that, where it is not the same. */
@@ -99,7 +101,7 @@ export function issuedNow(memory: Memory, issued: Issued): Memory {
  * put in, again and again, is met once a minute.
  */
 export function published({ id, issued }: Memory, now: number, isNew: boolean): Memory {
-  const memory = { id, isBusy: false, failures: 0, notBefore: now + SETTLE, ...(issued && { issued }) };
+  const memory = { id, isBusy: false, failures: 0, ...holdFor(SETTLE, now), ...(issued && { issued }) };
   return isNew ? { ...memory, isSettling: true } : memory;
 }
 
@@ -112,7 +114,8 @@ export function seen(memory: Memory): Memory {
 
 /** The request is gone from the server; the copy of the zone will show it. */
 export function superseded(memory: Memory, now: number): Memory {
-  return { ...memory, isBusy: false, notBefore: Math.max(memory.notBefore, now + CATCH_UP) };
+  const isLonger = (heldUntil(memory, now) ?? 0) > now + CATCH_UP;
+  return { ...memory, isBusy: false, ...(isLonger ? {} : holdFor(CATCH_UP, now)) };
 }
 
 /** The CA has not decided on the order in time: it may yet, but is not waited for without end. */
@@ -130,14 +133,14 @@ function stalled(memory: Memory): Memory {
 export function failed(memory: Memory, failure: Failure, now: number, random: () => number): Memory {
   const { what, said, retryAfter = 0, isOutage = false, isRefused = false, isUndecided = false } = failure;
   const delay = nextDelay(memory.failures, isOutage ? OUTAGE : BACKOFF, random);
-  const notBefore = now + Math.max(Math.min(retryAfter * 1000, MAX_RETRY_AFTER), delay);
+  const wait = Math.max(Math.min(retryAfter * 1000, MAX_RETRY_AFTER), delay);
   const { isRefused: _, said: __, ...rest } = isUndecided ? stalled(memory) : memory;
   const failures = memory.failures + 1;
   return {
     ...rest,
     isBusy: false,
     failures,
-    notBefore,
+    ...holdFor(wait, now),
     reason: what,
     ...(said !== undefined && { said }),
     ...(isRefused && { isRefused }),
@@ -146,7 +149,14 @@ export function failed(memory: Memory, failure: Failure, now: number, random: ()
 
 /** Is what is remembered about a name that no longer stands in any zone of no more use? */
 export function isForgettable(memory: Memory, now: number): boolean {
-  return !memory.isBusy && now >= memory.notBefore;
+  return !memory.isBusy && heldUntil(memory, now) === undefined;
+}
+
+const holdFor = (wait: number, now: number): Pick<Memory, 'notBefore' | 'wait'> => ({ notBefore: now + wait, wait });
+
+/** Until when nothing is tried; `undefined` if something may be. A clock that was set back makes no wait longer than it was to be. */
+export function heldUntil({ notBefore, wait = MAX_RETRY_AFTER }: Memory, now: number): number | undefined {
+  return now < notBefore && notBefore <= now + wait ? notBefore : undefined;
 }
 
 /** The wait that a status beside a request tells of, for a service that remembers nothing about it. */
@@ -171,17 +181,18 @@ export function recalled({ posting, statuses }: Found, now: number): Memory | un
 }
 
 /** As it is kept over a restart, after which nothing is under way. */
-export function writeMemory({ id, failures, notBefore, reason, said, isRefused, order, stalls, issued }: Memory): Json {
+export function writeMemory(memory: Memory): Json {
+  const { id, failures, notBefore, wait, reason, said, isRefused, order, stalls, issued } = memory;
   const base64 = ({ der }: { readonly der: Uint8Array }): string => Buffer.from(der).toString('base64');
   const certificates = issued && [issued.certificate, ...issued.chain].map(base64);
   const told = reason?.slice(0, REASON_LENGTH);
-  return { id, failures, notBefore, reason: told, said, isRefused, order, stalls, certificates };
+  return { id, failures, notBefore, wait, reason: told, said, isRefused, order, stalls, certificates };
 }
 
 /** What {@link writeMemory} wrote; `undefined` for anything else. */
 export function readMemory(value: Json): Memory | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, failures, notBefore, reason, said, isRefused, order, stalls, certificates } = value as {
+  const { id, failures, notBefore, wait, reason, said, isRefused, order, stalls, certificates } = value as {
     readonly [key: string]: Json;
   };
   if (typeof id !== 'string' || !isCount(failures) || !isCount(notBefore)) return undefined;
@@ -191,6 +202,7 @@ export function readMemory(value: Json): Memory | undefined {
     isBusy: false,
     failures,
     notBefore,
+    ...(isCount(wait) && { wait }),
     ...(typeof reason === 'string' && { reason }),
     ...(typeof said === 'string' && { said }),
     ...(isRefused === true && { isRefused }),

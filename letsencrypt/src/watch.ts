@@ -16,7 +16,7 @@
 import type { Name } from '@zonewright/common/name';
 import type { Ration } from './budget.ts';
 import { type Certificate, chainFor, fits } from './certificate.ts';
-import type { Memory } from './memory.ts';
+import { heldUntil, type Memory } from './memory.ts';
 import { type Found, hostOf, nameOfHost, type Posting, type PostingFault } from './posting.ts';
 import { renewed } from './provenance.ts';
 import { type Issued, isEmptyChange, publication } from './publish.ts';
@@ -79,7 +79,8 @@ export function judge(found: Found, memory: Memory | undefined, rules: Rules, no
   if (wanted !== undefined && isEmptyChange(publication(posting.set, wanted, posting.older))) {
     return { kind: 'current', certificate: wanted.certificate, dueAt: dueOf(wanted.certificate) };
   }
-  if (known !== undefined && now < known.notBefore) return { kind: 'waiting', until: known.notBefore };
+  const held = known && heldUntil(known, now);
+  if (held !== undefined) return { kind: 'waiting', until: held };
   if (wanted !== undefined) return { kind: 'publish', posting, issued: wanted };
   const due = renewed(posting, known?.issued, now, (one) => isGood(one, posting.csr, one.notBefore));
   const ration = rules.ration?.(posting, due !== undefined);

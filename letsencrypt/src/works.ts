@@ -212,7 +212,7 @@ export class Works {
     const standstill = standstillOf(fault);
     if (standstill !== undefined) {
       const asked = Math.min((failure.retryAfter ?? 0) * 1000, LONGEST_AWAY);
-      this.#budget.away(now + Math.max(asked, nextDelay(this.#absences++, AWAY, Math.random)), standstill);
+      this.#budget.away(Math.max(asked, nextDelay(this.#absences++, AWAY, Math.random)), standstill, now);
     }
     const memory = this.#memories.get(name.key);
     log.warn('certificate.failed', {

@@ -26,7 +26,17 @@ import { DnsClient } from '@zonewright/letsencrypt/dns';
 import { Issuer } from '@zonewright/letsencrypt/issuer';
 import { makeKey } from '@zonewright/letsencrypt/key';
 import { limitedDomains } from '@zonewright/letsencrypt/limited';
-import { begun, failed, issuedNow, type Memory, published, seen, superseded } from '@zonewright/letsencrypt/memory';
+import {
+  begun,
+  failed,
+  issuedNow,
+  type Memory,
+  published,
+  readMemory,
+  seen,
+  superseded,
+  writeMemory,
+} from '@zonewright/letsencrypt/memory';
 import { METRICS } from '@zonewright/letsencrypt/metrics';
 import { placeOf } from '@zonewright/letsencrypt/place';
 import type { Found, Posting } from '@zonewright/letsencrypt/posting';
@@ -422,6 +432,23 @@ test('after failures a name waits, from a minute up to a day, and as long as the
   t.is(failed(begun(undefined, posting), { what: 'no', retryAfter: 1e9 }, NOW, noDice).notBefore - NOW, 7 * DAY);
 });
 
+test('a clock that was ahead for a moment holds nothing for longer than was to be waited, not over a restart either', (t) => {
+  const found = foundIn(csr);
+  const { posting } = orderOf(judge(found, undefined, rules, NOW));
+  const ahead = NOW + 400 * DAY;
+  const memory = failed(begun(undefined, posting), { what: 'no', isOutage: true }, ahead, noDice);
+  for (const one of [memory, readMemory(writeMemory(memory))!, superseded(memory, ahead)]) {
+    t.is(kindOf(judge(found, one, rules, ahead + 1)), 'waiting');
+    t.is(kindOf(judge(found, one, rules, NOW)), 'order');
+  }
+  t.is(kindOf(judge(found, superseded(memory, NOW), rules, NOW + 1)), 'waiting');
+  t.is(kindOf(judge(found, superseded(memory, NOW), rules, NOW + 5001)), 'order');
+  const budget = budgetOf(GRANTS.own);
+  budget.away(60_000, 'away', ahead);
+  t.is(budget.rationOf(subject('a'), ahead + 1)?.until, ahead + 60_000);
+  t.is(budget.rationOf(subject('a'), NOW), undefined);
+});
+
 test('a zone that changes does not end a back-off; another request does', async (t) => {
   const found = foundIn(csr);
   const { posting } = orderOf(judge(found, undefined, rules, NOW));
@@ -608,7 +635,7 @@ test('a CA that limits is not asked for that name before it wants to be, nor for
   named.limited({ owner: 'a', domains: ['example.test.'], said: ['example.test.'], retryAfter: 60 }, NOW);
   t.is(named.rationOf(subject('b'), NOW + 1)?.until, NOW + 60_000);
   t.is(named.rationOf({ ...subject('b'), domains: ['example.org.'] }, NOW + 1), undefined);
-  named.away(NOW + 60_000, 'away');
+  named.away(60_000, 'away', NOW);
   t.is(named.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1)?.until, NOW + 60_000);
   named.back();
   t.is(named.rationOf({ ...subject('a'), isRenewal: true }, NOW + 1), undefined);
