@@ -54,6 +54,18 @@ export function startThread(kind: ThreadKind, data: unknown, transfer: readonly 
   return worker;
 }
 
+/**
+ * Waits until a thread has ended, and gives what it died of, if it did. Not by `once` of its events: both may come in one turn, and who waits for the
+ * second when the first has come has missed it.
+ */
+export function endOfThread(worker: Worker): Promise<unknown> {
+  let fault: unknown;
+  worker.once('error', (error) => {
+    fault = error;
+  });
+  return new Promise((done) => worker.once('exit', () => done(fault)));
+}
+
 /** In a thread: what it was started with. */
 export async function threadData<T>(): Promise<T> {
   const port = workerData as MessagePort;

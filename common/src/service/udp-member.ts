@@ -2,7 +2,6 @@
  * One of the threads that answer UDP, seen from control, over all of its lives: it is started, told of the zones, and replaced when it
  * dies. Its sockets outlive it where they are opened here, so that what comes in meanwhile waits in the kernel.
  */
-import { once } from 'node:events';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { ResponderSettings } from '../authority/responder.ts';
 import type { Lack, ZoneFollower, ZoneTable } from '../authority/zones.ts';
@@ -18,7 +17,7 @@ import type { Zone } from '../zone/zone.ts';
 import { nextDelay } from './backoff.ts';
 import { eachRequest, type RoutedRequest } from './handed-over.ts';
 import type { Log } from './log.ts';
-import { startThread } from './thread.ts';
+import { endOfThread, startThread } from './thread.ts';
 import { UDP_THREAD } from './threads.ts';
 import { UdpBoard } from './udp-board.ts';
 import type { FromThread, ToThread, UdpStart, UdpWay, ZoneMessage } from './udp-message.ts';
@@ -101,8 +100,9 @@ export class UdpMember {
   #isServing = false;
   #isTold = false;
   #unfollow: (() => void) | undefined;
-  #worker: Worker | undefined;
   #port: MessagePort | undefined;
+  /** Of the thread that was started last. */
+  #ended: Promise<unknown> | undefined;
   #deaths = 0;
   #replacement: NodeJS.Timeout | undefined;
 
@@ -131,7 +131,6 @@ export class UdpMember {
         else this.#take(message);
       });
     });
-    this.#worker = worker;
     this.#port = port;
     if (this.#isTold) this.tell();
     for (const secret of this.#secrets) this.post({ kind: 'cookies', secret });
@@ -140,21 +139,17 @@ export class UdpMember {
     const ended = this.#endOf(worker).then((reason) => {
       this.#unfollow?.();
       port.close();
-      this.#worker = undefined;
       this.#port = undefined;
       return fail<Fault>({ kind: 'thread', what: `a thread that answers UDP has ended: ${reason}` });
     });
+    this.#ended = ended;
     return Promise.race([ready, ended]);
   }
 
   /** Waits until the thread has ended, sees to its replacement unless it was told to, and gives the reason. */
   async #endOf(worker: Worker): Promise<string> {
     const born = performance.now();
-    let reason: unknown = 'it was told to';
-    worker.on('error', (error) => {
-      reason = error;
-    });
-    await once(worker, 'exit').catch(() => once(worker, 'exit'));
+    const reason = (await endOfThread(worker)) ?? 'it was told to';
     if (!this.board.isStopped) {
       this.#deaths = performance.now() - born > LIFETIME ? 0 : this.#deaths + 1;
       this.#options.log.error('udp.thread-lost', { error: reason }, 'another thread takes its place');
@@ -244,6 +239,6 @@ export class UdpMember {
     clearTimeout(this.#replacement);
     this.post({ kind: 'close' });
     for (const socket of this.sockets) wakeLinuxSocket(socket);
-    if (this.#worker !== undefined) await once(this.#worker, 'exit');
+    await this.#ended;
   }
 }

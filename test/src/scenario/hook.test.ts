@@ -569,7 +569,7 @@ test('a server that does not answer holds up a push for the time that was given,
   const server = ['--server', `127.0.0.1:${silent.port}`];
   const began = performance.now();
   const late = await hook(...server, '--server', '127.0.0.1:1', '--key', `@${folder}/key`, '--timeout', '1');
-  t.true(performance.now() - began < 10_000);
+  t.true(performance.now() - began < 60_000);
   t.is(late.code, 3);
   t.regex(late.stderr, /127\.0\.0\.1:\d+ .*in 1 s/);
   t.regex(late.stderr, /cannot reach 127\.0\.0\.1:1|127\.0\.0\.1:1: connection refused|127\.0\.0\.1:1/);

@@ -1,8 +1,8 @@
 /** `service/thread.ts`: threads that are begun before there is anything for them to do. */
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
-import { beginThreads, startThread, type ThreadKind } from '@zonewright/common/service/thread';
+import { beginThreads, endOfThread, startThread, type ThreadKind } from '@zonewright/common/service/thread';
 import test from 'ava';
 
 const MODULE = new URL('../support/echo-thread.js', import.meta.url);
@@ -44,6 +44,15 @@ test('one that has died before it is asked for is not given: whoever asks gets a
     const [fault] = await once(startThread(kind, i), 'error');
     t.regex(String(fault), /no-such-thread/);
   }
+});
+
+test('the end of a thread is seen also where its fault and its end come in one turn', async (t) => {
+  const worker = new EventEmitter();
+  const ended = endOfThread(worker as Worker);
+  const fault = new Error('broken');
+  worker.emit('error', fault);
+  worker.emit('exit', 1);
+  t.is(await ended, fault);
 });
 
 test('one that nobody asks for does not hold the process', (t) => {
