@@ -301,7 +301,7 @@ export class Replica {
     const { origin } = copy.zone;
     const held = this.#zones.get(origin.key) ?? this.#remember(origin, copy.state.namedBy);
     if (held === undefined) {
-      this.#copies.remove(origin);
+      this.#serving.leave(copy);
       return;
     }
     this.#serving.restore(held, copy);

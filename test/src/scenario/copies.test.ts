@@ -19,7 +19,7 @@ const keys = [admin, mirage].map(keyLine).join('');
 interface Given {
   readonly primary: Scene;
   startPrimary(): Promise<Scene>;
-  startSecondary(): Promise<Scene>;
+  startSecondary(key?: KeyText): Promise<Scene>;
   readonly port: number;
   readonly data: string;
 }
@@ -30,8 +30,8 @@ const setUp = async (t: ExecutionContext<unknown>, key: KeyText, timers?: string
   const data = join(temporaryFolder(t, 'data'), 'secondary');
   const startPrimary = (): Promise<Scene> =>
     startScene(t, secrecy, 'primary', ['--remote', repository.path, '--ack', 'push'], { port });
-  const startSecondary = (): Promise<Scene> =>
-    startScene(t, secrecy, 'secondary', ['--keys', key, '--data', data], { port });
+  const startSecondary = (its = key): Promise<Scene> =>
+    startScene(t, secrecy, 'secondary', ['--keys', its, '--data', data], { port });
   return { primary: await startPrimary(), startPrimary, startSecondary, port, data };
 };
 
@@ -83,6 +83,19 @@ test.serial('a copy expires when it would have without the restart, and stays aw
   t.is((await again.service.stop()).code, 0);
   const last = await startSecondary();
   t.is((await last.ask('ns.mirage')).status, 'SERVFAIL');
+});
+
+test.serial('a key that is missing for one start takes no copy away', async (t) => {
+  const { primary, startSecondary } = await setUp(t, mirage);
+  const secondary = await startSecondary();
+  await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage');
+  t.is((await primary.service.stop()).code, 0);
+  t.is((await secondary.service.stop()).code, 0);
+  const without = await startSecondary(secrecy.newKey(`${PRIMARY}.${SECONDARY}._transfer.other`));
+  t.is((await without.ask('ns.mirage')).status, 'REFUSED');
+  t.is((await without.service.stop()).code, 0);
+  const again = await startSecondary();
+  t.is(await again.look('ns.mirage'), 'NOERROR 127.0.0.1');
 });
 
 test.serial('two secondaries do not share a folder', async (t) => {

@@ -549,11 +549,16 @@ test('a clock that is set does not change for how long a zone is served, in this
   await back.replica.stop();
 });
 
-test('copies of zones that nobody names any more are thrown away', async (t) => {
+test('a copy of a zone that nobody names any more is not served, and thrown away once it has expired', async (t) => {
   const copies = await ended();
-  const gone = begin([sourceOf(`x.${A}._transfer.other`)], { copies });
+  const elsewhere = [sourceOf(`x.${A}._transfer.other`)];
+  const without = begin(elsewhere, { copies });
+  await without.replica.load();
+  t.is(without.serial(), undefined);
+  t.is(copies.kept.size, 1);
+  await without.replica.stop();
+  const gone = begin(elsewhere, { copies }, new VirtualClock(Date.UTC(2031, 0, 1)));
   await gone.replica.load();
-  t.is(gone.serial(), undefined);
   t.is(copies.kept.size, 0);
   await gone.replica.stop();
 });

@@ -43,6 +43,13 @@ export class Serving {
     }
   }
 
+  /** Keeps a copy that nothing names until it expires: a key that is missing for one start may be there at the next. */
+  leave({ zone: { origin }, state }: Copy): void {
+    const { copies, clock, log } = this.#options;
+    if (timeLeft(state, clock.wall()) <= 0) copies.remove(origin);
+    else log.info('copy.kept', { zone: origin.toString() }, 'nothing names its zone');
+  }
+
   /** Publishes what came; the refresh of the zone knows already that it did. */
   publish(held: HeldZone, { zone, deltas }: Applied, primary: Peer): void {
     const { copies, log } = this.#options;
