@@ -47,6 +47,11 @@ const isSlow = (server: PairSetting['server']): boolean => server === 'knot';
 
 const warmUpOf = ({ updates }: Scale): number => Math.min(WARM_UP, updates / 2);
 
+/** Latencies of a round: each update has one of each secondary. */
+const LATENCIES = 10_000;
+const updatesFor = ({ updates }: Scale, secondaries: number): number =>
+  Math.min(updates, Math.ceil(LATENCIES / secondaries));
+
 /**
  * Milliseconds until visible: `p50` and `p99` of all secondaries, `last` the median of the last of them, and `plain`, the p50 beside which
  * BIND stands as it is by itself. Who is slow waits, for seconds of his own: all those at the same time, beside nobody who is measured by
@@ -55,7 +60,7 @@ const warmUpOf = ({ updates }: Scale): number => Math.min(WARM_UP, updates / 2);
 export const visibleOn = ({ servers, hasPlain = false, secondaries }: Round): Experiment => ({
   planned: (scale) => {
     const swift = servers.filter((server) => !isSlow(server)).length;
-    const updates = warmUpOf(scale) + scale.updates;
+    const updates = warmUpOf(scale) + updatesFor(scale, secondaries(scale));
     const slow = swift < servers.length || hasPlain ? scale.slowUpdates * SLOW : 0;
     return scale.rounds * (swift * (CLIENT_START + updates * (UPDATE + EACH * secondaries(scale))) + slow);
   },
@@ -66,7 +71,7 @@ export const visibleOn = ({ servers, hasPlain = false, secondaries }: Round): Ex
         const pair = await startPair(scope, { server, zone: zone!, secondaries: secondaries(scale), isTuned });
         if (isSlow(server) || !isTuned) return send(pair, scale.slowUpdates);
         await send(pair, warmUpOf(scale));
-        return send(pair, scale.updates);
+        return send(pair, updatesFor(scale, secondaries(scale)));
       });
     const playAll = (some: typeof servers): Promise<Trials['readings']> =>
       inTurns(
