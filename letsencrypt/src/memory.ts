@@ -166,13 +166,13 @@ export function recalled({ posting, statuses }: Found, now: number): Memory | un
   for (const rdata of statuses) {
     const { state, request, next, failures, reason } = statusOf(rdata) ?? {};
     if (request !== id.slice(0, STATUS_REQUEST_DIGITS) || next === undefined || failures === undefined) continue;
-    const notBefore = Math.min(next, now + MAX_RETRY_AFTER);
+    const wait = Math.min(Math.max(next - now, 0), MAX_RETRY_AFTER);
     const isRefused = state === 'refused';
     return {
       id,
       isBusy: false,
       failures,
-      notBefore,
+      ...holdFor(wait, now),
       ...(reason !== undefined && { reason }),
       ...(isRefused && { isRefused }),
     };
