@@ -20,6 +20,7 @@ import type { Endpoint } from './endpoint.ts';
 import { explainListenError } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { RareLine } from './rare-line.ts';
 import { redact } from './redact.ts';
 import { Seats } from './seats.ts';
 
@@ -33,8 +34,6 @@ const CHECK_INTERVAL_MS = 500;
 const CONNECTION_LIMIT = 256;
 /** Connections that bodies are read from: the others are for those that ask how the service is. */
 const BODY_READERS_LIMIT = 16;
-/** Milliseconds between two lines of the log about places that were taken away: anybody can bring that about. */
-const BUSY_INTERVAL = 60_000;
 
 export interface HttpReply {
   /** Status code. */
@@ -135,14 +134,13 @@ function clientAt({ remoteAddress, remotePort }: Socket): string {
   return remoteAddress === undefined ? '' : clientOf(peerOf(remoteAddress, remotePort ?? 0).address);
 }
 
-/** Tells that places were taken away. Of each kind a line a minute at most, which says how many there were since the last one. */
-function busyTeller(log: Log, now: () => number = () => performance.now()): (what: string) => void {
-  const told = new Map<string, { at: number; count: number }>();
-  return (what) => {
-    const { at, count } = told.get(what) ?? { at: Number.NEGATIVE_INFINITY, count: 0 };
-    const isDue = now() - at >= BUSY_INTERVAL;
-    if (isDue) log.warn('http.busy', { what, count: count + 1 }, 'too many at once: the oldest gave way to a new one');
-    told.set(what, isDue ? { at: now(), count: 0 } : { at, count: count + 1 });
+/** Tells, now and then, that places of this kind were taken away. */
+function busyTeller(log: Log, what: string): () => void {
+  const line = new RareLine();
+  return () => {
+    const count = line.add();
+    if (count !== undefined)
+      log.warn('http.busy', { what, count }, 'too many at once: the oldest gave way to a new one');
   };
 }
 
@@ -151,7 +149,7 @@ interface Bodies {
   /** What to call where one has to make room. */
   readonly seats: Seats<() => void>;
   /** Tells that one had to. */
-  readonly busy: (what: string) => void;
+  readonly busy: () => void;
 }
 
 /** Reads a body of at most `limit` octets. */
@@ -163,7 +161,7 @@ function readBody(
 ): Promise<BodyEnd> {
   return new Promise((done) => {
     const displace = (): void => {
-      bodies.busy('requests with a body');
+      bodies.busy();
       end('displaced');
     };
     const end = (how: BodyEnd): void => {
@@ -226,8 +224,11 @@ function listen(server: Server, endpoint: Endpoint): Promise<NodeJS.ErrnoExcepti
 export async function startHttp(options: HttpOptions): Promise<Result<HttpServer, Fault>> {
   const routes = new Map<string, HttpRoute>([...pagesOf(options), ...(options.routes ?? [])]);
   const known = [...routes.keys()].join(' ');
-  const busy = busyTeller(options.log);
-  const bodies: Bodies = { seats: new Seats(BODY_READERS_LIMIT), busy };
+  const bodies: Bodies = {
+    seats: new Seats(BODY_READERS_LIMIT),
+    busy: busyTeller(options.log, 'requests with a body'),
+  };
+  const crowded = busyTeller(options.log, 'connections');
   /** Connections with a request that is being answered. */
   const answering = new Set<Socket>();
   const connections = new Seats<Socket>(CONNECTION_LIMIT, (socket) => !answering.has(socket));
@@ -254,7 +255,7 @@ export async function startHttp(options: HttpOptions): Promise<Result<HttpServer
     socket.once('close', () => connections.leave(socket));
     const given = connections.take(socket, clientAt(socket));
     if (given === undefined) return;
-    busy('connections');
+    crowded();
     given.destroy();
   });
   // A peer that does not read its reply must not hold a connection for ever.

@@ -4,27 +4,21 @@
  */
 import { REJECTIONS, type Rejection, type RejectionReason } from '../authority/rejection.ts';
 import type { Log } from './log.ts';
-
-/** Milliseconds between two lines of the log about the same reason. */
-const REJECTION_INTERVAL = 60_000;
+import { RareLine } from './rare-line.ts';
 
 interface Told {
   count: number;
-  /** Since the last line. */
-  untold: number;
-  at: number;
+  readonly line: RareLine;
 }
 
 export class Rejections {
   readonly #log: Log;
-  readonly #now: () => number;
   readonly #told: Readonly<Record<RejectionReason, Told>>;
 
   /** `now`: milliseconds, of a clock that does not go back. */
   constructor(log: Log, now: () => number = () => performance.now()) {
     this.#log = log;
-    this.#now = now;
-    const rows = REJECTIONS.map((reason) => [reason, { count: 0, untold: 0, at: Number.NEGATIVE_INFINITY }]);
+    const rows = REJECTIONS.map((reason) => [reason, { count: 0, line: new RareLine(now) }]);
     this.#told = Object.fromEntries(rows) as Record<RejectionReason, Told>;
   }
 
@@ -32,12 +26,9 @@ export class Rejections {
   add({ reason, key }: Rejection, what: string, peer: () => string): void {
     const told = this.#told[reason];
     told.count++;
-    told.untold++;
-    const now = this.#now();
-    if (now - told.at < REJECTION_INTERVAL) return;
-    const fields = { reason, count: told.untold, peer: peer(), ...(key === undefined ? {} : { key: key.toString() }) };
-    told.at = now;
-    told.untold = 0;
+    const count = told.line.add();
+    if (count === undefined) return;
+    const fields = { reason, count, peer: peer(), ...(key === undefined ? {} : { key: key.toString() }) };
     this.#log.warn('request.refused', fields, what);
   }
 
