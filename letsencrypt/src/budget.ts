@@ -12,6 +12,7 @@
  * Always holds: an order that was begun counts until its window is over, also when it failed (but not for the domain, which is
  * granted certificates), and when its request is gone. Asking costs the same however many orders there were.
  */
+import { isAhead } from './ahead.ts';
 import type { Json, StateTable } from './state.ts';
 
 /** Room for a few mistakes with a request, one after the other; several for a name are rare otherwise. */
@@ -231,9 +232,8 @@ export class Budget {
   }
 }
 
-/** A clock that was set back makes no hold longer than the longest. */
 function holding(until: Json | undefined, now: number, longest = LONGEST_HOLD): number | undefined {
-  return typeof until === 'number' && now < until && until <= now + longest ? until : undefined;
+  return typeof until === 'number' && isAhead(until, now, longest) ? until : undefined;
 }
 
 /** In the state, no domain begins so. */

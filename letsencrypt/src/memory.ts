@@ -8,6 +8,7 @@
  * Times are milliseconds since 1970.
  */
 import { type BackoffBounds, nextDelay } from '@zonewright/common/service/backoff';
+import { isAhead } from './ahead.ts';
 import { parseCertificate } from './certificate.ts';
 import type { Found, Posting } from './posting.ts';
 import type { Issued } from './publish.ts';
@@ -154,9 +155,9 @@ export function isForgettable(memory: Memory, now: number): boolean {
 
 const holdFor = (wait: number, now: number): Pick<Memory, 'notBefore' | 'wait'> => ({ notBefore: now + wait, wait });
 
-/** Until when nothing is tried; `undefined` if something may be. A clock that was set back makes no wait longer than it was to be. */
+/** Until when nothing is tried; `undefined` if something may be. */
 export function heldUntil({ notBefore, wait = MAX_RETRY_AFTER }: Memory, now: number): number | undefined {
-  return now < notBefore && notBefore <= now + wait ? notBefore : undefined;
+  return isAhead(notBefore, now, wait) ? notBefore : undefined;
 }
 
 /** The wait that a status beside a request tells of, for a service that remembers nothing about it. */

@@ -8,6 +8,7 @@
 import type { Log } from '@zonewright/common/service/log';
 import type { AcmeClient } from './acme.ts';
 import { ASK_AGAIN, certificateId } from './acme-renewal.ts';
+import { isAhead } from './ahead.ts';
 import type { Certificate } from './certificate.ts';
 import type { Json, StateTable } from './state.ts';
 
@@ -81,7 +82,8 @@ export class Suggestions {
       for (const certificate of certificates) {
         const key = keyOf(certificate);
         const entry = this.#entries.get(key);
-        if (certificateId(certificate) === undefined || (entry !== undefined && isRecent(entry, now))) continue;
+        if (certificateId(certificate) === undefined || (entry !== undefined && isAhead(entry.askAt, now, LONGEST)))
+          continue;
         if (this.#questions >= MOST_QUESTIONS) {
           next = this.#windowAt + QUESTION_WINDOW;
           break;
@@ -130,11 +132,6 @@ export class Suggestions {
     this.#log.info('renewal.suggested', { hosts: certificate.hosts, renew, explanation });
     return { askAt, suggestion: { start, end, at } };
   }
-}
-
-/** A clock that was set back keeps nobody from asking. */
-function isRecent({ askAt }: Entry, now: number): boolean {
-  return now < askAt && askAt <= now + LONGEST;
 }
 
 function readEntry(value: Json): Entry | undefined {
