@@ -28,14 +28,14 @@ export interface ZoneIntake {
   comparison?: Comparison;
 }
 
-/** One for all zones that have none. */
-const NONE: readonly never[] = [];
+/** One for all zones that have none of something. */
+export const NONE: readonly never[] = [];
 /** Records of zones, both versions counted, that are compared in one request. */
 const COMPARED_RECORDS = 20_000;
 /** Zones of one request. */
 const COMPARED_ZONES = 100;
 
-const orNone = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NONE : list);
+export const orNone = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NONE : list);
 
 /** Fetches what was taken, from its first portion on, and has it compared with what is served. */
 export async function takeIn(

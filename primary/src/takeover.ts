@@ -13,15 +13,12 @@ import type { Delta } from '@zonewright/common/zone/delta';
 import { dateSerial, isNewer } from '@zonewright/common/zone/serial';
 import type { Zone } from '@zonewright/common/zone/zone';
 import { type Files, originOf, type ZoneFile } from './files.ts';
-import type { Intake, ZoneIntake } from './intake.ts';
+import { type Intake, NONE, orNone, type ZoneIntake } from './intake.ts';
 import type { Entry, SerialEntry } from './journal/journal.ts';
 import { differenceIn, isSameContent, namesOfPlain, rebase } from './rebase.ts';
 import { recordsOfPlain } from './repository/plain.ts';
 import type { Head } from './repository/repository.ts';
 import { type Dropped, namesOf, newStanding, type Standing, type Unwritten } from './unwritten.ts';
-
-/** One for all zones of which nothing is open. */
-const NONE: readonly never[] = [];
 
 /** What becomes of a zone. */
 export interface ZoneDecision {
@@ -197,7 +194,7 @@ async function decideZone(
       source: intake?.reading.source ?? before.source,
       octets,
       isBroken: false,
-      open: open.length === 0 ? NONE : open,
+      open: orNone(open),
       dropped: open.length === 0 ? NONE : [...before.dropped, ...rebased.dropped],
       arrived: 0,
     },

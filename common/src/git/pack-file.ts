@@ -94,13 +94,14 @@ export class PackFile {
    */
   read(offset: number, limit: number, find: (oid: string) => number | undefined, oid?: string): GitObject {
     const deltas: PackEntry[] = [];
+    const nameOf = (at: number): string => (at === offset && oid !== undefined ? oid : placed(at));
     const mostOf = (depth: number): number => (depth === 0 ? limit : Math.max(limit, MAX_BASE));
     let at = offset;
     let object = this.#cache.base(this.#number, at);
     while (object === undefined) {
       const entry = this.#entry(at);
       const most = mostOf(deltas.length);
-      if (entry.size > most) throw tooLarge(most, at === offset && oid !== undefined ? oid : placed(at));
+      if (entry.size > most) throw tooLarge(most, nameOf(at));
       if (entry.type !== undefined) {
         object = { type: entry.type, content: this.#inflated(entry) };
         if (deltas.length > 0) this.#cache.keep(this.#number, at, object);
@@ -114,8 +115,8 @@ export class PackFile {
     }
     const { type } = object;
     for (let entry = deltas.pop(); entry !== undefined; entry = deltas.pop()) {
-      const which = deltas.length === 0 && oid !== undefined ? oid : placed(entry.offset);
-      const content = applyDelta(object.content, this.#inflated(entry), mostOf(deltas.length), which);
+      const most = mostOf(deltas.length);
+      const content = applyDelta(object.content, this.#inflated(entry), most, nameOf(entry.offset));
       object = { type, content };
       if (deltas.length > 0) this.#cache.keep(this.#number, entry.offset, object);
     }

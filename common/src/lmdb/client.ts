@@ -4,7 +4,7 @@
  */
 import type { Worker } from 'node:worker_threads';
 import { fail, type Result } from '../result.ts';
-import { startThread, type ThreadKind } from '../service/thread.ts';
+import { endOfThread, startThread, type ThreadKind } from '../service/thread.ts';
 import type { StoreFault } from './fault.ts';
 import type { StoreAnswer, StoreMethods, StoreRequest } from './serve.ts';
 
@@ -66,15 +66,13 @@ export class StoreClient<M extends StoreMethods<M>> {
     const { kind, data, fault } = this.#thread;
     const worker = startThread(kind, data);
     this.#worker = worker;
-    let why = 'its thread has ended';
     worker.on('message', ({ id, result }: StoreAnswer) => {
       this.#waiting.get(id)?.(result);
       this.#waiting.delete(id);
     });
-    worker.on('error', (error: unknown) => {
-      why = `its thread has died: ${error instanceof Error ? error.message : String(error)}`;
-    });
-    worker.on('exit', () => {
+    void endOfThread(worker).then((error) => {
+      const died = `its thread has died: ${error instanceof Error ? error.message : String(error)}`;
+      const why = error === undefined ? 'its thread has ended' : died;
       this.#worker = undefined;
       const waiting = [...this.#waiting.values()];
       this.#waiting.clear();

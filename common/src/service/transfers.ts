@@ -22,7 +22,7 @@ import { readRecords } from '../zone/record-octets.ts';
 import { Zone } from '../zone/zone.ts';
 import type { Log } from './log.ts';
 import { gather, Slices } from './slices.ts';
-import { startThread } from './thread.ts';
+import { endOfThread, startThread } from './thread.ts';
 import { TRANSFER_THREAD } from './threads.ts';
 import type { TransferAnswer, TransferRequest, Transferred } from './transfer-thread.ts';
 import type { News, Route } from './upstream.ts';
@@ -123,12 +123,8 @@ export class Transfers {
 
   #start(): Worker {
     const worker = (this.#options.start ?? startTransfers)(hashSeed());
-    let error: unknown;
     worker.on('message', (answer: TransferAnswer) => this.#answered(answer));
-    worker.on('error', (fault) => {
-      error = fault;
-    });
-    worker.on('exit', () => {
+    void endOfThread(worker).then((error) => {
       if (worker === this.#worker) this.#lost(error);
     });
     return worker;

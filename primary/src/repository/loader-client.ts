@@ -11,7 +11,7 @@ import type { Remote } from '@zonewright/common/git/remote';
 import type { GitFault, Inspection, StoreOptions } from '@zonewright/common/git/store';
 import { fail, ok, type Result } from '@zonewright/common/result';
 import type { Log } from '@zonewright/common/service/log';
-import { startThread } from '@zonewright/common/service/thread';
+import { endOfThread, startThread } from '@zonewright/common/service/thread';
 import { hashSeed } from '@zonewright/common/zone/lookup-name';
 import { LOADER_THREAD } from '../threads.ts';
 import type { LoaderAnswer, LoaderData, LoaderRequest, Method } from './loader-thread.ts';
@@ -93,15 +93,11 @@ export class LoaderClient implements Repository {
   #start(): Worker {
     const { remote, store, start = startLoader } = this.#options;
     const worker = start({ seed: hashSeed(), remote, store });
-    let error: unknown;
     worker.on('message', ({ id, result }: LoaderAnswer) => {
       this.#waiting.get(id)?.settle(result);
       this.#waiting.delete(id);
     });
-    worker.on('error', (fault) => {
-      error = fault;
-    });
-    worker.on('exit', () => this.#lost(error));
+    void endOfThread(worker).then((error) => this.#lost(error));
     return worker;
   }
 
