@@ -169,7 +169,7 @@ test('an update that others always forestall is tried until the server stops, an
   store.beforePush = () => store.pushElsewhere({ 'README.md': `${++moves}` });
   const verdict = primary.update(ADD, PEER);
   await until(() => store.pushes > 60, { what: 'it has tried often' });
-  await primary.close(100);
+  await primary.close(10_000);
   t.is(printRcode((await verdict).rcode), 'SERVFAIL');
   t.true(events.includes('update.failed'));
   t.false(has('new'));
