@@ -22,9 +22,10 @@ import { EDNS } from './server.ts';
 import { PORT, parseName, plainName } from './words.ts';
 import { findServers } from './zone-servers.ts';
 
-/** ms between two rounds, and for one question. */
+/** ms between two rounds, and for one question: at most, and for the last one. */
 const INTERVAL = 250;
 const PATIENCE = 2_000;
+const LEAST_PATIENCE = 1_000;
 
 /** What a server has said last: a serial, or why there is none. */
 type Seen = { readonly serial: number } | { readonly problem: string };
@@ -104,7 +105,7 @@ export const command = defineCommand({
     const watched: Watched[] = servers.map((server) => ({ server, seen: { problem: 'no reply' } }));
     const end = performance.now() + timeout * 1000;
     for (;;) {
-      const patience = Math.max(100, Math.min(PATIENCE, end - performance.now()));
+      const patience = Math.max(LEAST_PATIENCE, Math.min(PATIENCE, Math.ceil(end - performance.now())));
       await Promise.all(
         watched.map(async (entry) => {
           const seen = await look(entry.server, zone, patience);

@@ -176,6 +176,8 @@ export class Reader {
 
 /** So many octets are copied one by one. */
 const LOOP_OCTETS = 64;
+/** Octets that a writer has room for at first. */
+const FIRST_OCTETS = 64;
 /** Where pointers can lead to: they have fourteen bits (RFC 1035 4.1.4). */
 const POINTER_SPACE = 0x4000;
 /** Instead of the place of a name: the root, which is nowhere looked for. */
@@ -207,6 +209,10 @@ function hashSuffixes(wire: Uint8Array, start: number): number {
   return labels;
 }
 
+/** What most writers never need is not made for each. */
+const NO_SLOTS = new Uint32Array(0);
+const NONE_USED = new Uint16Array(0);
+
 export class Writer {
   #octets: Uint8Array;
   length = 0;
@@ -215,14 +221,15 @@ export class Writer {
   /** Set once something did not fit. */
   isFull = false;
   /** Suffixes of names written, found by their hash (open addressing, linear probing). Empty until a name is compressed. */
-  #slots: Uint32Array = new Uint32Array(0);
+  #slots: Uint32Array = NO_SLOTS;
   /** The slots in use, in the order they were filled: the last are emptied first, so that no other's probing is cut short. */
-  #used: Uint16Array = new Uint16Array(0);
+  #used: Uint16Array = NONE_USED;
   #count = 0;
 
-  constructor(limit = 65535) {
+  /** `first`: octets that there is room for at first, which spares copies where it is known how many will be written. */
+  constructor(limit = 65535, first = FIRST_OCTETS) {
     this.limit = limit;
-    this.#octets = new Uint8Array(Math.min(limit, 64));
+    this.#octets = new Uint8Array(Math.min(limit, first));
   }
 
   #room(count: number): number {

@@ -3,8 +3,8 @@
  * status page. It opens no DNS port: it asks, and is told of changes on a connection that it keeps open itself.
  */
 import { hostname } from 'node:os';
+import type { Authority } from '@zonewright/common/authority/authority';
 import { type Key, KeyTable } from '@zonewright/common/authority/key';
-import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { type Peer, printPeer } from '@zonewright/common/net/address';
 import { type Fault, ok, type Result } from '@zonewright/common/result';
@@ -111,11 +111,6 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
   });
   const closing: (() => Promise<void>)[] = [];
 
-  const ready = (): readonly string[] => {
-    const missing = replica.missing().map((zone) => `zone ${zone} has no data`);
-    return missing.length === 0 && zones.size === 0 ? ['there is no zone yet'] : missing;
-  };
-
   const start = async (): Promise<Result<Readonly<Record<string, unknown>>, Fault>> => {
     const pages = await startPages({
       service: 'letsencrypt',
@@ -123,7 +118,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
       monitor: options.monitor,
       log,
       metrics,
-      ready,
+      ready: () => replica.unready(),
       status: () => ({ directory, zones: replica.status(), certificates: issuer.status() }),
     });
     if (!pages.ok) return pages;

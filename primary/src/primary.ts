@@ -12,8 +12,8 @@
  * never forced; serials only rise.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Authority } from '@zonewright/common/authority/authority';
 import type { KeyTable } from '@zonewright/common/authority/key';
-import type { Authority } from '@zonewright/common/authority/receive';
 import type { Update } from '@zonewright/common/authority/update';
 import type { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
@@ -243,7 +243,7 @@ export class Primary {
       updatesWaiting: this.updatesWaiting,
       unpushed: {
         updates,
-        ...(age === undefined ? {} : { oldest: new Date(this.#state.time.wall - 1000 * age).toISOString() }),
+        ...(age === undefined ? {} : { age: Math.floor(age) }),
         ...(updates > 0 && waitsFor !== undefined ? { waitsFor } : {}),
       },
       zones: [...this.zones]

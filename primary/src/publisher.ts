@@ -4,7 +4,9 @@
  *
  * Always holds: publishing what a commit changes cannot fail; it is done in slices, so that queries do not wait for it.
  */
+
 import { type FileFinding, placeOf } from '@zonewright/common/authority/file-finding';
+import { secondaryKeysThatDiffer } from '@zonewright/common/authority/key';
 import { isNamedAsKeys } from '@zonewright/common/authority/zone-file';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Name } from '@zonewright/common/name';
@@ -25,6 +27,8 @@ export interface PublisherOptions {
   readonly catalog?: Name;
   /** A version was published, or (`old` alone) a zone withdrawn. */
   onChange(zone: Zone): void;
+  /** A zone stays as it is, and keys by which secondaries are told of it have changed. */
+  onRekeyed?(zone: Zone): void;
 }
 
 /** Faults of a broken zone, and operations of an entry that is dropped, that one log line lists. */
@@ -64,6 +68,7 @@ export class Publisher {
   async takeOver(takeover: Takeover, catalog?: CatalogStep): Promise<void> {
     const { commit, zones, keys, gone, ignored } = takeover;
     const isFirst = this.#commit === undefined;
+    const before = this.files.keys;
     for (const reading of keys) this.files.takeKeys(reading);
     for (const each of gone) this.#withdraw(each);
     const keyFindings = [
@@ -80,6 +85,13 @@ export class Publisher {
     if (isFirst && this.files.of(Name.root) === undefined) this.zones.delete(Name.root);
     // Not before: whoever asks for the commit in force is to see what it says.
     this.#commit = commit;
+    const rekeyed =
+      isFirst || (keys.length === 0 && gone.length === 0) ? [] : secondaryKeysThatDiffer(before, this.files.keys);
+    if (rekeyed.length > 0)
+      for (const zone of [...this.zones]) {
+        if (rekeyed.some(({ zone: above }) => zone.origin.isSubdomainOf(above))) this.#options.onRekeyed?.(zone);
+        if (slices.isOver) await slices.pause();
+      }
     const changed = zones.filter(({ standing }) => !standing.isBroken).length;
     this.#report(keyFindings, ignored, changed);
   }

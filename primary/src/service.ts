@@ -140,6 +140,7 @@ class PrimaryService {
         published.add();
         notifier?.announce(zone);
       },
+      onRekeyed: (zone) => notifier?.announce(zone),
     });
     this.#primary = primary;
     const prepared = this.#prepare(primary, loader, () => notifier);

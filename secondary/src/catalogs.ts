@@ -2,13 +2,14 @@
  * Catalog zones that the secondary follows (RFC 9432 5): each version that comes is read, in slices, and the replica is told which zones
  * it lists. Whose zone is whose is decided in `authority/catalog-members.ts`.
  *
- * Always holds: a catalog that is broken, has expired or is gone changes nothing: its members are served on.
+ * Always holds: one version is dealt with at a time, to its end, and then the newest that came meanwhile; a catalog that is broken, has expired or is gone changes nothing: its members are served on.
  */
 import { CatalogReader, type Member } from '@zonewright/common/authority/catalog';
 import { CatalogMembers, type MemberChanges } from '@zonewright/common/authority/catalog-members';
 import type { Name } from '@zonewright/common/name';
 import type { Log } from '@zonewright/common/service/log';
-import { Slices } from '@zonewright/common/service/slices';
+import { inSlices, Slices } from '@zonewright/common/service/slices';
+import type { Steps } from '@zonewright/common/steps';
 import type { Zone } from '@zonewright/common/zone/zone';
 
 export interface CatalogsOptions {
@@ -17,8 +18,8 @@ export interface CatalogsOptions {
   readonly log: Log;
   /** Do keys say that a member comes from elsewhere than the catalog? Such a one is left out, and so is nobody else's to lose. */
   isOfOthers(member: Name, catalog: Name): boolean;
-  /** Has these zones transferred from where the catalog comes from, and no others that came by it before. */
-  setMembers(catalog: Name, members: readonly Name[]): void;
+  /** Has these zones transferred from where the catalog comes from, and no others that came by it before; resolves when that is done. */
+  setMembers(catalog: Name, members: readonly Name[]): Promise<void>;
 }
 
 /** What is known of a catalog, for the status page. */
@@ -80,17 +81,14 @@ export class Catalogs {
       reader.take(record);
       if (slices.isOver) await slices.pause();
     }
-    const members = reader.finish();
+    const members = await inSlices(reader.finish(), slices);
     const fields = { catalog: origin.toString(), serial };
     if (members.ok) {
-      const own = members.value.filter((member) => !this.#options.isOfOthers(member.zone, origin));
-      const changes = this.#take(origin, own);
+      const { own, foreign } = await inSlices(this.#split(origin, members.value), slices);
+      const changes = await this.#take(origin, own, slices);
       this.#standings.set(origin.key, { serial, members: members.value.length });
       log.info('catalog.loaded', { ...fields, members: members.value.length, reset: changes.reset.length });
-      const clashes = changes.clashes.map(({ zone, owner }) => `${zone} of ${owner}`);
-      const isOwn = new Set(own);
-      for (const member of members.value) if (!isOwn.has(member)) clashes.push(`${member.zone} of other primaries`);
-      this.#tellClashes(fields, clashes);
+      this.#tellClashes(fields, changes.clashes, foreign);
       return;
     }
     const { what } = members.fault;
@@ -99,25 +97,55 @@ export class Catalogs {
     log.error('catalog.broken', { ...fields, members: before }, `nothing is changed by this catalog: ${what}`);
   }
 
-  #take(catalog: Name, list: readonly Member[]): MemberChanges {
+  /** Parts what may come by a catalog from what is of other primaries. */
+  *#split(catalog: Name, members: readonly Member[]): Steps<{ readonly own: Member[]; readonly foreign: Name[] }> {
+    const own: Member[] = [];
+    const foreign: Name[] = [];
+    for (const member of members) {
+      if (this.#options.isOfOthers(member.zone, catalog)) foreign.push(member.zone);
+      else own.push(member);
+      yield;
+    }
+    return { own, foreign };
+  }
+
+  async #take(catalog: Name, list: readonly Member[], slices: Slices): Promise<MemberChanges> {
     const { setMembers } = this.#options;
-    const changes = this.#members.take(catalog, list);
+    const changes = await inSlices(this.#members.take(catalog, list), slices);
     const { owned, reset } = changes;
-    const isReset = new Set(reset.map(({ key }) => key));
     // Dropped by all before anybody takes them.
     if (reset.length > 0)
-      for (const each of owned)
-        setMembers(
-          each.catalog,
-          each.zones.filter(({ key }) => !isReset.has(key)),
-        );
-    for (const each of owned) setMembers(each.catalog, each.zones);
+      for (const each of owned) await setMembers(each.catalog, await inSlices(without(each.zones, reset), slices));
+    for (const each of owned) await setMembers(each.catalog, each.zones);
     return changes;
   }
 
-  #tellClashes(fields: Readonly<Record<string, unknown>>, clashes: readonly string[]): void {
-    if (clashes.length === 0) return;
-    const text = `${clashes.length} zone(s) of others are left to them`;
-    this.#options.log.warn('catalog.clash', { ...fields, zones: clashes.slice(0, LISTED) }, text);
+  #tellClashes(
+    fields: Readonly<Record<string, unknown>>,
+    clashes: MemberChanges['clashes'],
+    foreign: readonly Name[],
+  ): void {
+    const count = clashes.length + foreign.length;
+    if (count === 0) return;
+    const zones = [
+      ...clashes.slice(0, LISTED).map(({ zone, owner }) => `${zone} of ${owner}`),
+      ...foreign.slice(0, LISTED).map((zone) => `${zone} of other primaries`),
+    ];
+    const text = `${count} zone(s) of others are left to them`;
+    this.#options.log.warn('catalog.clash', { ...fields, zones: zones.slice(0, LISTED) }, text);
   }
+}
+
+function* without(zones: readonly Name[], reset: readonly Name[]): Steps<Name[]> {
+  const isReset = new Set<string>();
+  for (const { key } of reset) {
+    isReset.add(key);
+    yield;
+  }
+  const left: Name[] = [];
+  for (const zone of zones) {
+    if (!isReset.has(zone.key)) left.push(zone);
+    yield;
+  }
+  return left;
 }

@@ -4,8 +4,9 @@
  *
  * Left out: the name servers of a zone, which its primary tells.
  */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { type Key, KeyTable } from '@zonewright/common/authority/key';
-import type { Authority } from '@zonewright/common/authority/receive';
 import type { Name } from '@zonewright/common/name';
 import type { Connection } from '@zonewright/common/net/connection';
 import { Notifier, type NotifierOptions } from '@zonewright/common/service/notifier';

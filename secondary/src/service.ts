@@ -2,8 +2,8 @@
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Authority } from '@zonewright/common/authority/authority';
 import { KeyTable } from '@zonewright/common/authority/key';
-import type { Authority } from '@zonewright/common/authority/receive';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
@@ -162,7 +162,7 @@ class SecondaryService {
       monitor,
       log: this.#log,
       metrics,
-      ready: () => replica.missing().map((zone) => `no data for ${zone}`),
+      ready: () => replica.unready(),
       status: () => ({
         zones: replica.status(),
         ...(catalog.length === 0 ? {} : { catalogs: catalogs.status() }),

@@ -2,9 +2,12 @@
  * The members of all catalogs that a secondary follows (RFC 9432 5): which catalog a zone belongs to. Pure.
  *
  * Left out: that a zone which changes its owner and keeps its label keeps its copy too (4.3.1); it is transferred anew.
+ * A version is taken step by step, for it may list a million zones; before the last step nobody is to ask what it changes.
+ *
  * Always holds: a zone belongs to one catalog at most. It is taken from it by no other, unless the one that has it says so (4.3.1).
  */
 import type { Name } from '../name.ts';
+import type { Steps } from '../steps.ts';
 import type { Member } from './catalog.ts';
 
 /** What a new version of a catalog changes. */
@@ -32,15 +35,20 @@ export class CatalogMembers {
   readonly #catalogs = new Map<string, Listing>();
   readonly #owned = new Map<string, Owned>();
 
-  /** Takes a good version of a catalog. */
-  take(catalog: Name, list: readonly Member[]): MemberChanges {
-    const members = new Map(list.map((member) => [member.zone.key, member]));
+  /** Takes a good version of a catalog, one after the other; others may have their turn at each step. */
+  *take(catalog: Name, list: readonly Member[]): Steps<MemberChanges> {
+    const members = new Map<string, Member>();
+    for (const member of list) {
+      members.set(member.zone.key, member);
+      yield;
+    }
     const before = this.#catalogs.get(catalog.key)?.members ?? new Map<string, Member>();
     this.#catalogs.set(catalog.key, { name: catalog, members });
     const touched = new Map([[catalog.key, catalog]]);
     const reset: Name[] = [];
     const clashes: { zone: Name; owner: Name }[] = [];
     for (const [key, { zone }] of before) {
+      yield;
       if (members.has(key) || !this.#owned.get(key)?.catalog.equals(catalog)) continue;
       this.#owned.delete(key);
       const heir = this.#heirOf(key);
@@ -50,6 +58,7 @@ export class CatalogMembers {
       reset.push(zone);
     }
     for (const [key, member] of members) {
+      yield;
       const owned = this.#owned.get(key);
       const isOurs = owned === undefined || owned.catalog.equals(catalog);
       if (!isOurs && !owned.member.newOwner?.equals(catalog)) {
@@ -61,7 +70,7 @@ export class CatalogMembers {
       if (!isOurs) touched.set(owned.catalog.key, owned.catalog);
       if (!isOurs || owned.member.label !== member.label) reset.push(member.zone);
     }
-    return { owned: this.#zonesOf(touched), reset, clashes };
+    return { owned: yield* this.#zonesOf(touched), reset, clashes };
   }
 
   /** The catalog that lists a zone which nobody has any more. */
@@ -73,9 +82,12 @@ export class CatalogMembers {
     return undefined;
   }
 
-  #zonesOf(touched: ReadonlyMap<string, Name>): MemberChanges['owned'] {
+  *#zonesOf(touched: ReadonlyMap<string, Name>): Steps<MemberChanges['owned']> {
     const zones = new Map([...touched].map(([key, catalog]) => [key, { catalog, zones: [] as Name[] }]));
-    for (const { catalog, member } of this.#owned.values()) zones.get(catalog.key)?.zones.push(member.zone);
+    for (const { catalog, member } of this.#owned.values()) {
+      zones.get(catalog.key)?.zones.push(member.zone);
+      yield;
+    }
     return [...zones.values()];
   }
 }

@@ -10,6 +10,7 @@
  * Left out: groups and properties of others, which are ignored (4.3.2, 4.4).
  * Always holds: of a catalog that is broken (5.1) nothing is taken.
  */
+
 import { hash } from 'node:crypto';
 import { MAX_NAME_OCTETS, Name } from '../name.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -18,6 +19,7 @@ import { targetOf } from '../rr/rdata.ts';
 import type { ResourceRecord } from '../rr/record.ts';
 import { writeSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
+import type { Steps } from '../steps.ts';
 import type { Delta } from '../zone/delta.ts';
 import { Zone } from '../zone/zone.ts';
 
@@ -160,12 +162,13 @@ export class CatalogReader {
     into.set(label, targetOf(TYPE.PTR, rdata));
   }
 
-  /** What the records say that were taken. */
-  finish(): Result<readonly Member[], CatalogFault> {
+  /** What the records say that were taken; who has read many can pause at each step here, too. */
+  *finish(): Steps<Result<readonly Member[], CatalogFault>> {
     if (this.#versions !== 1) return broken(`it has ${this.#versions === 0 ? 'no version' : 'several versions'}`);
     if (this.#fault !== undefined) return broken(this.#fault);
     const members = new Map<string, Member>();
     for (const [label, zone] of this.#zones) {
+      yield;
       if (members.has(zone.key)) return broken(`it lists ${zone} twice`);
       // It would vouch for itself.
       if (zone.equals(this.#catalog)) return broken('it lists itself');

@@ -187,3 +187,10 @@ export class KeyTable {
     return covering;
   }
 }
+
+/** The transfer keys that name a secondary's address and are in one table alone, or have another secret in the other. */
+export function secondaryKeysThatDiffer(one: KeyTable, other: KeyTable): readonly Key[] {
+  const isNew = (key: Key, there: KeyTable): boolean =>
+    key.secondary !== undefined && there.get(key.name)?.secret.equals(key.secret) !== true;
+  return [...[...one].filter((key) => isNew(key, other)), ...[...other].filter((key) => isNew(key, one))];
+}

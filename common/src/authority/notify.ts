@@ -31,20 +31,28 @@ export function notifyMessage(origin: Name, soa?: RRset): Message {
   };
 }
 
+/** The secondaries that transfer keys name for a zone: one target an address, with all keys that name it. */
+export function keyTargets(origin: Name, keys: KeyTable): readonly NotifyTarget[] {
+  const signers = new Map<string, readonly Key[]>();
+  for (const key of keys.secondariesOf(origin))
+    signers.set(key.secondary!, [...(signers.get(key.secondary!) ?? []), key]);
+  return [...signers].map(([address, each]) => ({ address, keys: each }));
+}
+
 /**
  * Whom a change of a zone is told to: secondaries named in transfer keys, and the addresses of the zone's name servers other
  * than the primary (the SOA's MNAME). One target an address; a key's comes before a name server's.
  */
 export function notifyTargets(zone: Zone, zones: ZoneTable, keys: KeyTable): readonly NotifyTarget[] {
-  const targets = new Map<string, readonly Key[]>();
-  for (const key of keys.secondariesOf(zone.origin))
-    targets.set(key.secondary!, [...(targets.get(key.secondary!) ?? []), key]);
+  const targets = new Map(keyTargets(zone.origin, keys).map((target) => [target.address, target]));
+  const { mname } = zone.soa;
   for (const rdata of zone.get(zone.origin, TYPE.NS)?.rdatas ?? []) {
     const server = targetOf(TYPE.NS, rdata);
-    if (server.equals(zone.soa.mname)) continue;
-    for (const address of zones.addressesOf(server)) if (!targets.has(address)) targets.set(address, []);
+    if (server.equals(mname)) continue;
+    for (const address of zones.addressesOf(server))
+      if (!targets.has(address)) targets.set(address, { address, keys: [] });
   }
-  return [...targets].map(([address, signers]) => ({ address, keys: signers }));
+  return [...targets.values()];
 }
 
 /** Milliseconds from one sending that was not acknowledged to the next; after the last the target is given up until the next change. */
@@ -59,7 +67,7 @@ const FAILURES = 5;
 
 export interface Announcement {
   readonly zone: Name;
-  /** Identifies the target: an address or a connection. */
+  /** Identifies the target: no two have the same. */
   readonly target: string;
   /** How often it was sent before. */
   readonly attempt: number;
@@ -124,6 +132,16 @@ class Queue {
     this.#rounds[isLate ? 0 : 1]!.set(zone.key, { zone, sentAt, dueAt: isLate ? now : now + pause! });
   }
 
+  drop({ key }: Name): void {
+    for (const round of this.#rounds) round.delete(key);
+  }
+
+  /** Of what has not been acknowledged. */
+  get zones(): readonly Name[] {
+    const waiting = this.#rounds.flatMap((round) => [...round.values()].map(({ zone }) => zone));
+    return [...waiting, ...[...this.#sent.values()].map(({ announcement }) => announcement.zone)];
+  }
+
   /** What waits because it was not acknowledged is due. */
   retry(now: number): void {
     this.#failures = 0;
@@ -146,15 +164,18 @@ class Queue {
     }
   }
 
-  ended({ zone, attempt }: Announcement, isAcknowledged: boolean, now: number): void {
+  ended(announcement: Announcement, isAcknowledged: boolean, now: number): void {
+    const { zone, attempt } = announcement;
     const sent = this.#sent.get(zone.key);
+    // It may be of a queue that was forgotten, and this one have one of the same zone under way.
+    if (sent?.announcement !== announcement) return;
     this.#sent.delete(zone.key);
     this.#failures = isAcknowledged ? 0 : this.#failures + 1;
     if (isAcknowledged) {
-      if (sent?.isOutdated === true) this.#rounds[0]!.set(zone.key, { zone, sentAt: now, dueAt: now });
+      if (sent.isOutdated) this.#rounds[0]!.set(zone.key, { zone, sentAt: now, dueAt: now });
       return;
     }
-    const next = sent?.isOutdated === true ? 0 : attempt;
+    const next = sent.isOutdated ? 0 : attempt;
     const wait = NOTIFY_WAITS[next];
     if (wait !== undefined) this.#rounds[next + 1]!.set(zone.key, { zone, sentAt: now, dueAt: now + wait });
   }
@@ -164,11 +185,12 @@ class Queue {
  * Announcements until they are acknowledged: one of a zone at a time to each target, which is told again of what changes meanwhile. Times
  * are milliseconds of any steady clock, and never go back.
  *
- * Always holds: a target that does not acknowledge keeps no other waiting.
+ * Always holds: a target that does not acknowledge keeps no other waiting; how a sending ended counts for that sending alone.
  */
 export class Announcements {
   readonly #queues = new Map<string, Queue>();
-  #sending = 0;
+  /** Those of forgotten targets as well. */
+  readonly #sending = new Set<Announcement>();
 
   /** Announces, at once where nothing is under way. */
   announce(zone: Name, target: string, now: number): void {
@@ -183,7 +205,7 @@ export class Announcements {
   /** What is to be sent now. Each is under way until it is said to have ended. */
   due(now: number): readonly Announcement[] {
     const due: Announcement[] = [];
-    const room = MAX_SENDING_ALL - this.#sending;
+    const room = MAX_SENDING_ALL - this.#sending.size;
     for (const [target, queue] of [...this.#queues]) {
       if (due.length >= room) break;
       const before = due.length;
@@ -193,14 +215,14 @@ export class Announcements {
       this.#queues.delete(target);
       this.#queues.set(target, queue);
     }
-    this.#sending += due.length;
+    for (const announcement of due) this.#sending.add(announcement);
     return due;
   }
 
   /** Ends a sending: the target has acknowledged it, or it is to be sent again later. */
   ended(announcement: Announcement, isAcknowledged: boolean, now: number): void {
+    if (!this.#sending.delete(announcement)) return;
     const { target } = announcement;
-    this.#sending--;
     const queue = this.#queues.get(target);
     queue?.ended(announcement, isAcknowledged, now);
     if (queue?.isEmpty === true) this.#queues.delete(target);
@@ -211,14 +233,23 @@ export class Announcements {
     this.#queues.get(target)?.retry(now);
   }
 
-  /** Drops all that waits for a target. */
-  forget(target: string): void {
+  /** A target need not be told of a zone, if that is not under way. */
+  drop(zone: Name, target: string): void {
+    const queue = this.#queues.get(target);
+    queue?.drop(zone);
+    if (queue?.isEmpty === true) this.#queues.delete(target);
+  }
+
+  /** Drops all that waits for a target. Gives the zones of which it was not told. */
+  forget(target: string): readonly Name[] {
+    const zones = this.#queues.get(target)?.zones ?? [];
     this.#queues.delete(target);
+    return zones;
   }
 
   /** When something is due next; `undefined` when nothing waits that may be sent. */
   get nextAt(): number | undefined {
-    if (this.#sending >= MAX_SENDING_ALL) return undefined;
+    if (this.#sending.size >= MAX_SENDING_ALL) return undefined;
     let next = Number.POSITIVE_INFINITY;
     for (const queue of this.#queues.values()) if (queue.room > 0) next = Math.min(next, queue.nextAt);
     return next === Number.POSITIVE_INFINITY ? undefined : next;

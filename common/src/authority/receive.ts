@@ -9,88 +9,23 @@ import { CLASS } from '../rr/class.ts';
 import { readSoa } from '../rr/soa.ts';
 import { TYPE } from '../rr/type.ts';
 import { OPCODE, RCODE } from '../wire/code.ts';
-import { EDE, OPTION } from '../wire/edns.ts';
+import { asksForExpiry, EDE } from '../wire/edns.ts';
 import { decodeMessage, encodeMessage, type Message, type Question, responseTo } from '../wire/message.ts';
 import { tsigSize } from '../wire/tsig.ts';
-import type { StreamSigner } from '../wire/tsig-stream.ts';
-import type { Delta } from '../zone/delta.ts';
-import type { History } from '../zone/history.ts';
 import type { Zone } from '../zone/zone.ts';
 import { authenticate } from './authenticate.ts';
+import type { Authority } from './authority.ts';
 import { COOKIE, DEMAND } from './cookie.ts';
 import { LEAST_UDP_SIZE } from './edns-request.ts';
-import { type Identity, identify } from './identity.ts';
-import { type Key, type KeyTable, mayPerform } from './key.ts';
-import { type Rejection, rejectionBy } from './rejection.ts';
+import { identify } from './identity.ts';
+import { mayPerform } from './key.ts';
+import type { Outcome } from './outcome.ts';
+import { rejectionBy } from './rejection.ts';
 import { ednsFor, finishReply, optionsFor, type ReplyOptions, type Request, signReply } from './request.ts';
 import { type Responder, WITHHELD } from './responder.ts';
 import { transfer } from './transfer-request.ts';
-import { type DemandedTransport, type Transport, transportBeyond } from './transport.ts';
-import { edeCodeOf, readUpdate, type Update } from './update.ts';
-import type { ZoneTable } from './zones.ts';
-
-export interface Authority {
-  readonly zones: ZoneTable;
-  readonly keys: KeyTable;
-  /** False while it is not known yet which keys there are: whoever signs is not told then that his key is none. */
-  readonly isReady?: boolean;
-  readonly identity: Identity;
-  /** May anybody transfer zones (`--axfr`)? */
-  readonly isTransferOpen: boolean;
-  /** Does this server take changes? A secondary does not. */
-  readonly isPrimary: boolean;
-  /**
-   * What a server that takes none passes updates on over, to the primaries of the zone (RFC 2136 6); it passes none on unless given. None
-   * gets a better transport by that than it came over, since a key may demand one.
-   */
-  readonly forwardsOver?: 'plain' | DemandedTransport;
-  historyOf(origin: Name): History | undefined;
-  /** Seconds until this version of the zone may not be served any more (RFC 7314); `undefined` where another thread knows it. */
-  expiryOf(zone: Zone): number | undefined;
-}
-
-export type Outcome =
-  | { readonly kind: 'silence' }
-  /** `what`: why it was not a plain answer, for the log. `registers`: this connection wants to be notified (signed SOA on it). */
-  | {
-      readonly kind: 'reply';
-      readonly octets: Uint8Array;
-      readonly what?: string;
-      /** Set where it is somebody who may not. */
-      readonly rejection?: Rejection;
-      readonly registers?: { readonly key: Key; readonly zone: Name };
-      /** Set where it answers an IXFR over UDP that is signed: who asks has version `serial`, and may have been sent the newest. */
-      readonly follows?: { readonly zone: Zone; readonly serial: number; readonly key: Key; readonly isSent: boolean };
-    }
-  | {
-      readonly kind: 'transfer';
-      readonly zone: Zone;
-      readonly request: Request;
-      /** What is sent: all of the zone, or what changed. */
-      readonly form: TransferForm;
-      readonly messages: Iterable<Uint8Array>;
-      readonly signer?: StreamSigner;
-      /** For a client whose version is not known here: `messages` are the whole zone, unless somebody finds what changed since. */
-      readonly sought?: {
-        readonly serial: number;
-        messages(delta: Delta): Iterable<Uint8Array>;
-        formOf(delta: Delta): TransferForm;
-      };
-    }
-  | { readonly kind: 'update'; readonly request: Request; readonly update: Update }
-  /** A signed UPDATE that the primaries of the zone are to judge, as it came. */
-  | {
-      readonly kind: 'forward';
-      readonly request: Request;
-      readonly zone: Name;
-      readonly octets: Uint8Array;
-      /** Has the client shown that its address is its own: by a connection, or a good cookie? */
-      readonly isProven: boolean;
-    }
-  | { readonly kind: 'notify'; readonly request: Request; readonly zone: Name; readonly serial?: number };
-
-/** As it is sent: also an IXFR may be answered with the whole zone (RFC 1995 4). */
-export type TransferForm = 'AXFR' | 'IXFR';
+import { type Transport, transportBeyond } from './transport.ts';
+import { edeCodeOf, readUpdate } from './update.ts';
 
 /** The reply to a request that was handed out: an RCODE, and a text for clients that speak EDNS. */
 export function replyWith(request: Request, rcode: number, options: ReplyOptions): Uint8Array {
@@ -188,7 +123,7 @@ function isOpen({ questions, tsig, edns }: Message): boolean {
   if (tsig !== undefined) return false;
   // What is asked in class CH may be of the commit that is served.
   if (questions.some((question) => question.class === CLASS.CH || CLOSED_TYPES.has(question.type))) return false;
-  return edns?.options.every(({ code }) => code !== OPTION.EXPIRE) ?? true;
+  return !asksForExpiry(edns);
 }
 
 function decode(responder: Responder, octets: Uint8Array, transport: Transport): Message | Outcome {
@@ -310,14 +245,18 @@ class Call {
     return { kind: 'reply', octets: this.#reply({ ...reply, tc: isTruncated }) };
   }
 
-  /** A SOA query on a connection, signed by a key that may transfer, asks to be notified on its connection. */
+  /**
+   * A SOA query on a connection, signed by a key that may transfer, asks to be notified on its connection. One that asks for EXPIRE as well
+   * (RFC 7314) refreshes a copy: what Knot reads next on that connection has to be its transfer.
+   */
   #registering(question: Question, outcome: Outcome): Outcome {
-    const { key, transport } = this.#request;
+    const { key, transport, message } = this.#request;
     const asks =
       outcome.kind === 'reply' &&
       key !== undefined &&
       transport !== 'udp' &&
       question.type === TYPE.SOA &&
+      !asksForExpiry(message.edns) &&
       mayPerform(key, 'transfer', question.name);
     return asks ? { ...outcome, registers: { key, zone: question.name } } : outcome;
   }

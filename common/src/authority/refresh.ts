@@ -25,17 +25,34 @@ export interface Refresh {
   readonly fruitless: number;
   /** Before this a NOTIFY has nobody asked. */
   readonly heldUntil: number;
+  /**
+   * The question that is due only finds out whether something was missed while nobody listened; else it would be due at this time. While
+   * {@link askAt} is infinite it waits for its turn.
+   */
+  readonly regularAt?: number;
 }
 
 export type RefreshEvent =
   /** Somebody says that something is new; `serial`: which, if it was said. */
   | { readonly kind: 'notified'; readonly serial?: number | undefined }
+  /** Something may have been missed: the connection was away on which that would have been said. */
+  | { readonly kind: 'doubted' }
+  /** A question of doubt, which is due, waits for its turn. */
+  | { readonly kind: 'queued' }
+  /** The primary has said by itself that it has what we have. It has not said for how long its own copy lives, so expiry goes on. */
+  | { readonly kind: 'reassured' }
   | { readonly kind: 'started' }
   /**
    * The primary was reached; `soa` is that of the version we now have, which is a new one or not. `expire`: seconds until the copy that the
-   * primary has itself expires, where it says so (RFC 7314).
+   * primary has itself expires, where it says so (RFC 7314), and they are enough ({@link isVouchedFor}). `isBehind`: another one has said that there is more, and is to be asked again.
    */
-  | { readonly kind: 'succeeded'; readonly soa: Soa; readonly isNew: boolean; readonly expire?: number | undefined }
+  | {
+      readonly kind: 'succeeded';
+      readonly soa: Soa;
+      readonly isNew: boolean;
+      readonly expire?: number | undefined;
+      readonly isBehind?: boolean;
+    }
   /** `isBad`: what came could not be used, and took a transfer to find out. */
   | { readonly kind: 'failed'; readonly isBad: boolean }
   | { readonly kind: 'expired' };
@@ -47,6 +64,8 @@ const FIRST_RETRY = 1000;
 const MAX_FIRST_RETRY = 5 * 60 * 1000;
 /** The longest that NOTIFYs are held back after transfers that could not be used, milliseconds. */
 const MAX_HOLD = 60_000;
+/** Seconds that a copy lives at least, whatever an SOA says: with less it would be over before the primary can be asked again. */
+const MIN_EXPIRE = 3;
 /** Fruitless questions after which NOTIFYs are heeded once in {@link MIN_WAIT}. */
 const MAX_FRUITLESS = 5;
 
@@ -55,9 +74,14 @@ export function newRefresh(now: number): Refresh {
   return { askAt: now, failures: 0, isBusy: false, fruitless: 0, heldUntil: now };
 }
 
-/** The same where there is a copy from before, which may be served for another `left` milliseconds; 0 or less: not any more. */
-export function restoredRefresh(now: number, soa: Soa, left: number): Refresh {
-  return left > 0 ? { ...newRefresh(now), soa, expireAt: now + Math.min(left, soa.expire * 1000) } : newRefresh(now);
+/**
+ * The same where there is a copy from before, found to be current at `checkedAt`, which may be served for another `left` milliseconds; 0 or less: not
+ * any more.
+ */
+export function restoredRefresh(now: number, soa: Soa, left: number, checkedAt: number): Refresh {
+  if (left <= 0) return newRefresh(now);
+  const expireAt = now + Math.min(left, lifeOf(soa) * 1000);
+  return { ...newRefresh(now), soa, expireAt, regularAt: checkedAt + refreshWait(soa, expireAt - checkedAt) };
 }
 
 /**
@@ -67,6 +91,9 @@ export function restoredRefresh(now: number, soa: Soa, left: number): Refresh {
 export function timeLeft(kept: { readonly checkedAt: number; readonly expireAt: number }, wall: number): number {
   return kept.expireAt - Math.max(wall, kept.checkedAt);
 }
+
+/** Seconds. */
+const lifeOf = (soa: Soa): number => Math.max(MIN_EXPIRE, soa.expire);
 
 const clamp = (value: number): number => Math.min(MAX_WAIT, Math.max(MIN_WAIT, value));
 
@@ -85,31 +112,54 @@ function retryWait({ soa }: Refresh, failures: number, isBad: boolean, random: n
   return jittered(Math.min(clamp(soa.retry * 1000), backOff(failures)), random);
 }
 
+/**
+ * RFC 7314 4: does a primary whose own copy lives for another `expire` seconds, where it says so, vouch for a version with this SOA? Not when that
+ * is over before it may be asked again. An SOA can be as short for everybody: who has the zone says the same then (RFC 7314 3.1).
+ */
+export function isVouchedFor(soa: Soa, expire: number | undefined): boolean {
+  return expire === undefined || expire >= soa.expire || expire * 1000 > MIN_WAIT;
+}
+
 /** RFC 7314 4: a primary that has only a copy itself vouches for it no longer than that may live. */
 function expiryAfter({ expireAt }: Refresh, event: Extract<RefreshEvent, { kind: 'succeeded' }>, now: number): number {
   const { soa, isNew, expire = soa.expire } = event;
-  const next = now + Math.min(expire, soa.expire) * 1000;
+  const next = now + (expire < soa.expire ? expire : lifeOf(soa)) * 1000;
   return isNew || expireAt === undefined ? next : Math.max(expireAt, next);
 }
 
 export function step(refresh: Refresh, event: RefreshEvent, now: number, random: number): Refresh {
   switch (event.kind) {
     case 'notified': {
-      if (!refresh.isBusy) return { ...refresh, askAt: Math.max(now, refresh.heldUntil) };
+      if (!refresh.isBusy) return { ...withoutDoubt(refresh), askAt: Math.max(now, refresh.heldUntil) };
       const known = refresh.again;
       const isOlder = known?.serial !== undefined && event.serial !== undefined && !isNewer(event.serial, known.serial);
       return isOlder ? refresh : { ...refresh, again: { serial: event.serial } };
     }
+    case 'doubted': {
+      const { soa, isBusy, failures, askAt: regularAt } = refresh;
+      if (refresh.regularAt !== undefined) return refresh;
+      if (soa === undefined || isBusy || failures > 0) return step(refresh, { kind: 'notified' }, now, random);
+      return { ...refresh, askAt: Math.max(now, refresh.heldUntil), regularAt };
+    }
+    case 'queued':
+      return { ...refresh, askAt: Number.POSITIVE_INFINITY };
+    case 'reassured': {
+      const { isBusy, regularAt } = refresh;
+      if (isBusy || regularAt === undefined || regularAt <= now) return refresh;
+      return { ...withoutDoubt(refresh), askAt: now + jittered(regularAt - now, random) };
+    }
     case 'started': {
-      const { again: _, ...rest } = refresh;
+      const { again: _, ...rest } = withoutDoubt(refresh);
       return { ...rest, isBusy: true };
     }
     case 'succeeded': {
-      const { soa, isNew } = event;
+      const { soa, isNew, isBehind = false } = event;
       const hold = isNew ? { fruitless: 0, heldUntil: now } : holdAfter(refresh, now);
       const expireAt = expiryAfter(refresh, event, now);
-      const isAskedAgain = refresh.again !== undefined && hasMore(refresh.again.serial, soa);
-      const askAt = isAskedAgain ? hold.heldUntil : now + jittered(refreshWait(soa, expireAt - now), random);
+      const isAskedAgain = (isBehind && isNew) || (refresh.again !== undefined && hasMore(refresh.again.serial, soa));
+      const regular = refreshWait(soa, expireAt - now);
+      const wait = isBehind ? Math.min(regular, clamp(soa.retry * 1000)) : regular;
+      const askAt = isAskedAgain ? hold.heldUntil : now + jittered(wait, random);
       return { askAt, failures: 0, expireAt, soa, isBusy: false, ...hold };
     }
     case 'failed': {
@@ -122,13 +172,15 @@ export function step(refresh: Refresh, event: RefreshEvent, now: number, random:
       return { ...rest, askAt, failures, isBusy: false, fruitless: hold.fruitless, heldUntil };
     }
     case 'expired': {
-      const { expireAt: _, soa: __, ...rest } = refresh;
+      const { expireAt: _, soa: __, ...rest } = withoutDoubt(refresh);
       // Without data the primary is asked soon, however long its SOA wanted us to wait.
       const soon = Math.max(refresh.heldUntil, now + jittered(FIRST_RETRY, random));
       return { ...rest, askAt: Math.min(refresh.askAt, soon) };
     }
   }
 }
+
+const withoutDoubt = ({ regularAt: _, ...rest }: Refresh): Refresh => rest;
 
 /** Until when NOTIFYs wait after a question that has brought nothing. */
 function holdAfter({ fruitless: before, heldUntil }: Refresh, now: number): Pick<Refresh, 'fruitless' | 'heldUntil'> {

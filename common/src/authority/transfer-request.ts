@@ -16,9 +16,10 @@ import { StreamSigner } from '../wire/tsig-stream.ts';
 import type { Delta } from '../zone/delta.ts';
 import { type Difference, differenceOf } from '../zone/difference.ts';
 import type { Zone } from '../zone/zone.ts';
+import type { Authority } from './authority.ts';
 import { ixfrBody } from './ixfr-body.ts';
 import { mayPerform } from './key.ts';
-import type { Authority, Outcome } from './receive.ts';
+import type { Outcome } from './outcome.ts';
 import { type Request, replyLimit, wantsPadding } from './request.ts';
 import {
   axfrRecords,

@@ -1,6 +1,7 @@
 /** Responses with one ID, in the order in which they came over a connection, for a reader that takes its time. */
 import { Alarm } from './alarm.ts';
-import type { FramedConnection, Receiver } from './connection.ts';
+import type { Receiver } from './connection.ts';
+import type { FramedConnection } from './framed-connection.ts';
 
 export class Inbox implements Receiver {
   readonly #connection: FramedConnection;

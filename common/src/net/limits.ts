@@ -73,12 +73,7 @@ export const LIMITS = {
   tlsHandshakes: {
     default: 100,
     unit: 'connections',
-    reason: 'handshakes of TLS under way; each costs a signature, and a client that dawdles a place',
-  },
-  tlsHandshakesPerClient: {
-    default: 10,
-    unit: 'connections',
-    reason: 'of these while all places are taken: beyond it a client gets no other, and has to give way',
+    reason: 'handshakes of TLS under way, each of which costs a signature; beyond it whoever has most gives one up',
   },
   tlsHandshake: {
     default: 5_000,

@@ -13,8 +13,9 @@ import { decodeMessage, type Envelope, type Message, openEnvelope } from '../wir
 import type { TsigKey } from '../wire/tsig.ts';
 import { type Peer, printPeer } from './address.ts';
 import { Alarm } from './alarm.ts';
-import { type Carrier, FramedConnection } from './connection.ts';
+import type { Carrier } from './connection.ts';
 import { aborted, type ExchangeFault, type ServeFault, tlsUnreachable, unreachable } from './fault.ts';
+import { FramedConnection } from './framed-connection.ts';
 import { Inbox } from './inbox.ts';
 import { limitsWith } from './limits.ts';
 import { padded } from './padding.ts';

@@ -1,14 +1,15 @@
 /**
  * TCP for a server (RFC 7766), and TLS over it (RFC 7858): listening, and who is let in. What happens on a connection is in
- * `connection.ts`, and before that, with TLS, in `tls-gate.ts`.
+ * `framed-connection.ts`, and before that, with TLS, in `tls-gate.ts`.
  *
  * Left out: TCP Fast Open.
  */
 import { createServer, isIP, isIPv6, type Socket } from 'node:net';
 import { fail, ok, type Result } from '../result.ts';
 import { canonicalAddress, clientOf, type Peer, peerOf, printPeer } from './address.ts';
-import { type Carrier, type Connection, type ConnectionOptions, FramedConnection } from './connection.ts';
+import type { Carrier, Connection, ConnectionOptions } from './connection.ts';
 import { codeOf, type ListenFault, listenFault, systemText } from './fault.ts';
+import { FramedConnection } from './framed-connection.ts';
 import type { Limits } from './limits.ts';
 import type { TlsGate } from './tls-gate.ts';
 

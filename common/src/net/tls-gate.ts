@@ -15,6 +15,7 @@ import { fail, ok, type Result } from '../result.ts';
 import { clientOf, type Peer, peerOf, printPeer } from './address.ts';
 import { codeOf, type ServeFault, tlsText } from './fault.ts';
 import { LIMITS, type Limits } from './limits.ts';
+import { Seats } from './seats.ts';
 
 /** RFC 7858 3.1, RFC 9103 7.1. */
 export const ALPN = ['dot'] as const;
@@ -52,13 +53,12 @@ export interface Secured {
   readonly fault?: ServeFault;
 }
 
-type GateLimits = Pick<Limits, 'tlsHandshake' | 'tlsHandshakes' | 'tlsHandshakesPerClient'>;
+type GateLimits = Pick<Limits, 'tlsHandshake' | 'tlsHandshakes'>;
 
 interface Entering {
+  readonly place: string;
   readonly socket: Socket;
   readonly peer: Peer;
-  /** Whom it is counted as. */
-  readonly client: string;
   readonly done: (secured: Secured) => void;
 }
 
@@ -97,12 +97,14 @@ function badCertificate({ authorizationError: error }: TLSSocket, peer: Peer): S
 export class TlsGate {
   readonly #server: Server;
   readonly #asksClients: boolean;
+  /** By their places. */
   readonly #entering = new Map<string, Entering>();
-  readonly #limits: GateLimits;
+  /** Of them: of one client those give way first that have said nothing. */
+  readonly #seats: Seats<Entering>;
   #cert: Buffer;
 
   private constructor(identity: TlsIdentity, limits: GateLimits) {
-    this.#limits = limits;
+    this.#seats = new Seats(limits.tlsHandshakes, ({ socket }) => socket.bytesRead === 0);
     this.#cert = identity.cert;
     this.#asksClients = identity.clientCa !== undefined;
     this.#server = createServer({
@@ -115,7 +117,9 @@ export class TlsGate {
     });
     this.#server.on('secureConnection', (socket) => this.#entered(socket));
     // The connection of TCP is closed then, which is where it is counted.
-    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#server.on('tlsClientError', (_error, socket) => {
+      socket.destroy();
+    });
   }
 
   static open(
@@ -123,7 +127,6 @@ export class TlsGate {
     limits: GateLimits = {
       tlsHandshake: LIMITS.tlsHandshake.default,
       tlsHandshakes: LIMITS.tlsHandshakes.default,
-      tlsHandshakesPerClient: LIMITS.tlsHandshakesPerClient.default,
     },
   ): Result<TlsGate, TlsFault> {
     const checked = check(identity);
@@ -151,48 +154,29 @@ export class TlsGate {
 
   /** Begins the handshake of a client that has connected with `allowHalfOpen`; `done` is called if it comes to an end. */
   enter(socket: Socket, peer: Peer, done: (secured: Secured) => void): ServeFault | undefined {
-    const place = placeOf(socket);
-    const client = clientOf(peer.address);
-    const isFull = place !== undefined && this.#entering.size >= this.#limits.tlsHandshakes;
-    const given = isFull ? this.#yielded(client) : undefined;
-    if (place === undefined || (isFull && given === undefined)) {
-      socket.on('error', () => undefined);
-      socket.destroy();
-      if (place === undefined) return undefined;
-      return { kind: 'limit', what: `turned ${printPeer(peer)} away: too many TLS handshakes`, peer };
-    }
-    const entering: Entering = { socket, peer, client, done };
-    this.#entering.set(place, entering);
-    socket.once('close', () => {
-      // Somebody else may be at this place by now.
-      if (this.#entering.get(place) === entering) this.#entering.delete(place);
-    });
     socket.on('error', () => undefined);
+    const place = placeOf(socket);
+    if (place === undefined) {
+      socket.destroy();
+      return undefined;
+    }
+    const entering: Entering = { place, socket, peer, done };
+    const given = this.#seats.take(entering, clientOf(peer.address));
+    if (given !== undefined) {
+      this.#leave(given);
+      given.socket.destroy();
+    }
+    this.#entering.set(place, entering);
+    socket.once('close', () => this.#leave(entering));
     this.#server.emit('connection', socket);
     if (given === undefined) return undefined;
-    return { kind: 'limit', what: `ended the TLS handshake of ${printPeer(given)}: too many`, peer: given };
+    return { kind: 'limit', what: `ended the TLS handshake of ${printPeer(given.peer)}: too many`, peer: given.peer };
   }
 
-  /**
-   * Takes a place from somebody else for `client`, unless that has its share: from who has more than a share, else from who has said nothing,
-   * and each time the one that is there longest. Gives whose it was.
-   */
-  #yielded(client: string): Peer | undefined {
-    const counts = new Map<string, number>();
-    for (const { client: each } of this.#entering.values()) counts.set(each, (counts.get(each) ?? 0) + 1);
-    const share = this.#limits.tlsHandshakesPerClient;
-    if ((counts.get(client) ?? 0) >= share) return undefined;
-    let found: readonly [place: string, entering: Entering] | undefined;
-    let most = 0;
-    for (const [place, entering] of this.#entering) {
-      const weight = (counts.get(entering.client)! > share ? 2 : 0) + (entering.socket.bytesRead === 0 ? 1 : 0);
-      if (weight > most) [found, most] = [[place, entering], weight];
-    }
-    if (found === undefined) return undefined;
-    const [place, { socket, peer }] = found;
-    this.#entering.delete(place);
-    socket.destroy();
-    return peer;
+  #leave(entering: Entering): void {
+    this.#seats.leave(entering);
+    // Somebody else may be at this place by now.
+    if (this.#entering.get(entering.place) === entering) this.#entering.delete(entering.place);
   }
 
   #entered(socket: TLSSocket): void {
@@ -203,7 +187,7 @@ export class TlsGate {
       socket.destroy();
       return;
     }
-    this.#entering.delete(place!);
+    this.#leave(entering);
     const { peer, done } = entering;
     if (!this.#asksClients || socket.getPeerX509Certificate() === undefined) done({ socket, transport: 'tls' });
     else if (socket.authorized) done({ socket, transport: 'mtls' });

@@ -1,10 +1,11 @@
 /**
  * What the secondaries of each zone serve, as far as is known: from what they ask (an IXFR names the serial it starts from), and from
- * their own answers. A secondary that has acknowledged a NOTIFY, or has got a transfer, is asked for its SOA, with growing pauses,
- * until it serves what is served here.
+ * their own answers. A secondary is asked for its SOA until it serves what is served here, soon where it has acknowledged a NOTIFY or has got
+ * a transfer; when, is `follower-probes.ts`.
  *
- * Always holds: a secondary counts as serving a version only if it has said so - of a zone about which nobody is asked, if it was sent it;
- * nothing is asked of one that is known to be current.
+ * Always holds: a secondary counts as serving a version only if it has said so - of a zone about which nobody is asked, if it was sent it; one
+ * that answers with a serial which was never published counts as serving nothing, and one that does not answer as serving what it said last;
+ * nothing is asked of one that is known to be current, and whoever is behind is asked again.
  */
 import type { Name } from '../name.ts';
 import { readSoa } from '../rr/soa.ts';
@@ -14,6 +15,7 @@ import { encodedOnce } from '../wire/encoded.ts';
 import type { Message } from '../wire/message.ts';
 import { isNewer } from '../zone/serial.ts';
 import type { Clock } from './clock.ts';
+import { newProbe, type Probe, Probes, type Sign } from './follower-probes.ts';
 import { question } from './inquiry.ts';
 import type { Link } from './link.ts';
 
@@ -41,11 +43,7 @@ interface Follower {
   /** As milliseconds of the clock; `undefined` while it is current. */
   behindSince: number | undefined;
   failure: string | undefined;
-  /** Questions since it was last heard of, and the pause before the first of them. */
-  asked: number;
-  pause: number;
-  isAsking: boolean;
-  cancel: (() => void) | undefined;
+  readonly probe: Probe;
 }
 
 interface Waiter {
@@ -57,7 +55,7 @@ interface Waiter {
 interface Followed {
   readonly origin: Name;
   /** What they are asked; made when one of them is. */
-  probe: Message | undefined;
+  question: Message | undefined;
   /** Nobody is asked what he serves of it: what is known is what was asked for, and sent. */
   readonly isQuiet: boolean;
   serial: number;
@@ -77,34 +75,27 @@ const NO_WAITERS: Followed['waiters'] = [];
 const MAX_PUBLISHED = 100;
 /** Milliseconds for the answer to an SOA query. */
 const PROBE_TIMEOUT = 1000;
-/** SOA queries under way at once. */
-const MAX_PROBING = 50;
-/** SOA queries in a row that bring nothing new; then a secondary is asked again when it is heard of. */
-const MAX_PROBES = 20;
-/** Milliseconds before the first SOA query: while an update waits for it, and else; each pause is twice the one before. */
-const PROBE_PAUSES = {
-  acknowledged: { awaited: 8, idle: 250 },
-  transferred: { awaited: 1, idle: 250 },
-} as const;
-const MAX_PAUSE = 60_000;
-
-/** What has been heard of a secondary that is no statement of what it serves. */
-export type Sign = keyof typeof PROBE_PAUSES;
 
 const serves = (held: number | undefined, serial: number): boolean =>
   held !== undefined && (held === serial || isNewer(held, serial));
+
+const isFollowed = (follower: Follower): boolean => follower.zone.followers.get(follower.link.id) === follower;
 
 export class Followers {
   readonly #clock: Clock;
   readonly #zones = new Map<string, Followed>();
   readonly #behind = new Set<Follower>();
-  /** Due, and waiting for others to be answered. */
-  readonly #queued = new Set<Follower>();
-  #probing = 0;
+  readonly #probes: Probes<Follower>;
   #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#probes = new Probes({
+      clock,
+      isAwaited: ({ zone }) => zone.waiters.length > 0,
+      isBehind: (follower) => isFollowed(follower) && follower.behindSince !== undefined,
+      ask: (follower) => this.#ask(follower),
+    });
   }
 
   /** A version is published, and these are told of it. Whoever else was is no secondary of the zone any more. */
@@ -130,6 +121,11 @@ export class Followers {
     this.#add(zone, link, this.#clock.now());
   }
 
+  /** When the newest version of a zone was published, as milliseconds of the clock; 0 where nobody knows. */
+  publishedAt(origin: Name): number {
+    return this.#zones.get(origin.key)?.published.at(-1)?.at ?? 0;
+  }
+
   /** A zone is withdrawn. */
   withdrawn(origin: Name): void {
     const zone = this.#zones.get(origin.key);
@@ -150,9 +146,8 @@ export class Followers {
 
   /** A secondary has said what it serves. What has not been published here is not believed. */
   serves(origin: Name, id: string, serial: number): void {
-    const zone = this.#zones.get(origin.key);
-    const follower = zone?.followers.get(id);
-    if (zone !== undefined && follower !== undefined && !isNewer(serial, zone.serial)) this.#hear(follower, serial);
+    const follower = this.#zones.get(origin.key)?.followers.get(id);
+    if (follower !== undefined) this.#hear(follower, serial);
   }
 
   /** A secondary has been sent a version: of a zone about which it is not asked, that is all there is to know. */
@@ -161,14 +156,17 @@ export class Followers {
     else this.moves(origin, id, 'transferred');
   }
 
+  /** A secondary that is behind could not be told. */
+  failed(origin: Name, id: string, what: string): void {
+    const follower = this.#zones.get(origin.key)?.followers.get(id);
+    if (follower?.behindSince !== undefined) follower.failure = what;
+  }
+
   /** A secondary has shown that it may soon serve what it has not served yet. */
   moves(origin: Name, id: string, sign: Sign): void {
     const follower = this.#zones.get(origin.key)?.followers.get(id);
     if (follower === undefined || follower.behindSince === undefined) return;
-    const isAwaited = follower.zone.waiters.length > 0;
-    follower.pause = PROBE_PAUSES[sign][isAwaited ? 'awaited' : 'idle'];
-    follower.asked = 0;
-    this.#askLater(follower);
+    if (!follower.zone.isQuiet) this.#probes.heardOf(follower, sign);
   }
 
   /**
@@ -206,7 +204,7 @@ export class Followers {
       ({ link, serial, behindSince, failure }) => ({
         secondary: link.peer,
         serial,
-        lag: behindSince === undefined ? 0 : (now - behindSince) / 1000,
+        lag: behindSince === undefined ? 0 : Math.round(now - behindSince) / 1000,
         ...(failure === undefined ? {} : { failure }),
       }),
     );
@@ -221,12 +219,13 @@ export class Followers {
       ids.add(link.id);
       longest = Math.max(longest, now - (behindSince ?? now));
     }
-    return { secondaries: ids.size, lag: longest / 1000 };
+    return { secondaries: ids.size, lag: Math.round(longest) / 1000 };
   }
 
   /** Asks nobody any more; who waits is told what is known. */
   close(): void {
     this.#isClosed = true;
+    this.#probes.close();
     for (const { origin } of [...this.#zones.values()]) this.withdrawn(origin);
   }
 
@@ -236,7 +235,7 @@ export class Followers {
       // Field by field: there is one for each of many zones.
       zone = {
         origin,
-        probe: undefined,
+        question: undefined,
         isQuiet,
         serial,
         published: [],
@@ -257,10 +256,7 @@ export class Followers {
       serial: known?.serial,
       behindSince: known?.behindSince,
       failure: undefined,
-      asked: 0,
-      pause: PROBE_PAUSES.acknowledged.idle,
-      isAsking: false,
-      cancel: undefined,
+      probe: newProbe(),
     };
     if (known !== undefined) this.#drop(known);
     if (zone.followers === NOBODY) zone.followers = new Map();
@@ -269,9 +265,8 @@ export class Followers {
   }
 
   #drop(follower: Follower): void {
-    follower.cancel?.();
+    this.#probes.forget(follower);
     this.#behind.delete(follower);
-    this.#queued.delete(follower);
     const { zone, link } = follower;
     if (zone.followers.get(link.id) === follower) zone.followers.delete(link.id);
   }
@@ -289,70 +284,46 @@ export class Followers {
     const isSure = missed !== undefined && missed !== zone.published[0];
     follower.behindSince = isSure ? missed.at : (follower.behindSince ?? missed?.at ?? now);
     this.#behind.add(follower);
+    if (!zone.isQuiet) this.#probes.behind(follower);
   }
 
-  #hear(follower: Follower, serial: number): void {
+  /** `false`: it is a serial that has not been published here. */
+  #hear(follower: Follower, serial: number): boolean {
+    if (isNewer(serial, follower.zone.serial)) return false;
     const isNews = follower.serial !== serial;
     follower.serial = serial;
     follower.failure = undefined;
-    if (isNews) follower.asked = 0;
+    if (isNews) follower.probe.asked = 0;
     this.#judge(follower, this.#clock.now());
-    if (follower.behindSince === undefined) {
-      follower.cancel?.();
-      follower.cancel = undefined;
-      this.#queued.delete(follower);
-    }
+    if (follower.behindSince === undefined) this.#probes.forget(follower);
     this.#settle(follower.zone);
+    return true;
   }
 
   /** Somebody waits: who is asked at leisure is asked soon. */
   #hurry(zone: Followed): void {
     for (const follower of zone.followers.values()) {
-      if (follower.behindSince === undefined || follower.cancel === undefined) continue;
-      follower.pause = PROBE_PAUSES.acknowledged.awaited;
-      follower.asked = 0;
-      this.#askLater(follower);
-    }
-  }
-
-  #askLater(follower: Follower): void {
-    if (follower.zone.isQuiet || follower.isAsking || this.#isClosed || follower.asked >= MAX_PROBES) return;
-    follower.cancel?.();
-    const pause = Math.min(MAX_PAUSE, follower.pause * 2 ** follower.asked);
-    follower.cancel = this.#clock.after(pause, () => {
-      follower.cancel = undefined;
-      this.#queued.add(follower);
-      this.#askQueued();
-    });
-  }
-
-  #askQueued(): void {
-    for (const follower of this.#queued) {
-      if (this.#probing >= MAX_PROBING) return;
-      this.#queued.delete(follower);
-      this.#probing++;
-      follower.isAsking = true;
-      void this.#ask(follower).finally(() => {
-        this.#probing--;
-        follower.isAsking = false;
-        const isIn = follower.zone.followers.get(follower.link.id) === follower;
-        if (isIn && follower.behindSince !== undefined) this.#askLater(follower);
-        this.#askQueued();
-      });
+      if (follower.behindSince !== undefined && !zone.isQuiet) this.#probes.hurry(follower);
     }
   }
 
   async #ask(follower: Follower): Promise<void> {
     const { link, zone } = follower;
-    follower.asked++;
-    zone.probe ??= encodedOnce(question(zone.origin, TYPE.SOA));
-    const reply = await link.ask(zone.probe, PROBE_TIMEOUT);
-    if (zone.followers.get(link.id) !== follower) return;
+    zone.question ??= encodedOnce(question(zone.origin, TYPE.SOA));
+    const reply = await link.ask(zone.question, PROBE_TIMEOUT);
+    if (!isFollowed(follower)) return;
     const soa = reply.ok
       ? reply.value.answers.find(({ type, name }) => type === TYPE.SOA && name.equals(zone.origin))
       : undefined;
-    if (soa !== undefined) this.#hear(follower, readSoa(soa.rdata).serial);
-    else follower.failure = reply.ok ? `${printRcode(reply.value.rcode)} without an SOA` : reply.fault.what;
+    const serial = soa && readSoa(soa.rdata).serial;
+    if (serial === undefined)
+      follower.failure = reply.ok ? `${printRcode(reply.value.rcode)} without an SOA` : reply.fault.what;
+    // It serves what is of somebody else, or of a past that is lost.
+    else if (!this.#hear(follower, serial)) {
+      follower.failure = `it serves serial ${serial}, and ${zone.serial} is published`;
+      follower.serial = undefined;
+      this.#judge(follower, this.#clock.now());
+    }
   }
 
   #reached({ followers }: Followed, { serial, wanted }: Waiter): Reached {

@@ -9,7 +9,7 @@
  * whose address is known. They cannot be sent to TCP by a reply that is cut: it would not be signed, and signers do not take it.
  *
  * Always holds: what comes back to us is not passed on again, a request that is repeated while it is under way is passed on once, and the
- * primary has places left for us.
+ * primary has places left for us. What a primary has not taken is few lines of the log: anybody can have that passed on.
  * Left out: who may forward - a primary sees the address of the one that did.
  */
 import { setMaxListeners } from 'node:events';
@@ -21,11 +21,13 @@ import type { ExchangeFault } from '../net/fault.ts';
 import { openStream, type Stream, type StreamOptions } from '../net/stream.ts';
 import { read16 } from '../octets.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { printRcode } from '../wire/code.ts';
+import { printRcode, RCODE } from '../wire/code.ts';
 import { EDE } from '../wire/edns.ts';
 import { decodeMessage } from '../wire/message.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type { Log } from './log.ts';
 import { serverFailure, type Verdict } from './name-server.ts';
+import { FewLinesOfEach } from './rare-line.ts';
 
 export interface ForwarderOptions {
   /** In the order in which they are to be asked. */
@@ -33,6 +35,7 @@ export interface ForwarderOptions {
   /** How they are reached. */
   reach(primary: Peer): Pick<StreamOptions, 'source' | 'tls'>;
   readonly log: Log;
+  readonly clock?: Clock;
   /** One was passed on, and answered; `rcode` is that of the reply. */
   onForwarded?(rcode: number): void;
   /** One could not be passed on, or nobody answered it. */
@@ -64,9 +67,15 @@ export class Forwarder {
   /** By the octets of the request. */
   readonly #underWay = new Map<string, UnderWay>();
   readonly #abort = new AbortController();
+  /** What was passed on in vain, by event: of clients whose address is known, and of strangers. */
+  readonly #vain: { readonly proven: FewLinesOfEach; readonly unproven: FewLinesOfEach };
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    const { log, clock = systemClock } = options;
+    const tellRest = (event: string, updates: number): void =>
+      log.warn(event, { updates }, 'so many more that were not done');
+    this.#vain = { proven: new FewLinesOfEach(clock, tellRest), unproven: new FewLinesOfEach(clock, tellRest) };
     // Each connection listens for the end.
     setMaxListeners(0, this.#abort.signal);
   }
@@ -78,7 +87,7 @@ export class Forwarder {
     // A client that repeats itself does so from where it was, if it gets no reply over UDP.
     if (same !== undefined) return printPeer(same.from) === printPeer(from) ? same.reply : this.#fail(CIRCLE);
     if (!this.#hasRoom(from, isProven)) return this.#fail(BUSY);
-    const reply = this.#forward(octets, zone, from);
+    const reply = this.#forward(octets, zone, from, isProven);
     this.#underWay.set(request, { from, isProven, reply });
     try {
       return await reply;
@@ -89,6 +98,7 @@ export class Forwarder {
 
   close(): void {
     this.#abort.abort();
+    for (const vain of Object.values(this.#vain)) vain.close();
   }
 
   /** Each kind counts apart, so that nobody uses up what is another's in his name. */
@@ -104,8 +114,9 @@ export class Forwarder {
     );
   }
 
-  async #forward(octets: Uint8Array, zone: Name, from: Peer): Promise<Uint8Array | Verdict> {
+  async #forward(octets: Uint8Array, zone: Name, from: Peer, isProven: boolean): Promise<Uint8Array | Verdict> {
     const { log, primariesOf, onForwarded } = this.#options;
+    const vain = isProven ? this.#vain.proven : this.#vain.unproven;
     const fields = { zone: zone.toString(), peer: printPeer(from) };
     let what = 'it has no primary';
     for (const primary of primariesOf(zone)) {
@@ -119,14 +130,15 @@ export class Forwarder {
       stream.close();
       if (reply.ok) {
         const rcode = reply.value[3]! & 15;
-        log.info('update.forwarded', { ...fields, primary: printPeer(primary), rcode: printRcode(rcode) });
+        if (rcode === RCODE.NOERROR || vain.add('update.forwarded'))
+          log.info('update.forwarded', { ...fields, primary: printPeer(primary), rcode: printRcode(rcode) });
         onForwarded?.(rcode);
         return reply.value;
       }
       what = `${reply.fault.what}; it may have been done`;
       break;
     }
-    log.warn('update.forward-failed', { ...fields, what });
+    if (vain.add('update.forward-failed')) log.warn('update.forward-failed', { ...fields, what });
     return this.#fail(serverFailure(EDE.NETWORK_ERROR, what));
   }
 

@@ -5,6 +5,7 @@
  * Always holds: on a connection it is asked only about zones at or below those that it has asked for there.
  */
 import type { Key } from '../authority/key.ts';
+import { isEncrypted } from '../authority/transport.ts';
 import type { Name } from '../name.ts';
 import type { Peer } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
@@ -17,26 +18,36 @@ interface Door {
   readonly connection: Connection;
   readonly key: Key;
   readonly link: Link;
-  /** That were asked for on it, by key of the name, each with all below it. */
-  readonly zones: Map<string, Name>;
+  /** Keys of the names that were asked for on it, each with all below it. */
+  readonly zones: Set<string>;
 }
 
 /** Zones that one connection may ask to be told of; each covers all zones below it. */
 const MAX_REGISTRATIONS = 100;
 
-/** What tells hidden secondaries apart. */
-export const hiddenId = ({ address }: Peer, { name }: Key): string => `${address} ${name.key}`;
+/** Connections that are tried for one question: a request is signed for each. */
+const MAX_TRIED = 3;
 
-const covers = ({ zones }: Door, origin: Name): boolean => {
-  for (const zone of zones.values()) if (origin.isSubdomainOf(zone)) return true;
+/** What tells hidden secondaries apart. */
+export const hiddenId = ({ address }: Pick<Peer, 'address'>, { name }: Key): string => `${address} ${name.key}`;
+
+/** Is a name at or below one of those by whose keys these are? As long as its labels take, however many there are. */
+export const isBelowAny = ({ key }: Name, zones: ReadonlySet<string>): boolean => {
+  if (zones.has('')) return true;
+  for (let end = key.indexOf('\0'); end >= 0; end = key.indexOf('\0', end + 1))
+    if (zones.has(key.slice(0, end + 1))) return true;
   return false;
 };
+
+const covers = ({ zones }: Door, origin: Name): boolean => isBelowAny(origin, zones);
 
 export class HiddenSecondary implements Link {
   readonly id: string;
   readonly address: string;
   /** Does its key say that it can be told at this address? */
   readonly isNamed: boolean;
+  /** What it is known by where it is followed. */
+  readonly followedAs: string;
   /** Is its key one of those for secondaries? Others may be told as well - who gets certificates - and nobody waits for them. */
   readonly isSecondary: boolean;
   readonly #options: LinkOptions;
@@ -48,6 +59,7 @@ export class HiddenSecondary implements Link {
     this.id = hiddenId(peer, key);
     this.address = peer.address;
     this.isNamed = key.secondary === peer.address;
+    this.followedAs = this.isNamed ? this.address : this.id;
     this.isSecondary = key.operation === 'transfer';
     this.#options = options;
   }
@@ -59,6 +71,11 @@ export class HiddenSecondary implements Link {
 
   get isGone(): boolean {
     return this.#doors.length === 0;
+  }
+
+  /** Is it one of those who are named by address? Then it is no other secondary than that. */
+  isAmong(named: readonly Link[]): boolean {
+    return named.some(({ id }) => id === this.address);
   }
 
   /** Has it asked, with a key that is in force, to be told of this zone? */
@@ -77,11 +94,11 @@ export class HiddenSecondary implements Link {
     if (isSame && (mine.zones.has(zone.key) || mine.zones.size >= MAX_REGISTRATIONS || covers(mine, zone)))
       return 'known';
     const others = this.#doors.filter((door) => door !== mine && this.#isInForce(door) && covers(door, zone));
-    if (isSame) mine.zones.set(zone.key, zone);
+    if (isSame) mine.zones.add(zone.key);
     else {
       if (mine !== undefined) this.#doors.splice(at, 1);
       const link = linkByConnection(connection, key, this.id, this.#options);
-      this.#doors.unshift({ connection, key, link, zones: new Map([[zone.key, zone]]) });
+      this.#doors.unshift({ connection, key, link, zones: new Set([zone.key]) });
       this.#peer = link.peer;
     }
     if (others.length === 0) return 'new';
@@ -95,12 +112,26 @@ export class HiddenSecondary implements Link {
     this.#peer = this.#doors[0]?.link.peer ?? this.#peer;
   }
 
-  async ask(message: Message, timeout: number): Promise<Result<Message, Fault>> {
+  ask(message: Message, timeout: number): Promise<Result<Message, Fault>> {
+    return this.#ask(message, timeout, () => true);
+  }
+
+  /** The same on connections over TLS alone. */
+  askOverTls(message: Message, timeout: number): Promise<Result<Message, Fault>> {
+    return this.#ask(message, timeout, ({ connection }) => isEncrypted(connection.transport));
+  }
+
+  async #ask(message: Message, timeout: number, isFit: (door: Door) => boolean): Promise<Result<Message, Fault>> {
     const [question] = message.questions;
     const tried = new Set<Door>();
     for (;;) {
       const door = this.#doors.find(
-        (each) => !tried.has(each) && this.#isInForce(each) && question !== undefined && covers(each, question.name),
+        (each) =>
+          !tried.has(each) &&
+          isFit(each) &&
+          this.#canAsk(each) &&
+          question !== undefined &&
+          covers(each, question.name),
       );
       if (door === undefined) return fail({ kind: 'closed', what: 'it has no connection by a key that is in force' });
       tried.add(door);
@@ -108,7 +139,7 @@ export class HiddenSecondary implements Link {
       if (reply.ok) return reply;
       this.#defer(door);
       // The time is up for this question; the next one takes another connection.
-      if (reply.fault.kind === 'timeout') return reply;
+      if (reply.fault.kind === 'timeout' || tried.size >= MAX_TRIED) return reply;
     }
   }
 
@@ -118,6 +149,11 @@ export class HiddenSecondary implements Link {
     if (at < 0) return;
     this.#doors.splice(at, 1);
     this.#doors.push(door);
+  }
+
+  /** One that has just closed is still there until the process has its next turn: what would be asked meanwhile is for others. */
+  #canAsk(door: Door): boolean {
+    return !door.connection.isClosed && this.#isInForce(door);
   }
 
   #isInForce({ key }: Door): boolean {

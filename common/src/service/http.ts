@@ -15,6 +15,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { clientOf, peerOf } from '../net/address.ts';
+import { Seats } from '../net/seats.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
 import type { Endpoint } from './endpoint.ts';
 import { explainListenError } from './lifecycle.ts';
@@ -22,7 +23,6 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { RareLine } from './rare-line.ts';
 import { redact } from './redact.ts';
-import { Seats } from './seats.ts';
 
 const HEADER_LIMIT_OCTETS = 8192;
 /** Of the headers of a request, which come in one piece but from who wants to hold a connection. */

@@ -31,6 +31,9 @@ const LATER = { first: 1000, most: 3_600_000 } as const;
 /** What was collected is freed by another thread, one after the other, and is gone after this: milliseconds. */
 const FREED_AFTER = 250;
 
+/** Milliseconds from one look at what was made to the next, unless much was handed over: a look costs as much as a small transfer. */
+const LOOK_SPACING = 10;
+
 let collector: (() => void) | undefined;
 
 /** Collects the garbage of this thread. */
@@ -130,10 +133,16 @@ export class WorkGarbage {
   #handed = 0;
   #isDue = false;
   #isGivingBack = false;
+  /** By `performance.now`. */
+  #lookedAt = 0;
 
   /** To be called after each piece of work, with the images that were handed over for it. `isLast`: no other is to follow soon. */
   rest(images: readonly ImageHandle[] = [], isLast = false): void {
     for (const { words } of images) this.#handed += words.byteLength;
+    const time = performance.now();
+    const isSoon = time - this.#lookedAt < LOOK_SPACING;
+    if (isSoon && !isLast && this.#handed < LET_GO_OCTETS) return;
+    this.#lookedAt = time;
     const now = made();
     this.#level = Math.min(this.#level, now);
     const octets = now - this.#level + this.#handed;

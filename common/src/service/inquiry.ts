@@ -10,6 +10,8 @@ import { emptyMessage, type Message } from '../wire/message.ts';
 const NOTHING = new Uint8Array(0);
 /** Milliseconds of one unit of a time in KEEPALIVE (RFC 7828 3.1). */
 const KEEPALIVE_UNIT = 100;
+/** Characters of a reason that a primary gives, of which the rest is left out. */
+const MAX_REASON = 500;
 
 /** A question of class IN; its ID is set when it is sent. */
 export function question(name: Name, type: number): Message {
@@ -49,10 +51,10 @@ export function idleTimeOf(edns: Edns | undefined): number | undefined {
   return data?.length === 2 ? read16(data, 0) * KEEPALIVE_UNIT : undefined;
 }
 
-/** Why there is no SOA in a reply. */
+/** Why there is no SOA in a reply. It is a line of the log each time that it is another, and so no longer than that may be. */
 export function refusal(reply: Message): Fault {
   const text = extendedErrorText(reply.edns);
-  const what = `the primary answers ${printRcode(reply.rcode)} without an SOA${text === undefined ? '' : `: ${text}`}`;
+  const what = `the primary answers ${printRcode(reply.rcode)} without an SOA${text === undefined ? '' : `: ${text.slice(0, MAX_REASON)}`}`;
   const isGone = [RCODE.REFUSED, RCODE.NOTAUTH, RCODE.NXDOMAIN, RCODE.NOERROR].some((rcode) => rcode === reply.rcode);
   return { kind: isGone ? 'gone' : 'refused', what };
 }

@@ -1,6 +1,5 @@
 /**
- * How a secondary is asked something, be it a NOTIFY or a question: by its address over UDP, or, where it is hidden, on the connection
- * that it has opened.
+ * How a secondary is asked something, be it a NOTIFY or a question: by its address over UDP, or on a connection that it has opened.
  *
  * Always holds: where there is a key, a reply is given only once it is verified.
  */
@@ -12,13 +11,14 @@ import type { Connection } from '../net/connection.ts';
 import { exchange } from '../net/exchange.ts';
 import { UdpClient } from '../net/udp-client.ts';
 import { type Fault, fail, ok, type Result } from '../result.ts';
+import { RCODE } from '../wire/code.ts';
 import { encodeWithId } from '../wire/encoded.ts';
 import { decodeMessage, type Message } from '../wire/message.ts';
 import { sign, verify } from '../wire/tsig.ts';
 import type { Clock } from './clock.ts';
 
 export interface Link {
-  /** No two secondaries have the same: an address, or the number of a connection. */
+  /** No two secondaries have the same: an address, or that and the name of a key. */
   readonly id: string;
   /** What people call it. */
   readonly peer: string;
@@ -40,9 +40,13 @@ export interface LinkOptions {
 
 const isInForce = (keys: KeyTable, { name, secret }: Key): boolean => keys.get(name)?.secret.equals(secret) ?? false;
 
+/** Does who answers know the key, and takes it for nothing in this zone? */
+const isDenied = ({ rcode }: Message): boolean => rcode === RCODE.REFUSED || rcode === RCODE.NOTAUTH;
+
 /**
  * A secondary by its address. With several keys, all are tried at once, since one that does not know a key says so in a reply that nobody
  * has signed, which is not believed before the time is up; the first good reply counts, and its key is the one that is used from then on.
+ * One that has the key for another zone refuses, as NSD does: that counts where no other key is better, so the others are tried then.
  */
 export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOptions): Link {
   const { port, source, signal } = options;
@@ -54,13 +58,17 @@ export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOpti
     clients.set(timeout, client);
     return client;
   };
-  signal.addEventListener('abort', () => {
+  const abort = (): void => {
     for (const client of clients.values()) client.close();
-  });
+  };
+  /** Questions. Only while there are some the end is listened for: each table of keys makes new links, and nobody closes the old. */
+  let underWay = 0;
   let known: Key | undefined;
   const askWith = async (key: Key, message: Message, timeout: number): Promise<Result<Message, Fault>> => {
+    if (underWay++ === 0) signal.addEventListener('abort', abort);
     const reply = await clientOf(timeout).ask(message, key);
-    if (reply.ok) known = key;
+    if (--underWay === 0) signal.removeEventListener('abort', abort);
+    if (reply.ok && !isDenied(reply.value)) known = key;
     else if (key === known) known = undefined;
     return reply;
   };
@@ -76,26 +84,34 @@ export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOpti
       }
       const inForce = keys.filter((key) => isInForce(options.keys(), key));
       if (inForce.length === 0) return fail({ kind: 'key', what: 'its key is no longer in force' });
-      if (known !== undefined && inForce.includes(known)) return askWith(known, message, timeout);
-      return firstGood(inForce.map((key) => askWith(key, message, timeout)));
+      const first = known !== undefined && inForce.includes(known) ? known : undefined;
+      if (first === undefined) return firstGood(inForce.map((key) => askWith(key, message, timeout)));
+      const reply = await askWith(first, message, timeout);
+      if (!reply.ok || !isDenied(reply.value)) return reply;
+      const others = inForce.filter((key) => key !== first);
+      return firstGood([Promise.resolve(reply), ...others.map((key) => askWith(key, message, timeout))]);
     },
   };
 }
 
-/** The first good reply, as soon as it is there; where none is, all that went wrong. */
+/** The first good reply, as soon as it is there; where none is, that by which it was refused, or all that went wrong. */
 function firstGood(replies: readonly Promise<Result<Message, Fault>>[]): Promise<Result<Message, Fault>> {
   return new Promise((resolve) => {
     const faults: Fault[] = [];
+    let denial: Result<Message, Fault> | undefined;
+    let open = replies.length;
     for (const each of replies)
       void each.then((reply) => {
-        if (reply.ok) resolve(reply);
-        else if (faults.push(reply.fault) === replies.length)
-          resolve(fail({ kind: faults[0]!.kind, what: faults.map(({ what }) => what).join('; ') }));
+        if (!reply.ok) faults.push(reply.fault);
+        else if (isDenied(reply.value)) denial ??= reply;
+        else return resolve(reply);
+        if (--open > 0) return;
+        resolve(denial ?? fail({ kind: faults[0]!.kind, what: faults.map(({ what }) => what).join('; ') }));
       });
   });
 }
 
-/** A hidden secondary on its connection. */
+/** A secondary on its connection. */
 export function linkByConnection(connection: Connection, key: Key, id: string, options: LinkOptions): Link {
   return {
     id,

@@ -101,6 +101,8 @@ function openFamily(name: string, row: MetricRow, registry: Registry): Family {
         ...shape,
         collect() {
           this.reset();
+          // What nobody has set is not 0: `reset` makes it that.
+          if (cells.size === 0 && row.labels === undefined) this.remove();
           for (const cell of cells.values()) this.set({ ...cell.labels }, cell.value);
         },
       });

@@ -3,10 +3,12 @@
  * streamed, and what changes something is given to the service. A fault in a hook becomes SERVFAIL and a log line.
  */
 import { randomBytes } from 'node:crypto';
+import type { Authority } from '../authority/authority.ts';
 import { ClientAddress } from '../authority/client-address.ts';
 import type { Key } from '../authority/key.ts';
+import type { Outcome } from '../authority/outcome.ts';
 import { RATE_MEMORY, type RateLimiter } from '../authority/rate-limit.ts';
-import { type Authority, type Outcome, receive, replyWith } from '../authority/receive.ts';
+import { receive, replyWith } from '../authority/receive.ts';
 import { type RejectionReason, rejectionBy } from '../authority/rejection.ts';
 import { type Refusal, ReplayTable } from '../authority/replay.ts';
 import type { Request } from '../authority/request.ts';

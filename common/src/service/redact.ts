@@ -17,19 +17,25 @@ const DEPTH_LIMIT = 6;
 const LIST_LIMIT = 200;
 const TEXT_LIMIT = 8192;
 
-const SHAPES: readonly (readonly [RegExp, string])[] = [
+/** Without the text that is named first there is none of the shape: most texts are not searched at all. */
+const SHAPES: readonly (readonly [mark: string, shape: RegExp, replacement: string])[] = [
   // NAME:ALG:SECRET, ALG also a DNSKEY number; a fingerprint (`SHA256:...`) has no name before it and stays. The look-behind
   // keeps the search linear.
   [
+    ':',
     /(?<![^\s:"'])([^\s:"']{1,1100}:(?:hmac-)?(?:md5|sha-?\d{1,3}|1[56]\d)):[A-Za-z0-9+/_-]{8,}={0,2}/gi,
     `$1:${REDACTED}`,
   ],
   // The private key argument `TYPE:DATA`.
-  [/\b(ed25519|rsa|ecdsa|p256|p384|p521):[A-Za-z0-9+/_-]{16,}={0,2}/gi, `$1:${REDACTED}`],
-  [/-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, REDACTED],
+  [':', /\b(ed25519|rsa|ecdsa|p256|p384|p521):[A-Za-z0-9+/_-]{16,}={0,2}/gi, `$1:${REDACTED}`],
+  [
+    '-----BEGIN ',
+    /-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g,
+    REDACTED,
+  ],
   // User information of a URL is a token with http; with ssh and others only what follows the colon is.
-  [/\b(https?:\/\/)[^/?#\s@]+@/gi, `$1${REDACTED}@`],
-  [/(:\/\/[^/?#\s@:]*):[^/?#\s@]+@/g, `$1:${REDACTED}@`],
+  ['://', /\b(https?:\/\/)[^/?#\s@]+@/gi, `$1${REDACTED}@`],
+  ['://', /(:\/\/[^/?#\s@:]*):[^/?#\s@]+@/g, `$1:${REDACTED}@`],
 ];
 
 const remembered = new Set<string>();
@@ -53,7 +59,8 @@ export function redactText(text: string): string {
   }
   // Cut before the shapes are looked for, which bounds their work, and after the replacements, so that no secret is cut in two.
   if (result.length > TEXT_LIMIT) result = `${result.slice(0, TEXT_LIMIT)}...`;
-  for (const [shape, replacement] of SHAPES) result = result.replace(shape, replacement);
+  for (const [mark, shape, replacement] of SHAPES)
+    if (result.includes(mark)) result = result.replace(shape, replacement);
   return result;
 }
 

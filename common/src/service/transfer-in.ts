@@ -199,7 +199,8 @@ async function receiveAll(
     const { rcode, section } = message.value;
     if (first === undefined && knowsNoEdns(message.value)) return ok('no EDNS');
     first ??= message.value;
-    if (rcode !== RCODE.NOERROR) return fail(refusal(message.value));
+    // Whether it has the zone a primary says by its SOA: a transfer may be refused for other reasons, and in the middle.
+    if (rcode !== RCODE.NOERROR) return fail({ ...refusal(message.value), kind: 'refused' });
     const progress = inbound.takeSection(section);
     if (progress === undefined) continue;
     return progress.kind === 'inbound' ? fail(progress) : ok({ inbound: progress, ...saidBy(first) });

@@ -6,6 +6,7 @@
  * back however the transfer ends.
  */
 import type { Connection } from '../net/connection.ts';
+import { Places } from './places.ts';
 
 /** Transfers out at once; what comes on top waits, and holds no more than its request. */
 const MAX_TRANSFERS = 100;
@@ -17,32 +18,18 @@ export type Reader = Pick<Connection, 'send'>;
 
 export class TransferQueue {
   readonly #last = new WeakMap<Reader, Promise<unknown>>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #places = new Places(MAX_TRANSFERS);
   readonly #turns = new Turns();
-  #running = 0;
 
   /** Sends all messages. Gives how many there were, or `undefined` when the connection was closed before the last. */
   send(messages: Iterable<Uint8Array>, to: Reader): Promise<number | undefined> {
     const before = this.#last.get(to) ?? Promise.resolve();
-    const mine = before.then(() => this.#whenFree(() => this.#sendAll(messages, to)));
+    const mine = before.then(() => this.#places.run(() => this.#sendAll(messages, to)));
     this.#last.set(
       to,
       mine.catch(() => undefined),
     );
     return mine;
-  }
-
-  async #whenFree<T>(transfer: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_TRANSFERS) await new Promise<void>((free) => this.#waiting.push(free));
-    else this.#running++;
-    try {
-      return await transfer();
-    } finally {
-      // A place is handed on, not given back, while somebody waits for it.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
   }
 
   async #sendAll(messages: Iterable<Uint8Array>, to: Reader): Promise<number | undefined> {

@@ -4,7 +4,7 @@
  *
  * The SOA is asked for over UDP, or over TLS where that is how the primary is reached, of many zones at once. Of a zone of which a newer
  * serial is promised the differences are asked for, over UDP as well; where they do not fit into a datagram the zone is transferred without being asked
- * about. Each question asks how long the copy that the primary has itself may be served (RFC 7314).
+ * about, as is one of which there is nothing yet. Each question asks how long the copy that the primary has itself may be served (RFC 7314).
  */
 import type { Applied } from '../authority/inbound.ts';
 import { datagramNews } from '../authority/inbound-datagram.ts';
@@ -40,6 +40,9 @@ export interface Route {
   readonly signal?: AbortSignal;
 }
 
+/** What tells primaries apart, whatever key they are asked by. */
+export const primaryId = ({ source, server }: Route): string => `${source} ${printPeer(server)}`;
+
 /** What is asked about. */
 export interface Inquiry {
   readonly origin: Name;
@@ -47,6 +50,8 @@ export interface Inquiry {
   readonly current: Zone | undefined;
   /** The serial that somebody who can be believed says the primary has. */
   readonly promised?: number | undefined;
+  /** Somebody waits for it: it is not held up by all that is merely due. */
+  readonly isUrgent?: boolean;
 }
 
 /** What a primary says. */
@@ -60,7 +65,7 @@ export interface News {
 export interface Upstream {
   /** Whole zones will be asked for soon. */
   prepare?(): void;
-  /** The fault `gone`: the primary says that it does not serve the zone. Rejects for a bug. */
+  /** The faults `gone`: the primary says that it does not serve the zone, and `older`: it has one before ours. Rejects for a bug. */
   ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>>;
   /** Opens a connection on which the primary may ask as well. */
   connect(route: Route, receive: Receive): Promise<Result<Stream, Fault>>;
@@ -76,6 +81,13 @@ const MAX_QUERIES = 80;
 const MAX_TRANSFERS_FROM_ONE = 10;
 const MAX_TRANSFERS_IN = 20;
 
+/**
+ * The lines in which questions wait: what somebody waits for is not held up by all that merely starts, or may have been missed; and of both, what we
+ * have not by all that comes for the first time.
+ */
+const LINES = 4;
+const lineOf = ({ current, isUrgent = false }: Inquiry): number => (isUrgent ? 0 : 2) + (current === undefined ? 1 : 0);
+
 /** Replies over UDP in a row without the differences that were asked for, after which only one of so many is asked for there. */
 const MAX_VAIN = 3;
 const VAIN_SHARE = 32;
@@ -87,29 +99,24 @@ interface Primary {
   readonly client: UdpClient | StreamClient;
   readonly queries: Places;
   readonly transfers: Places;
-  /** Takes what it asks on our connections. */
-  receive: Receive | undefined;
 }
 
 type Receive = (octets: Uint8Array, stream: Stream) => void | Promise<void>;
 
 function primaryAt(route: Route): Primary {
-  // One of ours takes whoever asks for an SOA on a connection for somebody who wants to be told there.
-  const receive: Receive = (octets, stream) => primary.receive?.(octets, stream);
   const client =
     route.tls === undefined
       ? new UdpClient({ ...route, waits: SOA_WAITS })
-      : new StreamClient({ ...route, timeout: SOA_TIMEOUT, receive });
-  const queries = new Places(MAX_QUERIES);
-  const transfers = new Places(MAX_TRANSFERS_FROM_ONE);
-  const primary: Primary = { vain: 0, client, queries, transfers, receive: undefined };
-  return primary;
+      : new StreamClient({ ...route, timeout: SOA_TIMEOUT });
+  const queries = new Places(MAX_QUERIES, LINES);
+  const transfers = new Places(MAX_TRANSFERS_FROM_ONE, LINES);
+  return { vain: 0, client, queries, transfers };
 }
 
 export class DnsUpstream implements Upstream {
   readonly #primaries = new Map<string, Primary>();
   readonly #transfers: Transfers;
-  readonly #places = new Places(MAX_TRANSFERS_IN);
+  readonly #places = new Places(MAX_TRANSFERS_IN, LINES);
 
   constructor(options: { readonly log: Log }) {
     this.#transfers = new Transfers(options);
@@ -122,23 +129,33 @@ export class DnsUpstream implements Upstream {
   async ask(route: Route, inquiry: Inquiry): Promise<Result<News, Fault>> {
     const { origin, current, promised } = inquiry;
     const primary = this.#primaryOf(route);
-    const isPromised = current !== undefined && promised !== undefined && isNewer(promised, current.serial);
-    if (isPromised) {
-      const news = await primary.queries.run(() => askQuickly(primary, origin, current, route));
-      if (news !== undefined) return ok(news);
-    } else {
-      const reply = await primary.queries.run(() => querySoa(primary, route, origin));
+    const line = lineOf(inquiry);
+    const isPromised = promised !== undefined && (current === undefined || isNewer(promised, current.serial));
+    if (!isPromised) {
+      const reply = await primary.queries.run(() => querySoa(primary, route, origin), line);
       if (!reply.ok) return reply;
       const soa = reply.value.answers.find((record) => record.type === TYPE.SOA && record.name.equals(origin));
       if (soa === undefined) return fail(refusal(reply.value));
-      const isCurrent = current !== undefined && !isNewer(readSoa(soa.rdata).serial, current.serial);
-      if (isCurrent) return ok({ applied: undefined, expire: expireOf(reply.value.edns) });
+      // One that has lost the zone, and resolves names too, may have it from ourselves: the copy would never expire.
+      if (!reply.value.aa)
+        return fail({
+          kind: 'refused',
+          what: 'the primary answers without authority: it does not serve the zone itself',
+        });
+      const { serial } = readSoa(soa.rdata);
+      if (current !== undefined && !isNewer(serial, current.serial))
+        return serial === current.serial
+          ? ok({ applied: undefined, expire: expireOf(reply.value.edns) })
+          : fail({ kind: 'older', what: `has serial ${serial}, which is before ours, ${current.serial}` });
+    } else if (current !== undefined) {
+      const news = await primary.queries.run(() => askQuickly(primary, origin, current, route), line);
+      if (news !== undefined) return ok(news);
     }
-    return primary.transfers.run(() => this.#places.run(() => this.#transfers.transfer(route, origin, current)));
+    const transfer = () => this.#transfers.transfer(route, origin, current);
+    return primary.transfers.run(() => this.#places.run(transfer, line), line);
   }
 
   connect(route: Route, receive: Receive): Promise<Result<Stream, Fault>> {
-    this.#primaryOf(route).receive = receive;
     return openStream({ ...route, timeout: SOA_TIMEOUT, receive });
   }
 
@@ -148,7 +165,7 @@ export class DnsUpstream implements Upstream {
   }
 
   #primaryOf(route: Route): Primary {
-    const id = `${route.source} ${printPeer(route.server)}`;
+    const id = primaryId(route);
     const known = this.#primaries.get(id) ?? primaryAt(route);
     this.#primaries.set(id, known);
     return known;

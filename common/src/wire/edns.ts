@@ -60,6 +60,11 @@ export function extendedErrorText(edns: Edns | undefined): string | undefined {
   return option === undefined ? undefined : Buffer.from(option.data.subarray(2)).toString('utf8');
 }
 
+/** Does a request ask for how long a copy may be served (RFC 7314)? */
+export function asksForExpiry(edns: Edns | undefined): boolean {
+  return edns?.options.some(({ code }) => code === OPTION.EXPIRE) ?? false;
+}
+
 /** Interprets an OPT record; faults are left in `reader`. Gives also the upper eight bits of the RCODE. */
 export function readOpt(record: ResourceRecord, reader: Reader): { edns: Edns; extendedRcode: number } {
   if (!record.name.isRoot) reader.fail('an OPT record whose owner is not the root');

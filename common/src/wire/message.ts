@@ -103,20 +103,19 @@ function readHeader(octets: Uint8Array): Header {
   };
 }
 
+const FLAGS = [
+  ['qr', 0x8000],
+  ['aa', 0x0400],
+  ['rd', 0x0100],
+  ['ra', 0x0080],
+  ['ad', 0x0020],
+  ['cd', 0x0010],
+] as const satisfies readonly (readonly [keyof Header, number])[];
+
 function flagsOf(header: Header, tc: boolean): number {
-  const bits: readonly (readonly [boolean, number])[] = [
-    [header.qr, 0x8000],
-    [header.aa, 0x0400],
-    [tc, 0x0200],
-    [header.rd, 0x0100],
-    [header.ra, 0x0080],
-    [header.ad, 0x0020],
-    [header.cd, 0x0010],
-  ];
-  return bits.reduce(
-    (flags, [isSet, bit]) => (isSet ? flags | bit : flags),
-    (header.opcode << 11) | (header.rcode & 15),
-  );
+  let flags = (header.opcode << 11) | (header.rcode & 15) | (tc ? 0x0200 : 0);
+  for (const [name, bit] of FLAGS) if (header[name]) flags |= bit;
+  return flags;
 }
 
 function readQuestion(reader: Reader): Question {

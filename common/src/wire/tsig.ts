@@ -62,9 +62,18 @@ export function tsigKey(name: Name, algorithm: TsigAlgorithm, secret: Uint8Array
 /** Seconds; what RFC 8945 10 recommends. */
 export const FUDGE = 300;
 
+/** Octets of a TSIG record (4.2), and of what of it is digested (4.3.3), without names, MAC and other data. */
+const RECORD_OCTETS = 26;
+const VARIABLES_OCTETS = 18;
+
+/** Octets of a whole record. */
+function recordSize(keyName: Name, algorithm: Name, macOctets: number, otherOctets: number): number {
+  return keyName.wire.length + algorithm.wire.length + RECORD_OCTETS + macOctets + otherOctets;
+}
+
 /** Octets that signing with `key` adds to a message. */
 export function tsigSize(key: TsigKey, otherOctets = 0): number {
-  return key.name.wire.length + 10 + key.algorithm.name.wire.length + 16 + key.algorithm.macOctets + otherOctets;
+  return recordSize(key.name, key.algorithm.name, key.algorithm.macOctets, otherOctets);
 }
 
 interface Signed {
@@ -96,7 +105,9 @@ function digest(
   timersOnly: boolean,
 ): Buffer {
   const hmac = createHmac(key.algorithm.hash, key.secret);
-  const variables = new Writer();
+  const { keyName, algorithm, other } = tsig;
+  const size = keyName.wire.length + algorithm.wire.length + VARIABLES_OCTETS + other.length;
+  const variables = new Writer(size, size);
   if (priorMac !== undefined) {
     hmac.update(Uint8Array.of(priorMac.length >> 8, priorMac.length & 0xff));
     hmac.update(priorMac);
@@ -115,17 +126,19 @@ function digest(
     variables.u16(tsig.other.length);
     variables.bytes(tsig.other);
   }
-  hmac.update(variables.finish());
+  hmac.update(variables.octets.subarray(0, variables.length));
   return hmac.digest();
 }
 
 function append(message: Uint8Array, tsig: Omit<Tsig, 'start'>): Uint8Array {
-  const out = new Writer(message.length + 65535);
+  const { keyName, algorithm, mac, other } = tsig;
+  const size = message.length + recordSize(keyName, algorithm, mac.length, other.length);
+  const out = new Writer(size, size);
   out.bytes(message);
   const count = ((message[10]! << 8) | message[11]!) + 1;
   out.patch16(10, count);
   writeTsig(tsig, out);
-  return out.finish();
+  return out.octets;
 }
 
 /** Signs an encoded message: gives it with the TSIG record at its end, and the MAC. */

@@ -11,7 +11,8 @@ import type { Image } from './image.ts';
 
 /** A part ends with the record that makes it so long, if not before: memory and free room in a file come in pieces. */
 const PART_OCTETS = 65_000;
-const RECORD_OCTETS = 65_537;
+/** What is written to at first: most zones are small, and memory that is made for nothing is cleared and collected. */
+const FIRST_OCTETS = 1024;
 /** In place of the length of an owner, which has 254 octets at most. */
 const SAME_OWNER = 255;
 /** Behind the owner. */
@@ -19,7 +20,7 @@ const FIELD = { type: 0, ttl: 2, count: 6, records: 8 } as const;
 
 /** All parts of a version; each has memory of its own. */
 export function* writeZone(image: Image, root: number): Generator<Uint8Array, void, undefined> {
-  const draft = new Uint8Array(PART_OCTETS + MAX_NAME_OCTETS + FIELD.records + RECORD_OCTETS);
+  let draft = new Uint8Array(FIRST_OCTETS);
   let length = 0;
   for (const node of image.eachNode(root)) {
     let owner = 0;
@@ -32,6 +33,7 @@ export function* writeZone(image: Image, root: number): Generator<Uint8Array, vo
           length = 0;
           owner = 0;
         }
+        draft = withRoom(draft, length + 1 + MAX_NAME_OCTETS);
         length = owner === node ? putSame(draft, length) : putOwner(draft, length, image, node);
         owner = node;
         const { bytes } = image;
@@ -43,6 +45,7 @@ export function* writeZone(image: Image, root: number): Generator<Uint8Array, vo
           count++;
           left--;
         }
+        draft = withRoom(draft, length + FIELD.records + end - at);
         const ttl = image.setTtl(set);
         put16(draft, length + FIELD.type, image.setType(set));
         put16(draft, length + FIELD.ttl, ttl >>> 16);
@@ -55,6 +58,14 @@ export function* writeZone(image: Image, root: number): Generator<Uint8Array, vo
     }
   }
   if (length > 0) yield draft.slice(0, length);
+}
+
+/** The same octets where at least so many fit. */
+function withRoom(draft: Uint8Array<ArrayBuffer>, octets: number): Uint8Array<ArrayBuffer> {
+  if (octets <= draft.length) return draft;
+  const larger = new Uint8Array(Math.max(octets, 2 * draft.length));
+  larger.set(draft);
+  return larger;
 }
 
 function putSame(draft: Uint8Array, at: number): number {

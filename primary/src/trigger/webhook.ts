@@ -18,6 +18,7 @@ import {
   UNFINISHED,
 } from '@zonewright/common/service/http';
 import type { Log } from '@zonewright/common/service/log';
+import { RareLine } from '@zonewright/common/service/rare-line';
 
 /** GitHub sends no more. */
 const BODY_LIMIT = 25 * 1024 * 1024;
@@ -25,8 +26,6 @@ const BODY_LIMIT = 25 * 1024 * 1024;
 const READ_LIMIT = 256 * 1024;
 /** Milliseconds that a time in a proof may be off: what Standard Webhooks recommend. */
 const MAX_SKEW = 5 * 60_000;
-/** Milliseconds between two lines of the log about hooks that were refused: anybody can send those. */
-const REFUSED_INTERVAL = 60_000;
 
 export interface WebhookOptions {
   /** What the forge was given. `whsec_BASE64` is a key of Standard Webhooks. */
@@ -38,7 +37,7 @@ export interface WebhookOptions {
   count(outcome: 'received' | 'refused'): void;
   /** Asks for a pull; not waited for. */
   pull(): void;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: proofs of Standard Webhooks have a time. */
   now(): number;
 }
 
@@ -122,16 +121,13 @@ function refOf(type: string, body: string): string | undefined {
 /** The route of the hook. */
 export function webhook(options: WebhookOptions): HttpRoute {
   const { secret, branch, log } = options;
-  let refusedAt = Number.NEGATIVE_INFINITY;
+  const line = new RareLine();
 
   const refused = (): HttpReply => {
     options.count('refused');
-    const now = options.now();
-    // Also where somebody has set the clock back.
-    if (Math.abs(now - refusedAt) >= REFUSED_INTERVAL) {
-      refusedAt = now;
-      log.warn('hook.refused', {}, 'a hook without a good proof (does the forge have the secret of --hook-secret?)');
-    }
+    const count = line.add();
+    if (count !== undefined)
+      log.warn('hook.refused', { count }, 'no good proof (does the forge have the secret of --hook-secret?)');
     return plainReply(403, 'no');
   };
 

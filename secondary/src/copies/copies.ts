@@ -205,14 +205,17 @@ class DiskCopies implements Copies {
     return done;
   }
 
-  /** Writes until nothing waits, or the disk fails. */
+  /**
+   * Writes all that waits, unless the disk fails. What comes meanwhile waits as long as ever, so that it is not written one by one; at the
+   * end it does not.
+   */
   async #write(): Promise<void> {
     const opened = await this.#open();
     if (!opened.ok) {
       if (this.#waiting.size > 0) this.#failed(opened.fault);
       return;
     }
-    while (this.#waiting.size > 0) {
+    for (let left = this.#waiting.size; left > 0; left = this.#isClosed ? this.#waiting.size : left - GROUP_ZONES) {
       const group = this.#waiting.take(GROUP_ZONES);
       const slices = new Slices();
       const writes: CopyWrite[] = [];
@@ -237,6 +240,7 @@ class DiskCopies implements Copies {
       this.#failures = 0;
       this.#failure = undefined;
     }
+    if (this.#waiting.size > 0) this.#schedule(SAVE_WAIT);
   }
 
   /** It has to be opened anew. */

@@ -6,6 +6,7 @@ import type { Peer } from '@zonewright/common/net/address';
 import { openStream } from '@zonewright/common/net/stream';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
+import { readSoa } from '@zonewright/common/rr/soa';
 import { TYPE } from '@zonewright/common/rr/type';
 import { OPCODE, printRcode, RCODE } from '@zonewright/common/wire/code';
 import { emptyMessage } from '@zonewright/common/wire/message';
@@ -52,7 +53,13 @@ export interface NothingTaken {
   readonly isAnswer: boolean;
 }
 
-export async function take({ server, name, have, key }: TakingOptions): Promise<Inbound | NothingTaken> {
+/** What came; with nothing newer the serial that the server has, which may be older than what was there (RFC 1995 2). */
+export type Taken =
+  | Exclude<Inbound, { kind: 'current' }>
+  | { readonly kind: 'current'; readonly serial: number }
+  | NothingTaken;
+
+export async function take({ server, name, have, key }: TakingOptions): Promise<Taken> {
   const nothing = (what: string, isAnswer: boolean): NothingTaken => ({ kind: 'fault', what, isAnswer });
   const opened = await openStream({ server, timeout: TIMEOUT });
   if (!opened.ok) return nothing(opened.fault.what, false);
@@ -67,6 +74,7 @@ export async function take({ server, name, have, key }: TakingOptions): Promise<
       if (rcode !== RCODE.NOERROR) return { ...nothing(printRcode(rcode), true), rcode };
       const taken = taking.take(answers);
       if (taken === undefined) continue;
+      if (taken.kind === 'current') return { kind: 'current', serial: readSoa(answers[0]!.rdata).serial };
       return taken.kind === 'inbound' ? nothing(taken.what, true) : taken;
     }
     return nothing('it has no end', false);

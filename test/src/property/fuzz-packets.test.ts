@@ -5,7 +5,8 @@
  * 12 000 packets with each run of all tests, a million with `npm run test:fuzz`. The seed is printed; `SEED=n` repeats a run.
  */
 import { ClientAddress } from '@zonewright/common/authority/client-address';
-import { type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
+import type { Outcome } from '@zonewright/common/authority/outcome';
+import { receive, replyWith } from '@zonewright/common/authority/receive';
 import type { Responder } from '@zonewright/common/authority/responder';
 import { runUpdate } from '@zonewright/common/authority/run-update';
 import type { Transport } from '@zonewright/common/authority/transport';

@@ -2,8 +2,10 @@
  * The dearest messages and zones that can be thought of, put together by hand: no plain answer takes 10 ms, and what makes zones costs
  * no more than its size. What is measured is the best of some runs, since a machine does other things as well.
  */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import { type Authority, receive } from '@zonewright/common/authority/receive';
+import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import { runUpdate } from '@zonewright/common/authority/run-update';
 import type { Transport } from '@zonewright/common/authority/transport';

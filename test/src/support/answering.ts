@@ -1,6 +1,8 @@
 /** Questions to the core, without sockets: zones in, a decoded reply out. */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { KeyTable } from '@zonewright/common/authority/key';
-import { type Authority, receive } from '@zonewright/common/authority/receive';
+import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import type { Transport } from '@zonewright/common/authority/transport';
 import { ZoneTable } from '@zonewright/common/authority/zones';

@@ -1,6 +1,7 @@
 /** What a replica in the process of a test writes its zones to. */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { type Key, KeyTable } from '@zonewright/common/authority/key';
-import type { Authority } from '@zonewright/common/authority/receive';
 import type { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Replica } from '@zonewright/common/service/replica';
 

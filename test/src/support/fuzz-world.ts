@@ -2,9 +2,11 @@
  * What packets are fuzzed at: servers with the nasty zones of `test/files/nasty` as they are, with NSEC and with NSEC3, in the ways
  * that a server can be set up; and good messages of every kind, to be spoiled.
  */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
-import { type Authority, receive } from '@zonewright/common/authority/receive';
+import { receive } from '@zonewright/common/authority/receive';
 import { Responder, type ResponderSettings } from '@zonewright/common/authority/responder';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { CLASS } from '@zonewright/common/rr/class';

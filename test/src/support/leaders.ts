@@ -28,6 +28,8 @@ export interface Led {
   /** Ours; it listens on the leader's port. */
   readonly secondary: string;
   readonly port: number;
+  /** Whoever asks for differences gets the whole zone (RFC 1995 4): BIND alone can be told so. */
+  readonly isWhole?: boolean;
 }
 
 export interface Leader {
@@ -38,7 +40,7 @@ export interface Leader {
 
 export type LeaderName = 'named' | 'knotd' | 'nsd';
 
-const leadWithBind = async (owner: Owner, { zones, secondary, port }: Led): Promise<Leader> => {
+const leadWithBind = async (owner: Owner, { zones, secondary, port, isWhole = false }: Led): Promise<Leader> => {
   const named = await startNamed(owner, {
     port,
     keys: zones.map(({ key }) => key),
@@ -48,7 +50,7 @@ const leadWithBind = async (owner: Owner, { zones, secondary, port }: Led): Prom
       allowTransfer: [`key "${keyParts(key).name}"`],
       alsoNotify: [{ address: secondary, key }],
     })),
-    options: 'check-names primary ignore;',
+    options: `check-names primary ignore;${isWhole ? ' provide-ixfr no;' : ''}`,
   });
   return {
     program: named.program,

@@ -61,6 +61,8 @@ export interface NamedOptions {
   readonly options?: string;
   /** Further clauses of `named.conf`, verbatim. */
   readonly extra?: string;
+  /** Added to its environment, such as a clock (`movable-clock.ts`). */
+  readonly env?: Readonly<Record<string, string>>;
   readonly within?: Place;
 }
 
@@ -164,6 +166,7 @@ export const startNamed = async (owner: Owner, options: NamedOptions): Promise<N
   const changed = new Set<string>();
   const program = await startProgram(owner, command, args, {
     cwd: folder,
+    ...(options.env && { env: options.env }),
     ...(options.within && { within: options.within }),
   });
   // named says this after its sockets are open and its primary zones are loaded.

@@ -1,5 +1,5 @@
 /**
- * A real CA for tests: pebble on free ports, which refuses a fifth of all good nonces. It ends with its owner.
+ * A real CA for tests: pebble on free ports, which refuses one of twenty good nonces. It ends with its owner.
  * Needs the program `pebble`: declare tests with `testWith(test, ['pebble'])`.
  */
 import { readFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ export const startPebble = async (owner: Owner, choice: PebbleChoice): Promise<T
     port: await freePort(),
     managementPort: await freePort(),
     program: needed('pebble'),
-    nonceReject: 20,
+    nonceReject: 5,
     authorizationReuse: 0,
     // A machine that runs many tests takes its time.
     timeout: 60_000,

@@ -3,19 +3,19 @@
  *
  * Ports are drawn at random below Linux's ephemeral range (32768 and up), so that an outgoing connection of another test
  * cannot take one between the moment it is found free and the moment the server binds it. A port is free when UDP and TCP
- * can both be bound on every address asked for. No port is handed out twice by one thread, and threads whose numbers are near one
- * another, as are those of test files that run at the same time, draw from ports of their own.
+ * can both be bound on every address asked for. No port is handed out twice by one test file, and files that run at the same time draw
+ * from ports of their own: each has a share, which it holds by listening on a port for as long as it runs.
  */
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import { threadId } from 'node:worker_threads';
 
 const first = 10_000;
 const end = 32_768;
 const attempts = 1_000;
-/** Threads that share no port. */
-const shares = 16;
+/** Files that run at the same time, at most, and the ports by which they hold their shares: just below all others. */
+const shares = 32;
+const holds = first - shares;
 
 const handedOut = new Set<number>();
 
@@ -36,6 +36,20 @@ const isFreeForUdp = (host: string, port: number): Promise<boolean> =>
     socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolve(true)));
   });
 
+const isHeld = (share: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer().unref();
+    server.once('error', () => resolve(false));
+    server.listen({ host: '127.0.0.1', port: holds + share, exclusive: true }, () => resolve(true));
+  });
+
+const holdShare = async (): Promise<number> => {
+  for (let share = 0; share < shares; share++) if (await isHeld(share)) return share;
+  throw new Error(`no port between ${holds} and ${first} is free`);
+};
+
+let ours: Promise<number> | undefined;
+
 /** Is a port free for UDP and TCP on `host`? */
 export const isFree = async (host: string, port: number): Promise<boolean> =>
   (await Promise.all([isFreeForTcp(host, port), isFreeForUdp(host, port)])).every(Boolean);
@@ -43,8 +57,10 @@ export const isFree = async (host: string, port: number): Promise<boolean> =>
 /** A port (10000 to 32767) that is free for UDP and TCP on each of `hosts`, by default 127.0.0.1. */
 export const freePort = async (...hosts: readonly string[]): Promise<number> => {
   const addresses = hosts.length === 0 ? ['127.0.0.1'] : hosts;
+  ours ??= holdShare();
+  const share = await ours;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const port = first + (threadId % shares) + shares * randomInt((end - first) / shares);
+    const port = first + share + shares * randomInt(Math.floor((end - first) / shares));
     if (handedOut.has(port)) continue;
     handedOut.add(port);
     if ((await Promise.all(addresses.map((host) => isFree(host, port)))).every(Boolean)) return port;

@@ -1,7 +1,7 @@
 /**
  * Programs that tests run: to their end (`run`), or as services beside the test (`startProgram`).
  *
- * A service ends with its owner, together with everything in its process group. Should the test's own process or thread
+ * A service ends with its owner, together with everything in its process group. Should the test's own process
  * die first, the kernel ends it (`setpriv --pdeathsig`, where the machine has it). Its output is shown where its owner
  * failed. `ZONEWRIGHT_*` variables of the caller are never passed on, so that no test depends on them.
  */
@@ -73,7 +73,7 @@ export const environment = (added: ProgramOptions['env'] = {}): NodeJS.ProcessEn
   return Object.fromEntries([...own, ...Object.entries(added)].filter(([, value]) => value !== undefined));
 };
 
-/** Spawns a program in its place and its own process group, tied to the life of this thread. */
+/** Spawns a program in its place and its own process group, tied to the life of this process. */
 export const launch = (
   command: string,
   args: readonly string[],

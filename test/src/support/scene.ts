@@ -51,11 +51,16 @@ export const startScene = async (
   const { address = kind === 'primary' ? PRIMARY : SECONDARY, port, ...rest } = options;
   const all = ['--listen', address, '--port', `${port}`, '--log-level', 'debug', ...flags];
   const service = await secrecy.start(owner, kind, all, rest);
-  return sceneOf(owner, service, address, port);
+  return sceneOf(owner, service, { address, port, ...(rest.within && { within: rest.within }) });
 };
 
-const sceneOf = (owner: Owner, service: Service, address: string, port: number): Scene => {
-  const ask: Scene['ask'] = (...args) => dig({ server: address, port, args });
+const sceneOf = (
+  owner: Owner,
+  service: Service,
+  { address, port, within }: Pick<SceneOptions, 'port' | 'within'> & { readonly address: string },
+): Scene => {
+  const at = { server: address, port, ...(within && { within }) };
+  const ask: Scene['ask'] = (...args) => dig({ ...at, args });
   const look: Scene['look'] = async (name, type = 'A') => {
     const { status, answer } = await ask(name, type);
     return [status, ...answer.map(({ data }) => data).sort()].join(' ');
@@ -77,8 +82,7 @@ const sceneOf = (owner: Owner, service: Service, address: string, port: number):
         timeout,
       });
     },
-    update: (key, ...commands) =>
-      nsupdate({ server: address, port, owner, commands, ...(key === undefined ? {} : { key }) }),
+    update: (key, ...commands) => nsupdate({ ...at, owner, commands, ...(key === undefined ? {} : { key }) }),
   };
 };
 

@@ -5,6 +5,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import type { Name } from '@zonewright/common/name';
 import type { Peer } from '@zonewright/common/net/address';
 import { Framer, frame } from '@zonewright/common/net/framing';
 import type { ResourceRecord } from '@zonewright/common/rr/record';
@@ -26,7 +27,9 @@ export interface Answering {
 
 export interface Script {
   /** Answers SOA queries. */
-  soa: ResourceRecord;
+  soa(origin: Name): ResourceRecord;
+  /** What is different in these answers. */
+  head?: Partial<Message>;
   transfer(answering: Answering): unknown;
 }
 
@@ -39,7 +42,12 @@ export const startScriptedPrimary = async (owner: Owner, key: TsigKey, port: num
   owner.teardown(() => udp.close());
   udp.on('message', (octets, { address, port: to }) => {
     const request = given(decodeMessage(octets));
-    const reply = encodeMessage({ ...responseTo(request, 0), aa: true, answers: [script.soa] });
+    const reply = encodeMessage({
+      ...responseTo(request, 0),
+      aa: true,
+      answers: [script.soa(request.questions[0]!.name)],
+      ...script.head,
+    });
     udp.send(sign(reply, key, { now: now(), priorMac: request.tsig!.mac }).octets, to, address);
   });
   udp.bind(at.port, at.address);
@@ -65,12 +73,21 @@ export const startScriptedPrimary = async (owner: Owner, key: TsigKey, port: num
   return at;
 };
 
+/** Resolves when there is room again, or nobody reads any more. */
+const drained = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const end = (): void => {
+      socket.off('drain', end).off('close', end);
+      resolve();
+    };
+    socket.on('drain', end).on('close', end);
+  });
+
 const answeringOn = (socket: Socket, request: Message, key: TsigKey): Answering => {
   const signer = new StreamSigner(key, request.tsig!.mac);
   const sendOctets = async (octets: Uint8Array): Promise<boolean> => {
     if (socket.destroyed) return false;
-    if (!socket.write(frame(octets)))
-      await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined);
+    if (!socket.write(frame(octets))) await drained(socket);
     return !socket.destroyed;
   };
   return {

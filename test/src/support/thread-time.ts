@@ -3,6 +3,7 @@
  * files. Where Linux does not tell it (`/proc/thread-self/schedstat`), the time that passed, which is longer on a busy machine.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 
 const openTimes = (): number | undefined => {
   try {
@@ -37,4 +38,24 @@ export const busyTime = (): (() => number) => {
     time.close();
     return ms;
   };
+};
+
+/** The longest turn of this thread, in milliseconds on a processor, while work is done. */
+export const longestTurn = async (work: () => Promise<unknown>): Promise<number> => {
+  const time = openThreadTime();
+  let isDone = false;
+  let longest = 0;
+  let before = time.now();
+  const done = work().finally(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    await turn();
+    const now = time.now();
+    longest = Math.max(longest, now - before);
+    before = now;
+  }
+  time.close();
+  await done;
+  return longest;
 };

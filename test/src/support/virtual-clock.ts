@@ -7,6 +7,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@zonewright/common/service/clock';
 
+/** Of the process, before time passes: work in slices takes more than one where the machine is busy. */
+const TURNS = 4;
+
 interface Waiting {
   readonly at: number;
   readonly call: () => void;
@@ -46,7 +49,7 @@ export class VirtualClock implements Clock {
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     for (;;) {
-      await setImmediate();
+      for (let turn = 0; turn < TURNS; turn++) await setImmediate();
       const next = this.#next();
       if (next === undefined || next.at > end) break;
       this.#waiting.delete(next);

@@ -1,7 +1,10 @@
 /** TSIG at a server (RFC 8945 5.2, 5.3): which replies are signed, in which order a signature is judged, and that nothing throws. */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { withLimits } from '@zonewright/common/authority/key-limits';
-import { type Authority, type Outcome, receive } from '@zonewright/common/authority/receive';
+import type { Outcome } from '@zonewright/common/authority/outcome';
+import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { Writer } from '@zonewright/common/octets';

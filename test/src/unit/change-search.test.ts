@@ -1,5 +1,5 @@
 /** Searches for what changed since an old version: answered as IXFR where something is found, and bounded whoever asks. */
-import type { Authority } from '@zonewright/common/authority/receive';
+import type { Authority } from '@zonewright/common/authority/authority';
 import { openStream } from '@zonewright/common/net/stream';
 import { CLASS } from '@zonewright/common/rr/class';
 import type { ResourceRecord } from '@zonewright/common/rr/record';

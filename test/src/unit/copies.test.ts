@@ -20,6 +20,7 @@ import { temporaryFolder } from '../support/owner.ts';
 import { run } from '../support/process.ts';
 import { given, nameOf, zoneOf } from '../support/records.ts';
 import { longestStall } from '../support/stall.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const FILE = 'copies.mdb';
 /** Milliseconds that control may be held. */
@@ -78,6 +79,25 @@ test('a zone comes back with its state and with how it came about', async (t) =>
   t.deepEqual(mirage.deltas, [second.delta, third.delta]);
   t.deepEqual(all.get('Other.')?.state, stateAt(8, nameOf('catalog.')));
   t.deepEqual(all.get('.')?.state, stateAt(9, 'notify'));
+});
+
+test('what comes while others are written waits for those that come after it', async (t) => {
+  const clock = new VirtualClock();
+  const copies = given(await openCopies(folderOf(t), { log: recorder().log, clock }));
+  t.teardown(() => copies.close());
+  /** All requests take turns. */
+  const turn = () => loaded(copies);
+  copies.save(zoneAt('one.', 1), undefined, stateAt(1));
+  await clock.advance(100);
+  copies.save(zoneAt('two.', 1), undefined, stateAt(1));
+  copies.save(zoneAt('three.', 1), undefined, stateAt(1));
+  t.deepEqual([...(await turn()).keys()], ['one.']);
+  t.is(copies.waiting, 2);
+  await clock.advance(100);
+  t.is((await turn()).size, 3);
+  copies.save(zoneAt('four.', 1), undefined, stateAt(1));
+  await copies.close();
+  t.is(copies.waiting, 0, 'at the end nothing waits');
 });
 
 test('a zone that was removed is gone, and one of that name may come again', async (t) => {

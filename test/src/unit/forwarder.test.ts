@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { recorder } from '../support/fake-primary.ts';
 import { nameOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const zone = nameOf('mirage.');
 const client: Peer = { address: '192.0.2.1', port: 4242 };
@@ -150,4 +151,24 @@ test('a network has more places than a client of it, and not all', async (t) => 
   forwarder.close();
   await Promise.all([...under, ...other]);
   t.is(primary.came.length, 25);
+});
+
+test('what primaries do not take is a hundred lines of the log a minute, of strangers and of others', async (t) => {
+  const { log, lines } = recorder();
+  const clock = new VirtualClock();
+  const away: Peer = { address: '127.0.0.1', port: 1 };
+  const refusing = await primaryOf(t, (octets) => replyTo(octets.readUInt16BE(0)));
+  for (const [primary, event] of [
+    [away, 'update.forward-failed'],
+    [refusing, 'update.forwarded'],
+  ] as const) {
+    const forwarder = new Forwarder({ primariesOf: () => [primary], reach: () => ({}), log, clock });
+    t.teardown(() => forwarder.close());
+    for (let id = 0; id < 150; id++) await forwarder.forward(updateOf(id), zone, client, false);
+    t.is(lines.splice(0).filter((line) => line.event === event).length, 100);
+    await forwarder.forward(updateOf(150), zone, client, true);
+    t.like(lines.splice(0), [{ event, fields: { peer: '192.0.2.1:4242' } }]);
+    await clock.advance(60_000);
+    t.like(lines.splice(0), [{ event, fields: { updates: 50 } }]);
+  }
 });

@@ -188,7 +188,7 @@ test('a connection does not keep the process alive while it is kept, and does wh
 });
 
 test('a connection that is used again and again ends at some age', async (t) => {
-  const { primary, transfer } = await start(t, { maxAge: 100 });
+  const { primary, transfer } = await start(t, { maxAge: 1000 });
   const isAnother = async () => {
     await transfer();
     return primary.sockets.length > 1;

@@ -1,13 +1,15 @@
 /** NOTIFYs as they leave, and what is known of those who get them: on a clock that stands still, with secondaries that are plain objects. */
+import { createSocket } from 'node:dgram';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import type { NotifyTarget } from '@zonewright/common/authority/notify';
-import type { Authority } from '@zonewright/common/authority/receive';
+import type { Authority } from '@zonewright/common/authority/authority';
+import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
+import { type NotifyTarget, notifyMessage } from '@zonewright/common/authority/notify';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Connection } from '@zonewright/common/net/connection';
 import { fail, ok } from '@zonewright/common/result';
 import { readSoa } from '@zonewright/common/rr/soa';
-import { type Link, linkByConnection } from '@zonewright/common/service/link';
+import { type Link, linkByAddress, linkByConnection } from '@zonewright/common/service/link';
 import type { Log } from '@zonewright/common/service/log';
 import { Notifier } from '@zonewright/common/service/notifier';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';
@@ -16,6 +18,8 @@ import { sign } from '@zonewright/common/wire/tsig';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { given, nameOf, recordsFrom } from '../support/records.ts';
+import { longestTurn } from '../support/thread-time.ts';
+import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const silent: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} } as unknown as Log;
@@ -30,9 +34,13 @@ const version = (serial: number, name = 'example.'): Zone => {
 interface Fake {
   readonly told: number[];
   readonly asked: number[];
+  /** About which zones. */
+  readonly askedOf: string[];
   /** Milliseconds until it answers. */
   delay: number;
   isAway: boolean;
+  /** Are all NOTIFYs lost, and only they? */
+  isDeaf: boolean;
   serial: number | undefined;
 }
 
@@ -41,9 +49,27 @@ const soaOf = (message: Message): number | undefined =>
 
 const key = (name: string) => given(parseKey(`${name}:SHA256:AAAA`));
 
-const setUp = (names: readonly string[], addresses: readonly string[], catalogs: readonly string[] = []) => {
+/** Counts how often all zones are looked through. */
+class CountingTable extends ZoneTable {
+  walks = 0;
+  /** Called at the end of each walk. */
+  walked = (): void => {};
+
+  override *[Symbol.iterator](): Generator<Zone, void, undefined> {
+    this.walks++;
+    yield* super[Symbol.iterator]();
+    this.walked();
+  }
+}
+
+const setUp = (
+  names: readonly string[],
+  addresses: readonly string[],
+  catalogs: readonly string[] = [],
+  log: Log = silent,
+) => {
   const clock = new VirtualClock();
-  const zones = new ZoneTable();
+  const zones = new CountingTable();
   const authority: Authority = {
     zones,
     keys: new KeyTable(names.map(key)),
@@ -56,13 +82,15 @@ const setUp = (names: readonly string[], addresses: readonly string[], catalogs:
   const fakes = new Map<string, Fake>(
     addresses.map((address) => [
       address,
-      { told: [], asked: [], delay: 1, isAway: false, serial: undefined } satisfies Fake,
+      { told: [], asked: [], askedOf: [], delay: 1, isAway: false, isDeaf: false, serial: undefined } satisfies Fake,
     ]),
   );
   const answer = (fake: Fake, message: Message): Message => {
     const reply = { ...responseTo(message, RCODE.NOERROR), aa: true };
     if (message.opcode === OPCODE.NOTIFY) return reply;
-    return fake.serial === undefined ? reply : { ...reply, answers: [version(fake.serial).soaRecord()] };
+    return fake.serial === undefined
+      ? reply
+      : { ...reply, answers: [version(fake.serial, `${message.questions[0]!.name}`).soaRecord()] };
   };
   const linkTo = ({ address }: NotifyTarget): Link => ({
     id: address,
@@ -70,17 +98,22 @@ const setUp = (names: readonly string[], addresses: readonly string[], catalogs:
     ask: (message, timeout) =>
       new Promise((resolve) => {
         const fake = fakes.get(address)!;
-        if (message.opcode === OPCODE.NOTIFY) fake.told.push(soaOf(message) ?? -1);
-        else fake.asked.push(clock.now());
-        clock.after(fake.isAway ? timeout : fake.delay, () =>
-          resolve(fake.isAway ? fail({ kind: 'timeout', what: 'silence' }) : ok(answer(fake, message))),
+        const isNotify = message.opcode === OPCODE.NOTIFY;
+        if (isNotify) fake.told.push(soaOf(message) ?? -1);
+        else {
+          fake.asked.push(clock.now());
+          fake.askedOf.push(`${message.questions[0]!.name}`);
+        }
+        const isLost = fake.isAway || (fake.isDeaf && isNotify);
+        clock.after(isLost ? timeout : fake.delay, () =>
+          resolve(isLost ? fail({ kind: 'timeout', what: 'silence' }) : ok(answer(fake, message))),
         );
       }),
   });
   const notifier = new Notifier({
     authority,
     port: 53,
-    log: silent,
+    log,
     clock,
     linkTo,
     catalogs: catalogs.map((name) => nameOf(name)),
@@ -108,13 +141,24 @@ test('a thousand changes in a second are a NOTIFY for each answer, with the newe
   t.is(secondary.told.at(-1), 1000);
 });
 
+test('a zone that goes while a NOTIFY of it is under way is told of as gone', async (t) => {
+  const { clock, zones, notifier, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
+  publish(version(1));
+  await clock.advance(0);
+  zones.delete(nameOf('example.'));
+  notifier.announce(version(1));
+  await clock.advance(10_000);
+  t.deepEqual(fake('10.0.0.2').told, [1, -1]);
+});
+
 test('a secondary that is away is told again with pauses, and of the newest serial when it is back', async (t) => {
-  const { clock, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
+  const { clock, notifier, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
   const secondary = fake('10.0.0.2');
   secondary.isAway = true;
   publish(version(1));
   await clock.advance(10_000);
   t.deepEqual(secondary.told, [1, 1, 1]);
+  t.is(notifier.followers.status(nameOf('example.'))[0]?.failure, 'NOTIFY: silence');
   publish(version(2));
   await clock.advance(1000);
   secondary.isAway = false;
@@ -156,13 +200,221 @@ test('after an acknowledgement a secondary is asked until it serves the serial, 
   t.is(clock.alarms, 0);
 });
 
-test('a secondary that is never current is not asked for ever', async (t) => {
-  const { clock, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
+test('a secondary of many zones is asked about one after the other while nobody waits, and at once of what an update waits for', async (t) => {
+  const { clock, notifier, publish, fake } = setUp([`10.0.0.1.10.0.0.2._transfer`], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  const from = { address: '10.0.0.2', port: 1 };
+  const its = key('10.0.0.1.10.0.0.2._transfer');
+  const names = Array.from({ length: 1000 }, (_, i) => `z${i}.`);
+  for (const name of names) publish(version(1, name));
+  await clock.advance(1000);
+  t.is(secondary.told.length, 1000);
+  t.true(secondary.asked.length > 100 && secondary.asked.length <= 200, `${secondary.asked.length} in a second`);
+  secondary.serial = 1;
+  const asked = secondary.asked.length;
+  const reached = notifier.followers.served(nameOf('z999.'), 1, 1, 5000);
+  await clock.advance(20);
+  t.deepEqual(await reached, { serving: 1, wanted: 1 });
+  t.true(secondary.asked.length <= asked + 5);
+  t.is(notifier.followers.status(nameOf('z998.'))[0]!.serial, undefined, 'of what is not known it is not said');
+  for (const name of names) notifier.sent(nameOf(name), its, from, 1);
+  await clock.advance(6000);
+  t.deepEqual(notifier.followers.behind, { secondaries: 0, lag: 0 });
+  t.true(secondary.asked.length <= asked + 1000, 'once for each');
+  await clock.advance(1000);
+  t.is(clock.alarms, 0);
+});
+
+test('a secondary of many zones that acknowledges once more before its turn has come is asked once for both', async (t) => {
+  const { clock, publish, fake } = setUp([`10.0.0.1.10.0.0.2._transfer`], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  const names = Array.from({ length: 50 }, (_, i) => `z${i}.`);
+  for (const name of names) publish(version(1, name));
+  await clock.advance(252);
+  for (const name of names) publish(version(2, name));
+  await clock.advance(5);
+  secondary.delay = 240;
+  secondary.askedOf.length = 0;
+  await clock.advance(400);
+  t.true(secondary.askedOf.length > 40);
+  t.is(new Set(secondary.askedOf).size, secondary.askedOf.length);
+});
+
+test('a secondary that registers is told of each zone once, on its connection, and of what changed last before all others', async (t) => {
+  const root = '10.0.0.1.10.0.0.2._transfer';
+  const { clock, notifier, publish, fake } = setUp([root], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  secondary.isAway = true;
+  const names = Array.from({ length: 100 }, (_, i) => `z${i}.`);
+  for (const name of names) publish(version(1, name));
+  await clock.advance(10_000);
+  publish(version(2, 'z70.'));
+  await clock.advance(10_000);
+  secondary.isAway = false;
+  secondary.told.length = 0;
+  const one = door(clock, 1, { name: root, address: '10.0.0.2', serial: 1 });
+  notifier.register(one.connection, one.its, nameOf('.'));
+  await clock.advance(10_000);
+  t.is(one.told.length, 100);
+  t.is(one.told[0], 'z70.');
+  t.true(secondary.told.length <= 20, 'and only of those that were under way at its address');
+  t.true(secondary.asked.length > 0, 'who has acknowledged on its connection is asked at its address');
+  publish(version(3, 'z70.'));
+  await clock.advance(10_000);
+  t.is(one.told.length, 100, 'what changes later it is told at its address');
+  t.is(secondary.told.at(-1), 3);
+});
+
+test('what changes while a secondary that registers is told of all zones is told as well, though its address has much to wait for', async (t) => {
+  const root = '10.0.0.1.10.0.0.2._transfer';
+  const { clock, notifier, publish, zones, fake } = setUp([root], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  secondary.isAway = true;
+  for (let i = 0; i < 100; i++) publish(version(1, `z${i}.`));
+  await clock.advance(10_000);
+  zones.walked = () => {
+    secondary.told.length = 0;
+    publish(version(2, 'z70.'));
+  };
+  const one = door(clock, 1, { name: root, address: '10.0.0.2' });
+  notifier.register(one.connection, one.its, nameOf('.'));
+  secondary.isAway = false;
+  await clock.advance(10_000);
+  t.true(secondary.told.includes(2));
+  t.is(new Set(one.told).size, 99);
+});
+
+test('who is known by address and keeps a connection over TLS is told and asked there, and in plain once that is closed or silent', async (t) => {
+  const name = named('10.0.0.2');
+  const { clock, notifier, publish, fake } = setUp([name], ['10.0.0.2']);
+  const plain = fake('10.0.0.2');
+  const one = door(clock, 1, { name, address: '10.0.0.2', transport: 'tls' });
+  notifier.register(one.connection, one.its, nameOf('example.'));
+  await clock.advance(1000);
+  one.state.serial = 2;
+  publish(version(2));
+  await clock.advance(1000);
+  t.deepEqual(one.told, ['example.']);
+  t.deepEqual([plain.told, plain.asked], [[], []]);
+  t.like(notifier.followers.status(nameOf('example.'))[0], { secondary: '10.0.0.2', serial: 2, lag: 0 });
+  one.state.isSilent = true;
+  publish(version(3));
+  await clock.advance(1000);
+  t.deepEqual(plain.told, [3]);
+  one.state.isSilent = false;
+  one.state.isClosed = true;
+  one.close();
+  await setImmediate();
+  publish(version(4));
+  await clock.advance(1000);
+  t.is(plain.told.at(-1), 4);
+  t.is(one.told.length, 2);
+});
+
+test('what a secondary was not told on a connection that closes it is told at its address', async (t) => {
+  const root = '10.0.0.1.10.0.0.2._transfer';
+  const { clock, notifier, publish, fake } = setUp([root], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  secondary.isAway = true;
+  for (let i = 0; i < 100; i++) publish(version(1, `z${i}.`));
+  await clock.advance(10_000);
+  const one = door(clock, 1, { name: root, address: '10.0.0.2' });
+  one.state.isSilent = true;
+  notifier.register(one.connection, one.its, nameOf('.'));
+  await clock.advance(100);
+  secondary.isAway = false;
+  secondary.told.length = 0;
+  one.close();
+  await clock.advance(10_000);
+  t.true(secondary.told.length >= 100, `${secondary.told.length}`);
+});
+
+test('a secondary that serves a newer serial than was published counts as behind, and is waited for in vain', async (t) => {
+  const { clock, notifier, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  secondary.serial = 7;
+  publish(version(4));
+  const reached = notifier.followers.served(nameOf('example.'), 4, 1, 5000);
+  await clock.advance(5000);
+  t.deepEqual(await reached, { serving: 0, wanted: 1 });
+  const [status] = notifier.followers.status(nameOf('example.'));
+  t.like(status, { serial: undefined, lag: 5, failure: 'it serves serial 7, and 4 is published' });
+  secondary.serial = 4;
+  await clock.advance(20_000);
+  t.like(notifier.followers.status(nameOf('example.'))[0], { serial: 4, lag: 0 });
+  secondary.serial = 9;
+  publish(version(5));
+  await clock.advance(5000);
+  const [later] = notifier.followers.status(nameOf('example.'));
+  t.like(
+    later,
+    { serial: undefined, lag: 5, failure: 'it serves serial 9, and 5 is published' },
+    'no more what it said before',
+  );
+  publish(version(9));
+  await clock.advance(5000);
+  t.like(notifier.followers.status(nameOf('example.'))[0], { serial: 9, lag: 0 });
+});
+
+test('a secondary that is not current for long is asked once a minute, and found to be current without another sign of life', async (t) => {
+  const { clock, notifier, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
   const secondary = fake('10.0.0.2');
   secondary.serial = 1;
   publish(version(2));
-  await clock.advance(100_000_000);
-  t.true(secondary.asked.length <= 21, `${secondary.asked.length}`);
+  await clock.advance(6_000_000);
+  t.true(secondary.asked.length > 90 && secondary.asked.length < 120, `${secondary.asked.length}`);
+  t.is(notifier.followers.behind.lag, 6000);
+  // Another primary has fed it.
+  secondary.serial = 2;
+  await clock.advance(61_000);
+  t.like(notifier.followers.status(nameOf('example.'))[0], { serial: 2, lag: 0 });
+  t.is(clock.alarms, 0);
+});
+
+test('a secondary that acknowledges nothing is asked what it serves all the same, since another primary may feed it', async (t) => {
+  const { clock, notifier, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
+  const secondary = fake('10.0.0.2');
+  secondary.isDeaf = true;
+  secondary.serial = 1;
+  publish(version(1));
+  const reached = notifier.followers.served(nameOf('example.'), 1, undefined, 120_000);
+  await clock.advance(61_000);
+  t.deepEqual(await reached, { serving: 1, wanted: 1 });
+  t.deepEqual(notifier.followers.behind, { secondaries: 0, lag: 0 });
+});
+
+test('thousands of zones of a secondary that is away cost ten questions a second, delay nobody else, and are soon known when it is back', async (t) => {
+  const { clock, notifier, publish, fake } = setUp(
+    ['10.0.0.1.10.0.0.2._transfer', '10.0.0.1.10.0.0.3._transfer.z0'],
+    ['10.0.0.2', '10.0.0.3'],
+  );
+  const [away, there] = [fake('10.0.0.2'), fake('10.0.0.3')];
+  away.isAway = true;
+  const names = Array.from({ length: 2000 }, (_, i) => `z${i}.`);
+  for (const name of names) publish(version(1, name));
+  await clock.advance(400_000);
+  t.true(away.asked.length > 2000 && away.asked.length <= 4000, `${away.asked.length}`);
+  const status = notifier.followers.status(nameOf('z1999.'));
+  t.like(status, [{ serial: undefined, lag: 400, failure: 'silence' }]);
+  const before = away.asked.length;
+  for (let serial = 2; serial <= 101; serial++) {
+    there.serial = serial;
+    publish(version(serial, 'z0.'));
+    const reached = notifier.followers.served(nameOf('z0.'), serial, 1, 5000);
+    await clock.advance(20);
+    t.deepEqual(await reached, { serving: 1, wanted: 1 });
+  }
+  t.true(away.asked.length <= before + 21, `${away.asked.length - before} in two seconds`);
+  // It hears no NOTIFY, and has been fed by somebody else.
+  away.isAway = false;
+  away.isDeaf = true;
+  away.serial = 102;
+  there.serial = 102;
+  for (const name of names) publish(version(102, name));
+  const { length } = away.asked;
+  await clock.advance(75_000);
+  t.deepEqual(notifier.followers.behind, { secondaries: 0, lag: 0 });
+  t.is(away.asked.length, length + names.length);
 });
 
 test('the lag is counted from the version that is missed, not from the newest', async (t) => {
@@ -255,12 +507,15 @@ test('a hidden secondary is told on its connection, also of zones that come late
   const its = key('x.10.0.0.1._transfer.example');
   const told: string[] = [];
   let close: () => void = () => {};
+  let isKept = false;
   const connection = {
     peer: { address: '10.0.0.7', port: 4000 },
     closed: new Promise<void>((resolve) => {
       close = resolve;
     }),
-    keep: () => {},
+    keep: () => {
+      isKept = true;
+    },
     request: async (octets: Uint8Array) => {
       const message = given(decodeMessage(octets));
       const reply = { ...responseTo(message, RCODE.NOERROR), aa: true };
@@ -274,6 +529,7 @@ test('a hidden secondary is told on its connection, also of zones that come late
   publish(version(1));
   publish(version(1, 'other.'));
   notifier.register(connection, its, nameOf('example.'));
+  t.true(isKept, 'it may be idle');
   await clock.advance(1000);
   t.deepEqual(told, [], 'it asks for its own zone by itself');
   publish(version(1, 'later.example.'));
@@ -293,16 +549,24 @@ test('a hidden secondary is told on its connection, also of zones that come late
 const HIDDEN = 'x.10.0.0.1._transfer.example';
 
 /** A connection of a hidden secondary that serves what `serial` says, and the names it was told of. */
-const door = (clock: VirtualClock, port: number, { address = '10.0.0.7', serial = 1, name = HIDDEN } = {}) => {
+const door = (
+  clock: VirtualClock,
+  port: number,
+  { address = '10.0.0.7', serial = 1, name = HIDDEN, transport = 'tcp' } = {},
+) => {
   const its = key(name);
   const told: string[] = [];
-  const state = { serial, isSilent: false };
+  const state = { serial, isSilent: false, isClosed: false };
   let close: () => void = () => {};
   const connection = {
+    transport,
     peer: { address, port },
     closed: new Promise<void>((resolve) => {
       close = resolve;
     }),
+    get isClosed() {
+      return state.isClosed;
+    },
     keep: () => {},
     request: async (octets: Uint8Array) => {
       const message = given(decodeMessage(octets));
@@ -395,6 +659,102 @@ test('another connection takes over when one closes or is silent, and what only 
   t.deepEqual(notifier.followers.status(nameOf('a.example.')), []);
 });
 
+test('a hidden secondary whose connections all close at once costs nothing for each of them and each zone', async (t) => {
+  const { clock, notifier, publish } = setUp([HIDDEN], []);
+  const zones = Array.from({ length: 200 }, (_, i) => version(1, `z${i}.example.`));
+  for (const zone of zones) publish(zone);
+  const doors = Array.from({ length: 90 }, (_, port) => door(clock, port));
+  for (const { connection, its } of doors) notifier.register(connection, its, nameOf('example.'));
+  await clock.advance(1000);
+  for (const { state, told } of doors) {
+    state.isClosed = true;
+    told.length = 0;
+  }
+  // That they are gone is told later.
+  for (const { origin } of zones) publish(version(2, `${origin}`));
+  await clock.advance(100 * 1000);
+  t.deepEqual(
+    doors.flatMap(({ told }) => told),
+    [],
+  );
+});
+
+test('who registers over and over is told of all zones once in half a second, and what changed meanwhile is not lost', async (t) => {
+  const { clock, notifier, publish, zones } = setUp([HIDDEN], []);
+  for (let i = 0; i < 100; i++) publish(version(1, `z${i}.example.`));
+  const doors = Array.from({ length: 20 }, (_, port) => door(clock, port));
+  zones.walks = 0;
+  for (const { connection, its } of doors) {
+    notifier.register(connection, its, nameOf('example.'));
+    await clock.advance(10);
+  }
+  t.is(zones.walks, 1);
+  await clock.advance(1000);
+  t.is(zones.walks, 2, 'the last of them may be another process');
+  t.is(doors.at(-1)!.told.length, 100);
+});
+
+test.serial(
+  'who registers thousands of names is told of them together, and is a hundred lines of the log',
+  async (t) => {
+    const lines: Readonly<Record<string, unknown>>[] = [];
+    const info: Log['info'] = (_, fields) => void lines.push(fields ?? {});
+    const { clock, notifier, publish, zones } = setUp([HIDDEN], [], [], { ...silent, info });
+    for (let i = 0; i < 100; i++) publish(version(1, `z${i}.example.`));
+    const doors = Array.from({ length: 20 }, (_, port) => door(clock, port));
+    zones.walks = 0;
+    for (const [i, { connection, its }] of doors.entries())
+      for (let n = 0; n < 100; n++) notifier.register(connection, its, nameOf(`n${n}.z${(i + n) % 100}.example.`));
+    notifier.register(doors[0]!.connection, doors[0]!.its, nameOf('z7.example.'));
+    const walks = async (): Promise<number> => {
+      await clock.advance(100);
+      return zones.walks;
+    };
+    await until(walks, { what: 'it is told for the first name, and for all others', holds: (count) => count === 2 });
+    t.is(lines.length, 100);
+    await clock.advance(60_000);
+    t.is(zones.walks, 2);
+    t.deepEqual(lines.at(-1), { key: `${HIDDEN}.`, zones: 1900 });
+  },
+);
+test.serial('a secondary of many zones registers, and goes, in slices', async (t) => {
+  const { clock, notifier, publish, zones } = setUp([HIDDEN], []);
+  for (let i = 0; i < 20_000; i++) publish(version(1, `z${i}.example.`));
+  await setImmediate();
+  const one = door(clock, 1);
+  const longest = await longestTurn(async () => {
+    notifier.register(one.connection, one.its, nameOf('example.'));
+    await until(() => notifier.followers.behind.secondaries === 1 && one.told.length > 0, { what: 'it is told' });
+  });
+  t.true(longest < 250, `${longest} ms`);
+  one.state.isClosed = true;
+  one.close();
+  await until(() => [...zones].every(({ origin }) => notifier.followers.status(origin).length === 0), {
+    what: 'the end',
+  });
+});
+
+test('many who cannot be asked keep nothing else waiting', async (t) => {
+  let failed = 0;
+  const counting = {
+    ...silent,
+    debug: (event: string) => {
+      if (event === 'notify.failed') failed++;
+    },
+  } as unknown as Log;
+  const { clock, notifier, publish } = setUp([HIDDEN], [], [], counting);
+  const one = door(clock, 1);
+  publish(version(1, 'z0.example.'));
+  notifier.register(one.connection, one.its, nameOf('example.'));
+  await clock.advance(1000);
+  one.state.isClosed = true;
+  for (let i = 0; i < 500; i++) publish(version(2, `z${i}.example.`));
+  await setImmediate();
+  t.true(failed > 0 && failed < 100, `${failed}`);
+  await clock.advance(500);
+  t.true(failed >= 500, 'all the same each is tried');
+});
+
 test('a hidden secondary whose address is told anyhow is not counted twice', async (t) => {
   const { clock, notifier, publish } = setUp([HIDDEN], ['127.0.0.1']);
   const origin = nameOf('example.');
@@ -428,6 +788,57 @@ test('a link on a connection believes no reply that is not signed', async (t) =>
   });
   const reply = await link.ask({ ...responseTo(given(decodeMessage(new Uint8Array(12))), 0), qr: false }, 100);
   t.like(reply, { ok: false, fault: { kind: 'tsig' } });
+});
+
+test('a secondary that takes one key for one zone and another for another is told of both at once, whichever was used last', async (t) => {
+  const [first, second] = [named('127.0.0.1'), `other.${named('127.0.0.1')}`].map(key) as [Key, Key];
+  const clock = new VirtualClock();
+  const secondary = createSocket('udp4');
+  secondary.on('message', (octets, { port, address }) => {
+    const message = given(decodeMessage(octets));
+    const by = message.tsig!.keyName.equals(first.name) ? first : second;
+    const isIts = message.questions[0]!.name.equals(nameOf('a.example.')) === (by === first);
+    const reply = encodeMessage(responseTo(message, isIts ? RCODE.NOERROR : RCODE.REFUSED));
+    const now = Math.floor(Date.now() / 1000);
+    secondary.send(sign(reply, by, { now, priorMac: message.tsig!.mac }).octets, port, address);
+  });
+  await new Promise<void>((resolve) => secondary.bind(0, '127.0.0.1', resolve));
+  t.teardown(() => secondary.close());
+  const keys = [first, second];
+  const { signal } = new AbortController();
+  const options = { port: secondary.address().port, signal, clock, keys: () => new KeyTable(keys) };
+  const link = linkByAddress({ address: '127.0.0.1', keys }, options);
+  for (const zone of ['a.example.', 'b.example.', 'a.example.', 'b.example.']) {
+    const reply = await link.ask(notifyMessage(nameOf(zone)), 10_000);
+    t.like(reply, { ok: true, value: { rcode: RCODE.NOERROR } }, zone);
+  }
+  const nobodys = [second];
+  const denied = await linkByAddress({ address: '127.0.0.1', keys: nobodys }, options).ask(
+    notifyMessage(nameOf('a.example.')),
+    10_000,
+  );
+  t.like(denied, { ok: true, value: { rcode: RCODE.REFUSED } });
+});
+
+test('links that nobody asks anything listen for nothing, and the end answers who has asked', async (t) => {
+  const silence = createSocket('udp4');
+  await new Promise<void>((resolve) => silence.bind(0, '127.0.0.1', resolve));
+  t.teardown(() => silence.close());
+  const end = new AbortController();
+  const { signal } = end;
+  setMaxListeners(0, signal);
+  const keys = [named('127.0.0.1'), 'x.10.0.0.1._transfer.example'].map(key);
+  const options = { port: silence.address().port, signal, clock: new VirtualClock(), keys: () => new KeyTable(keys) };
+  const links = Array.from({ length: 100 }, () => linkByAddress({ address: '127.0.0.1', keys }, options));
+  t.is(getEventListeners(signal, 'abort').length, 0);
+  const inVain = await links[0]!.ask(notifyMessage(nameOf('example.')), 1);
+  t.like(inVain, { ok: false, fault: { kind: 'timeout' } });
+  await until(() => getEventListeners(signal, 'abort').length === 0, { what: 'nothing is under way' });
+  const replies = links.map((link) => link.ask(notifyMessage(nameOf('example.')), 600_000));
+  t.is(getEventListeners(signal, 'abort').length, links.length);
+  end.abort();
+  for (const reply of await Promise.all(replies)) t.like(reply, { ok: false, fault: { kind: 'aborted' } });
+  await until(() => getEventListeners(signal, 'abort').length === 0, { what: 'nothing is under way' });
 });
 
 test('who follows a catalog is told of it, and never asked for its serial', async (t) => {

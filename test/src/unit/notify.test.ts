@@ -103,6 +103,35 @@ test('a target that never acknowledges keeps no other waiting, and is forgotten 
   t.is(announcements.nextAt, undefined);
 });
 
+for (const isAcknowledged of [true, false])
+  test(`a sending to a target that was forgotten changes nothing for the one that came back, be it ${isAcknowledged ? 'acknowledged' : 'in vain'}`, (t) => {
+    const announcements = new Announcements();
+    announcements.announce(one, 'a', 0);
+    const [stale] = announcements.due(0);
+    t.deepEqual(announcements.forget('a'), [one]);
+    announcements.announce(one, 'a', 1);
+    const [fresh] = announcements.due(1);
+    announcements.announce(one, 'a', 2);
+    announcements.ended(stale!, isAcknowledged, 3);
+    t.is(announcements.nextAt, undefined, 'one of a zone at a time');
+    announcements.announce(one, 'a', 3);
+    t.deepEqual(announcements.due(10_000), []);
+    announcements.ended(fresh!, true, 10_000);
+    t.deepEqual(print(announcements.due(10_000)), ['example. a 0'], 'what changed meanwhile is told');
+  });
+
+test('each sending counts among those that are under way until it has ended, once, be its target forgotten', (t) => {
+  const announcements = new Announcements();
+  const announce = (target: number): void => announcements.announce(one, `${target}`, 0);
+  for (let target = 0; target < 1000; target++) announce(target);
+  const first = announcements.due(0);
+  for (let target = 0; target < 1000; target++) announcements.forget(`${target}`);
+  for (let target = 0; target < 1000; target++) announce(target);
+  t.deepEqual(announcements.due(0), [], 'there is no room');
+  for (const each of [...first, ...first]) announcements.ended(each, false, 0);
+  t.is(announcements.due(0).length, first.length);
+});
+
 test('thirty thousand announcements are told one by one without a search among all of them', (t) => {
   const announcements = new Announcements();
   const zones = Array.from({ length: 30_000 }, (_, i) => nameOf(`z${i}.example.`));

@@ -2,8 +2,10 @@
  * The probes by which RFC 8906 8 tells whether a server answers what it does not know: each with the section that asks for it, the
  * `dig` options that send it, and what it expects. They go over UDP; 8.1.5 is the first of them over TCP.
  */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { ClientAddress } from '@zonewright/common/authority/client-address';
-import { type Authority, receive } from '@zonewright/common/authority/receive';
+import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import type { Transport } from '@zonewright/common/authority/transport';
 import { CLASS } from '@zonewright/common/rr/class';

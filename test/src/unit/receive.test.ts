@@ -1,9 +1,12 @@
 /** What a name server does with a message, from octets to an outcome. Transfers are in transfer.test.ts. */
+
+import type { Authority } from '@zonewright/common/authority/authority';
 import { ClientAddress } from '@zonewright/common/authority/client-address';
 import { COOKIE, COOKIE_OCTETS, CookieJar } from '@zonewright/common/authority/cookie';
 import { identify } from '@zonewright/common/authority/identity';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import { type Authority, type Outcome, receive, replyWith } from '@zonewright/common/authority/receive';
+import type { Outcome } from '@zonewright/common/authority/outcome';
+import { receive, replyWith } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import { TRANSPORTS, type Transport } from '@zonewright/common/authority/transport';
 import { ZoneTable } from '@zonewright/common/authority/zones';
@@ -481,6 +484,12 @@ test('a signed SOA query over TCP registers its connection, whatever its answer'
     'k._transfer. .',
     'although the root is not served',
   );
+});
+
+test('who refreshes a copy over TCP and asks how long it may be served is told nothing on that connection', (t) => {
+  const edns = { ...EDNS, options: [{ code: OPTION.EXPIRE, data: Uint8Array.of() }] };
+  const outcome = received(request('example. SOA', { edns }), { key: TRANSFER, transport: 'tcp' });
+  t.is(outcome.kind === 'reply' && outcome.registers, undefined);
 });
 
 test('while nobody knows which keys there are a signed request is SERVFAIL and not BADKEY', (t) => {

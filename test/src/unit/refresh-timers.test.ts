@@ -6,18 +6,20 @@
 import { type Key, parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Name } from '@zonewright/common/name';
+import type { Stream } from '@zonewright/common/net/stream';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import type { Copies, Copy, CopyState } from '@zonewright/common/service/copies';
-import { SILENT_LOG } from '@zonewright/common/service/log';
+import { type Log, SILENT_LOG } from '@zonewright/common/service/log';
 import { Replica, type ReplicaOptions, type ReplicaSource } from '@zonewright/common/service/replica';
 import type { Inquiry, News, Upstream } from '@zonewright/common/service/upstream';
 import { RCODE } from '@zonewright/common/wire/code';
 import { diffZones } from '@zonewright/common/zone/delta';
+import { isNewer } from '@zonewright/common/zone/serial';
 import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { copyingAuthority } from '../support/copying.ts';
 import { given, nameOf, recordsFrom } from '../support/records.ts';
-import { busyTime } from '../support/thread-time.ts';
+import { busyTime, longestTurn } from '../support/thread-time.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
@@ -39,6 +41,8 @@ const version = (serial: number, of = origin, timers = '3600 600 86400 300'): Zo
 const AWAY: Fault = { kind: 'unreachable', what: 'nobody is there' };
 const BAD: Fault = { kind: 'inbound', what: 'nonsense' };
 const GONE: Fault = { kind: 'gone', what: 'no such zone' };
+/** After so long a primary is believed that says that a zone is gone, and did not tell of it. */
+const GONE_FOR = 127 * S;
 
 /** What a primary has of each zone, and how long its copy may be served; or what is wrong with it. */
 type Primary = Fault | { readonly zones: readonly Zone[]; readonly expire?: number };
@@ -68,11 +72,13 @@ class FakeUpstream implements Upstream {
     if (zone === undefined) return fail(GONE);
     const { expire } = primary;
     if (current !== undefined && zone.serial === current.serial) return ok({ applied: undefined, expire });
+    if (current !== undefined && !isNewer(zone.serial, current.serial))
+      return fail({ kind: 'older', what: `has ${zone.serial}` });
     const deltas = current === undefined ? undefined : [diffZones(current, zone)];
     return ok({ applied: { zone, deltas }, expire });
   }
 
-  async connect(): Promise<Result<never, Fault>> {
+  async connect(): Promise<Result<Stream, Fault>> {
     return new Promise(() => undefined);
   }
 
@@ -246,6 +252,22 @@ test('a primary that is away is asked last, also for zones that nobody has asked
   await replica.stop();
 });
 
+test('a primary that was found to be away is asked last also for zones that came from it, whatever their keys', async (t) => {
+  const [a, b] = [nameOf('a.'), nameOf('b.')];
+  const sources = ['a', 'b'].flatMap((zone) => [A, B].map((address) => sourceOf(`x.${address}._transfer.${zone}`)));
+  const { replica, clock, primary, asked } = begin(sources);
+  const zones = having(version(1, a), version(1, b, '3605 600 86400 300'));
+  primary(A, zones);
+  primary(B, zones);
+  replica.start();
+  await clock.advance(1000 * S);
+  asked();
+  primary(A, AWAY);
+  await clock.advance(2610 * S);
+  t.deepEqual(asked(), [`3600 ${A} a.`, `3600 ${B} a.`, `3605 ${B} b.`]);
+  await replica.stop();
+});
+
 test('the sender of a NOTIFY is asked first, and the others where it has not got what it promised', async (t) => {
   const sources = [A, B].map((address) => sourceOf(`x.${address}._transfer.example`));
   const { replica, clock, primary, asked, serial, notify } = begin(sources);
@@ -277,6 +299,42 @@ test('the sender of a NOTIFY is asked first, and the others where it has not got
   await replica.stop();
 });
 
+test('the newest serial that primaries have named is got, also when one that is behind says its own later', async (t) => {
+  const sources = [A, B].map((address) => sourceOf(`x.${address}._transfer.example`));
+  const { replica, clock, primary, serial, notify, asked } = begin(sources);
+  primary(A, having(version(1)));
+  primary(B, having(version(1)));
+  replica.start();
+  await clock.advance(0);
+  primary(A, having(version(3)));
+  primary(B, having(version(2)));
+  notify(3, sources[0]!.key, A);
+  notify(2, sources[1]!.key, B);
+  await clock.advance(S);
+  t.is(serial(), 3);
+  primary(A, having(version(4)));
+  primary(B, having(version(5)));
+  notify(5, sources[0]!.key, A);
+  await clock.advance(S);
+  t.is(serial(), 5, 'by whomever it was named');
+  primary(A, AWAY);
+  notify(6, sources[0]!.key, A);
+  await clock.advance(S);
+  primary(A, having(version(6)));
+  await clock.advance(600 * S);
+  t.is(serial(), 6, 'of one that was away for a moment, at the retry of the SOA');
+  primary(A, AWAY);
+  primary(B, having(version(6)));
+  notify(7, sources[0]!.key, A);
+  asked();
+  await clock.advance(1200 * S);
+  t.is(asked().length, 6, 'and no more often than that');
+  primary(A, having(version(6)));
+  await clock.advance(2400 * S);
+  t.is(asked().length, 2, 'nor any more once it has said that there is nothing');
+  await replica.stop();
+});
+
 test('a zone that a NOTIFY named is dropped when its primary has it no more, also while another is away', async (t) => {
   const sources = [A, B].map((address) => sourceOf(`${address}.192.0.2.9._transfer`));
   const { replica, clock, primary, zones, notify, told } = begin(sources);
@@ -287,10 +345,40 @@ test('a zone that a NOTIFY named is dropped when its primary has it no more, als
   await clock.advance(0);
   t.is(zones.get(origin)?.serial, 1);
   primary(A, having());
-  await clock.advance(3600 * S);
-  t.deepEqual(told, ['0 example. 1', '3600 example. -']);
+  await clock.advance(3600 * S + GONE_FOR);
+  t.deepEqual(told, ['0 example. 1', '3727 example. -']);
   t.false(zones.isApex(origin));
   t.deepEqual(replica.status(), []);
+  await replica.stop();
+});
+
+test('a primary that was just started loses nobody a zone that it does not know yet; one that tells of its end does', async (t) => {
+  const source = sourceOf(`x.${A}._transfer`);
+  const { replica, clock, primary, serial, notify } = begin([source]);
+  const tell = (is: Primary, said?: number): Promise<void> => {
+    primary(A, is);
+    notify(said, source.key, A);
+    return clock.advance(0);
+  };
+  replica.start();
+  await tell(having(version(1)), 1);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await clock.advance(3600 * S);
+    await tell(having(), 2);
+    await clock.advance(60 * S);
+    t.is(serial(), 1, 'it may get it itself');
+    await tell(AWAY, 2);
+    await tell(having(), 2);
+    await clock.advance(110 * S);
+    t.is(serial(), 1, 'what was said before it was away says nothing');
+    await tell(having(version(1)), 2);
+  }
+  await replica.setMembers(nameOf('catalog.'), [origin]);
+  await tell(having());
+  t.is(serial(), 1, 'it is a member of a catalog');
+  await replica.setMembers(nameOf('catalog.'), []);
+  await clock.advance(0);
+  t.is(serial(), undefined);
   await replica.stop();
 });
 
@@ -303,20 +391,20 @@ test('members of a catalog come from where that comes from, and are dropped with
   primary(A, having(version(1, catalog), version(1, one), version(1, two), version(9)));
   primary(B, having(version(1)));
   replica.start();
-  replica.setMembers(catalog, [one, two, origin]);
+  await replica.setMembers(catalog, [one, two, origin]);
   t.true(zones.isAwaited(one), 'it is ours from now on');
   await clock.advance(0);
   t.deepEqual(asked().sort(), [`0 ${A} catalog.`, `0 ${A} one.`, `0 ${A} two.`, `0 ${B} example.`]);
   t.is(zones.get(origin)?.serial, 1, 'what a key names comes from where the key says');
-  replica.setMembers(catalog, [two]);
+  await replica.setMembers(catalog, [two]);
   t.false(zones.isApex(one));
   t.true(zones.isApex(origin));
   t.deepEqual([...copies.kept.keys()].sort(), [catalog, origin, two].map(({ key }) => key).sort());
   primary(A, having(version(1, catalog)));
   await clock.advance(3600 * S);
   t.is(zones.get(two)?.serial, 1, 'a member stays until the catalog says otherwise');
-  replica.setMembers(catalog, []);
-  replica.setMembers(catalog, [two]);
+  await replica.setMembers(catalog, []);
+  await replica.setMembers(catalog, [two]);
   t.true(zones.isAwaited(two), 'taken anew it begins with nothing');
   await replica.stop();
 });
@@ -341,12 +429,12 @@ test('a catalog takes and ends no zone at or below that of a key of another prim
   const { replica, clock, serial, notify, zones, mirage, cat, garden, www, free, key } = twoPrimaries();
   notify(1, key, A, garden);
   await clock.advance(0);
-  replica.setMembers(cat, [mirage, garden, www, free]);
+  await replica.setMembers(cat, [mirage, garden, www, free]);
   await clock.advance(3600 * S);
   t.deepEqual([mirage, garden, free].map(serial), [1, 1, 9]);
   t.false(zones.isApex(www));
   t.true(replica.isOfOthers(www, cat));
-  replica.setMembers(cat, []);
+  await replica.setMembers(cat, []);
   await clock.advance(3600 * S);
   t.deepEqual([mirage, garden, free].map(serial), [1, 1, undefined]);
   await replica.stop();
@@ -355,7 +443,7 @@ test('a catalog takes and ends no zone at or below that of a key of another prim
 test('a catalog may list what a key of its own primary is for', async (t) => {
   const { replica, clock, serial, cat, garden, www } = twoPrimaries(`x.${B}._transfer.www.mirage`);
   t.false(replica.isOfOthers(www, cat));
-  replica.setMembers(cat, [garden, www, nameOf('below.www.mirage.')]);
+  await replica.setMembers(cat, [garden, www, nameOf('below.www.mirage.')]);
   await clock.advance(0);
   t.deepEqual([garden, www].map(serial), [undefined, 9]);
   t.deepEqual(
@@ -371,11 +459,11 @@ test('what a key for all zones has learnt is of its primary, until that has it n
   primary(A, having(version(1, mirage), version(1, free)));
   notify(1, root, A, free);
   await clock.advance(0);
-  replica.setMembers(cat, [free]);
+  await replica.setMembers(cat, [free]);
   await clock.advance(3600 * S);
   t.is(serial(free), 1);
   primary(A, having(version(1, mirage)));
-  await clock.advance(3600 * S);
+  await clock.advance(3600 * S + GONE_FOR);
   t.is(serial(free), 9, 'the catalog may have it now');
   await replica.stop();
 });
@@ -389,8 +477,8 @@ test('a zone that was learnt is that again when a catalog of its primary lists i
   replica.start();
   notify(1, sources[1]!.key, A);
   await clock.advance(0);
-  replica.setMembers(catalog, [origin]);
-  replica.setMembers(catalog, []);
+  await replica.setMembers(catalog, [origin]);
+  await replica.setMembers(catalog, []);
   asked();
   await clock.advance(0);
   t.deepEqual(asked(), [`0 ${A} example.`], 'its primary may have it no more');
@@ -399,7 +487,7 @@ test('a zone that was learnt is that again when a catalog of its primary lists i
     told.filter((each) => each.includes('example')),
     ['0 example. 1'],
   );
-  replica.setMembers(catalog, [origin]);
+  await replica.setMembers(catalog, [origin]);
   await clock.advance(3600 * S);
   await replica.stop();
 
@@ -407,13 +495,13 @@ test('a zone that was learnt is that again when a catalog of its primary lists i
   later.primary(A, having(version(1, catalog), version(1)));
   await later.replica.load();
   later.replica.start();
-  later.replica.setMembers(catalog, [origin]);
-  later.replica.setMembers(catalog, []);
+  await later.replica.setMembers(catalog, [origin]);
+  await later.replica.setMembers(catalog, []);
   await later.clock.advance(0);
   t.is(later.serial(), 1, 'also after a restart');
   later.primary(A, having(version(1, catalog)));
-  later.replica.setMembers(catalog, [origin]);
-  later.replica.setMembers(catalog, []);
+  await later.replica.setMembers(catalog, [origin]);
+  await later.replica.setMembers(catalog, []);
   await later.clock.advance(0);
   t.is(later.serial(), undefined);
   await later.replica.stop();
@@ -449,6 +537,156 @@ test('zones are learnt by the keys of their primaries alone, so many as have not
   await replica.stop();
 });
 
+/** Opens a connection to a primary, which answers what it is asked there, and nothing after it. */
+const heard = async (closed = new Promise<void>(() => {})): Promise<Result<Stream, Fault>> => {
+  const reply = ok({}) as Awaited<ReturnType<Stream['request']>>;
+  const open = { keep: () => {}, close: () => {}, request: async () => reply, closed };
+  return ok(open as unknown as Stream);
+};
+
+test('a hidden secondary asks a primary that closes each connection at once no more than once a minute', async (t) => {
+  const clock = new VirtualClock();
+  const upstream = new FakeUpstream(clock);
+  let lasts = 0;
+  upstream.connect = () => heard(new Promise((close) => clock.after(lasts, close)));
+  const { replica, serial } = begin([first], { upstream, random: () => 0.5 }, clock);
+  upstream.primaries.set(A, having(version(1)));
+  replica.start();
+  await clock.advance(600 * S);
+  upstream.asked.length = 0;
+  await clock.advance(600 * S);
+  t.true(upstream.asked.length < 20, `${upstream.asked.length} times in ten minutes`);
+  lasts = 3600 * S;
+  await clock.advance(3600 * S);
+  upstream.primaries.set(A, having(version(2)));
+  await clock.advance(50 * S);
+  t.is(serial(), 2, 'one that ends after long is there again soon');
+  await replica.stop();
+});
+
+test('a server that begins with nothing is ready once its primaries were reached, and what they told of in the first second has come', async (t) => {
+  const source = sourceOf(`${A}.192.0.2.9._transfer`);
+  const clock = new VirtualClock();
+  const upstream = new FakeUpstream(clock);
+  upstream.connect = () => new Promise((done) => clock.after(5 * S, () => done(heard())));
+  const copies = new FakeCopies();
+  const { replica, notify } = begin([source], { upstream, copies }, clock);
+  await replica.load();
+  replica.start();
+  upstream.primaries.set(A, having(version(1)));
+  await clock.advance(4 * S);
+  t.deepEqual(replica.unready(), [`${A}:53 has not been reached`]);
+  await clock.advance(S);
+  t.deepEqual(replica.unready(), ['primaries may tell of more zones']);
+  await clock.advance(S - 1);
+  notify(1, source.key, A);
+  notify(1, source.key, A, nameOf('late.'));
+  upstream.primaries.set(A, { kind: 'timeout', what: 'slow' });
+  t.deepEqual(replica.unready(), ['no data for example.', 'no data for late.', 'primaries may tell of more zones']);
+  await clock.advance(S);
+  t.deepEqual(replica.unready(), ['no data for example.', 'no data for late.']);
+  upstream.primaries.set(A, having(version(1)));
+  await clock.advance(60 * S);
+  t.deepEqual(replica.unready(), [], 'one has come, and of the other the primary says that there is none');
+  notify(1, source.key, A, nameOf('later.'));
+  t.deepEqual(replica.unready(), [], 'a NOTIFY for what there is not takes nothing away');
+  await replica.stop();
+
+  const again = begin([source], { copies });
+  await again.replica.load();
+  again.replica.start();
+  t.deepEqual(again.replica.unready(), [], 'with copies it is at once, also while the primary is away');
+  await again.replica.stop();
+
+  const lonely = begin([source, sourceOf(`${B}.192.0.2.9._transfer`)]);
+  lonely.replica.start();
+  t.deepEqual(lonely.replica.unready(), [`${A}:53 has not been reached`, `${B}:53 has not been reached`]);
+  await lonely.clock.advance(10 * S);
+  t.deepEqual(lonely.replica.unready(), ['there is no zone yet'], 'nobody is waited for without end');
+  await lonely.replica.stop();
+});
+
+test('a primary whose serial went back says nothing for a copy: it expires, and then what there is is served', async (t) => {
+  const sources = [A, B].map((address) => sourceOf(`x.${address}._transfer.example`));
+  const { replica, clock, primary, serial } = begin(sources);
+  const seen = () => [serial(), replica.status()[0]!.failure];
+  primary(A, having(version(7)));
+  replica.start();
+  await clock.advance(0);
+  primary(A, having(version(3)));
+  primary(B, having(version(7)));
+  await clock.advance(3600 * S);
+  t.deepEqual(seen(), [7, undefined], 'another one has it');
+  t.is(replica.expiryOf(origin), 86_400);
+  primary(B, AWAY);
+  await clock.advance(3600 * S);
+  t.deepEqual(seen(), [7, `${B}:53: nobody is there; ${A}:53: has 3`]);
+  t.is(replica.failing(), 1);
+  t.true(replica.expiryOf(origin) < 86_400);
+  await clock.advance(DAY);
+  t.deepEqual(seen(), [3, undefined]);
+  await replica.stop();
+});
+
+test.serial('a large catalog is taken in slices, and of two versions that come at once the newer counts', async (t) => {
+  const catalog = nameOf('catalog.');
+  const { replica, zones } = begin([sourceOf(`x.${A}._transfer.catalog`)]);
+  const members = Array.from({ length: 50_000 }, (_, i) => nameOf(`z${i}.`));
+  const longest = await longestTurn(async () => {
+    const older = replica.setMembers(catalog, members);
+    const newer = replica.setMembers(catalog, [members[7]!, nameOf('new.')]);
+    await older;
+    t.true(zones.isApex(members[49_999]!), 'it was taken as a whole');
+    await newer;
+  });
+  t.true(longest < 250, `${longest} ms`);
+  t.deepEqual(
+    replica.status().map(({ zone }) => zone),
+    ['z7.', 'new.'],
+  );
+  await replica.stop();
+});
+
+test('what a NOTIFY names is asked about at once while many members of a catalog start', async (t) => {
+  const catalog = nameOf('catalog.');
+  const { replica, clock, primary, asked, notify } = begin([sourceOf(`x.${A}._transfer.catalog`), first]);
+  primary(A, having(version(1, catalog), version(1)));
+  replica.start();
+  await clock.advance(0);
+  const members = Array.from({ length: 5000 }, (_, i) => nameOf(`z${i}.`));
+  await replica.setMembers(catalog, members);
+  asked();
+  notify(2, undefined, A, catalog);
+  notify(2, undefined, A);
+  await clock.advance(0);
+  const zones = asked().map((line) => line.split(' ')[2]);
+  t.is(zones.length, 5002);
+  for (const { key } of [catalog, origin])
+    t.true(
+      zones.slice(0, 4).some((zone) => nameOf(zone!).key === key),
+      key,
+    );
+  await replica.stop();
+});
+
+test('many zones of a primary that is away are some lines of the log, and one for all others', async (t) => {
+  const lines: unknown[] = [];
+  const log = { ...SILENT_LOG, warn: (event: string, fields: object) => lines.push({ event, ...fields }) } as never;
+  const catalog = nameOf('catalog.');
+  const { replica, clock } = begin([sourceOf(`x.${A}._transfer.catalog`)], { log });
+  replica.start();
+  await replica.setMembers(
+    catalog,
+    Array.from({ length: 299 }, (_, i) => nameOf(`z${i}.`)),
+  );
+  await clock.advance(59 * S);
+  t.is(lines.length, 100);
+  await clock.advance(60 * S);
+  t.is(lines.length, 101);
+  t.like(lines[100], { event: 'refresh.failed', zones: 200 });
+  await replica.stop();
+});
+
 test('a member that leaves while it is asked for does not come back', async (t) => {
   const catalog = nameOf('catalog.');
   const clock = new VirtualClock();
@@ -461,9 +699,9 @@ test('a member that leaves while it is asked for does not come back', async (t) 
     return ask(route, inquiry);
   };
   replica.start();
-  replica.setMembers(catalog, [nameOf('one.')]);
+  await replica.setMembers(catalog, [nameOf('one.')]);
   await clock.advance(S / 2);
-  replica.setMembers(catalog, []);
+  await replica.setMembers(catalog, []);
   await clock.advance(10 * S);
   t.false(zones.isApex(nameOf('one.')));
   t.is(zones.get(catalog)?.serial, 1);
@@ -502,6 +740,120 @@ test('after a restart copies are served before anybody is asked, with what they 
   t.is(serial(), 2);
   await clock.advance(S);
   t.is(serial(), undefined);
+  await replica.stop();
+});
+
+/** A replica of many zones, as it is ten minutes after it has ended; its primary takes 10 ms to answer. */
+const restarted = async (count: number, more: Partial<ReplicaOptions> = {}) => {
+  const source = sourceOf(`${A}.${B}._transfer`);
+  const copies = new FakeCopies();
+  const checkedAt = new VirtualClock().wall() - 600 * S;
+  const names = Array.from({ length: count }, (_, i) => `z${i}.`);
+  const all = names.map((name) => version(1, nameOf(name)));
+  for (const zone of all) copies.save(zone, undefined, { checkedAt, expireAt: checkedAt + DAY, namedBy: 'notify' });
+  const clock = new VirtualClock();
+  const world = begin([source], { copies, ...more }, clock);
+  world.primary(A, having(...all));
+  const ask = world.upstream.ask.bind(world.upstream);
+  const load = { now: 0, most: 0 };
+  world.upstream.ask = async (...question) => {
+    load.most = Math.max(load.most, ++load.now);
+    const answer = ask(...question);
+    await new Promise<void>((done) => clock.after(10, done));
+    load.now--;
+    return answer;
+  };
+  await world.replica.load();
+  world.replica.start();
+  return { ...world, load, source, copies, names };
+};
+
+test('after a restart a primary that says nothing by itself is asked for all zones, of so many at a time', async (t) => {
+  const { replica, clock, asked, load } = await restarted(300);
+  await clock.advance(40);
+  t.is(new Set(asked()).size, 300);
+  t.is(load.most, 80);
+  await clock.advance(3590 * S);
+  t.is(asked().length, 0);
+  await replica.stop();
+});
+
+test('after a restart nobody is asked for what the primary says by itself, signed, and what has changed comes first', async (t) => {
+  const { replica, clock, asked, source, primary, notify, copies, names } = await restarted(300);
+  await clock.advance(1);
+  const zoneIn = (line: string): string => line.split(' ')[2]!;
+  const before = asked().map(zoneIn);
+  t.is(before.length, 80, 'nobody knows yet that it will say something');
+  const newest = [...names].reverse().find((name) => !before.includes(name))!;
+  const told = names.filter((name) => name !== newest && Number(name.slice(1, -1)) < 200);
+  for (const name of told) notify(1, source.key, A, nameOf(name));
+  const untold = names.filter((name) => name !== newest && !told.includes(name));
+  for (const name of untold) {
+    notify(1, undefined, A, nameOf(name));
+    notify(1, keyOf(`x._update.${name}`), A, nameOf(name));
+  }
+  primary(A, having(...names.map((name) => version(name === newest ? 2 : 1, nameOf(name)))));
+  notify(2, source.key, A, nameOf(newest));
+  await clock.advance(20);
+  t.deepEqual(asked(), [`0.001 ${A} ${newest} promised 2`]);
+  await clock.advance(100);
+  const later = asked().map(zoneIn);
+  const isLeft = (name: string): boolean => !before.includes(name);
+  t.deepEqual(later.toSorted(), untold.filter(isLeft).toSorted(), 'where nothing was said that proves something');
+  const reassured = told.filter(isLeft);
+  t.is(copies.confirmed, names.length - reassured.length - 1);
+  const [example] = reassured;
+  const expiry = (): number => replica.expiryOf(nameOf(example!));
+  t.is(expiry(), 86_400 - 601, 'what is said so vouches for no longer life (RFC 7314)');
+  await clock.advance(2990 * S);
+  t.is(asked().length, 0);
+  await clock.advance(20 * S);
+  t.deepEqual(
+    asked().map(zoneIn).toSorted(),
+    reassured.toSorted(),
+    'when they are due, counted from before the restart',
+  );
+  t.true(expiry() > 86_000);
+  await replica.stop();
+});
+
+test('after a restart a catalog is asked about before the many zones of which a change may have been missed', async (t) => {
+  const { replica, clock, asked } = await restarted(300, { named: [nameOf('z150.')] });
+  await clock.advance(1);
+  t.true(asked().slice(0, 2).includes(`0 ${A} z150.`));
+  await replica.stop();
+});
+
+test('a primary that tells of its zones for longer than half a minute is asked for the rest', async (t) => {
+  const { replica, clock, asked, source, primary, notify, names, serial } = await restarted(2000);
+  await clock.advance(1);
+  const before = new Set(asked().map((line) => line.split(' ')[2]));
+  const [untold, ...told] = names.filter((name) => !before.has(name)).map((name) => nameOf(name));
+  primary(A, having(...names.map((name) => version(2, nameOf(name)))));
+  for (const zone of told) {
+    notify(1, source.key, A, zone);
+    await clock.advance(20);
+  }
+  t.is(serial(untold), 2);
+  t.true(asked().length < 600, 'not for what it had told of by then');
+  await replica.stop();
+});
+
+test('of several primaries the word of that counts which would be asked', async (t) => {
+  const copies = await ended();
+  const second = sourceOf(`x.${B}._transfer.example`);
+  const { replica, primary, clock, asked, notify } = begin(
+    [first, second],
+    { copies },
+    new VirtualClock(Date.UTC(2030, 0, 1, 1)),
+  );
+  await replica.load();
+  notify(2, second.key, B);
+  primary(A, having(version(3)));
+  primary(B, having(version(2)));
+  replica.start();
+  await clock.advance(S);
+  t.deepEqual(asked(), [`0 ${A} example.`]);
   await replica.stop();
 });
 
@@ -571,7 +923,7 @@ test('members of a catalog outlive the process, those that left it meanwhile do 
   const before = begin(sources, { copies });
   before.primary(A, having(version(1, catalog), ...members.map((of) => version(1, of))));
   before.replica.start();
-  before.replica.setMembers(catalog, members);
+  await before.replica.setMembers(catalog, members);
   await before.clock.advance(0);
   await before.replica.stop();
   t.is(copies.kept.size, 3);
@@ -583,7 +935,7 @@ test('members of a catalog outlive the process, those that left it meanwhile do 
     members.map((of) => zones.get(of)?.serial),
     [1, 1],
   );
-  replica.setMembers(catalog, [members[0]!]);
+  await replica.setMembers(catalog, [members[0]!]);
   t.true(zones.isApex(members[0]!));
   t.false(zones.isApex(members[1]!));
   await replica.stop();
@@ -615,6 +967,66 @@ test('what a primary that has only a copy says of its expiry is heeded', async (
   t.true(asked().length > 2);
   await clock.advance(S);
   t.is(serial(), undefined);
+  await replica.stop();
+});
+
+test('a primary whose own copy is at its end is told of once and asked ever more rarely, and the zone expires once', async (t) => {
+  for (const expire of [0, 1]) {
+    const lines: string[] = [];
+    const log: Log = { ...SILENT_LOG, warn: (event, fields = {}) => void lines.push(`${event} ${fields.what ?? ''}`) };
+    const { replica, clock, primary, asked, told, serial } = begin([first], { log });
+    primary(A, having(version(1)));
+    replica.start();
+    await clock.advance(3000 * S);
+    asked();
+    primary(A, { zones: [version(1)], expire });
+    await clock.advance(3600 * S);
+    t.is(serial(), 1, 'it lives as long as was said before');
+    t.like(replica.status()[0], { expires: 86_400 - 6600, failure: 'its own copy is at its end, says its EXPIRE' });
+    const times = asked().map((each) => Number(each.split(' ')[0]) - 3600);
+    t.deepEqual(
+      times.slice(0, 12),
+      [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 1623],
+      'as its SOA says, with back-off',
+    );
+    await clock.advance(DAY);
+    asked();
+    await clock.advance(DAY);
+    t.is(asked().length, 86_400 / 300, 'there is nothing to be had');
+    t.deepEqual(told, ['0 example. 1', '86400 example. -'], 'it does not come and go');
+    t.deepEqual(lines, ['refresh.failed its own copy is at its end, says its EXPIRE', 'zone.expired ']);
+    primary(A, { zones: [version(1)], expire: 2 });
+    await clock.advance(300 * S);
+    t.is(serial(), 1, 'the primary has heard of its own');
+    t.is(told.length, 3, 'and each answer that says so lasts until the next');
+    await replica.stop();
+  }
+});
+
+test('what a primary has at its end is not taken: what there is is served on, and another primary is asked', async (t) => {
+  const sources = [A, B].map((address) => sourceOf(`x.${address}._transfer.example`));
+  const { replica, clock, primary, serial, asked } = begin(sources);
+  primary(A, having(version(1)));
+  replica.start();
+  await clock.advance(0);
+  primary(A, { zones: [version(2)], expire: 0 });
+  await clock.advance(3600 * S);
+  t.is(serial(), 1);
+  primary(B, having(version(2)));
+  await clock.advance(600 * S);
+  t.is(serial(), 2);
+  asked();
+  await clock.advance(3600 * S);
+  t.is(asked().length, 1);
+  await replica.stop();
+});
+
+test('a zone whose SOA has copies expire at once says so by EXPIRE too, and is served while its primary is there', async (t) => {
+  const { replica, clock, primary, told } = begin([first]);
+  primary(A, { zones: [version(1, origin, '0 0 0 0')], expire: 0 });
+  replica.start();
+  await clock.advance(60 * S);
+  t.deepEqual(told, ['0 example. 1']);
   await replica.stop();
 });
 

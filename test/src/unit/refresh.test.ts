@@ -1,6 +1,7 @@
 /** When a secondary asks (`authority/refresh.ts`). What the replica makes of it is `unit/refresh-timers`. */
 import {
   dueNow,
+  isVouchedFor,
   newRefresh,
   nextDue,
   type Refresh,
@@ -162,6 +163,14 @@ test('RFC 7314 4: what a primary says of the expiry of its own copy counts, neve
   );
 });
 
+test('RFC 7314 4: a primary that may serve its own copy for a second at most vouches for nothing, unless that is what the SOA says', (t) => {
+  t.deepEqual(
+    [undefined, 0, 1, 2, 86_400].map((expire) => isVouchedFor(SOA, expire)),
+    [true, false, false, true, true],
+  );
+  for (const expire of [0, 1]) t.true(isVouchedFor({ ...SOA, expire }, expire));
+});
+
 test('a NOTIFY that came in meanwhile and names nothing newer than what was transferred has nobody asked again', (t) => {
   const busy = step(current(0), { kind: 'started' }, S, 0);
   const notified = (serial?: number): Refresh => step(busy, { kind: 'notified', serial }, 2 * S, 0);
@@ -201,14 +210,49 @@ test('what cannot be used is transferred ever more rarely, whatever the SOA and 
   t.is(unasked.askAt, 3900 * S, 'without them it is five minutes');
 });
 
+test('what may have been missed is asked for, unless the primary says by itself that it was nothing: then at the time it was due', (t) => {
+  const { refresh: current } = run(0, 0, newRefresh(0), () => SOA);
+  const doubted = step(current, { kind: 'doubted' }, 100 * S, 0);
+  t.is(dueNow(doubted, 100 * S), 'ask');
+  t.deepEqual(step(doubted, { kind: 'doubted' }, 101 * S, 0), doubted);
+  const queued = step(doubted, { kind: 'queued' }, 101 * S, 0);
+  t.is(nextDue(queued), current.expireAt!, 'it expires in the meantime');
+  for (const each of [doubted, queued])
+    t.deepEqual(
+      step(each, { kind: 'reassured' }, 102 * S, 0),
+      current,
+      'neither its refresh nor its expiry is another',
+    );
+  t.deepEqual(step(queued, { kind: 'reassured' }, 4000 * S, 0), queued, 'it is due anyhow');
+  t.is(step(queued, { kind: 'notified' }, 102 * S, 0).askAt, 102 * S);
+  const asked = step(queued, { kind: 'started' }, 102 * S, 0);
+  t.deepEqual(step(asked, { kind: 'reassured' }, 102 * S, 0), asked);
+  t.is(step(current, { kind: 'reassured' }, 102 * S, 0), current);
+  const failed = step(asked, { kind: 'failed', isBad: false }, 103 * S, 0);
+  t.is(step(failed, { kind: 'reassured' }, 103 * S, 0), failed, 'who does not answer is asked again');
+});
+
 test('a copy from before is served for as long as it had left, and a clock that was set changes little about that', (t) => {
   const kept = { checkedAt: 1000 * S, expireAt: 87_400 * S };
-  const expiry = (wall: number): number | undefined => restoredRefresh(5 * S, SOA, timeLeft(kept, wall)).expireAt;
+  const expiry = (wall: number): number | undefined => restoredRefresh(5 * S, SOA, timeLeft(kept, wall), 0).expireAt;
   t.is(expiry(1000 * S), 86_405 * S);
   t.is(expiry(80_000 * S), 7405 * S);
   t.is(expiry(10 * S), 86_405 * S, 'set back: as long as there was left when it was checked');
   t.is(expiry(87_400 * S), undefined, 'it is over');
   const odd = { checkedAt: 0, expireAt: 10 ** 12 * S };
-  t.is(restoredRefresh(0, SOA, timeLeft(odd, 0)).expireAt, 86_400 * S, 'never longer than the SOA says');
-  t.is(restoredRefresh(0, SOA, 10).askAt, 0, 'it is asked for at once');
+  t.is(restoredRefresh(0, SOA, timeLeft(odd, 0), 0).expireAt, 86_400 * S, 'never longer than the SOA says');
+  t.is(restoredRefresh(0, SOA, 10, 0).askAt, 0, 'it is asked for at once');
+});
+
+test('a zone whose SOA has it expire at once is served as long as its primary is there, and a moment longer', (t) => {
+  for (const expire of [0, 1, 2]) {
+    const soa = { ...SOA, refresh: 0, retry: 0, expire };
+    const { done, refresh } = run(0, 60 * S, newRefresh(0), () => soa);
+    t.deepEqual(
+      done.filter((what) => !what.startsWith('ask')),
+      [],
+    );
+    const { done: alone } = run(nextDue(refresh), 70 * S, refresh, () => undefined);
+    t.is(alone.filter((what) => what.startsWith('expire')).length, 1);
+  }
 });

@@ -1,6 +1,7 @@
 /** What a primary asks a hidden secondary on the connection that this has opened. */
-import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import type { Authority } from '@zonewright/common/authority/receive';
+
+import type { Authority } from '@zonewright/common/authority/authority';
+import { type Key, KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import type { Connection } from '@zonewright/common/net/connection';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -12,10 +13,12 @@ import { Replica } from '@zonewright/common/service/replica';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';
 import { decodeMessage, emptyMessage, encodeMessage, type Message } from '@zonewright/common/wire/message';
 import { sign, verify } from '@zonewright/common/wire/tsig';
+import { Zone } from '@zonewright/common/zone/zone';
 import test from 'ava';
 import { freePort } from '../support/ports.ts';
-import { given, nameOf, zoneOf } from '../support/records.ts';
+import { given, nameOf, recordsFrom, zoneOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const SECRET = Buffer.from('a secret of thirty-two octets!!!').toString('base64');
 const key = given(parseKey(`x.127.0.0.1._transfer.example:SHA256:${SECRET}`));
@@ -77,4 +80,61 @@ test('a hidden secondary says on its own connection which serial it serves, to w
   t.is(readSoa(soa!.rdata).serial, 1);
   t.is((await ask(OPCODE.NOTIFY, true)).rcode, RCODE.NOERROR);
   t.is((await ask(OPCODE.NOTIFY, false)).rcode, RCODE.NOERROR, 'it comes from the primary of the zone');
+});
+
+test('of a key for all zones it is said once what is wrong with its primary, though no zone is known', async (t) => {
+  const lines: Readonly<Record<string, unknown>>[] = [];
+  const log = { ...SILENT_LOG, warn: (event: string, fields = {}) => void lines.push({ event, ...fields }) };
+  const port = await freePort();
+  const clock = new VirtualClock();
+  const forAll = given(parseKey(`127.0.0.1.127.0.0.2._transfer:SHA256:${SECRET}`));
+  const sources = [{ key: forAll, primary: { address: '127.0.0.1', port }, isHidden: false }];
+  let tries = 0;
+  const random = (): number => {
+    tries++;
+    return 0.5;
+  };
+  const replica = new Replica({ sources, authority: authorityOf(false), log, clock, random });
+  t.teardown(() => replica.stop());
+  replica.start();
+  await until(() => clock.advance(1000).then(() => tries > 2), { what: 'it has tried again', timeout: 30_000 });
+  t.deepEqual(lines, [
+    {
+      event: 'primary.failed',
+      primary: `127.0.0.1:${port}`,
+      key: '127.0.0.1.127.0.0.2._transfer.',
+      what: `cannot reach 127.0.0.1:${port}: connection refused`,
+    },
+  ]);
+});
+
+test('a secondary with more keys for a primary than this allows it connections registers all of them on one', async (t) => {
+  const port = await freePort();
+  const keys = Array.from({ length: 150 }, (_, i) =>
+    given(parseKey(`127.0.0.1.127.0.0.1._transfer.z${i}.example:SHA256:${SECRET}`)),
+  );
+  const primary = { ...authorityOf(true), keys: new KeyTable(keys) };
+  const text = '@ 60 SOA ns hostmaster 1 3600 600 86400 300\n@ 60 NS ns.other.';
+  for (const { zone } of keys) primary.zones.set(Zone.fromRecords(zone, recordsFrom(text, zone))!);
+  const registered = new Map<string, Connection>();
+  const refused = async () => ({ rcode: RCODE.REFUSED });
+  const register = (connection: Connection, { name }: Key): void => {
+    connection.keep();
+    registered.set(name.key, connection);
+  };
+  const hooks = { update: refused, notify: refused, register };
+  const started = await startNameServer({ addresses: ['127.0.0.1'], port, authority: primary, log: SILENT_LOG, hooks });
+  const server = given(started);
+  t.teardown(() => server.close());
+  const secondary = { ...authorityOf(false), keys: new KeyTable(keys) };
+  const sources = keys.map((each) => ({ key: each, primary: { address: '127.0.0.1', port }, isHidden: false }));
+  const replica = new Replica({ sources, authority: secondary, log: SILENT_LOG });
+  t.teardown(() => replica.stop());
+  replica.start();
+  const came = (): number => [...secondary.zones].length;
+  await until(() => registered.size === keys.length && came() === keys.length, {
+    what: 'all keys have registered, and all zones have come',
+    timeout: 30_000,
+  });
+  t.is(new Set(registered.values()).size, 1);
 });

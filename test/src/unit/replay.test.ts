@@ -1,7 +1,7 @@
 /** Requests that come more than once: as the table sees them, and on the sockets of a server. */
 import { createSocket } from 'node:dgram';
+import type { Authority } from '@zonewright/common/authority/authority';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import type { Authority } from '@zonewright/common/authority/receive';
 import { type Refusal, ReplayTable } from '@zonewright/common/authority/replay';
 import type { Request } from '@zonewright/common/authority/request';
 import { ZoneTable } from '@zonewright/common/authority/zones';

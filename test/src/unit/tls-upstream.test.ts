@@ -40,6 +40,7 @@ test('over TLS nothing is sent in plain, whatever is asked, and questions share 
   const responder = new Responder({ ...zones, keys: new KeyTable([KEY]) });
   const gate = given(TlsGate.open({ cert: readFileSync(own.cert), key: readFileSync(own.key) }));
   const peers = new Set<number>();
+  const outcomes: string[] = [];
   const server = given(
     await listenTcp({
       address: '127.0.0.1',
@@ -49,6 +50,7 @@ test('over TLS nothing is sent in plain, whatever is asked, and questions share 
       receive: async (octets, connection) => {
         peers.add(connection.peer.port);
         const outcome = receive(responder, octets, connection.transport, Math.floor(Date.now() / 1000));
+        outcomes.push(outcome.kind);
         if (outcome.kind === 'reply') connection.reply(outcome.octets);
         if (outcome.kind !== 'transfer') return;
         const messages = outcome.signer?.signAll(outcome.messages, () => Math.floor(Date.now() / 1000));
@@ -77,6 +79,10 @@ test('over TLS nothing is sent in plain, whatever is asked, and questions share 
     2,
     'what is promised is transferred, not asked for by datagram, over the connection of the first transfer',
   );
+  outcomes.length = 0;
+  const again = given(await upstream.ask(route, { origin, current: undefined, promised: V1.serial }));
+  t.is(again.applied?.zone.serial, V1.serial);
+  t.deepEqual(outcomes, ['transfer'], 'nor is asked about what is promised and of which nothing is there');
   t.deepEqual(plain, []);
 });
 

@@ -273,7 +273,6 @@ test.serial('handshakes are few at a time and short, and what they hold is given
   const { own } = await certificates();
   const { peer, gate, faults } = await serve(t, identityOf(own), {
     tlsHandshakes: 2,
-    tlsHandshakesPerClient: 2,
     tlsHandshake: 500,
     tcpConnectionsPerClient: 3,
   });
@@ -283,12 +282,13 @@ test.serial('handshakes are few at a time and short, and what they hold is given
     socket.on('error', () => undefined);
     const closed = once(socket, 'close');
     await once(socket, 'connect');
-    return { socket, closed };
+    return { socket, closed, port: socket.localPort };
   };
   const slow = [await open(), await open()];
   await until(() => gate.handshakes, { what: 'both are being shaken hands with', holds: (count) => count === 2 });
-  await (await open()).closed;
-  t.regex(faults[0]!.what, /^turned 127\.0\.0\.1:\d+ away: too many TLS handshakes$/);
+  slow.push(await open());
+  await slow[0]!.closed;
+  t.is(faults[0]!.what, `ended the TLS handshake of 127.0.0.1:${slow[0]!.port}: too many`);
   await Promise.all(slow.map(({ closed }) => closed));
   await until(() => gate.handshakes, { what: 'both places are given back', holds: (count) => count === 0 });
   const nonsense = await open();
@@ -301,17 +301,13 @@ test.serial('handshakes are few at a time and short, and what they hold is given
 });
 
 test.serial(
-  'when all handshakes are taken, who has more than a share gives way, else who has said nothing',
+  'when all handshakes are taken, who has most gives way to who comes, and first where it said nothing',
   async (t) => {
     const { own } = await certificates();
-    const { peer, gate, faults } = await serve(t, identityOf(own), {
-      tlsHandshakes: 4,
-      tlsHandshakesPerClient: 2,
-      tlsHandshake: 60_000,
-    });
+    const { peer, gate, faults } = await serve(t, identityOf(own), { tlsHandshakes: 4, tlsHandshake: 60_000 });
     const sockets = new Set<Socket>();
-    const hold = async (localAddress: string, octets = ''): Promise<Socket> => {
-      const socket = connect({ port: peer.port, host: peer.address, localAddress });
+    const hold = async (host: number, octets = ''): Promise<Socket> => {
+      const socket = connect({ port: peer.port, host: peer.address, localAddress: `127.0.0.${host}` });
       t.teardown(() => socket.destroy());
       socket.on('error', () => undefined);
       sockets.add(socket);
@@ -320,31 +316,55 @@ test.serial(
       socket.write(octets);
       return socket;
     };
-    const isFull = () => until(() => gate.handshakes, { what: 'all are taken', holds: (count) => count === 4 });
-    const turned = () => faults.filter(({ what }) => what.startsWith('turned')).length;
-    const ended = () => faults.filter(({ what }) => what.startsWith('ended')).length;
+    const are = (holds: number) =>
+      until(() => gate.handshakes, { what: `${holds} are under way`, holds: (count) => count === holds });
     // The beginning of a record: its sender has said something.
-    for (const octets of ['', '\x16']) {
-      for (let i = 0; i < 4; i++) await hold('127.0.0.2', octets);
-      await isFull();
-      const before = [turned(), ended()] as const;
-      await once(await hold('127.0.0.2'), 'close');
-      t.deepEqual([turned(), ended()], [before[0] + 1, before[1]], 'it takes no place of others, be they its own');
-      t.is((await ask(await dial(t, peer))).rcode, RCODE.NOERROR);
-      t.is(ended(), before[1] + 1);
-      for (const socket of sockets) socket.resetAndDestroy();
-      await until(() => gate.handshakes, { what: 'all are gone', holds: (count) => count === 0 });
-    }
-    await hold('127.0.0.2', '\x16');
-    const [oldest] = [await hold('127.0.0.3'), await hold('127.0.0.4')];
-    await hold('127.0.0.5');
-    await isFull();
+    for (const octets of ['', '\x16'])
+      for (const hosts of [
+        [2, 2, 2, 2],
+        [2, 3, 4, 5],
+      ]) {
+        const ended = faults.length;
+        for (const host of hosts) await hold(host, octets);
+        await are(4);
+        await hold(2, octets);
+        // Of clients that hold as much, also of one, somebody gives way.
+        await until(() => sockets.size, { what: 'one gives way', holds: (count) => count === 4 });
+        t.is((await ask(await dial(t, peer))).rcode, RCODE.NOERROR);
+        t.is(faults.length, ended + 2);
+        for (const socket of sockets) socket.resetAndDestroy();
+        await are(0);
+      }
+    await hold(2, '\x16');
+    const [oldest] = [await hold(3), await hold(4)];
+    await hold(5);
+    await are(4);
     const gone = once(oldest, 'close');
     t.is((await ask(await dial(t, peer))).rcode, RCODE.NOERROR);
     await gone;
     t.is(sockets.size, 3);
   },
 );
+
+test.serial('forty who connect again and again and say nothing keep nobody from a handshake', async (t) => {
+  const { own } = await certificates();
+  const { peer, gate } = await serve(t, identityOf(own), { tlsHandshakes: 20, tlsHandshake: 60_000 });
+  let isOver = false;
+  let begun = 0;
+  const insist = (host: number): void => {
+    if (isOver) return;
+    const socket = connect({ port: peer.port, host: peer.address, localAddress: `127.0.1.${host}` });
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.once('connect', () => void begun++);
+    socket.once('close', () => insist(host));
+  };
+  for (let host = 1; host <= 40; host++) insist(host);
+  await until(() => begun, { what: 'more have begun than there are places', holds: (count) => count > 40 });
+  for (let i = 0; i < 10; i++) t.is((await ask(await dial(t, peer))).rcode, RCODE.NOERROR);
+  t.is(gate.handshakes, 20);
+  isOver = true;
+});
 
 test.serial('a connection that asks nothing, or takes nothing, is held no longer than one of TCP', async (t) => {
   const { own } = await certificates();

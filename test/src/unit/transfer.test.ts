@@ -1,6 +1,7 @@
 /** Zone transfers out, from the request to the messages, and in, from the messages to the zone. */
 
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Authority } from '@zonewright/common/authority/authority';
 import {
   type Applied,
   applyInbound,
@@ -9,7 +10,8 @@ import {
   InboundTransfer,
 } from '@zonewright/common/authority/inbound';
 import { KeyTable, parseKey } from '@zonewright/common/authority/key';
-import { type Authority, type Outcome, receive } from '@zonewright/common/authority/receive';
+import type { Outcome } from '@zonewright/common/authority/outcome';
+import { receive } from '@zonewright/common/authority/receive';
 import { Responder } from '@zonewright/common/authority/responder';
 import { axfrRecords, ixfrRecords, packMessages } from '@zonewright/common/authority/transfer';
 import type { Transport } from '@zonewright/common/authority/transport';

@@ -1,7 +1,7 @@
 /** Threads that answer UDP, by both ways: what they answer themselves, what comes back to control, and what they outlive. */
 
 import { createSocket } from 'node:dgram';
-import type { Authority } from '@zonewright/common/authority/receive';
+import type { Authority } from '@zonewright/common/authority/authority';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { exchange } from '@zonewright/common/net/exchange';
 import { linuxUdpFault } from '@zonewright/common/net/linux-socket';

@@ -2,11 +2,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { Seats } from '@zonewright/common/net/seats';
 import { printEndpoint } from '@zonewright/common/service/endpoint';
 import { startHttp } from '@zonewright/common/service/http';
 import { createLog } from '@zonewright/common/service/log';
 import { createMetrics } from '@zonewright/common/service/metrics';
-import { Seats } from '@zonewright/common/service/seats';
 import { Poll, pollDelay } from '@zonewright/primary/trigger/poll';
 import { webhook } from '@zonewright/primary/trigger/webhook';
 import test, { type ExecutionContext } from 'ava';

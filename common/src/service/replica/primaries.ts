@@ -5,7 +5,7 @@
 import { isIPv6 } from 'node:net';
 import { type Key, mayPerform } from '../../authority/key.ts';
 import type { Name } from '../../name.ts';
-import type { Peer } from '../../net/address.ts';
+import { type Peer, printPeer } from '../../net/address.ts';
 import type { TlsClient } from '../../net/tls-client.ts';
 import type { Route } from '../upstream.ts';
 
@@ -63,16 +63,17 @@ function ofSamePrimaries(
 
 /** Which primaries have not answered of late, whatever zone they were asked for. */
 export class Absences {
-  readonly #until = new WeakMap<ReplicaSource, number>();
+  /** By address and port: a primary that is away is that for all its keys. */
+  readonly #until = new Map<string, number>();
 
   /** Times are milliseconds of a steady clock. */
-  note(source: ReplicaSource, isAway: boolean, now: number): void {
-    if (isAway) this.#until.set(source, now + AWAY_TIME);
-    else this.#until.delete(source);
+  note({ primary }: ReplicaSource, isAway: boolean, now: number): void {
+    if (isAway) this.#until.set(printPeer(primary), now + AWAY_TIME);
+    else this.#until.delete(printPeer(primary));
   }
 
-  isAway(source: ReplicaSource, now: number): boolean {
-    return (this.#until.get(source) ?? now) > now;
+  isAway({ primary }: ReplicaSource, now: number): boolean {
+    return (this.#until.get(printPeer(primary)) ?? now) > now;
   }
 }
 

@@ -1,24 +1,29 @@
 /**
  * Connections on which primaries tell us of changes. We open one and ask for the SOA on it, signed, which makes a Zonewright primary
- * tell us there of every zone that the key may have. A hidden secondary keeps it for ever; one that the primary knows by
- * address does this once after each start.
+ * tell us there of every zone that the key may have. A hidden secondary keeps it for ever, and so does one that reaches its primary over
+ * TLS, as it would be told in plain elsewhere; any other that the primary knows by address does this once after each start.
  *
  * What the primary asks there is answered: NOTIFY, and which serial is served.
+ *
+ * Always holds: a primary has one such connection of us, however many keys name it. It allows a client so many, and transfers need some.
  */
 
+import type { Authority } from '../../authority/authority.ts';
 import type { Key } from '../../authority/key.ts';
-import { type Authority, receive, replyWith } from '../../authority/receive.ts';
+import { receive, replyWith } from '../../authority/receive.ts';
 import { Responder } from '../../authority/responder.ts';
 import type { Name } from '../../name.ts';
 import { type Peer, printPeer } from '../../net/address.ts';
 import type { Stream } from '../../net/stream.ts';
+import type { Fault, Result } from '../../result.ts';
 import { TYPE } from '../../rr/type.ts';
 import { nextDelay } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { question } from '../inquiry.ts';
 import type { Log } from '../log.ts';
 import type { Verdict } from '../name-server.ts';
-import type { Upstream } from '../upstream.ts';
+import { Places } from '../places.ts';
+import { primaryId, type Upstream } from '../upstream.ts';
 import { type Reach, type ReplicaSource, routeTo } from './primaries.ts';
 
 export interface RegistrationsOptions {
@@ -35,45 +40,91 @@ export interface RegistrationsOptions {
 }
 
 const RECONNECT = { base: 1000, max: 60_000 } as const;
+/** Milliseconds after which a connection that ends is made anew as if it were the first: some servers close each of them soon. */
+const LASTING = 2000;
+/** SOA queries under way on one connection, each by a key of its own. */
+const MAX_REGISTERING = 20;
+
+/** The connection to a primary. */
+interface Line {
+  readonly stream: Promise<Result<Stream, Fault>>;
+  readonly questions: Places;
+  /** Sources that ask, or have asked, on it. */
+  users: number;
+}
 
 export class Registrations {
   readonly #options: RegistrationsOptions;
   readonly #responder: Responder;
+  /** Those that are open or being opened, by {@link primaryId}. */
+  readonly #lines = new Map<string, Line>();
 
   constructor(options: RegistrationsOptions) {
     this.#options = options;
     this.#responder = new Responder(options.authority);
   }
 
-  /** Registers, and stays registered where the source is hidden. */
+  /** Registers, and stays registered where it is told nowhere else, or in plain. */
   async keep(source: ReplicaSource): Promise<void> {
     const { clock, random, reach } = this.#options;
+    let told: string | undefined;
     for (let attempt = 0; !reach.signal.aborted; attempt++) {
-      const wasConnected = await this.#register(source);
-      if (wasConnected && !source.isHidden) return;
-      if (wasConnected) attempt = 0;
+      const begun = clock.now();
+      const failure = await this.#register(source);
+      if (failure !== undefined && failure !== told) this.#tell(source, failure);
+      told = failure;
+      const wasConnected = failure === undefined;
+      if (wasConnected && !source.isHidden && reach.tls === undefined) return;
+      if (wasConnected && clock.now() - begun >= LASTING) attempt = 0;
       await this.#pause(nextDelay(attempt, RECONNECT, random), clock);
     }
   }
 
-  /** Until the connection is gone, if that is to be kept. Could the primary be asked? */
-  async #register(source: ReplicaSource): Promise<boolean> {
-    const { upstream, log, reach, connected } = this.#options;
+  /** Where the zone of the key is asked for, its refresh says what is wrong; by a key for all zones none may be known. */
+  #tell({ key, primary, isHidden }: ReplicaSource, what: string): void {
+    const { log, reach } = this.#options;
+    if (!key.zone.isRoot || isHidden || reach.signal.aborted) return;
+    log.warn('primary.failed', { primary: printPeer(primary), key: key.name.toString(), what });
+  }
+
+  /** Until the connection is gone, if that is to be kept. Why could the primary not be asked? */
+  async #register(source: ReplicaSource): Promise<string | undefined> {
+    const { log, connected } = this.#options;
     const { key, primary } = source;
-    const opened = await upstream.connect(routeTo(source, reach), (octets, stream) =>
-      this.#received(octets, stream, source),
-    );
-    if (!opened.ok) return false;
+    const line = this.#lineTo(source);
+    line.users++;
+    const opened = await line.stream;
+    if (!opened.ok) return opened.fault.what;
     const stream = opened.value;
-    stream.keep();
-    const reply = await stream.request(question(key.zone, TYPE.SOA), key);
+    const reply = await line.questions.run(() => stream.request(question(key.zone, TYPE.SOA), key));
     if (reply.ok) {
       log.debug('secondary.connected', { primary: printPeer(primary), key: key.name.toString() });
       connected(source);
       await stream.closed;
     }
-    stream.close();
-    return reply.ok;
+    if (--line.users === 0) stream.close();
+    return reply.ok ? undefined : reply.fault.what;
+  }
+
+  /** The connection that there is, or a new one. */
+  #lineTo(source: ReplicaSource): Line {
+    const { upstream, reach } = this.#options;
+    const route = routeTo(source, reach);
+    const id = primaryId(route);
+    const known = this.#lines.get(id);
+    if (known !== undefined) return known;
+    const stream = upstream.connect(route, (octets, on) => this.#received(octets, on, source.primary));
+    const line: Line = { stream, questions: new Places(MAX_REGISTERING), users: 0 };
+    this.#lines.set(id, line);
+    void this.#untilGone(stream).then(() => this.#lines.delete(id));
+    return line;
+  }
+
+  async #untilGone(opening: Promise<Result<Stream, Fault>>): Promise<void> {
+    const opened = await opening;
+    if (!opened.ok) return;
+    opened.value.keep();
+    await opened.value.closed;
   }
 
   #pause(wait: number, clock: Clock): Promise<void> {
@@ -90,13 +141,13 @@ export class Registrations {
   }
 
   /** A request of the primary on our own connection. */
-  async #received(octets: Uint8Array, stream: Stream, source: ReplicaSource): Promise<void> {
+  async #received(octets: Uint8Array, stream: Stream, primary: Peer): Promise<void> {
     const { authority, clock, reach, notified } = this.#options;
     const now = Math.floor(clock.wall() / 1000);
     const outcome = receive(this.#responder, octets, reach.tls === undefined ? 'tcp' : 'tls', now);
     if (outcome.kind === 'reply') await stream.send(outcome.octets);
     if (outcome.kind !== 'notify') return;
-    const { rcode, ede } = notified(outcome.zone, outcome.request.key, outcome.serial, source.primary);
+    const { rcode, ede } = notified(outcome.zone, outcome.request.key, outcome.serial, primary);
     const base = { now, identity: authority.identity };
     await stream.send(replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede }));
   }

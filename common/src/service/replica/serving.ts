@@ -35,7 +35,7 @@ export class Serving {
     held.copy = zone;
     held.checkedAt = clock.now() - Math.max(0, clock.wall() - state.checkedAt);
     for (const delta of deltas) held.history.add(delta);
-    held.refresh = restoredRefresh(clock.now(), zone.soa, left);
+    held.refresh = restoredRefresh(clock.now(), zone.soa, left, held.checkedAt);
     if (left > 0) this.#serve(zone);
     else {
       log.warn('zone.expired', { zone: held.origin.toString() }, 'it had expired when the process began');
