@@ -13,6 +13,7 @@ import type { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { targetOf } from '@zonewright/common/rr/rdata';
 import { TYPE } from '@zonewright/common/rr/type';
+import { readIssuerValue } from './issuer-value.ts';
 import { keepAnswers } from './kept-answers.ts';
 import { nameOfHost } from './posting.ts';
 
@@ -111,7 +112,7 @@ export function whyNot(
   const wild = isWildcard ? records.filter(({ tag }) => tag === 'issuewild') : [];
   const issue = wild.length > 0 ? wild : records.filter(({ tag }) => tag === 'issue');
   if (issue.length === 0) return undefined;
-  const allowed = issue.map(({ value }) => readIssue(value));
+  const allowed = issue.map(({ value }) => readIssuerValue(value));
   if (allowed.every((one) => one === undefined || one.domain === '')) return 'no CA is allowed';
   if (identities.length === 0) return undefined;
   const names = new Set(identities.map((identity) => identity.toLowerCase()));
@@ -124,24 +125,6 @@ export function whyNot(
     return (uri === undefined || account === undefined || uri === account) && isMethod;
   });
   return isMet ? undefined : 'it is allowed for another account or another way of validation only';
-}
-
-/** The value of `issue` and `issuewild` (RFC 8659 4.2); `undefined` for one that is no such value, which allows nobody. */
-function readIssue(
-  value: string,
-): { readonly domain: string; readonly parameters: ReadonlyMap<string, string> } | undefined {
-  const [domain = '', ...rest] = value.split(';').map((part) => part.trim());
-  if (!/^[a-zA-Z0-9.-]*$/.test(domain)) return undefined;
-  const parameters = new Map<string, string>();
-  for (const part of rest) {
-    if (part === '') continue;
-    const equals = part.indexOf('=');
-    const tag = part.slice(0, Math.max(0, equals)).trim().toLowerCase();
-    // RFC 8657 3: whoever gives one of these twice means nobody.
-    if (!/^[a-z0-9-]+$/.test(tag) || parameters.has(tag)) return undefined;
-    parameters.set(tag, part.slice(equals + 1).trim());
-  }
-  return { domain: domain.toLowerCase(), parameters };
 }
 
 /** The records of a name, along CNAMEs (RFC 8659 3). */

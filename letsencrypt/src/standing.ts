@@ -4,6 +4,7 @@
  *
  * Left out: `persistUntil` in what is written; it is heeded where somebody else has written it.
  */
+import { readIssuerValue } from './issuer-value.ts';
 
 /** What a record has to say for an authorization. */
 export interface Standing {
@@ -27,14 +28,13 @@ export function isWritable(account: string): boolean {
 
 /** Whether a text that stands there will do at `now`, milliseconds since 1970. */
 export function isStanding(text: string, wanted: Standing, now: number): boolean {
-  const [issuer = '', ...parts] = text.split(';').map((part) => part.trim());
-  const parameters = new Map(parts.map((part) => [part.split('=', 1)[0]!.trim().toLowerCase(), part]));
-  const parameter = (tag: string): string | undefined => parameters.get(tag)?.replace(/^[^=]*=?\s*/, '');
-  const until = parameter('persistuntil');
+  const value = readIssuerValue(text);
+  if (value === undefined || !wanted.issuers.includes(value.domain)) return false;
+  const { parameters } = value;
+  const until = parameters.get('persistuntil');
   return (
-    wanted.issuers.includes(issuer.toLowerCase()) &&
-    parameter('accounturi') === wanted.account &&
-    (!wanted.isWildcard || parameter('policy')?.toLowerCase() === 'wildcard') &&
+    parameters.get('accounturi') === wanted.account &&
+    (!wanted.isWildcard || parameters.get('policy')?.toLowerCase() === 'wildcard') &&
     (until === undefined || Number(until) * 1000 > now)
   );
 }

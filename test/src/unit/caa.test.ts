@@ -8,6 +8,7 @@ import { TYPE } from '@zonewright/common/rr/type';
 import { Zone } from '@zonewright/common/zone/zone';
 import { type CaaLookup, type CaaRecord, type CaaSubject, checkCaa, whyNot } from '@zonewright/letsencrypt/caa';
 import { methodsOf } from '@zonewright/letsencrypt/proof';
+import { isStanding, standingText } from '@zonewright/letsencrypt/standing';
 import test from 'ava';
 import fc from 'fast-check';
 
@@ -73,6 +74,26 @@ test('what CAA records allow', (t) => {
     t.is(whyNot(records, false, SUBJECT) === undefined, isAllowed, text);
     t.is(whyNot(records, true, SUBJECT) === undefined, isWildcardAllowed, `*. ${text}`);
   }
+});
+
+test('a record of dns-persist-01 is read as strictly as a CAA value', (t) => {
+  const account = 'https://ca.example/acct/1';
+  const wanted = { issuers: ['ca.example'], account, isWildcard: false };
+  const ours = standingText(wanted);
+  for (const [text, stands] of [
+    [ours, true],
+    [`CA.example;AccountURI = ${account} ; policy=wildcard;`, true],
+    [`${ours}; persistUntil=2`, true],
+    [`${ours}; persistUntil=1`, false],
+    [`${ours}; accounturi=${account}`, false],
+    [`${ours}; nothing`, false],
+    [`other.example; accounturi=${account}`, false],
+    ['ca.example', false],
+    ['', false],
+  ] as const)
+    t.is(isStanding(text, wanted, 1000), stands, text);
+  t.false(isStanding(ours, { ...wanted, isWildcard: true }, 1000));
+  t.true(isStanding(standingText({ ...wanted, isWildcard: true }), { ...wanted, isWildcard: true }, 1000));
 });
 
 test('a way of validation that is left where the CA does not offer the preferred one is allowed, too', (t) => {
