@@ -7,15 +7,17 @@ import { parseKey } from '@zonewright/common/authority/key';
 import { Theatre } from '../crash/theatre.ts';
 import { type CrashZone, ZONES } from '../crash/world.ts';
 import type { KeyText } from '../support/dig.ts';
+import { type MovableClock, movableClock, sweepClock } from '../support/movable-clock.ts';
 import { chanceFrom } from '../support/mutation.ts';
 import { startNamed } from '../support/named.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
 import { given } from '../support/records.ts';
 import { keyLine, type Secrecy } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
+import { clockOfOurs } from './clocks.ts';
 import { befall } from './events.ts';
 import { Follower } from './follower.ts';
-import { Member, plug, type Start } from './member.ts';
+import { Member, type MemberOptions, plug, type Start } from './member.ts';
 import { type Way, Weather } from './weather.ts';
 
 export interface ConvergenceOptions {
@@ -44,7 +46,7 @@ const PAIRS: readonly Way[] = [
   [2, 3],
   [4, 0],
 ];
-const READY = 30_000;
+const READY = 120_000;
 /** Milliseconds until all serve the same when all is well again. */
 const CONVERGED = 60_000;
 const UPDATERS = 6;
@@ -131,6 +133,7 @@ export async function converge(
       const kind = what.replace(/^[\d.]+ s: /, '').split(/ \d|,| (?=primary|bind|first|second)/)[0]!;
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     },
+    count: (what) => theatre.stage.count(what),
     fail: (what) => theatre.stage.fail(what),
   });
   if (!weather.isUp) theatre.stage.fail('the wire has ended');
@@ -177,32 +180,33 @@ async function makeMembers(
       ...['--listen', address, '--port', `${PORT}`, '--udp-workers', '1', '--data', join(folder, name)],
     ]);
   const bindFolder = temporaryFolder(owner, 'bind');
-  const bind: Start = async (life, within) => {
+  const bind: Start = async (life, within, env) => {
     const zones = theatre.stage.zones.map(({ fileName }) => ({
       name: fileName,
       primaries: [{ address: PRIMARY, key: keys.bind }],
     }));
-    const named = { address: BIND, port: PORT, folder: bindFolder, keys: [keys.bind], zones, within };
-    return (await startNamed(life, named)).program;
+    const named = { address: BIND, port: PORT, folder: bindFolder, keys: [keys.bind], zones, within, env };
+    const { program } = await startNamed(life, named);
+    life.teardown(() => sweepClock(program.pid));
+    return program;
   };
-  const starts: readonly (readonly [string, Start])[] = [
-    ['primary', ours('primary', theatre.flags)],
-    ['bind', bind],
-    ['first', secondary('first', FIRST, keys.first, ...(isChained ? [keys.second] : []))],
-    ['second', secondary('second', SECOND, keys.second)],
+  const clock = (name: string): MovableClock => clockOfOurs(join(folder, `${name}.clock`));
+  const cast: readonly Pick<MemberOptions, 'name' | 'clock' | 'start' | 'hasDayTimers'>[] = [
+    { name: 'primary', clock: clock('primary'), start: ours('primary', theatre.flags) },
+    { name: 'bind', clock: await movableClock(owner), start: bind, hasDayTimers: true },
+    {
+      name: 'first',
+      clock: clock('first'),
+      start: secondary('first', FIRST, keys.first, ...(isChained ? [keys.second] : [])),
+    },
+    { name: 'second', clock: clock('second'), start: secondary('second', SECOND, keys.second) },
   ];
+  const known = [keys.bind, ...Object.values(keys)];
   const made = await Promise.all(
-    starts.map(([name, begin], number) =>
-      Member.make(owner, {
-        name,
-        number,
-        address: ADDRESSES[number]!,
-        port: PORT,
-        folder,
-        hasClock: name !== 'bind',
-        start: begin,
-      }),
-    ),
+    cast.map((options, number) => {
+      const key = given(parseKey(known[number]!));
+      return Member.make(owner, { ...options, number, address: ADDRESSES[number]!, port: PORT, key });
+    }),
   );
   return made as unknown as readonly [Member, ...Member[]];
 }

@@ -17,6 +17,8 @@ export interface World {
   readonly chance: Chance;
   isOver(): boolean;
   note(what: string): void;
+  /** Counts what is told in the report. */
+  count(what: string): void;
   fail(what: string): void;
 }
 
@@ -42,6 +44,10 @@ const PAUSE = 1500;
 /** By how many seconds a clock goes wrong: within the fudge of TSIG (RFC 8945 5.2.3), and far beyond it. */
 const STEPS = [-86_400, -3600, -290, -30, 30, 290, 3600, 86_400];
 const EDGE = 5;
+/** Milliseconds after which a step has arrived at each of them (`clock.ts`). */
+const ARRIVED = 500;
+/** Seconds for which timers may stand: less than what there is in the end until all have to be alike. */
+const STANDING = 40;
 
 const both = ([from, to]: Way): readonly Way[] => [
   [from, to],
@@ -53,15 +59,33 @@ const bad = (die: number): Rule => ({ loss: (die % 400) / 1000, twice: (die % 10
 
 /** While somebody is away, or stands still, nothing else is done to them. */
 const busy = new Set<Member>();
+/** A clock that is wrong is not stepped once more. */
+const wrong = new Set<Member>();
 
-async function alone(member: Member, work: () => Promise<string>): Promise<string | undefined> {
-  if (busy.has(member)) return undefined;
-  busy.add(member);
+async function alone(among: Set<Member>, member: Member, work: () => Promise<string>): Promise<string | undefined> {
+  if (among.has(member)) return undefined;
+  among.add(member);
   try {
     return await work();
   } finally {
-    busy.delete(member);
+    among.delete(member);
   }
+}
+
+/** SIGKILL, and a restart after so many milliseconds. */
+async function killed(world: World, member: Member, length: number): Promise<string> {
+  await member.kill();
+  await lasting(world, length);
+  await member.rise();
+  return member.name;
+}
+
+/** Is a clock that was stepped what the server itself says? Told apart from one that cannot be asked. */
+async function seen(world: World, member: Member, seconds: number): Promise<string> {
+  const isSo = await member.isAhead(seconds);
+  if (isSo === false) world.fail(`the clock of ${member.name} was stepped by ${seconds} s, and goes otherwise`);
+  world.count(`steps of ${member.name}'s clock${isSo === true ? '' : ' that nobody saw'}`);
+  return isSo === true ? ', seen' : '';
 }
 
 async function fault(world: World, ways: readonly Way[], rule: Rule, length: number): Promise<void> {
@@ -122,19 +146,13 @@ const KINDS = {
   kill: {
     weight: 4,
     most: 2500,
-    befall: (world, { member, length }) =>
-      alone(member, async () => {
-        await member.kill();
-        await lasting(world, length);
-        await member.rise();
-        return member.name;
-      }),
+    befall: (world, { member, length }) => alone(busy, member, () => killed(world, member, length)),
   },
   standstill: {
     weight: 2,
     most: 3000,
     befall: (world, { member, length }) =>
-      alone(member, async () => {
+      alone(busy, member, async () => {
         member.signal('SIGSTOP');
         await lasting(world, length);
         member.signal('SIGCONT');
@@ -144,14 +162,20 @@ const KINDS = {
   'clock step': {
     weight: 3,
     most: 8000,
-    befall: async (world, { member, length, die }) => {
-      if (!member.hasClock) return undefined;
-      const seconds = STEPS[die % STEPS.length]! + (die % EDGE);
-      member.step(seconds * 1000);
-      await lasting(world, length);
-      member.step(0);
-      return `${member.name} ${seconds} s`;
-    },
+    befall: (world, { member, length, die }) =>
+      alone(wrong, member, async () => {
+        const seconds = STEPS[die % STEPS.length]! + (die % EDGE);
+        const from = performance.now();
+        member.step(seconds * 1000);
+        await lasting(world, length);
+        const how = performance.now() - from < ARRIVED ? '' : await seen(world, member, seconds);
+        member.step(0);
+        if (member.hasDayTimers && Math.abs(seconds) > STANDING) {
+          const restarted = (): Promise<string | undefined> => alone(busy, member, () => killed(world, member, 0));
+          while ((await restarted()) === undefined) await pause(50);
+        }
+        return `${member.name} ${seconds} s${how}`;
+      }),
   },
 } satisfies Readonly<Record<string, Kind>>;
 

@@ -76,6 +76,11 @@ export class Follower {
       this.#stage.count('transfers from secondaries without an answer');
       return undefined;
     }
+    if (inbound.kind === 'current' && inbound.serial !== have!.serial) {
+      // What was taken in another life may be newer than what the server has kept.
+      this.#judge(inbound.serial, since, life);
+      return undefined;
+    }
     const applied = inbound.kind === 'current' ? { zone: have! } : applyInbound(have, inbound);
     if ('kind' in applied) {
       this.#fail(`transfer: ${applied.what}`);

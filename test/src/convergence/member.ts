@@ -1,12 +1,13 @@
 /** A server in a namespace of its own that lives many lives: killed, started again on what it has on the disk, stopped for a while, its clock stepped. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Peer } from '@zonewright/common/net/address';
+import type { TsigKey } from '@zonewright/common/wire/tsig';
+import type { MovableClock } from '../support/movable-clock.ts';
 import { type Namespace, startNamespace } from '../support/netns.ts';
 import type { Owner } from '../support/owner.ts';
 import { type Program, run } from '../support/process.ts';
+import { aheadOf } from './clocks.ts';
 
-/** What is started: for ours `env` has the clock. Resolves when it is ready. */
+/** What is started: `env` has the clock. Resolves when it is ready. */
 export type Start = (owner: Owner, within: Namespace, env: Readonly<Record<string, string>>) => Promise<Program>;
 
 export interface MemberOptions {
@@ -15,14 +16,14 @@ export interface MemberOptions {
   readonly number: number;
   readonly address: string;
   readonly port: number;
-  /** For its clock. */
-  readonly folder: string;
-  /** Can its clock be stepped? */
-  readonly hasClock: boolean;
+  readonly clock: MovableClock;
+  /** Do its timers go by the time of day? Then they stand when that is set back. */
+  readonly hasDayTimers?: boolean;
+  /** One that it knows. */
+  readonly key: TsigKey;
   readonly start: Start;
 }
 
-const CLOCK = new URL('./clock.js', import.meta.url).href;
 const NETWORK = 24;
 /** Output of so many characters is kept of the lives before. */
 const KEPT = 20_000;
@@ -33,7 +34,7 @@ export class Member {
   readonly name: string;
   readonly number: number;
   readonly server: Peer;
-  readonly hasClock: boolean;
+  readonly hasDayTimers: boolean;
   /** Counts the lives: who looks knows that it was another. */
   lives = 0;
   readonly #owner: Owner;
@@ -50,7 +51,7 @@ export class Member {
     this.name = options.name;
     this.number = options.number;
     this.server = { address: options.address, port: options.port };
-    this.hasClock = options.hasClock;
+    this.hasDayTimers = options.hasDayTimers ?? false;
     owner.teardown(() => this.#clear());
   }
 
@@ -59,9 +60,7 @@ export class Member {
     const { address, number } = options;
     const place = await startNamespace(owner, ['127.0.0.1']);
     await plug(number, address, place);
-    const member = new Member(owner, options, place);
-    if (options.hasClock) member.step(0);
-    return member;
+    return new Member(owner, options, place);
   }
 
   /** Starts it; throws where it is not ready in time. */
@@ -72,9 +71,8 @@ export class Member {
       passed: true,
       log: (...text) => this.#owner.log(...text),
     };
-    const env = this.hasClock ? { NODE_OPTIONS: `--import=${CLOCK}`, CLOCK_STEP: this.#clockFile } : {};
     this.lives++;
-    this.#program = await this.#options.start(own, this.#place, env);
+    this.#program = await this.#options.start(own, this.#place, this.#options.clock.env);
   }
 
   /** Ends it by SIGKILL. Throws where it had ended by itself. */
@@ -91,7 +89,13 @@ export class Member {
 
   /** Sets its clock to that of the machine and so many milliseconds. */
   step(milliseconds: number): void {
-    writeFileSync(this.#clockFile, `${milliseconds}`);
+    this.#options.clock.set(milliseconds);
+  }
+
+  /** Does its clock go wrong by so many seconds, as far as it says itself? `undefined` where it does not answer. */
+  async isAhead(seconds: number): Promise<boolean | undefined> {
+    const ahead = await aheadOf(this.server, this.#options.key);
+    return ahead && ahead.least <= seconds && seconds <= ahead.most;
   }
 
   /** What its lives have said, the last of it. */
@@ -102,10 +106,6 @@ export class Member {
   /** Has it ended by itself? */
   get hasEnded(): boolean {
     return this.#program?.exit !== undefined;
-  }
-
-  get #clockFile(): string {
-    return join(this.#options.folder, `${this.name}.clock`);
   }
 
   async #clear(): Promise<void> {

@@ -6,7 +6,7 @@ import { namespaceReason } from '../support/netns.ts';
 
 /** Why it cannot, as words for a test's title; `undefined` where it can. */
 export function convergenceReason(): string | undefined {
-  const absent = missing('git', 'ip', 'named', 'nsenter');
+  const absent = missing('faketime', 'git', 'ip', 'named', 'nsenter');
   if (absent !== undefined) return `needs package ${absent.join(', ')}`;
   const calls = linuxCalls();
   if (!calls.ok) return calls.fault;

@@ -54,12 +54,14 @@ const serve = async (t: ExecutionContext, ...versions: readonly Zone[]): Promise
   return { address: ADDRESS, port };
 };
 
-/** What is found wrong, and what is not proven, of a secondary that serves a version. */
-const judged = async (
-  t: ExecutionContext,
-  published: readonly Zone[],
-  served: Zone,
-): Promise<{ readonly faults: readonly string[]; readonly open: readonly number[] }> => {
+interface Followed {
+  readonly follower: Follower;
+  readonly faults: readonly string[];
+  readonly member: { readonly name: string; server: Peer; lives: number };
+}
+
+/** One who looks at a secondary that serves a version. */
+const follow = async (t: ExecutionContext, published: readonly Zone[], served: Zone): Promise<Followed> => {
   const faults: string[] = [];
   const zone = { fileName: 'alpha.test', name: origin, text: () => '' };
   const stage = {
@@ -72,6 +74,16 @@ const judged = async (
   } as unknown as Stage;
   const member = { name: 'secondary', server: await serve(t, served), lives: 1 };
   const follower = new Follower(stage, member, new Watch(stage, zone), { key, looks: { soa: 1, transfer: 1 } });
+  return { follower, faults, member };
+};
+
+/** What is found wrong, and what is not proven, of a secondary that serves a version. */
+const judged = async (
+  t: ExecutionContext,
+  published: readonly Zone[],
+  served: Zone,
+): Promise<{ readonly faults: readonly string[]; readonly open: readonly number[] }> => {
+  const { follower, faults } = await follow(t, published, served);
   await follower.take(true);
   // What the primary serves at the time is learnt only when it is asked for.
   await follower.prove();
@@ -112,4 +124,17 @@ test.serial('a record too many is noticed at the serial that the primary serves,
 
 test.serial('a serial that the primary does not know stays open', async (t) => {
   t.deepEqual(await judged(t, published.slice(1), versionOf(1, 'one')), { faults: [], open: [1] });
+});
+
+test.serial('a secondary that is older in another life is no fault, and in the same life it is one', async (t) => {
+  const { follower, faults, member } = await follow(t, published, published[2]!);
+  await follower.take(true);
+  member.server = await serve(t, published[1]!);
+  member.lives++;
+  for (const isWhole of [false, true]) await follower.take(isWhole);
+  t.deepEqual(faults, []);
+  member.server = await serve(t, published[0]!);
+  await follower.take(false);
+  t.is(faults.length, 1);
+  t.regex(faults[0]!, /serial 1 after 2, in one life/);
 });
