@@ -81,10 +81,11 @@ const startSecure = async (
 };
 
 /** What dig got of a server by plain queries: enough to tell that it has this version. */
-const isLevel = async (secure: Secure, follower: string): Promise<void> => {
+const isLevel = async (secure: Secure, follower: string, ...more: readonly string[]): Promise<void> => {
   const serial = await secure.primary.serial(ZONE);
+  const args = [ZONE, 'SOA', ...more];
   const soa = async (): Promise<string | undefined> =>
-    (await dig({ server: follower, port: secure.port, args: [ZONE, 'SOA'] })).answer[0]?.data.split(' ')[2];
+    (await dig({ server: follower, port: secure.port, args })).answer[0]?.data.split(' ')[2];
   await until(soa, { what: `${follower} has serial ${serial}`, holds: (it) => it === `${serial}`, timeout: 30_000 });
 };
 
@@ -250,11 +251,23 @@ testWith(anyTest, ['git', 'dig', 'nsupdate', 'openssl']).serial(
     const { ca } = await certificates();
     const secure = await startSecure(t, 'tls', FOLLOWER);
     const { port, tlsPort, key, primary } = secure;
-    const flags = ['--keys', key, '--primary-tls', `ca:${ca.cert}`, '--primary-tls-port', `${tlsPort}`];
+    const http = await freePort(FOLLOWER);
+    const way = ['--primary-tls', `ca:${ca.cert}`, '--primary-tls-port', `${tlsPort}`];
+    const flags = ['--keys', key, ...way, '--http', `${FOLLOWER}:${http}`];
     const secondary = await startScene(t, secrecy, 'secondary', flags, { address: FOLLOWER, port });
-    await isLevel(secure, FOLLOWER);
+    await isLevel(secure, FOLLOWER, '+tcp');
+    await secondary.service.waitForEvent('secondary.connected');
+    const overUdp = async (): Promise<string | undefined> => {
+      const metrics = await (await fetch(`http://${FOLLOWER}:${http}/metrics`)).text();
+      return /^zonewright_udp_received_total \d+$/m.exec(metrics)?.[0];
+    };
+    const before = await overUdp();
+    await update(t, secure, `add first.${ZONE} 60 A 192.0.2.1`);
+    await isLevel(secure, FOLLOWER, '+tcp');
+    t.is(await overUdp(), before, 'it is told over TLS, though its key names its address');
+    t.truthy(before);
     const hiddenKey = secure.hidden;
-    const hiddenFlags = ['--keys', hiddenKey, '--primary-tls', `ca:${ca.cert}`, '--primary-tls-port', `${tlsPort}`];
+    const hiddenFlags = ['--keys', hiddenKey, ...way];
     const elsewhere = { address: '127.0.0.3', port };
     const hidden = await startScene(t, secrecy, 'secondary', hiddenFlags, elsewhere);
     await isLevel(secure, elsewhere.address);

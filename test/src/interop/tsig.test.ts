@@ -1,7 +1,9 @@
 /**
  * TSIG (RFC 8945) beside BIND and with its tools: signatures that are wrong in each way get the same answer from both, signed or
- * not; truncated MACs are taken in both directions; and who wants whole ones says BADTRUNC.
+ * not; truncated MACs are taken in both directions; and who wants whole ones says BADTRUNC. By them it is told that the clock by which tests step
+ * BIND's time of day (`movable-clock.ts`) arrives there.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseTsigKey } from '@zonewright/common/authority/key';
 import { Writer } from '@zonewright/common/octets';
 import { CLASS } from '@zonewright/common/rr/class';
@@ -11,10 +13,14 @@ import { decodeMessage, emptyMessage, encodeMessage } from '@zonewright/common/w
 import { refuse, sign, TSIG_ALGORITHMS, type TsigKey, tsigKey } from '@zonewright/common/wire/tsig';
 import { type Tsig, writeTsig } from '@zonewright/common/wire/tsig-record';
 import anyTest from 'ava';
+import { aheadOf } from '../convergence/clocks.ts';
+import { usageOf } from '../soak/usage.ts';
 import { exchangeDatagram } from '../support/datagram.ts';
 import { dig, type KeyText } from '../support/dig.ts';
+import { movableClock, sweepClock } from '../support/movable-clock.ts';
 import { startNamed } from '../support/named.ts';
 import { testWith } from '../support/needs.ts';
+import { temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
 import { given, nameOf } from '../support/records.ts';
 import { makeRepository } from '../support/repository.ts';
@@ -24,6 +30,7 @@ import { until } from '../support/until.ts';
 
 const secrecy = secrecyOf(anyTest);
 const test = testWith(anyTest, ['named', 'git', 'dig', 'nsupdate']);
+const clocked = testWith(anyTest, ['named', 'faketime']);
 
 const BIND = '127.0.0.1';
 const OURS = '127.0.0.2';
@@ -232,4 +239,31 @@ test.serial('transfers go both ways with a BIND that truncates its MACs', async 
     holds: ({ answer }) => answer.length === 1,
   });
   t.pass();
+});
+
+clocked('the time of day of BIND is stepped while it runs, forward and back, and its timers do not spin', async (t) => {
+  const clock = await movableClock(t);
+  const keyText = secrecy.newKey('clock');
+  const key = given(parseTsigKey(keyText));
+  const { program, ...server } = await startNamed(t, {
+    keys: [keyText],
+    // Nobody is there to be asked, so that there are timers.
+    zones: [{ name: ZONE, primaries: [{ address: BIND, port: await freePort(BIND), key: keyText }] }],
+    env: clock.env,
+  });
+  t.teardown(() => sweepClock(program.pid));
+  for (const seconds of [30, -30, 290, 3600, 86_400, -3600, -86_400, 0]) {
+    clock.set(seconds * 1000);
+    const ahead = await aheadOf(server, key);
+    t.true(ahead && ahead.least <= seconds && seconds <= ahead.most, `${seconds} s: ${JSON.stringify(ahead)}`);
+  }
+  const folder = temporaryFolder(t, 'heaps');
+  const used = (): number => usageOf(program.pid, folder)!.cpu;
+  clock.set(-3_600_000);
+  t.truthy(await aheadOf(server, key));
+  const before = used();
+  await pause(1000);
+  const spent = used() - before;
+  t.true(spent < 0.1, `it has used ${spent} s of a processor in a second without work`);
+  t.truthy(await aheadOf(server, key));
 });

@@ -139,6 +139,8 @@ clocked.serial(
     t.is(pebble.orders(), 2);
     for (const one of [early, late]) await one!.tidy();
     t.is(countOf(service, 'certificate.failed'), 1);
+    // It would take requests that are meant for those of the next tests.
+    await service.stop();
   },
 );
 
@@ -183,7 +185,10 @@ const killAtEach = async (t: ExecutionContext, label: string, flags: readonly st
     writeFileSync(wanted, step);
     const one = host(`${label}${i}`);
     await one.request('p256');
-    await until(() => service.exit, { what: `it is killed at ${step}`, ...PATIENCE });
+    await until(() => service.exit, { what: `it is killed at ${step}`, ...PATIENCE }).catch((error: unknown) => {
+      t.log(service.text());
+      throw error;
+    });
     t.is(service.exit?.signal, 'SIGKILL', step);
     writeFileSync(wanted, '');
     service = await serve(all, env);

@@ -1,5 +1,6 @@
 /** What a primary knows of its secondaries, ours and others: on its status page, and before it acknowledges an update. */
 import anyTest from 'ava';
+import type { KeyText } from '../support/dig.ts';
 import { type FollowerName, startFollower } from '../support/followers.ts';
 import { testWith } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
@@ -104,6 +105,30 @@ test.serial('--ack secondaries=1 is content with one', async (t) => {
   t.is((await primary.update(admin, 'zone mirage', 'add www.mirage 60 A 192.0.2.1')).code, 0);
   t.is(await secondary.look('www.mirage'), 'NOERROR 192.0.2.1');
 });
+
+test.serial(
+  'who is named by a new key is told of zones that stay as they are, and who is named no more is not waited for',
+  async (t) => {
+    const files = (...keys: readonly KeyText[]) => ({ _keys: keys.map(keyLine).join(''), mirage: zoneText(1) });
+    const repository = await makeRepository(t, files(admin, first));
+    const port = await freePort(PRIMARY, SECONDARY, THIRD);
+    const http = `${PRIMARY}:${await freePort(PRIMARY)}`;
+    const primary = await startScene(t, secrecy, 'primary', ['--remote', repository.path, '--http', http], { port });
+    const seen = async (): Promise<string> =>
+      (await seenBy(http)).map(({ secondary, serial }) => `${secondary} ${serial ?? '-'}`).join(', ');
+    const shows = (expected: string) => until(seen, { what: expected, holds: (is) => is === expected });
+    await shows(`${SECONDARY} -`);
+    await repository.push(files(admin, second));
+    primary.service.signal('SIGHUP');
+    await shows(`${THIRD} -`);
+    const late = await startScene(t, secrecy, 'secondary', ['--keys', first], { port });
+    await late.service.waitForEvent('refresh.failed');
+    await repository.push(files(admin, first));
+    primary.service.signal('SIGHUP');
+    await shows(`${SECONDARY} 1`);
+    t.is(await metric(http, 'zonewright_secondaries_behind'), 0);
+  },
+);
 
 for (const name of ['named', 'knotd', 'nsd', 'pdns_server'] satisfies readonly FollowerName[]) {
   testWith(anyTest, [name, 'git', 'dig', 'nsupdate']).serial(

@@ -206,6 +206,11 @@ test.serial('a zone expires after its last success and not before, and comes bac
   const lived = performance.now() - stopped;
   t.true(lived > 900 && lived < 3500, `it lived for ${lived} ms without its primary`);
   await secondary.service.waitForEvent('zone.expired', { zone: 'mirage.' });
+  const { edns } = await secondary.ask('ns.mirage');
+  t.true(
+    edns.some((line) => /^EDE: 24 .*has expired/.test(line)),
+    edns.join('; '),
+  );
   await startPrimary(t, repository, port);
   await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage', 'A', 5000);
 });
