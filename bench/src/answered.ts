@@ -7,8 +7,9 @@ import { emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
 import { nameOf } from '@zonewright/test/support/records';
 import type { Running } from './servers.ts';
 
-/** Milliseconds between two tries. */
+/** Milliseconds between two tries, and of all of them, unless given. */
 const INTERVAL = 4;
+const PATIENCE = 180_000;
 /** Names that are asked for at a time: enough to be quick where all is there, too few to disturb a server that has to load it. */
 const WINDOW = 4;
 
@@ -32,15 +33,20 @@ export interface Answered {
   readonly hasWaited: boolean;
 }
 
+export interface Asking {
+  /** Milliseconds between two tries for a name that has no good answer yet. */
+  readonly interval?: number;
+}
+
 /**
- * Waits until a server has answered for all `names` (65536 at most). Throws where that takes longer than `timeout` milliseconds, or the
+ * Waits until a server has answered for all `names` (65536 at most), a few at a time. Throws where that takes too long, or the
  * server ends.
  */
 export const answered = (
   { server, program, address, port }: Running,
   names: readonly string[],
   type: number = TYPE.SOA,
-  timeout = 180_000,
+  { interval = INTERVAL }: Asking = {},
 ): Promise<Answered> =>
   new Promise((resolve, reject) => {
     const open = new Map<number, Uint8Array>();
@@ -48,7 +54,7 @@ export const answered = (
     let hasWaited = false;
     let heard: number | undefined;
     const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
-    const end = performance.now() + timeout;
+    const end = performance.now() + PATIENCE;
     const askNext = (): void => {
       const name = names[next];
       if (name === undefined) return;
@@ -61,7 +67,7 @@ export const answered = (
       else if (performance.now() > end)
         finish(new Error(`${server} does not answer well for ${names[[...open.keys()][0]!]}`));
       else for (const query of open.values()) socket.send(query, port, address);
-    }, INTERVAL);
+    }, interval);
     const finish = (fault?: Error): void => {
       clearInterval(timer);
       socket.close();

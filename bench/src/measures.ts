@@ -7,6 +7,7 @@ import { EVENTS, gapOf } from './areas/gap.ts';
 import { garbage } from './areas/input.ts';
 import { clone, largeFile } from './areas/large-file.ts';
 import { transferredIn, visibleOn } from './areas/replication.ts';
+import { restarted } from './areas/restart.ts';
 import { startOf } from './areas/start.ts';
 import { update } from './areas/update.ts';
 import { askOpening } from './client.ts';
@@ -73,7 +74,7 @@ const GAPS = {
 const VISIBLE = {
   one: visibleOn({ servers: ['zonewright', 'knot', 'bind'], hasPlain: true, secondaries: () => 1 }),
   ten: visibleOn({ servers: ['zonewright', 'bind'], secondaries: ({ several }) => several }),
-  many: visibleOn({ servers: ['zonewright'], secondaries: ({ many }) => many }),
+  many: visibleOn({ servers: ['zonewright', 'bind'], secondaries: ({ many }) => many }),
 } as const satisfies Readonly<Record<string, Experiment>>;
 
 type Row = readonly [
@@ -158,6 +159,14 @@ const ROWS: readonly Row[] = [
   ['replication', '1 M records transferred in: time since it replied at all', transferredIn, 'transfer', 's'],
   ['replication', '1 M records transferred in: CPU', transferredIn, 'cpu', 's'],
   ['replication', '1 M records transferred in: memory', transferredIn, 'memory', 'MB'],
+  ['replication', '10 k zones, started without copies: all answered', restarted, 'first', 's'],
+  ['replication', '10 k zones, started without copies: CPU', restarted, 'firstCpu', 's'],
+  ['replication', '10 k zones, started without copies: CPU of the primary', restarted, 'firstPrimary', 's'],
+  ['replication', '10 k zones, started again: all answered', restarted, 'served', 's'],
+  ['replication', '10 k zones, started again: all current', restarted, 'current', 's', { atMost: 5 }],
+  ['replication', '10 k zones, started again: CPU', restarted, 'cpu', 's'],
+  ['replication', '10 k zones, started again: CPU of the primary', restarted, 'primary', 's'],
+  ['replication', '10 k zones, started again: memory', restarted, 'memory', 'MB'],
 
   ['gap', 'nothing done: p99.9', GAPS.nothing, 'p999', 'ms'],
   ['gap', 'nothing done: longest', GAPS.nothing, 'longest', 'ms', undefined, GREATEST],

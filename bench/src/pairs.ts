@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyParts } from '@zonewright/test/support/dig';
+import { type KeyText, keyParts } from '@zonewright/test/support/dig';
 import type { FileZone, PreparedServer } from '@zonewright/test/support/knot';
 import { prepareNamed } from '@zonewright/test/support/named';
 import { type Owner, temporaryFolder } from '@zonewright/test/support/owner';
@@ -90,9 +90,23 @@ const planBind = async (owner: Owner, { zone, secondaries, isTuned }: PairSettin
   return { primary: primary!, secondaries: others };
 };
 
-const knotText = (folder: string, address: string, port: number, zone: string, peers: readonly string[]): string => {
-  const { name, algorithm, secret } = keyParts(KEY);
-  const isPrimary = address === PRIMARY;
+/** Where a Knot is that asks `peers`, or tells them, at the same port. */
+export interface KnotPlace {
+  readonly folder: string;
+  readonly address: string;
+  readonly port: number;
+  readonly peers: readonly string[];
+  readonly key: KeyText;
+}
+
+/** Its configuration before its zones, with further lines of its sections `server` and `database`. */
+export const knotHead = (
+  { folder, address, port, peers, key }: KnotPlace,
+  server: readonly string[] = [],
+  database: readonly string[] = [],
+): string => {
+  const { name, algorithm, secret } = keyParts(key);
+  const indented = (lines: readonly string[]): string => lines.map((line) => `    ${line}\n`).join('');
   const remotes = peers.map(
     (peer) => `  - id: ${peer}\n    address: ${peer}@${port}\n    via: ${address}\n    key: ${name}\n`,
   );
@@ -101,12 +115,12 @@ const knotText = (folder: string, address: string, port: number, zone: string, p
     listen: ${address}@${port}
     udp-workers: 1
     tcp-workers: 1
-log:
+${indented(server)}log:
   - target: stderr
     any: warning
 database:
     storage: "${folder}"
-key:
+${indented(database)}key:
   - id: ${name}
     algorithm: ${algorithm}
     secret: ${secret}
@@ -115,12 +129,17 @@ ${remotes.join('')}acl:
   - id: peer
     key: ${name}
     action: [transfer, notify, update]
-zone:
+`;
+};
+
+const knotText = (place: KnotPlace, zone: string): string => {
+  const isPrimary = place.address === PRIMARY;
+  return `${knotHead(place)}zone:
   - domain: "${zone}"
-    storage: "${folder}"
+    storage: "${place.folder}"
     file: zone
     acl: peer
-    ${isPrimary ? 'notify' : 'master'}: [${peers.join(', ')}]
+    ${isPrimary ? 'notify' : 'master'}: [${place.peers.join(', ')}]
     zonefile-sync: -1
     ${isPrimary ? 'zonefile-load: whole' : ''}
     journal-content: changes
@@ -131,7 +150,7 @@ zone:
 const knotAt = (owner: Owner, address: string, port: number, zone: string, peers: readonly string[]) => {
   const folder = temporaryFolder(owner, 'knot');
   const file = join(folder, 'knot.conf');
-  writeFileSync(file, knotText(folder, address, port, zone, peers), { mode: 0o600 });
+  writeFileSync(file, knotText({ folder, address, port, peers, key: KEY }, zone), { mode: 0o600 });
   return { address, port, folder, command: 'knotd', args: ['-c', file] } as const satisfies Prepared;
 };
 

@@ -77,8 +77,8 @@ export const fileWorld = (octets: number): World => {
 /** The hosts of {@link fileWorld}. */
 export const hostsOf = (octets: number): number => Math.floor(octets / LINE);
 
-/** The zone file of a plain world with another serial, and a name more: `changedSERIAL`. */
-export const changedText = ({ zones: [zone] }: World, serial: number): string =>
+/** The zone file of a plain world, or one of many zones, with another serial, and a name more: `changedSERIAL`. */
+export const changedText = ({ zones: [zone] }: Pick<World, 'zones'>, serial: number): string =>
   `${zone!.text.replace(' hostmaster 1 ', ` hostmaster ${serial} `)}changed${serial} A 192.0.2.3\n`;
 
 /** The same zone with signatures. */

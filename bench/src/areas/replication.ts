@@ -45,12 +45,12 @@ const SLOW = 5;
 /** Who sends a NOTIFY seconds later, whatever it is told. */
 const isSlow = (server: PairSetting['server']): boolean => server === 'knot';
 
-const warmUpOf = ({ updates }: Scale): number => Math.min(WARM_UP, updates / 2);
-
 /** Latencies of a round: each update has one of each secondary. */
-const LATENCIES = 10_000;
+const LATENCIES = 5000;
 const updatesFor = ({ updates }: Scale, secondaries: number): number =>
   Math.min(updates, Math.ceil(LATENCIES / secondaries));
+const warmUpFor = (scale: Scale, secondaries: number): number =>
+  Math.min(WARM_UP, Math.floor(updatesFor(scale, secondaries) / 2));
 
 /**
  * Milliseconds until visible: `p50` and `p99` of all secondaries, `last` the median of the last of them, and `plain`, the p50 beside which
@@ -60,7 +60,7 @@ const updatesFor = ({ updates }: Scale, secondaries: number): number =>
 export const visibleOn = ({ servers, hasPlain = false, secondaries }: Round): Experiment => ({
   planned: (scale) => {
     const swift = servers.filter((server) => !isSlow(server)).length;
-    const updates = warmUpOf(scale) + updatesFor(scale, secondaries(scale));
+    const updates = warmUpFor(scale, secondaries(scale)) + updatesFor(scale, secondaries(scale));
     const slow = swift < servers.length || hasPlain ? scale.slowUpdates * SLOW : 0;
     return scale.rounds * (swift * (CLIENT_START + updates * (UPDATE + EACH * secondaries(scale))) + slow);
   },
@@ -70,7 +70,7 @@ export const visibleOn = ({ servers, hasPlain = false, secondaries }: Round): Ex
       Scope.within(async (scope) => {
         const pair = await startPair(scope, { server, zone: zone!, secondaries: secondaries(scale), isTuned });
         if (isSlow(server) || !isTuned) return send(pair, scale.slowUpdates);
-        await send(pair, warmUpOf(scale));
+        await send(pair, warmUpFor(scale, secondaries(scale)));
         return send(pair, updatesFor(scale, secondaries(scale)));
       });
     const playAll = (some: typeof servers): Promise<Trials['readings']> =>
