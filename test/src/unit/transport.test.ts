@@ -270,12 +270,19 @@ test('a server lets in by name and password or by token, in the URL or beside it
   t.regex(faultOf(t, await (await open(t, webUrl(bearer.port))).fetch(), 'refused').hint ?? '', /--remote-token/);
 });
 
-/** A certificate for 127.0.0.1, signed by itself. */
-const certificate = async (): Promise<{ readonly key: string; readonly cert: string; readonly path: string }> => {
+/** A certificate for 127.0.0.1, signed by itself, in files. */
+const made = async (): Promise<{ readonly key: string; readonly cert: string; readonly path: string }> => {
   const [key, cert] = [join(keys, 'tls.key'), join(keys, 'tls.pem')];
   const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -keyout ${key} -out ${cert}`;
   await run(needed('openssl'), [...words.split(' '), '-addext', 'subjectAltName=IP:127.0.0.1']);
   return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8'), path: cert };
+};
+
+/** One for all tests of this file: they run at the same time, and two that write the same files would mix keys and certificates. */
+let once: ReturnType<typeof made> | undefined;
+const certificate = (): ReturnType<typeof made> => {
+  once ??= made();
+  return once;
 };
 
 test('redirects stay on their host, never lead from https to http, and take no credentials elsewhere', async (t) => {
