@@ -2,12 +2,13 @@
  * A clock that stands still until a test moves it, for whatever waits by the port of time (`service/clock.ts`).
  *
  * Always holds: alarms ring in the order of their times, each at its own, and whatever a test or an alarm set off has run as far as it
- * can without time passing - promises that wait for nothing else - before the next rings.
+ * can without time passing - promises that wait for nothing else, and work in slices to its end - before the next rings.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@zonewright/common/service/clock';
+import { isWorkWaiting } from '@zonewright/common/service/slices';
 
-/** Of the process, before time passes: work in slices takes more than one where the machine is busy. */
+/** Of the process, before time passes, and more where work in slices waits for its turn. */
 const TURNS = 4;
 
 interface Waiting {
@@ -49,7 +50,7 @@ export class VirtualClock implements Clock {
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     for (;;) {
-      for (let turn = 0; turn < TURNS; turn++) await setImmediate();
+      for (let turn = 0; turn < TURNS || isWorkWaiting(); turn++) await setImmediate();
       const next = this.#next();
       if (next === undefined || next.at > end) break;
       this.#waiting.delete(next);
