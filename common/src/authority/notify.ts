@@ -202,16 +202,20 @@ export class Announcements {
     queue.announce(zone, now);
   }
 
-  /** What is to be sent now. Each is under way until it is said to have ended. */
-  due(now: number): readonly Announcement[] {
+  /** What is to be sent now, no more than `limit`. Each is under way until it is said to have ended. */
+  due(now: number, limit = Number.POSITIVE_INFINITY): readonly Announcement[] {
     const due: Announcement[] = [];
-    const room = MAX_SENDING_ALL - this.#sending.size;
-    for (const [target, queue] of [...this.#queues]) {
+    const room = Math.min(limit, MAX_SENDING_ALL - this.#sending.size);
+    const served: string[] = [];
+    for (const [target, queue] of this.#queues) {
       if (due.length >= room) break;
       const before = due.length;
       queue.take(target, now, room, due);
-      if (due.length === before) continue;
-      // Who was served goes behind all others.
+      if (due.length > before) served.push(target);
+    }
+    // Who was served goes behind all others.
+    for (const target of served) {
+      const queue = this.#queues.get(target)!;
       this.#queues.delete(target);
       this.#queues.set(target, queue);
     }

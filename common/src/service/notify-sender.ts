@@ -30,6 +30,12 @@ export interface NotifySenderOptions {
 /** Milliseconds for the acknowledgement of a NOTIFY that is sent for the first time, and of one that is repeated. */
 const FIRST_ACK_TIMEOUT = 500;
 const ACK_TIMEOUT = 3000;
+/**
+ * NOTIFYs that are sent at a time, and the milliseconds after which the next ones are, if those have not all been acknowledged: so that the
+ * answer to an UPDATE, and transfers to those who were told first, do not wait until the last of many has been told.
+ */
+const SHARE = 8;
+const PACE = 2;
 
 export class NotifySender {
   readonly #options: NotifySenderOptions;
@@ -37,6 +43,9 @@ export class NotifySender {
   /** All that may be told, by zone and identity: the keys of one zone mean nothing for another. */
   readonly #targets = new Map<string, Map<string, Link>>();
   readonly #notices = new WeakMap<Zone, Message>();
+  /** Those that were sent last and have not been acknowledged: {@link SHARE} at most, and none once that of the clock is over. */
+  readonly #share = new Set<Announcement>();
+  #shareEndsAt = 0;
   #cancel: (() => void) | undefined;
   #isSendingSoon = false;
 
@@ -96,7 +105,7 @@ export class NotifySender {
     this.#cancel?.();
   }
 
-  /** What is announced in one go is sent together, and before anything else is read. */
+  /** What is announced in one go is sent together, and its first before anything else is read. */
   #sendSoon(): void {
     if (this.#isSendingSoon) return;
     this.#isSendingSoon = true;
@@ -108,28 +117,36 @@ export class NotifySender {
     if (this.#isSendingSoon) return;
     this.#cancel?.();
     this.#cancel = undefined;
-    const { nextAt } = this.#announcements;
     const { clock, signal } = this.#options;
-    if (nextAt === undefined || signal.aborted) return;
-    this.#cancel = clock.after(Math.max(0, nextAt - clock.now()), () => this.#sendDue());
+    if (signal.aborted) return;
+    const nextAt = this.#share.size < SHARE ? this.#announcements.nextAt : this.#shareEndsAt;
+    if (nextAt !== undefined) this.#cancel = clock.after(Math.max(0, nextAt - clock.now()), () => this.#sendDue());
   }
 
   #sendDue(): void {
-    const { clock, log, signal, acknowledged } = this.#options;
+    const { clock, signal } = this.#options;
     this.#isSendingSoon = false;
     if (signal.aborted) return;
-    for (const announcement of this.#announcements.due(clock.now())) {
-      void this.#send(announcement)
-        .catch((error: unknown) => {
-          log.error('process.fault', { during: 'notify', error });
-          return false;
-        })
-        .then((isAcknowledged) => {
-          this.#announcements.ended(announcement, isAcknowledged, clock.now());
-          if (isAcknowledged) acknowledged(announcement.zone, announcement.target);
-          this.#schedule();
-        });
+    const now = clock.now();
+    if (now >= this.#shareEndsAt) this.#share.clear();
+    for (const announcement of this.#announcements.due(now, SHARE - this.#share.size)) {
+      this.#share.add(announcement);
+      this.#shareEndsAt = now + PACE;
+      void this.#follow(announcement);
     }
+    this.#schedule();
+  }
+
+  /** Sends one, and notes what has become of it. */
+  async #follow(announcement: Announcement): Promise<void> {
+    const { clock, log, acknowledged } = this.#options;
+    const isAcknowledged = await this.#send(announcement).catch((error: unknown) => {
+      log.error('process.fault', { during: 'notify', error });
+      return false;
+    });
+    this.#share.delete(announcement);
+    this.#announcements.ended(announcement, isAcknowledged, clock.now());
+    if (isAcknowledged) acknowledged(announcement.zone, announcement.target);
     this.#schedule();
   }
 

@@ -127,6 +127,30 @@ const setUp = (
 
 const named = (address: string): string => `10.0.0.1.${address}._transfer.example`;
 
+test('of many secondaries the first are told at once, and the others after them within milliseconds, also where none acknowledges', async (t) => {
+  const addresses = Array.from({ length: 50 }, (_, i) => `10.0.1.${i}`);
+  const { clock, publish, fake } = setUp(addresses.map(named), addresses);
+  const told = (): number => addresses.filter((address) => fake(address).told.length > 0).length;
+  for (const address of addresses) fake(address).isAway = true;
+  publish(version(1));
+  await setImmediate();
+  const first = told();
+  t.true(first > 0 && first <= 10, `${first} before anything else has its turn`);
+  await clock.advance(1);
+  t.is(told(), first, 'they have a moment to acknowledge');
+  await clock.advance(19);
+  t.is(told(), 50);
+});
+
+test('a secondary that acknowledges makes room for the next one at once', async (t) => {
+  const addresses = Array.from({ length: 50 }, (_, i) => `10.0.1.${i}`);
+  const { clock, publish, fake } = setUp(addresses.map(named), addresses);
+  for (const address of addresses) fake(address).delay = 0;
+  publish(version(1));
+  await clock.advance(0);
+  t.true(addresses.every((address) => fake(address).told.length === 1));
+});
+
 test('a thousand changes in a second are a NOTIFY for each answer, with the newest serial, and no more', async (t) => {
   const { clock, publish, fake } = setUp([named('10.0.0.2')], ['10.0.0.2']);
   const secondary = fake('10.0.0.2');
