@@ -62,8 +62,11 @@ export const NOTIFY_WAITS: readonly number[] = [1, 2, 4, 8, 15, 30, 60, 120, 300
 /** NOTIFYs under way to one target, and to all. */
 const MAX_SENDING = 20;
 const MAX_SENDING_ALL = 200;
-/** Sendings in a row without an acknowledgement after which one at a time has to do for a target. */
+/** Sendings in a row without an answer after which one at a time has to do for a target. */
 const FAILURES = 5;
+
+/** What became of a sending; who refuses one is there, and may take the next. */
+export type SendingEnd = 'acknowledged' | 'refused' | 'unanswered';
 
 export interface Announcement {
   readonly zone: Name;
@@ -164,14 +167,14 @@ class Queue {
     }
   }
 
-  ended(announcement: Announcement, isAcknowledged: boolean, now: number): void {
+  ended(announcement: Announcement, end: SendingEnd, now: number): void {
     const { zone, attempt } = announcement;
     const sent = this.#sent.get(zone.key);
     // It may be of a queue that was forgotten, and this one have one of the same zone under way.
     if (sent?.announcement !== announcement) return;
     this.#sent.delete(zone.key);
-    this.#failures = isAcknowledged ? 0 : this.#failures + 1;
-    if (isAcknowledged) {
+    this.#failures = end === 'unanswered' ? this.#failures + 1 : 0;
+    if (end === 'acknowledged') {
       if (sent.isOutdated) this.#rounds[0]!.set(zone.key, { zone, sentAt: now, dueAt: now });
       return;
     }
@@ -224,11 +227,11 @@ export class Announcements {
   }
 
   /** Ends a sending: the target has acknowledged it, or it is to be sent again later. */
-  ended(announcement: Announcement, isAcknowledged: boolean, now: number): void {
+  ended(announcement: Announcement, end: SendingEnd, now: number): void {
     if (!this.#sending.delete(announcement)) return;
     const { target } = announcement;
     const queue = this.#queues.get(target);
-    queue?.ended(announcement, isAcknowledged, now);
+    queue?.ended(announcement, end, now);
     if (queue?.isEmpty === true) this.#queues.delete(target);
   }
 

@@ -5,7 +5,7 @@
  * Always holds: a NOTIFY names the version that is served as it is sent; what this costs does not grow with what has changed before.
  */
 import type { Authority } from '../authority/authority.ts';
-import { type Announcement, Announcements, notifyMessage } from '../authority/notify.ts';
+import { type Announcement, Announcements, NOTIFY_WAITS, notifyMessage, type SendingEnd } from '../authority/notify.ts';
 import type { Name } from '../name.ts';
 import { printRcode, RCODE } from '../wire/code.ts';
 import { encodedOnce } from '../wire/encoded.ts';
@@ -140,13 +140,13 @@ export class NotifySender {
   /** Sends one, and notes what has become of it. */
   async #follow(announcement: Announcement): Promise<void> {
     const { clock, log, acknowledged } = this.#options;
-    const isAcknowledged = await this.#send(announcement).catch((error: unknown) => {
+    const end = await this.#send(announcement).catch((error: unknown): SendingEnd => {
       log.error('process.fault', { during: 'notify', error });
-      return false;
+      return 'unanswered';
     });
     this.#share.delete(announcement);
-    this.#announcements.ended(announcement, isAcknowledged, clock.now());
-    if (isAcknowledged) acknowledged(announcement.zone, announcement.target);
+    this.#announcements.ended(announcement, end, clock.now());
+    if (end === 'acknowledged') acknowledged(announcement.zone, announcement.target);
     this.#schedule();
   }
 
@@ -159,13 +159,13 @@ export class NotifySender {
     return notice;
   }
 
-  /** Was it acknowledged, or is nobody there to be told any more? */
-  async #send({ zone: origin, target, attempt }: Announcement): Promise<boolean> {
+  /** Where nobody is there to be told any more, it counts as acknowledged. */
+  async #send({ zone: origin, target, attempt }: Announcement): Promise<SendingEnd> {
     const { authority, log, signal } = this.#options;
     // Each announcement of a zone has its own.
     const targets = this.#targets.get(origin.key);
     const link = targets?.get(target);
-    if (targets === undefined || link === undefined) return true;
+    if (targets === undefined || link === undefined) return 'acknowledged';
     const message = this.#noticeOf(origin);
     const reply = await link.ask(message, attempt === 0 ? FIRST_ACK_TIMEOUT : ACK_TIMEOUT);
     const failure = !reply.ok
@@ -179,9 +179,11 @@ export class NotifySender {
       log.debug('notify.failed', { ...fields, what: failure });
       this.#options.failed(origin, target, failure);
     }
-    // Of a zone that is gone, nobody has to be told again.
-    if (failure === undefined && authority.zones.get(origin) === undefined) targets.delete(target);
+    // Of a zone that is gone, nobody has to be told again, and in the end it is given up.
+    const isOver = failure === undefined || attempt === NOTIFY_WAITS.length;
+    if (isOver && authority.zones.get(origin) === undefined) targets.delete(target);
     if (targets.size === 0 && this.#targets.get(origin.key) === targets) this.#targets.delete(origin.key);
-    return failure === undefined;
+    if (failure === undefined) return 'acknowledged';
+    return reply.ok ? 'refused' : 'unanswered';
   }
 }

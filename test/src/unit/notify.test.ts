@@ -36,11 +36,11 @@ test('what changes while a NOTIFY is under way is announced once, when that is a
   for (let now = 1; now < 1000; now++) announcements.announce(nameOf('EXAMPLE.'), 'a', now);
   t.is(announcements.nextAt, undefined, 'one at a time');
   t.deepEqual(announcements.due(1000), []);
-  announcements.ended(first!, true, 1000);
+  announcements.ended(first!, 'acknowledged', 1000);
   t.is(announcements.nextAt, 1000);
   const due = announcements.due(1000);
   t.deepEqual(print(due), ['example. a 0']);
-  announcements.ended(due[0]!, true, 1001);
+  announcements.ended(due[0]!, 'acknowledged', 1001);
   t.is(announcements.nextAt, undefined);
 });
 
@@ -54,7 +54,7 @@ test('an announcement is sent again after each wait, and given up after the last
     const due = announcements.due(now);
     t.deepEqual(print(due), [`example. a ${attempt}`]);
     t.deepEqual(announcements.due(now + 10 ** 9), [], 'it is under way');
-    announcements.ended(due[0]!, false, now);
+    announcements.ended(due[0]!, 'unanswered', now);
     now += wait;
   }
   t.is(announcements.nextAt, undefined);
@@ -67,7 +67,7 @@ test('a zone that changes a thousand times a second is told once a second to a t
     announcements.announce(one, 'away', now);
     for (const each of announcements.due(now)) {
       sent++;
-      announcements.ended(each, false, now);
+      announcements.ended(each, 'unanswered', now);
     }
   }
   t.true(sent > 50 && sent <= 61, `${sent}`);
@@ -77,7 +77,7 @@ test('a target that is away for long is told of a new change at once', (t) => {
   const announcements = new Announcements();
   announcements.announce(one, 'a', 0);
   for (let now = 0; now < 1_000_000; now += 1000)
-    for (const each of announcements.due(now)) announcements.ended(each, false, now);
+    for (const each of announcements.due(now)) announcements.ended(each, 'unanswered', now);
   t.true(announcements.nextAt! > 1_000_000);
   announcements.announce(one, 'a', 1_000_000);
   t.deepEqual(print(announcements.due(1_000_000)), ['example. a 0']);
@@ -94,7 +94,7 @@ test('a target that never acknowledges keeps no other waiting, and is forgotten 
       if (each.target === 'away') away++;
       else {
         told.add(each.zone.key);
-        announcements.ended(each, true, 0);
+        announcements.ended(each, 'acknowledged', 0);
       }
     }
   t.is(told.size, zones.length);
@@ -103,8 +103,8 @@ test('a target that never acknowledges keeps no other waiting, and is forgotten 
   t.is(announcements.nextAt, undefined);
 });
 
-for (const isAcknowledged of [true, false])
-  test(`a sending to a target that was forgotten changes nothing for the one that came back, be it ${isAcknowledged ? 'acknowledged' : 'in vain'}`, (t) => {
+for (const end of ['acknowledged', 'unanswered'] as const)
+  test(`a sending to a target that was forgotten changes nothing for the one that came back, be it ${end}`, (t) => {
     const announcements = new Announcements();
     announcements.announce(one, 'a', 0);
     const [stale] = announcements.due(0);
@@ -112,13 +112,25 @@ for (const isAcknowledged of [true, false])
     announcements.announce(one, 'a', 1);
     const [fresh] = announcements.due(1);
     announcements.announce(one, 'a', 2);
-    announcements.ended(stale!, isAcknowledged, 3);
+    announcements.ended(stale!, end, 3);
     t.is(announcements.nextAt, undefined, 'one of a zone at a time');
     announcements.announce(one, 'a', 3);
     t.deepEqual(announcements.due(10_000), []);
-    announcements.ended(fresh!, true, 10_000);
+    announcements.ended(fresh!, 'acknowledged', 10_000);
     t.deepEqual(print(announcements.due(10_000)), ['example. a 0'], 'what changed meanwhile is told');
   });
+
+test('a target that refuses what it is told of one zone is told of the others as ever, one that is silent of one at a time', (t) => {
+  for (const [end, together] of [
+    ['refused', 20],
+    ['unanswered', 1],
+  ] as const) {
+    const announcements = new Announcements();
+    for (let i = 0; i < 100; i++) announcements.announce(nameOf(`z${i}.example.`), 'a', 0);
+    for (const each of announcements.due(0)) announcements.ended(each, end, 0);
+    t.is(announcements.due(0).length, together, end);
+  }
+});
 
 test('each sending counts among those that are under way until it has ended, once, be its target forgotten', (t) => {
   const announcements = new Announcements();
@@ -128,7 +140,7 @@ test('each sending counts among those that are under way until it has ended, onc
   for (let target = 0; target < 1000; target++) announcements.forget(`${target}`);
   for (let target = 0; target < 1000; target++) announce(target);
   t.deepEqual(announcements.due(0), [], 'there is no room');
-  for (const each of [...first, ...first]) announcements.ended(each, false, 0);
+  for (const each of [...first, ...first]) announcements.ended(each, 'unanswered', 0);
   t.is(announcements.due(0).length, first.length);
 });
 
@@ -145,7 +157,7 @@ test('thirty thousand announcements are told one by one without a search among a
   for (let due = announcements.due(zones.length); due.length > 0; due = announcements.due(zones.length))
     for (const each of due) {
       told.push(each.zone.key);
-      announcements.ended(each, true, zones.length);
+      announcements.ended(each, 'acknowledged', zones.length);
     }
   const busy = ended();
   t.is(wrong, 0);
