@@ -1,50 +1,30 @@
 /**
- * DNS over TLS and transfers over TLS (RFC 7858, RFC 9103) with others: dig and kdig as clients, BIND and NSD on both sides of a transfer,
- * and our own primary and secondary, with keys that demand it.
+ * DNS over TLS and transfers over TLS (RFC 7858, RFC 9103) with others: dig and kdig as clients, BIND, Knot and NSD as secondaries, and our
+ * own primary and secondary, with keys that demand it. Others as primaries are in `tls-secondary.test.ts`.
  *
  * The others listen on 127.0.0.1, so ours is at 127.0.0.2.
  */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
-import { type Authority, type Certificate, newAuthority } from '../support/certificates.ts';
+import type { Certificate } from '../support/certificates.ts';
 import { dig, type KeyText, keyParts } from '../support/dig.ts';
 import { FOLLOWER, startFollower } from '../support/followers.ts';
 import { zonewright } from '../support/in-process.ts';
-import { startNamed } from '../support/named.ts';
 import { testWith } from '../support/needs.ts';
-import { prepareNsd } from '../support/nsd.ts';
 import { forFile, temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
-import { run, startProgram } from '../support/process.ts';
+import { run } from '../support/process.ts';
 import { makeRepository } from '../support/repository.ts';
 import { type Scene, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
+import { bulk, certificatesOf, OURS, ZONE } from '../support/secure.ts';
 import { until } from '../support/until.ts';
 
 type Test = ExecutionContext<unknown>;
 
 const secrecy = secrecyOf(anyTest);
-const owner = forFile(anyTest);
-const OURS = '127.0.0.2';
-const ZONE = 'mirage';
-
-const made = async (): Promise<{ ca: Authority; other: Authority; own: Certificate; client: Certificate }> => {
-  const [ca, other] = await Promise.all([newAuthority(owner), newAuthority(owner, 'other')]);
-  return { ca, other, own: await ca.sign(['ns.mirage', OURS, FOLLOWER]), client: await ca.sign(['client.mirage']) };
-};
-let making: ReturnType<typeof made> | undefined;
-const certificates = (): ReturnType<typeof made> => {
-  making ??= made();
-  return making;
-};
-
-/** Of more than 64 KiB. */
-const bulk = (count = 1500): string =>
-  Array.from(
-    { length: count },
-    (_, n) => `host${n} A 10.1.${n >> 8}.${n & 255}\n TXT "host ${n}" "${'x'.repeat(60)}"\n`,
-  ).join('');
+const certificates = certificatesOf(forFile(anyTest));
 
 interface Secure {
   readonly primary: Scene;
@@ -129,17 +109,17 @@ testWith(anyTest, ['git', 'dig', 'kdig', 'openssl']).serial(
   },
 );
 
-for (const name of ['named', 'nsd'] as const)
+for (const name of ['named', 'knotd-3.4', 'nsd'] as const)
   for (const demand of ['tls', 'mtls'] as const)
     testWith(anyTest, [name, 'git', 'dig', 'nsupdate', 'openssl']).serial(
       `${name} takes our zone over TLS, whole and by differences, with a key for transport=${demand}`,
       async (t) => {
-        const { ca, client } = await certificates();
+        const { ca, own, client } = await certificates();
         const more = demand === 'mtls' ? ['--tls-client-ca', ca.cert] : [];
         const secure = await startSecure(t, demand, FOLLOWER, more);
         const { port, tlsPort, key, primary } = secure;
         const shown = demand === 'mtls' ? { client } : {};
-        const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage', ...shown };
+        const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage', pin: own.pin, ...shown };
         await startFollower[name](t, { zones: [{ zone: ZONE, key }], primary: OURS, port, tls });
         await isLevel(secure, FOLLOWER);
         await update(t, secure, `add new.${ZONE} 60 A 192.0.2.7`, `del host7.${ZONE}`);
@@ -151,99 +131,39 @@ for (const name of ['named', 'nsd'] as const)
       },
     );
 
-testWith(anyTest, ['named', 'git', 'dig', 'nsupdate', 'openssl']).serial(
-  'named without a client certificate gets no zone of a key for transport=mtls',
+/** Who gets no zone, with a key that demands `tls` or `mtls`. Knot always shows a certificate: one that it has made, unless it has another. */
+const refused = [
+  ['named', 'mtls', 'tls', 'without a client certificate', { reason: 'denied' }],
+  ['knotd-3.4', 'mtls', 'tls', 'with a certificate of no authority', { reason: 'denied' }],
+  ['knotd-3.4', 'tls', 'plain', 'over TCP', { reason: 'denied', message: 'transfers with this key need TLS' }],
+] as const;
+
+for (const [name, demand, way, how, event] of refused)
+  testWith(anyTest, [name, 'git', 'dig', 'openssl']).serial(
+    `${name} ${how} gets no zone of a key for transport=${demand}`,
+    async (t) => {
+      const { ca, own } = await certificates();
+      const secure = await startSecure(t, demand, FOLLOWER, demand === 'mtls' ? ['--tls-client-ca', ca.cert] : []);
+      const { port, tlsPort, key, primary } = secure;
+      const tls = way === 'tls' && { tls: { port: tlsPort, ca: ca.cert, name: 'ns.mirage', pin: own.pin } };
+      await startFollower[name](t, { zones: [{ zone: ZONE, key }], primary: OURS, port, ...tls });
+      await primary.service.waitForEvent('request.refused', event);
+      t.deepEqual(forms(primary), []);
+    },
+  );
+
+testWith(anyTest, ['knotd-3.4', 'git', 'dig', 'openssl']).serial(
+  'knotd-3.4 takes nothing from a primary whose certificate has another pin',
   async (t) => {
-    const { ca } = await certificates();
-    const secure = await startSecure(t, 'mtls', FOLLOWER, ['--tls-client-ca', ca.cert]);
+    const { ca, other } = await certificates();
+    const secure = await startSecure(t, 'tls', FOLLOWER);
     const { port, tlsPort, key, primary } = secure;
-    const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage' };
-    await startFollower.named(t, { zones: [{ zone: ZONE, key }], primary: OURS, port, tls });
-    const what = 'transfers with this key need TLS with a client certificate';
-    await primary.service.waitForEvent('request.refused', { reason: 'denied', message: what });
+    const tls = { port: tlsPort, ca: ca.cert, name: 'ns.mirage', pin: other.pin };
+    const knot = await startFollower['knotd-3.4'](t, { zones: [{ zone: ZONE, key }], primary: OURS, port, tls });
+    await knot.waitForLine(/refresh, .*failed/);
     t.deepEqual(forms(primary), []);
   },
 );
-
-/** Our secondary, whose primary is reached over TLS. */
-const startOurs = (t: Test, key: KeyText, port: number, tlsPort: number, ...flags: readonly string[]): Promise<Scene> =>
-  startScene(t, secrecy, 'secondary', ['--keys', key, '--primary-tls-port', `${tlsPort}`, ...flags], {
-    address: OURS,
-    port,
-  });
-
-testWith(anyTest, ['named', 'dig', 'nsupdate', 'openssl']).serial(
-  'our secondary takes a zone of named over TLS alone, by a pin or an authority, with a certificate of its own',
-  async (t) => {
-    const { ca, other, own, client } = await certificates();
-    const key = secrecy.newKey(`${FOLLOWER}.${OURS}._transfer.${ZONE}`);
-    const port = await freePort(OURS, FOLLOWER);
-    const tlsPort = await freePort(OURS, FOLLOWER);
-    await startNamed(t, {
-      port,
-      keys: [key],
-      zones: [
-        {
-          name: ZONE,
-          text: zoneText(1, bulk()),
-          allowTransfer: [`key "${keyParts(key).name}"`],
-          allowUpdate: ['any'],
-          alsoNotify: [{ address: OURS, port, key }],
-        },
-      ],
-      options: `listen-on port ${tlsPort} tls own { 127.0.0.1; };`,
-      extra: `tls own { cert-file "${own.cert}"; key-file "${own.key}"; ca-file "${ca.cert}"; protocols { TLSv1.3; }; };\n`,
-    });
-    const ways = [
-      ['--primary-tls', `pin:${own.pin}`, '--tls-client-cert', client.cert, '--tls-client-key', client.key],
-      [
-        '--primary-tls',
-        `ca:${ca.cert}`,
-        '--primary-name',
-        'ns.mirage',
-        '--tls-client-cert',
-        client.cert,
-        '--tls-client-key',
-        client.key,
-      ],
-    ];
-    for (const way of ways) {
-      const ours = await startOurs(t, key, port, tlsPort, ...way);
-      await until(() => ours.serial(ZONE), { what: 'the zone is there', timeout: 20_000 });
-      t.is(await ours.look(`host9.${ZONE}`), 'NOERROR 10.1.0.9');
-      await ours.service.stop();
-    }
-    const ours = await startOurs(t, key, port, tlsPort, '--primary-tls', `pin:${other.pin}`);
-    const { what } = await ours.service.waitForEvent('refresh.failed', { zone: `${ZONE}.` });
-    t.regex(String(what), /the pin of its key is/);
-    t.is(await ours.serial(ZONE), undefined);
-    const stranger = await startOurs(t, key, await freePort(OURS), tlsPort, '--primary-tls', `ca:${ca.cert}`);
-    await stranger.service.waitForEvent('refresh.failed', { zone: `${ZONE}.` });
-    t.is(await stranger.serial(ZONE), undefined, 'named wants a certificate');
-  },
-);
-
-testWith(anyTest, ['nsd', 'dig', 'openssl']).serial('our secondary takes a zone of nsd over TLS', async (t) => {
-  const { ca } = await certificates();
-  const its = await ca.sign(['nsd.mirage']);
-  const key = secrecy.newKey(`${FOLLOWER}.${OURS}._transfer.${ZONE}`);
-  const tlsPort = await freePort(FOLLOWER);
-  const prepared = await prepareNsd(t, [{ name: ZONE, text: `$ORIGIN ${ZONE}.\n${zoneText(1, bulk())}` }], {
-    key,
-    server: [
-      `ip-address: ${FOLLOWER}@${tlsPort}`,
-      `tls-service-key: "${its.key}"`,
-      `tls-service-pem: "${its.cert}"`,
-      `tls-port: ${tlsPort}`,
-    ],
-  });
-  const program = await startProgram(t, prepared.command, prepared.args, { cwd: prepared.folder });
-  await program.waitForLine('nsd started');
-  const way = ['--primary-tls', `ca:${ca.cert}`, '--primary-name', 'nsd.mirage'];
-  const ours = await startOurs(t, key, await freePort(OURS), tlsPort, ...way);
-  await until(() => ours.serial(ZONE), { what: 'the zone is there', timeout: 20_000 });
-  t.is(await ours.look(`host9.${ZONE}`), 'NOERROR 10.1.0.9');
-});
 
 testWith(anyTest, ['git', 'dig', 'nsupdate', 'openssl']).serial(
   'our secondary follows our primary over TLS, known by address or hidden, and not without TLS',

@@ -6,7 +6,7 @@
  */
 import type { Certificate } from './certificates.ts';
 import { type KeyText, keyParts } from './dig.ts';
-import { startKnotPeer } from './knot-peer.ts';
+import { type KnotVersion, knotCertificate, startKnotPeer } from './knot-peer.ts';
 import { startNamed } from './named.ts';
 import { nsdKey, startNsdPeer } from './nsd-peer.ts';
 import type { Owner } from './owner.ts';
@@ -27,21 +27,22 @@ export interface Followed {
   /** Ours; it listens on the follower's port. */
   readonly primary: string;
   readonly port: number;
-  /** The primary is asked over TLS, by those that can: BIND and NSD. */
+  /** The primary is asked over TLS, by those that can: BIND, Knot 3.4 and NSD. */
   readonly tls?: FollowedTls;
 }
 
 export interface FollowedTls {
   readonly port: number;
-  /** Path of the authority's certificate. */
+  /** Path of the authority's certificate. Who the primary is is checked by it, and by Knot by `pin`. */
   readonly ca: string;
   /** The name that the primary's certificate is for. */
   readonly name: string;
+  readonly pin: string;
   /** What is shown to the primary, if anything. */
   readonly client?: Certificate;
 }
 
-export type FollowerName = 'named' | 'knotd' | 'nsd' | 'pdns_server';
+export type FollowerName = 'named' | KnotVersion | 'nsd' | 'pdns_server';
 
 const tlsClause = ({ ca, name, client }: FollowedTls): string => {
   const shown = client === undefined ? '' : `cert-file "${client.cert}"; key-file "${client.key}";`;
@@ -64,11 +65,18 @@ const knotZone = ({ zone, key }: FollowedZone, folder: string): string => `  - d
     semantic-checks: off
 `;
 
-const startKnot = async (owner: Owner, { zones, primary: ours, port }: Followed): Promise<Program> => {
-  const keys = zones.map(({ key }) => key);
-  const sections = (folder: string): string => `zone:\n${zones.map((it) => knotZone(it, folder)).join('')}`;
-  return (await startKnotPeer(owner, { port, ours, keys, zones: sections, log: 'debug' })).program;
-};
+const startKnot =
+  (version: KnotVersion) =>
+  async (owner: Owner, { zones, primary: ours, port, tls }: Followed): Promise<Program> => {
+    const keys = zones.map(({ key }) => key);
+    const sections = (folder: string): string => `zone:\n${zones.map((it) => knotZone(it, folder)).join('')}`;
+    const overTls = tls && {
+      remote: { port: tls.port, lines: ['tls: on', `cert-key: ${tls.pin}`] },
+      server: tls.client === undefined ? [] : knotCertificate(tls.client),
+    };
+    const options = { port, ours, keys, zones: sections, log: 'debug', version, ...overTls } as const;
+    return (await startKnotPeer(owner, options)).program;
+  };
 
 const nsdZone = ({ zone, key }: FollowedZone, { primary, port, tls }: Followed): string => `${nsdKey(key)}zone:
   name: "${zone}"
@@ -96,7 +104,8 @@ const startPowerDns = (owner: Owner, { zones, primary: ours, port }: Followed): 
 /** Starts a follower and waits until it answers. It may not have the zone yet: wait for that with `until`. */
 export const startFollower: Readonly<Record<FollowerName, (owner: Owner, followed: Followed) => Promise<Program>>> = {
   named: startBind,
-  knotd: startKnot,
+  knotd: startKnot('knotd'),
+  'knotd-3.4': startKnot('knotd-3.4'),
   nsd: startNsd,
   pdns_server: startPowerDns,
 };

@@ -6,6 +6,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Certificate } from './certificates.ts';
 import { type KeyText, keyParts } from './dig.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { type Program, startProgram } from './process.ts';
@@ -21,7 +22,15 @@ export interface KnotPeerOptions {
   readonly log?: 'info' | 'debug';
   /** Further lines of its section `server`, verbatim. */
   readonly server?: readonly string[];
+  /** Further lines of what each key names, verbatim: of the `remote`, whose port is another one than ours then, and of the ACL. */
+  readonly remote?: { readonly port: number; readonly lines: readonly string[] };
+  readonly acl?: readonly string[];
+  /** The program: `knotd` unless given. */
+  readonly version?: KnotVersion;
 }
+
+/** 3.4 knows transfers over TLS, 3.2 does not. */
+export type KnotVersion = 'knotd' | 'knotd-3.4';
 
 export interface KnotPeer {
   readonly program: Program;
@@ -31,22 +40,32 @@ export interface KnotPeer {
 
 const ADDRESS = '127.0.0.1';
 
-const keySections = (keys: readonly KeyText[], target: string): string => {
+/** Lines of the section `server`: what it shows to whoever it speaks TLS with, on both sides. */
+export const knotCertificate = ({ cert, key }: Certificate): readonly string[] => [
+  `cert-file: "${cert}"`,
+  `key-file: "${key}"`,
+];
+
+const indented = (lines: readonly string[]): string => lines.map((line) => `    ${line}\n`).join('');
+
+const keySections = ({ port, ours, keys, remote = { port, lines: [] }, acl = [] }: KnotPeerOptions): string => {
   const parts = keys.map(keyParts);
+  const remotes = parts.map(
+    ({ name }) =>
+      `  - id: "${name}"\n    address: ${ours}@${remote.port}\n    via: ${ADDRESS}\n    key: "${name}"\n${indented(remote.lines)}`,
+  );
   return `key:
 ${parts.map(({ name, algorithm, secret }) => `  - id: "${name}"\n    algorithm: ${algorithm}\n    secret: "${secret}"\n`).join('')}remote:
-${parts.map(({ name }) => `  - id: "${name}"\n    address: ${target}\n    via: ${ADDRESS}\n    key: "${name}"\n`).join('')}acl:
+${remotes.join('')}acl:
   - id: peer
     key: [${parts.map(({ name }) => `"${name}"`).join(', ')}]
     action: [transfer, notify]
-`;
+${indented(acl)}`;
 };
 
 /** Starts knotd and waits until it answers. Zones that come from elsewhere may not be there yet: wait for those with `until`. */
-export const startKnotPeer = async (
-  owner: Owner,
-  { port, ours, keys, zones, log = 'info', server = [] }: KnotPeerOptions,
-): Promise<KnotPeer> => {
+export const startKnotPeer = async (owner: Owner, options: KnotPeerOptions): Promise<KnotPeer> => {
+  const { port, zones, log = 'info', server = [], version = 'knotd' } = options;
   const folder = temporaryFolder(owner, 'knot');
   mkdirSync(join(folder, 'database'));
   const file = join(folder, 'knot.conf');
@@ -59,16 +78,16 @@ export const startKnotPeer = async (
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
-${server.map((line) => `    ${line}\n`).join('')}database:
+${indented(server)}database:
     storage: "${folder}/database"
 log:
   - target: stderr
     any: ${log}
-${keySections(keys, `${ours}@${port}`)}${text}`,
+${keySections(options)}${text}`,
       { mode: 0o600 },
     );
   write(zones(folder));
-  const program = await startProgram(owner, 'knotd', ['-c', file], { cwd: folder });
+  const program = await startProgram(owner, version, ['-c', file], { cwd: folder });
   await program.waitForLine('server started');
   return {
     program,

@@ -6,8 +6,9 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Certificate } from './certificates.ts';
 import { type KeyText, keyParts } from './dig.ts';
-import { startKnotPeer } from './knot-peer.ts';
+import { type KnotVersion, knotCertificate, startKnotPeer } from './knot-peer.ts';
 import { startNamed } from './named.ts';
 import { nsdKey, startNsdPeer } from './nsd-peer.ts';
 import type { Owner } from './owner.ts';
@@ -30,6 +31,16 @@ export interface Led {
   readonly port: number;
   /** Whoever asks for differences gets the whole zone (RFC 1995 4): BIND alone can be told so. */
   readonly isWhole?: boolean;
+  /** Transfers are to be had over TLS alone, from Knot 3.4; NOTIFY goes out over TLS too where ours has a port for it. */
+  readonly tls?: LeaderTls;
+}
+
+export interface LeaderTls {
+  readonly port: number;
+  readonly own: Certificate;
+  /** Of a client that alone may transfer, if any. */
+  readonly client?: Certificate;
+  readonly notified?: { readonly port: number; readonly pin: string };
 }
 
 export interface Leader {
@@ -38,7 +49,7 @@ export interface Leader {
   change(texts: Readonly<Record<string, string>>): Promise<void>;
 }
 
-export type LeaderName = 'named' | 'knotd' | 'nsd';
+export type LeaderName = 'named' | KnotVersion | 'nsd';
 
 const leadWithBind = async (owner: Owner, { zones, secondary, port, isWhole = false }: Led): Promise<Leader> => {
   const named = await startNamed(owner, {
@@ -67,7 +78,14 @@ const knotZone = ({ zone, key }: LedZone): string => `  - domain: "${zone}"
     notify: "${keyParts(key).name}"
 `;
 
-const leadWithKnot = async (owner: Owner, { zones, secondary: ours, port }: Led): Promise<Leader> => {
+const knotTls = ({ port, own, client, notified }: LeaderTls) => ({
+  server: [`listen-tls: ${LEADER}@${port}`, ...knotCertificate(own)],
+  acl: ['protocol: tls', ...(client === undefined ? [] : [`cert-key: ${client.pin}`])],
+  ...(notified && { remote: { port: notified.port, lines: ['tls: on', `cert-key: ${notified.pin}`] } }),
+});
+
+const leadWithKnot = async (version: KnotVersion, owner: Owner, led: Led): Promise<Leader> => {
+  const { zones, secondary: ours, port } = led;
   const sections =
     (texts: Readonly<Record<string, string>>) =>
     (folder: string): string => {
@@ -85,8 +103,12 @@ ${zones.map(knotZone).join('')}`;
   const keys = zones.map(({ key }) => key);
   const first = sections(Object.fromEntries(zones.map(({ zone, text }) => [zone, text])));
   // It reads nothing anew while a NOTIFY waits for somebody who is silent.
-  const server = ['tcp-remote-io-timeout: 1000'];
-  const { program, configure } = await startKnotPeer(owner, { port, ours, keys, zones: first, server });
+  const { server = [], ...tls } = led.tls === undefined ? {} : knotTls(led.tls);
+  const options = { port, ours, keys, zones: first, version, ...tls };
+  const { program, configure } = await startKnotPeer(owner, {
+    ...options,
+    server: ['tcp-remote-io-timeout: 1000', ...server],
+  });
   return {
     program,
     change: (texts) => {
@@ -123,6 +145,7 @@ const leadWithNsd = async (owner: Owner, { zones, secondary, port }: Led): Promi
 /** Starts a leader and waits until it answers. */
 export const startLeader: Readonly<Record<LeaderName, (owner: Owner, led: Led) => Promise<Leader>>> = {
   named: leadWithBind,
-  knotd: leadWithKnot,
+  knotd: (...led) => leadWithKnot('knotd', ...led),
+  'knotd-3.4': (...led) => leadWithKnot('knotd-3.4', ...led),
   nsd: leadWithNsd,
 };

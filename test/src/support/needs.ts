@@ -2,9 +2,11 @@
  * What a test needs from the machine: programs of real peers, and what happens where one is missing.
  *
  * A test whose program is missing is skipped, with the Debian package in its title, so that ava's summary counts it as
- * skipped. It never counts as passed. Nothing is installed here and no version is compared.
+ * skipped. It never counts as passed. Nothing is installed here and no version is compared: a program that has to be newer than those of the
+ * system ends in its version (`knotd-3.4`), and stands where `.ci/newer-peers` has put it.
  */
 import { accessSync, constants, statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { ExecutionContext, TestFn } from 'ava';
 
@@ -21,7 +23,10 @@ const packages: Readonly<Record<string, string>> = {
   'tsig-keygen': 'bind9-utils',
   kdig: 'knot-dnsutils',
   knotd: 'knot',
+  'knotd-3.4': 'knot 3.4 (.ci/newer-peers)',
   nsd: 'nsd',
+  'nsd-4.12': 'nsd 4.12 (.ci/newer-peers)',
+  'nsd-control-4.12': 'nsd 4.12 (.ci/newer-peers)',
   pdns_server: 'pdns-backend-lmdb',
   'ldns-keygen': 'ldnsutils',
   'ldns-signzone': 'ldnsutils',
@@ -40,6 +45,12 @@ const packages: Readonly<Record<string, string>> = {
 /** Where Debian keeps the programs of servers; an ordinary user's PATH often leaves these out. */
 const systemFolders = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
 
+/** Where `.ci/newer-peers` puts programs: found as that finds it, in the environment `env`. */
+export const newerPeers = (env: NodeJS.ProcessEnv = process.env): string => {
+  const cache = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
+  return join(env.NEWER_PEERS || join(cache, 'zonewright/newer-peers'), 'bin');
+};
+
 const isExecutable = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK);
@@ -49,9 +60,9 @@ const isExecutable = (path: string): boolean => {
   }
 };
 
-/** The path of an executable on PATH or in the system's folders, or `undefined`. */
+/** The path of an executable on PATH, in the system's folders or among the newer peers, or `undefined`. */
 export const program = (name: string): string | undefined =>
-  [...(process.env.PATH ?? '').split(delimiter), ...systemFolders]
+  [...(process.env.PATH ?? '').split(delimiter), ...systemFolders, newerPeers()]
     .filter((folder) => folder !== '')
     .map((folder) => join(folder, name))
     .find(isExecutable);

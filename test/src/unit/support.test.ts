@@ -1,10 +1,12 @@
 /** The test support itself: what it reads from programs, and that nothing it starts outlives its owner. */
 import { createSocket } from 'node:dgram';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { dig, keyClause, nsupdate, parseDig } from '../support/dig.ts';
 import { startNamed } from '../support/named.ts';
-import { missing, program, testUnless, testWith } from '../support/needs.ts';
+import { missing, newerPeers, program, testUnless, testWith } from '../support/needs.ts';
 import { inNamespace, namespaceReason, startNamespace } from '../support/netns.ts';
 import { forFile, type Owner, temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
@@ -22,6 +24,8 @@ ns A 127.0.0.1
 www A 192.0.2.1
 www TXT "two words" "and \\"quotes\\""
 `;
+
+const script = fileURLToPath(new URL('../../../.ci/newer-peers', import.meta.url));
 
 const file = forFile(test);
 let shared: Program;
@@ -58,6 +62,20 @@ test('a program is found on the PATH, and a missing one is named by its package'
   t.is(program('no-such-program'), undefined);
   t.is(missing('sh'), undefined);
   t.deepEqual(missing('sh', 'no-such-program', 'no-such-program'), ['no-such-program']);
+});
+
+test('newer peers are looked for where .ci/newer-peers puts them, which does nothing where they are', async (t) => {
+  const cache = temporaryFolder(t);
+  const none = { NEWER_PEERS: undefined, XDG_CACHE_HOME: undefined, HOME: undefined };
+  for (const env of [{ HOME: cache }, { XDG_CACHE_HOME: cache }, { HOME: cache, NEWER_PEERS: join(cache, 'named') }]) {
+    const folder = newerPeers(env);
+    t.true(folder.startsWith(cache), folder);
+    mkdirSync(folder, { recursive: true });
+    for (const name of ['knotd-3.4', 'nsd-4.12', 'nsd-control-4.12'])
+      writeFileSync(join(folder, name), '', { mode: 0o755 });
+    const ran = await run(script, [], { env: { ...none, ...env } });
+    t.like(ran, { code: 0, stdout: '', stderr: '' });
+  }
 });
 
 test('a test whose program is missing is skipped with the package in its title', (t) => {
