@@ -1,5 +1,5 @@
 /**
- * Catalog zones (RFC 9432) between ours and others: BIND, Knot and PowerDNS follow the catalog of our primary, and our secondary theirs. What comes
+ * Catalog zones (RFC 9432) between ours and others: BIND, Knot, NSD and PowerDNS follow the catalog of our primary, and our secondary theirs. What comes
  * and goes is added and removed at the primary alone; nobody touches the configuration of a secondary.
  *
  * The others listen on 127.0.0.1, so ours is at 127.0.0.2.
@@ -12,6 +12,7 @@ import { FOLLOWER } from '../support/followers.ts';
 import { startKnotPeer } from '../support/knot-peer.ts';
 import { startNamed } from '../support/named.ts';
 import { testWith } from '../support/needs.ts';
+import { nsdKey, startNsdPeer } from '../support/nsd-peer.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
 import { startPdns } from '../support/pdns.ts';
 import { freePort } from '../support/ports.ts';
@@ -70,14 +71,34 @@ zone:
 `;
     return (await startKnotPeer(owner, { port, ours: OURS, keys: [key], zones })).program;
   },
+  'nsd-4.12': async (owner: Owner, port: number, key: KeyText): Promise<Program> => {
+    const { name } = keyParts(key);
+    const sections = `${nsdKey(key)}pattern:
+  name: member
+  request-xfr: ${OURS}@${port} ${name}
+  allow-notify: ${OURS} ${name}
+  outgoing-interface: ${FOLLOWER}
+  min-retry-time: 1
+  min-refresh-time: 1
+zone:
+  name: "${CATALOG}"
+  catalog: consumer
+  catalog-member-pattern: member
+  include-pattern: member
+`;
+    return (await startNsdPeer(owner, { port, sections, version: 'nsd-4.12' })).program;
+  },
   pdns_server: (owner: Owner, port: number, key: KeyText): Promise<Program> =>
     startPdns(owner, { port, ours: OURS, zones: [{ zone: CATALOG, key, isCatalog: true }] }),
 } as const;
 
 /** What our primary needs for a consumer: PowerDNS 4.7 has no key for the members of a catalog. */
-const demands = { named: [], knotd: [], pdns_server: ['--axfr'] } satisfies Record<keyof typeof consumers, string[]>;
+const demands = { named: [], knotd: [], 'nsd-4.12': [], pdns_server: ['--axfr'] } satisfies Record<
+  keyof typeof consumers,
+  string[]
+>;
 
-for (const name of ['named', 'knotd', 'pdns_server'] as const)
+for (const name of ['named', 'knotd', 'nsd-4.12', 'pdns_server'] as const)
   test(name).serial(
     `${name} follows the catalog of our primary: zones that come, change, go and come back`,
     async (t) => {
@@ -223,3 +244,37 @@ ${members.join('')}`;
   await ours.shows('REFUSED', 'www.a.example');
   t.is(await ours.look('www.b.example'), 'NOERROR 192.0.2.1');
 });
+
+testWith(anyTest, ['nsd-4.12', 'nsd-control-4.12', 'dig']).serial(
+  'our secondary follows the catalog that NSD makes of zones that come and go while it runs',
+  async (t) => {
+    const port = await freePort(OURS, FOLLOWER);
+    const key = secrecy.newKey(`${FOLLOWER}.${OURS}._transfer.${CATALOG}`);
+    const { name } = keyParts(key);
+    const provided = `  notify: ${OURS}@${port} ${name}
+  outgoing-interface: ${FOLLOWER}
+  provide-xfr: 127.0.0.0/8 ${name}
+`;
+    const sections = `${nsdKey(key)}pattern:
+  name: some
+  zonefile: "%s.zone"
+  catalog-producer-zone: "${CATALOG}"
+${provided}zone:
+  name: "${CATALOG}"
+  catalog: producer
+  store-ixfr: yes
+${provided}`;
+    const member = (address: string): string => zoneText(1, `www A ${address}\n`, TIMERS);
+    const files = { 'a.example.zone': member('192.0.2.1'), 'b.example.zone': member('192.0.2.2') };
+    const nsd = await startNsdPeer(t, { port, sections, files, version: 'nsd-4.12' });
+    await nsd.control('addzone', 'a.example', 'some');
+    const ours = await startOurs(t, port, key);
+    await ours.shows('NOERROR 192.0.2.1', 'www.a.example');
+    t.is(await ours.look('www.b.example'), 'REFUSED');
+    await nsd.control('addzone', 'b.example', 'some');
+    await ours.shows('NOERROR 192.0.2.2', 'www.b.example');
+    await nsd.control('delzone', 'a.example');
+    await ours.shows('REFUSED', 'www.a.example');
+    t.is(await ours.look('www.b.example'), 'NOERROR 192.0.2.2');
+  },
+);
