@@ -7,10 +7,11 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '@zonewright/common/git/durable';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { exportKey, makeKey } from '@zonewright/letsencrypt/key';
 import { printPem } from '@zonewright/letsencrypt/pem';
@@ -161,7 +162,7 @@ export async function writePebbleFiles(
     ...(options.validity !== undefined && { certificateValidityPeriod: options.validity }),
   };
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(keyFile, key, { mode: 0o600 });
     await writeFile(caFile, ca);
     await writeFile(config, `${JSON.stringify({ pebble }, null, 2)}\n`, { mode: 0o600 });

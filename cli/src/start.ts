@@ -8,13 +8,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, createWriteStream } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Key, printKey } from '@zonewright/common/authority/key';
-import { PRIVATE_FOLDER } from '@zonewright/common/git/durable';
+import { makeFolder, PRIVATE_FOLDER } from '@zonewright/common/git/durable';
 import { Name } from '@zonewright/common/name';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { EXIT, type ExitCode } from '@zonewright/common/service/exit';
@@ -183,7 +183,7 @@ class Start {
 
   async #makeLogFolder(path: string): Promise<Result<void, Fault>> {
     try {
-      await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
+      await makeFolder(path, PRIVATE_FOLDER);
       return ok(undefined);
     } catch (error) {
       return fail({ kind: 'file', what: `cannot make ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}` });

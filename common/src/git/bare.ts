@@ -5,7 +5,7 @@
  * Supported: SHA-1 names, references as files. Not supported, with a `usage` fault: SHA-256, reftable, work trees.
  */
 import { statSync } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Result } from '../result.ts';
 import { exists, makeFolder, PRIVATE_FOLDER, syncFolder, writeDurably } from './durable.ts';
@@ -24,7 +24,7 @@ export function initBare(path: string, branch = 'main'): Promise<Result<void, Gi
     if (!isBranchName(branch)) throw new Failure('usage', 'this is no valid name of a branch');
     if (await exists(join(path, 'HEAD'))) return await checkBare(path);
     await makeFolder(path, PRIVATE_FOLDER);
-    for (const folder of FOLDERS) await mkdir(join(path, folder), { recursive: true });
+    for (const folder of FOLDERS) await makeFolder(join(path, folder));
     await writeDurably(join(path, 'config'), CONFIG);
     // HEAD comes last: with it, the folder is a repository.
     await writeDurably(join(path, 'HEAD'), `ref: refs/heads/${branch}\n`);

@@ -2,7 +2,7 @@
  * Files that are there after a power cut: written beside, synced, renamed, and the folder synced.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsync, mkdirSync, openSync, writeFile } from 'node:fs';
+import { closeSync, existsSync, fsync, mkdirSync, openSync, statSync, writeFile } from 'node:fs';
 import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -39,15 +39,20 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   if (first !== undefined) await syncNames(first, path);
 }
 
-/** Makes a folder and what is above it; gives the first of those that were not there. */
-function makeFolders(path: string, mode?: number): string | undefined {
+/**
+ * Makes a folder and what is above it; gives the first of those that were not there. By itself, as Node.js never ends where no folder can be
+ * made, and where it ends does not say why.
+ */
+export function makeFolders(path: string, mode = 0o777): string | undefined {
+  const above = dirname(path);
+  const first = existsSync(above) ? undefined : makeFolders(above, mode);
   try {
-    return mkdirSync(path, { recursive: true, mode });
+    mkdirSync(path, { mode });
+    return first ?? path;
   } catch (error) {
-    // Node.js says so of a read-only file system too; asked for one folder alone, it says what is the matter.
-    let lost = path;
-    while (systemCode(error) === 'ENOENT' && !existsSync(dirname(lost))) lost = dirname(lost);
-    if (systemCode(error) === 'ENOENT') mkdirSync(lost, { mode });
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return first;
+    // So says a file system that is not for us to make anything in, such as that of /proc; others say it in this way.
+    if (systemCode(error) === 'ENOENT' && existsSync(above)) Object.assign(error as object, { code: 'EPERM' });
     throw error;
   }
 }

@@ -9,21 +9,11 @@
  * Not supported: reftable, and branches that are symbolic references.
  */
 import { randomBytes } from 'node:crypto';
-import {
-  constants,
-  copyFileSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { constants, copyFileSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { syncNames, writeSynced } from './durable.ts';
+import { makeFolders, syncNames, writeSynced } from './durable.ts';
 import { Failure, systemCode } from './fault.ts';
 import { step } from './step.ts';
 
@@ -144,7 +134,7 @@ async function takeLock(gitdir: string, draft: string, path: string, branch: str
 /** Makes the folder that a branch is in, which git removes whenever it is empty: it is synced when it is not. */
 function makePlace(folder: string, branch: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOTDIR' || code === 'EEXIST')

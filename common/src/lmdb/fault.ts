@@ -36,7 +36,15 @@ const HINTS = {
 } as const satisfies Readonly<Record<Exclude<Kind, 'corrupt'>, string>>;
 
 /** The folder or a file in it is not what it has to be; all other errors of the system are the disk's. */
-const NOT_USABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG']);
+const NOT_USABLE: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EEXIST',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+]);
 /** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID (`lmdb.h`). */
 const DAMAGE: ReadonlySet<number> = new Set([-30797, -30796, -30794, -30793]);
 

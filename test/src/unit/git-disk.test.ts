@@ -1,9 +1,11 @@
-/** Disks that take nothing, under a repository: what is said of them. */
+/** Disks that take nothing, under a repository or another folder of a service: what is said of them. */
 import { spawnSync } from 'node:child_process';
+import { EXIT } from '@zonewright/common/service/exit';
 import anyTest from 'ava';
 import { missing, testUnless } from '../support/needs.ts';
 import { temporaryFolder } from '../support/owner.ts';
-import { root } from '../support/zonewright.ts';
+import { freePort } from '../support/ports.ts';
+import { root, tool } from '../support/zonewright.ts';
 
 const namespace = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
 const canMount = missing('unshare') === undefined && spawnSync('unshare', [...namespace, 'true']).status === 0;
@@ -39,3 +41,34 @@ test('of a disk that is full the file is named that finds no place', (t) => {
   t.regex(written ?? '', /the disk failed \(ENOSPC: write FOLDER\/fe\/tmp_[0-9a-f]+\)/);
   t.is(made, '"done"');
 });
+
+const SECRET = Buffer.alloc(32, 1).toString('base64');
+const key = (name: string): string => `${name}:SHA256:${SECRET}`;
+const testOfProc = testUnless(anyTest, process.platform === 'linux' ? undefined : 'needs /proc');
+
+/** Where a folder below /proc stands in the flags of each service, and what it ends with. */
+const SERVICES: readonly (readonly [flags: readonly string[], where: '--data' | '--dir', code: number])[] = [
+  [['primary', '--listen', '127.0.0.1', '--remote', 'git://127.0.0.1/zones'], '--data', EXIT.usage],
+  [['secondary', '--listen', '127.0.0.2', '--keys', key('127.0.0.1.127.0.0.2._transfer.mirage')], '--data', EXIT.usage],
+  [
+    [
+      ...['letsencrypt', '--dns-server', '127.0.0.1', '--dns-key', key('le._update')],
+      ...['--directory', 'https://127.0.0.1:1/dir', '--account-key-seed', SECRET],
+    ],
+    '--data',
+    EXIT.usage,
+  ],
+  [['start'], '--dir', EXIT.refused],
+];
+
+for (const [flags, where, code] of SERVICES) {
+  testOfProc(
+    `zonewright ${flags[0]} says of a folder that nothing can be made in that it may not use it`,
+    async (t) => {
+      const port = String(await freePort());
+      const ran = await tool('zonewright', [...flags, '--port', port, where, '/proc/nope'], { timeout: 60_000 });
+      t.is(ran.code, code, ran.stderr);
+      t.regex(ran.stderr, /\/proc\/nope.*EPERM|EPERM.*\/proc\/nope/);
+    },
+  );
+}
