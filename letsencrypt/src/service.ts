@@ -69,7 +69,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
     isTransferOpen: false,
     isPrimary: false,
     historyOf: (origin) => replica.historyOf(origin),
-    expiryOf: (zone) => replica.expiryOf(zone.origin),
+    expiryOf: (zone) => replica.expireSaidOf(zone.origin),
   };
   const replica: Replica = new Replica({
     sources: [{ key, primary: server, isHidden: true }],

@@ -85,7 +85,7 @@ class SecondaryService {
         ? { forwardsOver: upstream.value === undefined ? 'plain' : tlsClientCert === undefined ? 'tls' : 'mtls' }
         : {}),
       historyOf: (origin) => this.#replica?.historyOf(origin),
-      expiryOf: (zone) => this.#replica?.expiryOf(zone.origin) ?? 0,
+      expiryOf: (zone) => this.#replica?.expireSaidOf(zone.origin) ?? 0,
     };
     const source = listen.length === 1 ? { source: listen[0]! } : {};
     const chain = new Chain({ own, authority, port, catalogs: catalog, log: this.#log, ...source });

@@ -5,7 +5,7 @@
  *
  * Times are milliseconds of any steady clock; `random` is 0..1.
  * Always holds: however many NOTIFYs come, one question is under way, and those that lead to nothing, or to what cannot be used,
- * become rare.
+ * become rare; no copy lives on by what another copy says of itself.
  */
 import type { Soa } from '../rr/soa.ts';
 import { isNewer } from '../zone/serial.ts';
@@ -97,8 +97,9 @@ const lifeOf = (soa: Soa): number => Math.max(MIN_EXPIRE, soa.expire);
 
 const clamp = (value: number): number => Math.min(MAX_WAIT, Math.max(MIN_WAIT, value));
 
-/** A zone that expires, in `left` milliseconds, before its refresh is still asked for in time. */
-const refreshWait = (soa: Soa, left: number): number => clamp(Math.min(soa.refresh * 1000, left / 2));
+/** A zone that expires, in `left` milliseconds or as its SOA says, before its refresh is still asked for in time. */
+const refreshWait = ({ refresh, expire }: Soa, left: number): number =>
+  clamp(Math.min(refresh * 1000, (expire * 1000) / 2, left / 2));
 
 /** Up to a tenth shorter, so that many zones do not ask in step. */
 const jittered = (wait: number, random: number): number => wait * (1 - 0.1 * random);
@@ -113,17 +114,34 @@ function retryWait({ soa }: Refresh, failures: number, isBad: boolean, random: n
 }
 
 /**
+ * RFC 7314 3.2: what EXPIRE says of a copy that lives for another `left` milliseconds, in seconds. Never just what the SOA says: so says who has
+ * the zone. A copy that may live for longer than its SOA says ({@link MIN_EXPIRE}) says a second more instead.
+ */
+export function expireSaid({ expire }: Soa, left: number): number {
+  const seconds = Math.max(0, Math.floor(left / 1000));
+  if (seconds < expire) return seconds;
+  return expire < MIN_EXPIRE ? seconds + 1 : expire - 1;
+}
+
+/** Milliseconds that the copy of a primary lives which says `expire`; `undefined`: it has the zone itself (RFC 7314 3.1). */
+function lifeSaid(soa: Soa, expire: number | undefined): number | undefined {
+  if (expire === undefined || expire === soa.expire) return undefined;
+  return 1000 * (expire < soa.expire ? expire : expire - 1);
+}
+
+/**
  * RFC 7314 4: does a primary whose own copy lives for another `expire` seconds, where it says so, vouch for a version with this SOA? Not when that
- * is over before it may be asked again. An SOA can be as short for everybody: who has the zone says the same then (RFC 7314 3.1).
+ * is over before it may be asked again. An SOA can be as short for everybody: who has the zone says the same then.
  */
 export function isVouchedFor(soa: Soa, expire: number | undefined): boolean {
-  return expire === undefined || expire >= soa.expire || expire * 1000 > MIN_WAIT;
+  return (lifeSaid(soa, expire) ?? Number.POSITIVE_INFINITY) > MIN_WAIT;
 }
 
 /** RFC 7314 4: a primary that has only a copy itself vouches for it no longer than that may live. */
 function expiryAfter({ expireAt }: Refresh, event: Extract<RefreshEvent, { kind: 'succeeded' }>, now: number): number {
-  const { soa, isNew, expire = soa.expire } = event;
-  const next = now + (expire < soa.expire ? expire : lifeOf(soa)) * 1000;
+  const { soa, isNew, expire } = event;
+  const life = lifeOf(soa) * 1000;
+  const next = now + Math.min(life, lifeSaid(soa, expire) ?? life);
   return isNew || expireAt === undefined ? next : Math.max(expireAt, next);
 }
 

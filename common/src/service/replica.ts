@@ -9,6 +9,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Authority } from '../authority/authority.ts';
 import { type Key, mayPerform } from '../authority/key.ts';
+import { expireSaid } from '../authority/refresh.ts';
 import type { Name } from '../name.ts';
 import { type Peer, printPeer } from '../net/address.ts';
 import type { TlsClient } from '../net/tls-client.ts';
@@ -156,6 +157,12 @@ export class Replica {
   expiryOf(origin: Name): number {
     const expireAt = this.#zones.get(origin)?.refresh.expireAt;
     return expireAt === undefined ? 0 : Math.max(0, Math.floor((expireAt - this.#clock.now()) / 1000));
+  }
+
+  /** Seconds that the EXPIRE option says of it (RFC 7314 3.2). */
+  expireSaidOf(origin: Name): number {
+    const { expireAt = 0, soa } = this.#zones.get(origin)?.refresh ?? {};
+    return soa === undefined ? 0 : expireSaid(soa, expireAt - this.#clock.now());
   }
 
   historyOf(origin: Name): History | undefined {

@@ -13,5 +13,5 @@ export const copyingAuthority = (zones: ZoneTable, keys: readonly Key[], replica
   isTransferOpen: false,
   isPrimary: false,
   historyOf: (origin) => replica().historyOf(origin),
-  expiryOf: (zone) => replica().expiryOf(zone.origin),
+  expiryOf: (zone) => replica().expireSaidOf(zone.origin),
 });

@@ -49,7 +49,7 @@ type Primary = Fault | { readonly zones: readonly Zone[]; readonly expire?: numb
 
 /** Primaries by address, which answer at once. */
 class FakeUpstream implements Upstream {
-  readonly primaries = new Map<string, Primary>();
+  readonly primaries = new Map<string, Primary | (() => Primary)>();
   readonly asked: string[] = [];
   readonly #clock: VirtualClock;
 
@@ -64,7 +64,8 @@ class FakeUpstream implements Upstream {
     const { origin: of, current, promised } = inquiry;
     const what = promised === undefined ? '' : ` promised ${promised}`;
     this.asked.push(`${this.#clock.now() / S} ${server.address} ${of}${what}`);
-    const primary = this.primaries.get(server.address) ?? AWAY;
+    const found = this.primaries.get(server.address) ?? AWAY;
+    const primary = typeof found === 'function' ? found() : found;
     if ('kind' in primary) return fail(primary);
     const zones = this.#byZone.get(primary) ?? new Map(primary.zones.map((each) => [each.origin.key, each]));
     this.#byZone.set(primary, zones);
@@ -140,7 +141,7 @@ const begin = (sources: readonly ReplicaSource[], more: Partial<ReplicaOptions> 
     serial: (of = origin) => zones.get(of)?.serial,
     /** Who was asked since the last time. */
     asked: () => upstream.asked.splice(0),
-    primary: (address: string, is: Primary) => upstream.primaries.set(address, is),
+    primary: (address: string, is: Primary | (() => Primary)) => upstream.primaries.set(address, is),
     notify: (serial: number | undefined, key: Key | undefined, address: string, of = origin) =>
       replica.notified(of, key, serial, { address, port: 53 }).rcode,
   };
@@ -1029,6 +1030,51 @@ test('a zone whose SOA has copies expire at once says so by EXPIRE too, and is s
   t.deepEqual(told, ['0 example. 1']);
   await replica.stop();
 });
+
+/** Secondaries that have each other as a primary, and first the one that has the zone; and one behind them that has not. */
+const circle = (timers: string) => {
+  const clock = new VirtualClock();
+  const at = (...addresses: readonly string[]) =>
+    begin(
+      addresses.map((address) => sourceOf(`x.${address}._transfer.example`)),
+      {},
+      clock,
+    );
+  const [D, E] = ['192.0.2.3', '192.0.2.4'];
+  const all = [at(A, D, E), at(A, E, B), at(A, B, D), at(B)] as const;
+  const expire = Number(timers.split(' ')[2]);
+  for (const each of all) {
+    each.primary(A, { zones: [version(1, origin, timers)], expire });
+    for (const [i, address] of [B, D, E].entries()) {
+      const { zones, replica } = all[i]!;
+      each.primary(address, () => {
+        const zone = zones.get(origin);
+        return zone === undefined ? AWAY : { zones: [zone], expire: replica.expireSaidOf(origin) };
+      });
+    }
+    each.replica.start();
+  }
+  return { clock, all };
+};
+
+for (const expire of [0, 1, 2, 3, 4, 5, 7, 30]) {
+  test(`secondaries in a circle let a zone expire whose primary is gone, and not before, with an expire of ${expire} s`, async (t) => {
+    for (const wait of [0, 600]) {
+      const { clock, all } = circle(`${wait} ${wait} ${expire} 0`);
+      await clock.advance(60 * S);
+      for (const { told } of all) t.deepEqual(told.slice(1), [], 'it is served throughout');
+      for (const { primary, serial } of all) {
+        t.is(serial(), 1);
+        primary(A, AWAY);
+      }
+      await clock.advance(Math.max(3, expire) * S);
+      for (const { serial, replica } of all) {
+        t.is(serial(), undefined);
+        await replica.stop();
+      }
+    }
+  });
+}
 
 test('a primary that sends nonsense is not asked for it again and again, and the zone stays as it was', async (t) => {
   const { replica, clock, primary, serial, asked, notify } = begin([first]);

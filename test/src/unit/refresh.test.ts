@@ -1,6 +1,7 @@
 /** When a secondary asks (`authority/refresh.ts`). What the replica makes of it is `unit/refresh-timers`. */
 import {
   dueNow,
+  expireSaid,
   isVouchedFor,
   newRefresh,
   nextDue,
@@ -169,6 +170,25 @@ test('RFC 7314 4: a primary that may serve its own copy for a second at most vou
     [true, false, false, true, true],
   );
   for (const expire of [0, 1]) t.true(isVouchedFor({ ...SOA, expire }, expire));
+  for (const expire of [0, 1, 2]) {
+    const soa = { ...SOA, expire };
+    const alive = (left: number): boolean => isVouchedFor(soa, expireSaid(soa, left));
+    t.deepEqual([0, 1000, 1999, 2000, 3000].map(alive), [false, false, false, true, true], 'a copy');
+    for (const left of [2000, 2999, 3000]) {
+      const { expireAt } = told(newRefresh(0), success(soa, true, expireSaid(soa, left)), 0);
+      t.is(expireAt, left - (left % S), 'it lives no longer than what it comes from');
+    }
+  }
+});
+
+test('RFC 7314 3.2: a copy says the seconds that it has left, and never just what who has the zone says', (t) => {
+  const said = (expire: number): readonly number[] =>
+    [0, 999, 1000, 2500, 3000, 4999].map((left) => expireSaid({ ...SOA, expire }, left));
+  t.deepEqual(said(86_400), [0, 0, 1, 2, 3, 4]);
+  t.deepEqual(said(0), [1, 1, 2, 3, 4, 5]);
+  t.deepEqual(said(1), [0, 0, 2, 3, 4, 5]);
+  t.deepEqual(said(2), [0, 0, 1, 3, 4, 5]);
+  t.is(expireSaid(SOA, 86_400 * S), 86_399);
 });
 
 test('a NOTIFY that came in meanwhile and names nothing newer than what was transferred has nobody asked again', (t) => {
