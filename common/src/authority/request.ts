@@ -3,7 +3,7 @@
  * (`authenticate.ts`), and no listener, opcode or transport has a say in it.
  */
 import { BARE_EDNS, type EdnsOption, extendedError, OPTION, UDP_SIZE } from '../wire/edns.ts';
-import { encodeMessage, HEADER_OCTETS, type Message } from '../wire/message.ts';
+import { encodeMessage, HEADER_OCTETS, type Message, responseTo } from '../wire/message.ts';
 import { sign, tsigSize } from '../wire/tsig.ts';
 import type { ClientAddress } from './client-address.ts';
 import { COOKIE, COOKIE_OCTETS, type CookieJar } from './cookie.ts';
@@ -102,6 +102,15 @@ export function finishReply(request: Request, reply: Message, options: ReplyOpti
     padding === undefined ? plain : encodeMessage(withOption(whole, padding), room),
     options.now,
   );
+}
+
+/**
+ * A reply that somebody else has made, as it is, where the transport and the client take it. Else its RCODE and the question, truncated (RFC 2136
+ * 2.1, RFC 6891 6.2.5): unsigned, since whoever passes it on has no key.
+ */
+export function relayedReply(request: Request, octets: Uint8Array, options: ReplyOptions): Uint8Array {
+  if (octets.length <= replyLimit(request)) return octets;
+  return finishReply(request, { ...responseTo(request.message, octets[3]! & 15), tc: true }, options);
 }
 
 /** Does the client ask for padding (RFC 7830 4), where nobody else sees how long a reply would be without it? */

@@ -11,7 +11,7 @@ import { RATE_MEMORY, type RateLimiter } from '../authority/rate-limit.ts';
 import { receive, replyWith } from '../authority/receive.ts';
 import { type RejectionReason, rejectionBy } from '../authority/rejection.ts';
 import { type Refusal, ReplayTable } from '../authority/replay.ts';
-import type { Request } from '../authority/request.ts';
+import { type Request, relayedReply } from '../authority/request.ts';
 import { Responder, type ResponderSettings } from '../authority/responder.ts';
 import { requestedSerial } from '../authority/transfer.ts';
 import type { Update } from '../authority/update.ts';
@@ -170,16 +170,16 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
   };
 
   const forward = async (outcome: Extract<Outcome, { kind: 'forward' }>, from: Peer): Promise<Uint8Array> => {
+    const base = { now: seconds(), identity: authority.identity };
     let verdict: Verdict = { rcode: RCODE.SERVFAIL };
     try {
       const answer = await hooks.forward?.(outcome.octets, outcome.zone, from, outcome.isProven);
-      if (answer instanceof Uint8Array) return answer;
+      if (answer instanceof Uint8Array) return relayedReply(outcome.request, answer, base);
       verdict = answer ?? verdict;
     } catch (error) {
       log.error('process.fault', { during: 'forward', error });
     }
     const { rcode, ede } = verdict;
-    const base = { now: seconds(), identity: authority.identity };
     // Who sent it is not known, and so the reply cannot be signed.
     return replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede });
   };

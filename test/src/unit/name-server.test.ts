@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Authority } from '@zonewright/common/authority/authority';
-import { KeyTable } from '@zonewright/common/authority/key';
+import { KeyTable, parseKey } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
 import { exchange } from '@zonewright/common/net/exchange';
 import { openStream } from '@zonewright/common/net/stream';
@@ -15,9 +15,12 @@ import { type Log, SILENT_LOG } from '@zonewright/common/service/log';
 import { startNameServer } from '@zonewright/common/service/name-server';
 import { Rejections } from '@zonewright/common/service/rejections';
 import { OPCODE, RCODE } from '@zonewright/common/wire/code';
-import { emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
+import { BARE_EDNS } from '@zonewright/common/wire/edns';
+import { decodeMessage, emptyMessage, encodeMessage } from '@zonewright/common/wire/message';
+import { sign } from '@zonewright/common/wire/tsig';
 import test, { type ExecutionContext } from 'ava';
 import { authorityOf } from '../support/answering.ts';
+import { Asker } from '../support/asking.ts';
 import { type Certificate, newAuthority } from '../support/certificates.ts';
 import { testWith } from '../support/needs.ts';
 import { freePort } from '../support/ports.ts';
@@ -169,6 +172,53 @@ test("an update without a signature is one of somebody who may not; a question f
     server.rejections.filter(([, count]) => count > 0),
     [['unsigned', 1]],
   );
+});
+
+test('of an update that was passed on a reply that is longer than the client takes over UDP is cut, and over TCP it is whole', async (t) => {
+  const port = await freePort('127.0.0.1');
+  const refuse = () => Promise.resolve({ rcode: RCODE.REFUSED });
+  /** An update, and what the primary says of it, which is so long. */
+  const [key, now] = [given(parseKey(`x._update:SHA256:${Buffer.alloc(32, 1).toString('base64')}`)), 0];
+  const zone = { name: origin, type: TYPE.SOA, class: CLASS.IN };
+  let length = 0;
+  const said = (update: Uint8Array): Uint8Array => {
+    const reply = Buffer.concat([update, Buffer.alloc(length - update.length)]);
+    reply[2]! |= 0x80;
+    reply[3] = RCODE.YXRRSET;
+    return reply;
+  };
+  const server = given(
+    await startNameServer({
+      addresses: ['127.0.0.1'],
+      port,
+      authority: { ...authorityOf(large), isPrimary: false, forwardsOver: 'plain' },
+      hooks: { update: refuse, notify: refuse, forward: async (octets) => said(octets) },
+      log: SILENT_LOG,
+      udp: udpOfRun,
+    }),
+  );
+  t.teardown(() => server.close());
+  const asker = await Asker.to({ address: '127.0.0.1', port });
+  t.teardown(() => asker.close());
+  for (const [edns, limit] of [
+    [undefined, 512],
+    [{ ...BARE_EDNS, udpSize: 700 }, 700],
+    [{ ...BARE_EDNS, udpSize: 65_535 }, 1232],
+  ] as const) {
+    const message = { ...emptyMessage(7, OPCODE.UPDATE), questions: [zone], ...(edns === undefined ? {} : { edns }) };
+    const { octets } = sign(encodeMessage(message), key, { now });
+    for (length of [limit, limit + 1, 61_000]) {
+      const whole = (await asker.ask(octets, 'tcp'))!;
+      t.is(whole.length, length);
+      const reply = (await asker.ask(octets, 'udp'))!;
+      if (length <= limit) t.is(reply.length, length);
+      else {
+        t.true(reply.length <= limit);
+        const { tc, rcode, questions } = given(decodeMessage(reply));
+        t.deepEqual([tc, rcode, questions.length], [true, RCODE.YXRRSET, 1]);
+      }
+    }
+  }
 });
 
 testWith(test, ['openssl'])('a client certificate that is not good is counted, and told once a minute', async (t) => {
