@@ -157,7 +157,7 @@ export class HiddenSecondaries {
       for (const each of followed) followers.add(origin, served.serial, each, isCatalog(origin));
       if (asked.has(origin.key)) {
         // It asks for this one itself.
-        followers.moves(origin, hidden.id, 'acknowledged');
+        followers.moves(origin, isByAddress ? hidden.address : hidden.id, 'acknowledged');
         continue;
       }
       untold.push({ origin, at: followers.publishedAt(origin) });

@@ -798,6 +798,30 @@ test('a hidden secondary whose address is told anyhow is not counted twice', asy
   );
 });
 
+for (const [whom, name, address] of [
+  ['its key', named('10.0.0.2'), '10.0.0.2'],
+  ['a name server', HIDDEN, '127.0.0.1'],
+] as const) {
+  test(`a secondary at the address of ${whom} that asks for a zone itself is soon asked what it serves`, async (t) => {
+    const { clock, notifier, publish, fake } = setUp([name], [address]);
+    const secondary = fake(address);
+    secondary.isAway = true;
+    const origin = nameOf('example.');
+    const text = `@ 60 SOA m h 1 3600 600 86400 300\n@ 60 NS ns\nns 60 A ${address}`;
+    publish(Zone.fromRecords(origin, recordsFrom(text, origin))!);
+    // Until all is tried again at leisure.
+    await clock.advance(10_000_000);
+    secondary.isAway = false;
+    secondary.serial = 1;
+    secondary.asked.length = 0;
+    const { connection, its } = door(clock, 1, { name, address });
+    notifier.register(connection, its, origin);
+    await clock.advance(1000);
+    t.is(secondary.asked.length, 1);
+    t.like(notifier.followers.status(origin), [{ secondary: address, serial: 1, lag: 0 }]);
+  });
+}
+
 test('a link on a connection believes no reply that is not signed', async (t) => {
   const its = key('x.10.0.0.1._transfer.example');
   const connection = {
