@@ -745,7 +745,7 @@ test('after a restart copies are served before anybody is asked, with what they 
 });
 
 /** A replica of many zones, as it is ten minutes after it has ended; its primary takes 10 ms to answer. */
-const restarted = async (count: number, more: Partial<ReplicaOptions> = {}) => {
+const restarted = async (count: number, more: Partial<ReplicaOptions> = {}, sources?: readonly ReplicaSource[]) => {
   const source = sourceOf(`${A}.${B}._transfer`);
   const copies = new FakeCopies();
   const checkedAt = new VirtualClock().wall() - 600 * S;
@@ -753,7 +753,7 @@ const restarted = async (count: number, more: Partial<ReplicaOptions> = {}) => {
   const all = names.map((name) => version(1, nameOf(name)));
   for (const zone of all) copies.save(zone, undefined, { checkedAt, expireAt: checkedAt + DAY, namedBy: 'notify' });
   const clock = new VirtualClock();
-  const world = begin([source], { copies, ...more }, clock);
+  const world = begin(sources ?? [source], { copies, ...more }, clock);
   world.primary(A, having(...all));
   const ask = world.upstream.ask.bind(world.upstream);
   const load = { now: 0, most: 0 };
@@ -776,6 +776,21 @@ test('after a restart a primary that says nothing by itself is asked for all zon
   t.is(load.most, 80);
   await clock.advance(3590 * S);
   t.is(asked().length, 0);
+  await replica.stop();
+});
+
+test('a primary of many zones with a key each is one: it is asked for so many at a time, and told of in so many lines of the log', async (t) => {
+  const keys = Array.from({ length: 300 }, (_, i) => sourceOf(`${A}.${B}._transfer.z${i}`));
+  const lines: object[] = [];
+  const log: Log = { ...SILENT_LOG, warn: (event, fields) => void lines.push({ event, ...fields }) };
+  const { replica, clock, asked, load, primary } = await restarted(300, { log }, keys);
+  primary(A, AWAY);
+  await clock.advance(40);
+  t.is(new Set(asked()).size, 300);
+  t.is(load.most, 80);
+  await clock.advance(120 * S);
+  t.is(lines.length, 101);
+  t.like(lines[100], { event: 'refresh.failed', primary: `${A}:53`, zones: 200 });
   await replica.stop();
 });
 

@@ -6,6 +6,7 @@
  * Always holds: each zone keeps the others waiting once at most, for {@link TELLING}, and all of them for {@link MAX_TELLING}; one primary
  * does not wait for another.
  */
+import { printPeer } from '../../net/address.ts';
 import type { Clock } from '../clock.ts';
 import { Queue } from '../queue.ts';
 import { type HeldZone, isDoubted } from './held-zone.ts';
@@ -24,6 +25,8 @@ const TELLING = 25;
 /** Milliseconds after which it is asked although it goes on telling: one that is far away, or slow, takes longer to tell than to answer. */
 const MAX_TELLING = 30_000;
 
+const idOf = (source: ReplicaSource | undefined): string => (source === undefined ? '' : printPeer(source.primary));
+
 /** What one primary is to be asked for. */
 interface Line {
   readonly zones: Queue<HeldZone>;
@@ -37,7 +40,8 @@ interface Line {
 
 export class Doubts {
   readonly #options: DoubtsOptions;
-  readonly #lines = new Map<ReplicaSource | undefined, Line>();
+  /** By primary: it is the same one whatever key it is asked by, and tells of all on one connection. */
+  readonly #lines = new Map<string, Line>();
   #isEnded = false;
 
   constructor(options: DoubtsOptions) {
@@ -47,14 +51,15 @@ export class Doubts {
   /** `first`: who is asked first about the zone. */
   add(held: HeldZone, first: ReplicaSource | undefined): void {
     const { clock } = this.#options;
-    const line = this.#lines.get(first) ?? {
+    const primary = idOf(first);
+    const line = this.#lines.get(primary) ?? {
       zones: new Queue(),
       asked: 0,
       tellsUntil: 0,
       askedFrom: 0,
       cancel: undefined,
     };
-    this.#lines.set(first, line);
+    this.#lines.set(primary, line);
     if (line.zones.first === undefined) line.askedFrom = clock.now() + MAX_TELLING;
     line.zones.push(held);
     this.#ask(line);
@@ -62,7 +67,7 @@ export class Doubts {
 
   /** A primary has said by itself what it has. */
   told(source: ReplicaSource): void {
-    const line = this.#lines.get(source);
+    const line = this.#lines.get(idOf(source));
     if (line !== undefined) line.tellsUntil = Math.min(line.askedFrom, this.#options.clock.now() + TELLING);
   }
 
