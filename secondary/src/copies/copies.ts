@@ -5,9 +5,10 @@
  *
  * Versions are handed over by their memory, which is shared, so nothing here takes time in proportion to a zone.
  *
- * Always holds: a disk that fails stops nothing but copies; it is said once, and tried again.
+ * Always holds: a disk that fails stops nothing but copies; it is said once, and tried again. What somebody takes away is made anew, with all
+ * that is served.
  */
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder, PRIVATE_FOLDER } from '@zonewright/common/git/durable';
 import { StoreClient } from '@zonewright/common/lmdb/client';
@@ -111,6 +112,7 @@ class DiskCopies implements Copies {
     try {
       await makeFolder(this.#directory, PRIVATE_FOLDER);
       release = lockFile(join(this.#directory, 'lock'));
+      if (!existsSync(this.#path)) this.#waiting.lost();
       let opened = await this.#client.ask('open', []);
       if (!opened.ok && opened.fault.kind === 'corrupt') {
         this.#log.error('copies.damaged', { what: opened.fault.what, aside: `${this.#path}.damaged` });
@@ -227,7 +229,8 @@ class DiskCopies implements Copies {
       const written = await this.#client.ask('write', [writes], memory);
       if (!written.ok) {
         for (const each of group) this.#waiting.failed(each, false);
-        if (written.fault.kind === 'corrupt') this.#letGo();
+        // Somebody may have taken the folder away: what is locked is then not what another process would find.
+        if (written.fault.kind === 'corrupt' || !existsSync(this.#path)) this.#letGo();
         this.#failed(written.fault);
         return;
       }

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Name } from '@zonewright/common/name';
@@ -20,6 +20,7 @@ import { temporaryFolder } from '../support/owner.ts';
 import { run } from '../support/process.ts';
 import { given, nameOf, zoneOf } from '../support/records.ts';
 import { longestStall } from '../support/stall.ts';
+import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const FILE = 'copies.mdb';
@@ -348,6 +349,41 @@ test('a file that is no database is put aside, and copies are kept anew', async 
   await copies.close();
   t.is((await kept(t, folder)).size, 1);
 });
+
+for (const [what, taken] of [
+  ['folder', ''],
+  ['file', FILE],
+] as const) {
+  test(`a ${what} that is taken away while it is used is said, and made anew with all copies`, async (t) => {
+    const folder = await filled(t);
+    const clock = new VirtualClock();
+    const { log, lines } = recorder();
+    const copies = given(await openCopies(folder, { log, clock }));
+    t.teardown(() => copies.close());
+    const { zone, delta } = nextOf((await loaded(copies)).get('b.')!.zone);
+    copies.save(zoneAt('d.', 1), undefined, stateAt(1));
+    await clock.advance(100);
+    t.is((await loaded(copies)).size, 4, 'all requests take turns');
+    rmSync(join(folder, taken), { recursive: true });
+    copies.save(zone, [delta], stateAt(3));
+    copies.remove(nameOf('c.'));
+    await clock.advance(100);
+    await until(() => copies.failure !== undefined, { what: 'it is known' });
+    await until(() => clock.advance(1000).then(() => copies.failure === undefined), { what: 'it is mended' });
+    t.deepEqual(
+      lines.map(({ event }) => event),
+      ['copies.failed', 'copies.written'],
+    );
+    t.false((await openCopies(folder, recorder())).ok, 'the folder is locked');
+    await copies.close();
+    const all = await kept(t, folder);
+    t.deepEqual([...all.values()].map(({ zone: { origin, serial } }) => `${origin} ${serial}`).toSorted(), [
+      'a. 1',
+      `b. ${zone.serial}`,
+      'd. 1',
+    ]);
+  });
+}
 
 test('a file that was damaged anywhere never ends the process, and no zone is another than it was', async (t) => {
   const folder = await filled(t);
