@@ -9,8 +9,12 @@ import { parseKey } from '@zonewright/common/authority/key';
 import { fileZone, keyFileName, readKeyFile, readZoneFile, zoneFileName } from '@zonewright/common/authority/zone-file';
 import { parseSshKey, publicLine } from '@zonewright/common/git/ssh-key';
 import { Name } from '@zonewright/common/name';
+import { SILENT_LOG } from '@zonewright/common/service/log';
+import { startNameServer } from '@zonewright/common/service/name-server';
+import { RCODE } from '@zonewright/common/wire/code';
 import test from 'ava';
 import fc from 'fast-check';
+import { authorityOf } from '../support/answering.ts';
 import { dig } from '../support/dig.ts';
 import { zonewright } from '../support/in-process.ts';
 import { startNamed } from '../support/named.ts';
@@ -18,6 +22,7 @@ import { missing, testUnless, testWith } from '../support/needs.ts';
 import { type Owner, temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
 import { type Ran, run } from '../support/process.ts';
+import { given, zoneOf } from '../support/records.ts';
 import { tool } from '../support/zonewright.ts';
 
 const SECRET = 'dGhlIHRvb2xzIG9mIHpvbmV3cmlnaHQgdW5kZXIgdGVzdCE=';
@@ -588,6 +593,31 @@ test('update: what the command line alone shows to be wrong ends with 2', async 
     const ran = await zonewright('update', ...args);
     t.is(ran.code, 2, args.join(' '));
     t.false(`${ran.stdout}${ran.stderr}`.includes(SECRET));
+  }
+});
+
+test('wait: a name server whose address nobody knows is not passed over', async (t) => {
+  const port = await freePort('127.0.0.1');
+  const zones = [zoneOf('@ 60 NS ns\n@ 60 NS ns2.invalid.\nns 60 A 127.0.0.1'), zoneOf('@ 60 NS here.invalid.')];
+  const refuse = async () => ({ rcode: RCODE.REFUSED });
+  for (const [i, zone] of zones.entries()) {
+    const server = given(
+      await startNameServer({
+        addresses: ['127.0.0.1'],
+        port,
+        authority: authorityOf(zone),
+        hooks: { update: refuse, notify: refuse },
+        log: SILENT_LOG,
+      }),
+    );
+    const ran = await zonewright('wait', 'example', '--via', '127.0.0.1', '--port', `${port}`, '--serial', '1');
+    await server.close();
+    t.is(ran.code, 3, ran.stdout);
+    const lost = ['ns2.invalid', 'here.invalid'][i];
+    t.is(
+      ran.stderr.trim(),
+      `zonewright wait: no address is found of name servers of zone example: ${lost} (name the servers with --server)`,
+    );
   }
 });
 
