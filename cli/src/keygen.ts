@@ -24,6 +24,14 @@ function parseAlgorithm(text: string): Result<TsigAlgorithm, Fault> {
   return fail({ kind: 'usage', what: `"${text}" is no algorithm for TSIG`, hint });
 }
 
+/** A name with a colon could not be read again in NAME:ALG:SECRET. */
+function parseKeyName(text: string): Result<Name, Fault> {
+  const name = parseName(text);
+  if (!name.ok || !text.includes(':')) return name;
+  const hint = 'an IPv6 address has - for :, as in x.fd00--2._transfer.mirage';
+  return fail({ kind: 'usage', what: `"${text}" has a colon`, hint });
+}
+
 function parseSshType(text: string): Result<'ed25519', Fault> {
   if (text.toLowerCase() === 'ed25519') return ok('ed25519');
   if (text.toLowerCase() !== 'rsa')
@@ -103,7 +111,7 @@ keygen tsig NAME: a shared secret. NAME says what it may do: <anything>._update.
 keygen ssh: a key pair for --ssh-key; the second line goes to the server of the repository.`,
   arguments: [
     KIND,
-    { name: '[NAME]', description: 'name of the TSIG key, such as personal._update.mirage', parse: parseName },
+    { name: '[NAME]', description: 'name of the TSIG key, such as personal._update.mirage', parse: parseKeyName },
   ],
   options: [
     { flag: '--alg <ALG>', description: 'of the TSIG key', default: 'SHA256', parse: parseAlgorithm },

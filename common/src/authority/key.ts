@@ -68,6 +68,12 @@ export function keyScope(name: Name): KeyScope | undefined {
     : { ...scope, primary: left.address, secondary: right.address };
 }
 
+/** The label of a transfer key that is an IPv6 address as others write it, and names none here. */
+function colonAddress(name: Name, { operation }: KeyScope): string | undefined {
+  if (operation !== 'transfer') return undefined;
+  return name.labels.map(labelText).find((label) => label.includes(':') && parseIpv6(label) !== undefined);
+}
+
 /** The label or labels by which a key's name holds an address. */
 export function addressLabels(address: string): string {
   const v6 = parseIpv6(address);
@@ -94,7 +100,9 @@ export function parseTsigKey(text: string): Result<TsigKey, KeyFault> {
   if (parts.length !== 3 || nameText === undefined || algorithmText === undefined || secretText === undefined) {
     return keyFault(
       'a key is written NAME:ALG:SECRET',
-      'for example personal._update.mirage:SHA256:...; make one with `zonewright keygen tsig NAME`',
+      parts.length > 3
+        ? 'an IPv6 address in its name has - for :, as in x.fd00--2._transfer.mirage'
+        : 'for example personal._update.mirage:SHA256:...; make one with `zonewright keygen tsig NAME`',
     );
   }
   const name = Name.parse(nameText);
@@ -109,12 +117,15 @@ export function parseTsigKey(text: string): Result<TsigKey, KeyFault> {
 
 function withScope(key: TsigKey): Result<Key, KeyFault> {
   const scope = keyScope(key.name);
-  return scope === undefined
-    ? keyFault(
-        `key ${key.name} does not say what it may do`,
-        'name it <anything>._update.ZONE, ._transfer.ZONE or ._notify.ZONE',
-      )
-    : ok({ ...key, ...scope });
+  if (scope === undefined)
+    return keyFault(
+      `key ${key.name} does not say what it may do`,
+      'name it <anything>._update.ZONE, ._transfer.ZONE or ._notify.ZONE',
+    );
+  const address = colonAddress(key.name, scope);
+  if (address !== undefined)
+    return keyFault(`key ${key.name} names no address by "${address}"`, `write "${addressLabels(address)}"`);
+  return ok({ ...key, ...scope });
 }
 
 /** A key of a server from `NAME:ALG:SECRET`. */

@@ -503,6 +503,9 @@ test('keygen tsig: the forms it prints are those that the parts of Zonewright re
   t.regex(unnamed.stderr, /does not say what the key may do/);
   t.is((JSON.parse(unnamed.stdout) as { algorithm: string }).algorithm, 'SHA256');
   t.is((await zonewright('keygen', 'tsig')).code, 2);
+  const colons = await zonewright('keygen', 'tsig', 'fd00::2.fd00::3._transfer.mirage');
+  t.deepEqual([colons.code, colons.stdout], [2, ''], 'NAME:ALG:SECRET would have more parts');
+  t.regex(colons.stderr, /IPv6 address.*fd00--2/);
   t.is((await zonewright('keygen', 'tsig', 'a', '--alg', 'md5')).code, 2);
 });
 

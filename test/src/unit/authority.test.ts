@@ -164,6 +164,19 @@ test('what is wrong with a key is told without its secret', (t) => {
   }
 });
 
+test('a key whose address has colons is refused with the address as it is written', (t) => {
+  for (const [text, hint] of [
+    [`x.fd00::2._transfer.mirage:SHA256:${SECRET}`, /IPv6 address in its name has - for :/],
+    [`a._update.b:SHA256`, /for example/],
+  ] as const) {
+    const key = parseKey(text);
+    t.regex(key.ok ? '' : (key.fault.hint ?? ''), hint);
+  }
+  const filed = keyOfRecord(recordsFrom(`fd00--2.fd00::3._transfer.example. 0 DNSKEY 0 3 163 ${SECRET}`)[0]!);
+  t.is(filed.ok ? '' : filed.fault.hint, 'write "fd00--3"');
+  t.true(keyOfRecord(recordsFrom(`a:b._transfer.example. 0 DNSKEY 0 3 163 ${SECRET}`)[0]!).ok, 'it may be anything');
+});
+
 test('a key file has its keys in DNSKEY records', (t) => {
   const read = (line: string) => keyOfRecord(recordsFrom(line)[0]!);
   const key = given(read(`a._update.example. 0 DNSKEY 0 3 163 ${SECRET}`));
@@ -176,6 +189,7 @@ test('a key file has its keys in DNSKEY records', (t) => {
     [`a._update.example. 0 DNSKEY 0 3 157 ${SECRET}`, /MD5/],
     ['a._update.example. 0 DNSKEY \\# 4 000003a3', /no secret/],
     [`a.example. 0 DNSKEY 0 3 163 ${SECRET}`, /does not say what it may do/],
+    [`x.FD00::2._transfer.example. 0 DNSKEY 0 3 163 ${SECRET}`, /names no address by "fd00::2"/],
   ] as const) {
     const faulty = read(line);
     t.regex(faulty.ok ? '' : faulty.fault.what, what);
