@@ -16,6 +16,7 @@ import { createLog, type ProcessLog } from '@zonewright/common/service/log';
 import { prepareNameServer } from '@zonewright/common/service/name-server';
 import type { CommandContext } from '@zonewright/common/service/options';
 import { openMetrics, startPages } from '@zonewright/common/service/pages';
+import { Rejections } from '@zonewright/common/service/rejections';
 import { Replica } from '@zonewright/common/service/replica';
 import { type Following, primaryTlsOf, tlsListeningOf } from '@zonewright/common/service/tls-options';
 import { VERSION } from '@zonewright/common/service/version';
@@ -93,6 +94,7 @@ class SecondaryService {
     const copies = data === undefined ? ok(noCopies) : await openCopies(join(data, 'copies'), { log: this.#log });
     if (!copies.ok) return copies;
     this.#closing.push(() => copies.value.close());
+    const rejections = new Rejections(this.#log);
     const replica: Replica = new Replica({
       sources,
       named: catalog,
@@ -100,6 +102,7 @@ class SecondaryService {
       log: this.#log,
       addresses: listen,
       copies: copies.value,
+      rejections,
       ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
       onChange: (origin, zone) => {
         published.add();
@@ -132,6 +135,7 @@ class SecondaryService {
       authority,
       ...answeringOf(this.#values),
       log: this.#log,
+      rejections,
       hooks: {
         // The core refuses updates where `isPrimary` is not set; this is never reached.
         update: async () => ({ rcode: RCODE.REFUSED }),

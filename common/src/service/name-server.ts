@@ -81,6 +81,8 @@ export interface NameServerOptions extends Pick<ResponderSettings, 'cookies' | '
   readonly authority: Authority;
   readonly hooks: NameServerHooks;
   readonly log: Log;
+  /** Where requests of those who may not are counted; its own unless given. */
+  readonly rejections?: Rejections;
   /** Threads that answer UDP, 1 or more; 1 unless given. */
   readonly udpWorkers?: number;
   /** `portable`: by `node:dgram` also where there is a faster way. */
@@ -143,7 +145,7 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
   const responder = new Responder(authority, { ...settings, idleTime: LIMITS.tcpIdle.default });
   const replays = new ReplayTable<Verdict>();
   const client = new ClientAddress();
-  const rejections = new Rejections(log);
+  const rejections = options.rejections ?? new Rejections(log);
 
   const comesFrom = ({ address }: Peer): void => {
     client.read(address);

@@ -22,6 +22,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Copies, noCopies } from './copies.ts';
 import type { Log } from './log.ts';
 import type { Verdict } from './name-server.ts';
+import { Rejections } from './rejections.ts';
 import { Asking } from './replica/asking.ts';
 import { FirstRound } from './replica/first-round.ts';
 import { type HeldZone, isRumour, isServed, namerOf, newerTip, TOLD_GONE } from './replica/held-zone.ts';
@@ -42,6 +43,8 @@ export interface ReplicaOptions {
   /** Its zones are written by the replica, its keys are those of the sources. */
   readonly authority: Authority;
   readonly log: Log;
+  /** Where requests of primaries that they may not make on our own connections are counted; its own unless given. */
+  readonly rejections?: Rejections;
   /** Our addresses. Where one of them alone is of a primary's family, that is asked from, so that it sees the address it knows. */
   readonly addresses?: readonly string[];
   /** Reaches primaries over TLS, and over nothing else. */
@@ -76,6 +79,7 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     const { sources, named = [], authority, log, addresses = [], tls, copies = noCopies, onChange } = options;
     const { clock = systemClock, random = Math.random, upstream = new DnsUpstream({ log }) } = options;
+    const { rejections = new Rejections(log) } = options;
     // Each question that is under way listens for the end, and there may be many.
     setMaxListeners(0, this.#abort.signal);
     this.#sources = sources;
@@ -121,6 +125,7 @@ export class Replica {
     });
     this.#registrations = new Registrations({
       ...asker,
+      rejections,
       authority,
       notified: (...notify) => this.notified(...notify),
       connected: (source) => {
@@ -230,7 +235,7 @@ export class Replica {
     const isSigned = key !== undefined && mayPerform(key, 'notify', origin);
     const known = this.#zones.get(origin);
     if (!isSigned && known?.primaries.at(from.address) === undefined)
-      return refused(EDE.PROHIBITED, 'NOTIFY must be signed or come from the primary');
+      return refused(EDE.PROHIBITED, 'NOTIFY must be signed by a key of the zone, or come from its primary');
     const held = known ?? this.#learn(origin, key);
     if ('rcode' in held) return held;
     const sender = held.primaries.at(from.address, key) ?? (isSigned ? held.primaries.withKey(key) : undefined);

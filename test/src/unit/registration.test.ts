@@ -59,15 +59,17 @@ test('a hidden secondary says on its own connection which serial it serves, to w
   t.teardown(() => server.close());
   const secondary = authorityOf(false);
   const sources = [{ key, primary: { address: '127.0.0.1', port }, isHidden: true }];
-  const replica = new Replica({ sources, authority: secondary, log: SILENT_LOG });
+  const refusals: unknown[] = [];
+  const warn = (event: string, fields = {}): void => void refusals.push({ event, ...fields });
+  const replica = new Replica({ sources, authority: secondary, log: { ...SILENT_LOG, warn } });
   t.teardown(() => replica.stop());
   replica.start();
   await until(() => registered !== undefined && secondary.zones.get(origin)?.serial === 1, {
     what: 'it has registered and has the zone',
     timeout: 30_000,
   });
-  const ask = async (opcode: number, isSigned: boolean): Promise<Message> => {
-    const questions = [{ name: origin, type: TYPE.SOA, class: CLASS.IN }];
+  const ask = async (opcode: number, isSigned: boolean, name = origin): Promise<Message> => {
+    const questions = [{ name, type: TYPE.SOA, class: CLASS.IN }];
     const plain = encodeMessage({ ...emptyMessage(7, opcode), questions });
     const now = Math.floor(Date.now() / 1000);
     const signed = sign(plain, key, { now });
@@ -80,6 +82,10 @@ test('a hidden secondary says on its own connection which serial it serves, to w
   t.is(readSoa(soa!.rdata).serial, 1);
   t.is((await ask(OPCODE.NOTIFY, true)).rcode, RCODE.NOERROR);
   t.is((await ask(OPCODE.NOTIFY, false)).rcode, RCODE.NOERROR, 'it comes from the primary of the zone');
+  t.deepEqual(refusals, []);
+  t.is((await ask(OPCODE.NOTIFY, true, nameOf('elsewhere.'))).rcode, RCODE.REFUSED);
+  const peer = `127.0.0.1:${port}`;
+  t.deepEqual(refusals, [{ event: 'request.refused', reason: 'denied', count: 1, peer, key: key.name.toString() }]);
 });
 
 test('of a key for all zones it is said once what is wrong with its primary, though no zone is known', async (t) => {

@@ -3,7 +3,7 @@
  * tell us there of every zone that the key may have. A hidden secondary keeps it for ever, and so does one that reaches its primary over
  * TLS, as it would be told in plain elsewhere; any other that the primary knows by address does this once after each start.
  *
- * What the primary asks there is answered: NOTIFY, and which serial is served.
+ * What the primary asks there is answered: NOTIFY, and which serial is served. What it may not is counted and told like that of others.
  *
  * Always holds: a primary has one such connection of us, however many keys name it. It allows a client so many, and transfers need some.
  */
@@ -11,18 +11,21 @@
 import type { Authority } from '../../authority/authority.ts';
 import type { Key } from '../../authority/key.ts';
 import { receive, replyWith } from '../../authority/receive.ts';
+import { rejectionBy } from '../../authority/rejection.ts';
 import { Responder } from '../../authority/responder.ts';
 import type { Name } from '../../name.ts';
 import { type Peer, printPeer } from '../../net/address.ts';
 import type { Stream } from '../../net/stream.ts';
 import type { Fault, Result } from '../../result.ts';
 import { TYPE } from '../../rr/type.ts';
+import { EDE } from '../../wire/edns.ts';
 import { nextDelay } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { question } from '../inquiry.ts';
 import type { Log } from '../log.ts';
 import type { Verdict } from '../name-server.ts';
 import { Places } from '../places.ts';
+import type { Rejections } from '../rejections.ts';
 import { primaryId, type Upstream } from '../upstream.ts';
 import { type Reach, type ReplicaSource, routeTo } from './primaries.ts';
 
@@ -33,6 +36,8 @@ export interface RegistrationsOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly reach: Reach;
+  /** Takes what primaries ask here and may not. */
+  readonly rejections: Rejections;
   /** Judges a NOTIFY. */
   notified(origin: Name, key: Key | undefined, serial: number | undefined, from: Peer): Verdict;
   /** The primary of this source has answered, and may tell of zones on the connection from now on. */
@@ -142,12 +147,17 @@ export class Registrations {
 
   /** A request of the primary on our own connection. */
   async #received(octets: Uint8Array, stream: Stream, primary: Peer): Promise<void> {
-    const { authority, clock, reach, notified } = this.#options;
+    const { authority, clock, reach, notified, rejections } = this.#options;
+    const from = (): string => printPeer(primary);
     const now = Math.floor(clock.wall() / 1000);
     const outcome = receive(this.#responder, octets, reach.tls === undefined ? 'tcp' : 'tls', now);
-    if (outcome.kind === 'reply') await stream.send(outcome.octets);
+    if (outcome.kind === 'reply') {
+      if (outcome.rejection !== undefined) rejections.add(outcome.rejection, outcome.what ?? '', from);
+      await stream.send(outcome.octets);
+    }
     if (outcome.kind !== 'notify') return;
     const { rcode, ede } = notified(outcome.zone, outcome.request.key, outcome.serial, primary);
+    if (ede?.code === EDE.PROHIBITED) rejections.add(rejectionBy(outcome.request.key), ede.text, from);
     const base = { now, identity: authority.identity };
     await stream.send(replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede }));
   }
