@@ -4,6 +4,7 @@
  * Always holds: where there is a key, a reply is given only once it is verified.
  */
 import { randomInt } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import type { Key, KeyTable } from '../authority/key.ts';
 import type { NotifyTarget } from '../authority/notify.ts';
 import { printPeer } from '../net/address.ts';
@@ -29,7 +30,7 @@ export interface Link {
 export interface LinkOptions {
   /** Where peers named by address listen. */
   readonly port: number;
-  /** Local address to send from, so that peers see the address they know. */
+  /** Local address to send from to peers of its family, so that they see the address they know. */
   readonly source?: string;
   /** Ends everything that waits. */
   readonly signal: AbortSignal;
@@ -49,7 +50,9 @@ const isDenied = ({ rcode }: Message): boolean => rcode === RCODE.REFUSED || rco
  * One that has the key for another zone refuses, as NSD does: that counts where no other key is better, so the others are tried then.
  */
 export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOptions): Link {
-  const { port, source, signal } = options;
+  const { port, signal } = options;
+  const source =
+    options.source !== undefined && isIPv6(options.source) === isIPv6(address) ? options.source : undefined;
   const server = { address, port };
   /** By the time that they give. Each has a socket only while it waits for something. */
   const clients = new Map<number, UdpClient>();

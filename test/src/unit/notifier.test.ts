@@ -868,6 +868,25 @@ test('a secondary that takes one key for one zone and another for another is tol
   t.like(denied, { ok: true, value: { rcode: RCODE.REFUSED } });
 });
 
+test('a secondary of the other address family is reached though the server has one address alone to send from', async (t) => {
+  const secondary = createSocket('udp4');
+  await new Promise<void>((resolve) => secondary.bind(0, '127.0.0.1', resolve));
+  t.teardown(() => secondary.close());
+  let requests = 0;
+  secondary.on('message', (octets, { address, port }) => {
+    requests++;
+    secondary.send(encodeMessage(responseTo(given(decodeMessage(octets)), RCODE.NOERROR)), port, address);
+  });
+  const keys = [key(named('127.0.0.1'))];
+  const { signal } = new AbortController();
+  const { port } = secondary.address();
+  const options = { port, source: '::1', signal, clock: new VirtualClock(), keys: () => new KeyTable(keys) };
+  const unsigned = linkByAddress({ address: '127.0.0.1', keys: [] }, options);
+  t.like(await unsigned.ask(notifyMessage(nameOf('example.')), 10_000), { ok: true, value: { rcode: RCODE.NOERROR } });
+  await linkByAddress({ address: '127.0.0.1', keys }, options).ask(notifyMessage(nameOf('example.')), 1000);
+  t.is(requests, 2, 'with a key it is asked as well');
+});
+
 test('links that nobody asks anything listen for nothing, and the end answers who has asked', async (t) => {
   const silence = createSocket('udp4');
   await new Promise<void>((resolve) => silence.bind(0, '127.0.0.1', resolve));
