@@ -33,9 +33,6 @@ export class Slices {
   }
 }
 
-/** Does anybody wait for the next slice? */
-export const isWorkWaiting = (): boolean => waiting > 0;
-
 /** Does work in slices; its first one at once, unless others wait for theirs. */
 export async function inSlices<T>(work: Steps<T>, slices = new Slices()): Promise<T> {
   if (waiting > 0) await slices.pause();

@@ -3,7 +3,6 @@
  *
  * A server says it by TSIG: a signed reply has its time, and one to a request of another time too (RFC 8945 5.2.3).
  */
-import { writeFileSync } from 'node:fs';
 import { Name } from '@zonewright/common/name';
 import type { Peer } from '@zonewright/common/net/address';
 import { exchange } from '@zonewright/common/net/exchange';
@@ -13,6 +12,7 @@ import { OPCODE } from '@zonewright/common/wire/code';
 import { emptyMessage } from '@zonewright/common/wire/message';
 import type { TsigKey } from '@zonewright/common/wire/tsig';
 import type { MovableClock } from '../support/movable-clock.ts';
+import { writeWhole } from '../support/whole-file.ts';
 
 const MODULE = new URL('./clock.js', import.meta.url).href;
 const TIMEOUT = 500;
@@ -23,7 +23,7 @@ const QUESTION = {
 
 /** The clock of a server of ours: what it is ahead stands in the file. */
 export function clockOfOurs(file: string): MovableClock {
-  const set = (ahead: number): void => writeFileSync(file, `${ahead}`);
+  const set = (ahead: number): void => writeWhole(file, `${ahead}`);
   set(0);
   return { env: { NODE_OPTIONS: `--import=${MODULE}`, CLOCK_STEP: file }, set };
 }

@@ -2,7 +2,6 @@
  * What befalls the ACME secondary over years, with our own primary, and pebble as a CA that wants accounts bound to external ones: it does
  * not take ours, is away, has lost all accounts, months go by, keys of different rights ask, and the service is killed.
  */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STEPS } from '@zonewright/letsencrypt/step';
 import test, { type ExecutionContext } from 'ava';
@@ -14,6 +13,7 @@ import { forFile, temporaryFolder } from '../support/owner.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
+import { writeWhole } from '../support/whole-file.ts';
 
 const secrecy = secrecyOf(test);
 const owner = forFile(test);
@@ -178,11 +178,11 @@ const killAtEach = async (t: ExecutionContext, label: string, flags: readonly st
   const env = { ...bound(MAC_KEY), ...seed, NODE_OPTIONS: `--import=${KILLER}`, KILLED_AT: wanted };
   const all = [...authority, ...flags];
   const orders: number[] = [];
-  writeFileSync(wanted, '');
+  writeWhole(wanted, '');
   let service = await serve(all, env);
   for (const [i, step] of STEPS.entries()) {
     const before = pebble.orders();
-    writeFileSync(wanted, step);
+    writeWhole(wanted, step);
     const one = host(`${label}${i}`);
     await one.request('p256');
     await until(() => service.exit, { what: `it is killed at ${step}`, ...PATIENCE }).catch((error: unknown) => {
@@ -190,7 +190,7 @@ const killAtEach = async (t: ExecutionContext, label: string, flags: readonly st
       throw error;
     });
     t.is(service.exit?.signal, 'SIGKILL', step);
-    writeFileSync(wanted, '');
+    writeWhole(wanted, '');
     service = await serve(all, env);
     await one.certificate();
     await one.tidy();

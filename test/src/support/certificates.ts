@@ -23,11 +23,12 @@ const openssl = async (folder: string, ...args: readonly string[]): Promise<stri
   return ran.stdout;
 };
 
+/** Files of its own beside the certificate: several may be signed at the same time. */
 const pinOf = async (folder: string, cert: string): Promise<string> => {
-  const key = await openssl(folder, 'x509', '-in', cert, '-noout', '-pubkey');
-  writeFileSync(join(folder, 'public.pem'), key);
-  await openssl(folder, 'pkey', '-pubin', '-in', 'public.pem', '-outform', 'DER', '-out', 'public.der');
-  const digest = await openssl(folder, 'dgst', '-sha256', '-r', 'public.der');
+  const [pem, der] = [`${cert}.public.pem`, `${cert}.public.der`];
+  writeFileSync(pem, await openssl(folder, 'x509', '-in', cert, '-noout', '-pubkey'));
+  await openssl(folder, 'pkey', '-pubin', '-in', pem, '-outform', 'DER', '-out', der);
+  const digest = await openssl(folder, 'dgst', '-sha256', '-r', der);
   return Buffer.from(digest.split(' ')[0]!, 'hex').toString('base64');
 };
 
@@ -45,12 +46,13 @@ export const newAuthority = async (owner: Owner, name = 'test'): Promise<Authori
     key,
     pin: await pinOf(folder, cert),
     sign: async (names, days = 30) => {
-      const base = join(folder, `${++signed}`);
+      const serial = `${++signed}`;
+      const base = join(folder, serial);
       const its = { cert: `${base}.pem`, key: `${base}.key` };
       await openssl(folder, 'req', ...NEW_KEY, '-keyout', its.key, '-out', `${base}.csr`, '-subj', `/CN=${names[0]}`);
       const all = names.map((it) => (/^[\d.]+$|:/.test(it) ? `IP:${it}` : `DNS:${it}`));
       writeFileSync(`${base}.ext`, `subjectAltName=${all.join(',')}\n`);
-      const by = ['-CA', cert, '-CAkey', key, '-CAcreateserial', '-days', `${days}`, '-extfile', `${base}.ext`];
+      const by = ['-CA', cert, '-CAkey', key, '-set_serial', serial, '-days', `${days}`, '-extfile', `${base}.ext`];
       await openssl(folder, 'x509', '-req', '-in', `${base}.csr`, ...by, '-out', its.cert);
       return { ...its, pin: await pinOf(folder, its.cert) };
     },

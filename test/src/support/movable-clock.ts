@@ -3,11 +3,12 @@
  * and the steady clock go on as they are, so whoever sleeps is not woken by it. Time stamps of files are those of the kernel.
  * Needs the program `faketime`: declare tests with `testWith(test, ['faketime'])`.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { needed } from './needs.ts';
 import { type Owner, temporaryFolder } from './owner.ts';
 import { run } from './process.ts';
+import { writeWhole } from './whole-file.ts';
 
 export interface MovableClock {
   /** To be added to the environment of a program. */
@@ -18,7 +19,8 @@ export interface MovableClock {
 
 export const movableClock = async (owner: Owner): Promise<MovableClock> => {
   const file = join(temporaryFolder(owner, 'clock'), 'ahead');
-  const set = (ahead: number): void => writeFileSync(file, `${ahead < 0 ? '' : '+'}${ahead / 1000}\n`);
+  // A program that found the file empty would be told the time of the machine.
+  const set = (ahead: number): void => writeWhole(file, `${ahead < 0 ? '' : '+'}${ahead / 1000}\n`);
   set(0);
   // The wrapper knows where the library is.
   const { stdout } = await run(needed('faketime'), ['-m', '-f', '+0', 'printenv', 'LD_PRELOAD']);

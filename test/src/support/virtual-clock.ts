@@ -2,14 +2,30 @@
  * A clock that stands still until a test moves it, for whatever waits by the port of time (`service/clock.ts`).
  *
  * Always holds: alarms ring in the order of their times, each at its own, and whatever a test or an alarm set off has run as far as it
- * can without time passing - promises that wait for nothing else, and work in slices to its end - before the next rings.
+ * can without time passing - promises that wait for nothing but their turn - before the next rings. How many turns that takes is the
+ * machine's: work in slices takes more of them the busier it is, and the tests of a file stand in one line for theirs.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@zonewright/common/service/clock';
-import { isWorkWaiting } from '@zonewright/common/service/slices';
 
-/** Of the process, before time passes, and more where work in slices waits for its turn. */
-const TURNS = 4;
+/** Of the process, before time passes: at least, and at most where somebody takes turns without end, as who measures them does. */
+const TURNS = { least: 4, most: 1_000 };
+
+/** Clocks of this process that wait for a turn themselves. */
+let turning = 0;
+
+/** Does anybody else wait for a turn of the process? */
+const isAnybodyTurning = (): boolean =>
+  process.getActiveResourcesInfo().filter((kind) => kind === 'Immediate').length > turning;
+
+/** Lets everybody run as far as they can without time passing. */
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < TURNS.least || (turn < TURNS.most && isAnybodyTurning()); turn++) {
+    turning++;
+    await setImmediate();
+    turning--;
+  }
+};
 
 interface Waiting {
   readonly at: number;
@@ -50,7 +66,7 @@ export class VirtualClock implements Clock {
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     for (;;) {
-      for (let turn = 0; turn < TURNS || isWorkWaiting(); turn++) await setImmediate();
+      await settle();
       const next = this.#next();
       if (next === undefined || next.at > end) break;
       this.#waiting.delete(next);
