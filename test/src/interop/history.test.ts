@@ -128,7 +128,7 @@ testWith(test, ['git', 'dig', 'named', 'nsupdate'])(
       const { answer } = await dig({ server: PRIMARY, port: options.port, args: ['mirage', 'SOA'] });
       return answer[0]?.data.split(' ')[2];
     };
-    await until(serialOf, { what: 'BIND has the first version', holds: (serial) => serial === '1', timeout: 20_000 });
+    await until(serialOf, { what: 'BIND has the first version', holds: (serial) => serial === '1' });
     await named.stop();
 
     const update = await first.update(ADMIN, 'zone mirage', 'add b.mirage 60 A 192.0.2.2');
@@ -142,7 +142,7 @@ testWith(test, ['git', 'dig', 'named', 'nsupdate'])(
     const second = await start(t, port, repository.path, '--data', data);
     const back = await startNamed(t, { ...options, folder: named.folder });
     const wanted = `${await second.serial('mirage')}`;
-    await until(serialOf, { what: `BIND has ${wanted}`, holds: (serial) => serial === wanted, timeout: 20_000 });
+    await until(serialOf, { what: `BIND has ${wanted}`, holds: (serial) => serial === wanted });
     const [, records] = /Transfer completed: 1 messages, (\d+) records/.exec(back.program.text()) ?? [];
     t.is(Number(records), 7, 'four SOAs, and what changed');
     await second.service.waitForEvent('history.searched', { zone: 'mirage.', from: 1, found: true });

@@ -42,7 +42,6 @@ const serves = async (within: Place, server: string, serial: number | undefined)
   await until(async () => (await dig({ server, port: PORT, args: [ZONE, 'SOA'], within })).answer[0], {
     what: `${server} serves serial ${serial}`,
     holds: (soa) => soa?.data.split(' ')[2] === `${serial}`,
-    timeout: 30_000,
   });
 };
 

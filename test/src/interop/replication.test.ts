@@ -70,7 +70,6 @@ const serves = async (server: string, port: number, zone: string, serial: number
   await until(async () => (await dig({ server, port, args: [zone, 'SOA'] })).answer[0]?.data.split(' ')[2], {
     what: `${server} serves ${zone} with serial ${serial}: ${what}`,
     holds: (seen) => seen === `${serial}`,
-    timeout: 20_000,
   });
 };
 

@@ -67,7 +67,7 @@ testWith(anyTest, ['named', 'dig', 'nsupdate', 'openssl']).serial(
     ];
     for (const way of ways) {
       const ours = await startOurs(t, key, port, tlsPort, ...way);
-      await until(() => ours.serial(ZONE), { what: 'the zone is there', timeout: 20_000 });
+      await until(() => ours.serial(ZONE), { what: 'the zone is there' });
       t.is(await ours.look(`host9.${ZONE}`), 'NOERROR 10.1.0.9');
       await ours.service.stop();
     }
@@ -99,7 +99,7 @@ testWith(anyTest, ['nsd', 'dig', 'openssl']).serial('our secondary takes a zone 
   await program.waitForLine('nsd started');
   const way = ['--primary-tls', `ca:${ca.cert}`, '--primary-name', 'nsd.mirage'];
   const ours = await startOurs(t, key, await freePort(OURS), tlsPort, ...way);
-  await until(() => ours.serial(ZONE), { what: 'the zone is there', timeout: 20_000 });
+  await until(() => ours.serial(ZONE), { what: 'the zone is there' });
   t.is(await ours.look(`host9.${ZONE}`), 'NOERROR 10.1.0.9');
 });
 

@@ -66,7 +66,7 @@ const isLevel = async (secure: Secure, follower: string, ...more: readonly strin
   const args = [ZONE, 'SOA', ...more];
   const soa = async (): Promise<string | undefined> =>
     (await dig({ server: follower, port: secure.port, args })).answer[0]?.data.split(' ')[2];
-  await until(soa, { what: `${follower} has serial ${serial}`, holds: (it) => it === `${serial}`, timeout: 30_000 });
+  await until(soa, { what: `${follower} has serial ${serial}`, holds: (it) => it === `${serial}` });
 };
 
 const update = async (t: Test, { primary, admin }: Secure, ...commands: readonly string[]): Promise<void> => {
@@ -253,7 +253,7 @@ testWith(anyTest, ['git', 'dig', 'openssl']).serial(
     await service.waitForEvent('tls.failed', {}, { from });
     t.true(await isPinned(next.pin), 'what was in force stays');
     copyFileSync(own.key, files.key);
-    await service.waitForEvent('tls.renewed', {}, { from, timeout: 30_000 });
+    await service.waitForEvent('tls.renewed', {}, { from });
     t.true(await isPinned(own.pin));
     t.notRegex(service.text(), /PRIVATE KEY/);
   },

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/owner.ts';
 import { freePort } from '../support/ports.ts';
 import { run } from '../support/process.ts';
 import { type Files, makeRepository, type Repository } from '../support/repository.ts';
-import { PRIMARY, pull, type Scene, SECONDARY, startScene, zoneText } from '../support/scene.ts';
+import { lagOf, PRIMARY, pull, type Scene, SECONDARY, startScene, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { root } from '../support/zonewright.ts';
 
@@ -60,7 +60,7 @@ test.serial('what changes at the primary is at the last of a chain within a seco
   await last.shows('NOERROR 127.0.0.1', 'ns.mirage');
   for (let n = 1; n <= 5; n++) {
     t.is((await primary.update(admin, 'zone mirage', `add u${n}.mirage 60 A 192.0.2.${n}`)).code, 0);
-    await last.shows(`NOERROR 192.0.2.${n}`, `u${n}.mirage`, 'A', 1000);
+    t.true((await lagOf(last, primary, 'mirage', `NOERROR 192.0.2.${n}`, `u${n}.mirage`)) <= 1000);
   }
   t.deepEqual(formsOf(last, 'mirage'), ['AXFR', 'IXFR', 'IXFR', 'IXFR', 'IXFR', 'IXFR']);
   const told = middle.service.lines.filter(({ text }) => text.includes('"notify.'));
@@ -98,14 +98,14 @@ for (const [name, second] of [
         primary,
         await repository.push({ 'b.mirage': zoneText(1, 'www A 192.0.2.2\n'), 'a.mirage': undefined }),
       );
-      await last.shows('NOERROR 192.0.2.2', 'www.b.mirage', 'A', 5000);
-      await last.shows('NXDOMAIN', 'www.a.mirage', 'A', 5000);
+      await last.shows('NOERROR 192.0.2.2', 'www.b.mirage');
+      await last.shows('NXDOMAIN', 'www.a.mirage');
 
       t.is((await middle.service.stop()).code, 0);
       t.is((await primary.update(admin, 'zone b.mirage', 'add x.b.mirage 60 A 192.0.2.3')).code, 0);
       const keys = ['--keys', NAMED.first, '--keys', second];
       await startScene(t, secrecy, 'secondary', keys, { port });
-      await last.shows('NOERROR 192.0.2.3', 'x.b.mirage', 'A', 10_000);
+      await last.shows('NOERROR 192.0.2.3', 'x.b.mirage');
     },
   );
 
@@ -118,8 +118,8 @@ test.serial('a catalog goes through a chain, and takes its zones with it', async
   });
   await last.shows('NOERROR 192.0.2.1', 'www.a.example');
   await pull(primary, await repository.push({ 'b.example': zoneText(1, 'www A 192.0.2.2\n'), 'a.example': undefined }));
-  await last.shows('NOERROR 192.0.2.2', 'www.b.example', 'A', 5000);
-  await last.shows('REFUSED', 'www.a.example', 'A', 5000);
+  await last.shows('NOERROR 192.0.2.2', 'www.b.example');
+  await last.shows('REFUSED', 'www.a.example');
   t.deepEqual(formsOf(last, 'catalog.invalid'), ['AXFR', 'IXFR']);
 });
 
@@ -169,8 +169,8 @@ test.serial(
     t.is(await again.look('www.b.example'), 'NOERROR 192.0.2.2');
     await repository.push({ 'c.example': zoneText(1, 'www A 192.0.2.3\n'), 'a.example': undefined });
     await startPrimary();
-    await again.shows('NOERROR 192.0.2.3', 'www.c.example', 'A', 20_000);
-    await again.shows('REFUSED', 'www.a.example', 'A', 20_000);
+    await again.shows('NOERROR 192.0.2.3', 'www.c.example');
+    await again.shows('REFUSED', 'www.a.example');
     t.is(await again.look('www.b.example'), 'NOERROR 192.0.2.2');
   },
 );

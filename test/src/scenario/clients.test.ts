@@ -140,7 +140,7 @@ const reason = absent.length === 0 ? namespaceReason() : `needs package ${absent
 testUnless(anyTest, reason).serial(
   'lego and certbot get certificates as the page says, with a key for challenges only, and leave nothing behind',
   async (t) => {
-    t.timeout(180_000);
+    t.timeout(300_000);
     const w = await world(t);
     await w.follow('lego');
     t.regex(await verified(w, join(w.folder, '.lego/certificates/www.example.org.crt')), /: OK$/m);

@@ -67,7 +67,7 @@ const makeKey = (owner: Owner): { readonly file: string; readonly text: string; 
 const test = testWith(anyTest, ['git', 'dig']);
 
 test('a bare repository over ssh, and a clone without hooks, are as the page says', async (t) => {
-  t.timeout(120_000);
+  t.timeout(300_000);
   const folder = temporaryFolder(t, 'git-server');
   const port = await freePort('127.0.0.1');
   const steps = [

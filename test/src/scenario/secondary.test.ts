@@ -13,7 +13,7 @@ import { startGitDaemon } from '../support/git-peers.ts';
 import { testWith } from '../support/needs.ts';
 import { freePort } from '../support/ports.ts';
 import { type Files, makeRepository, type Repository } from '../support/repository.ts';
-import { PRIMARY, pull, type Scene, SECONDARY, startScene, zoneText } from '../support/scene.ts';
+import { lagOf, PRIMARY, pull, type Scene, SECONDARY, startScene, timeOf, zoneText } from '../support/scene.ts';
 import { keyLine, secrecyOf } from '../support/secrecy.ts';
 import { until } from '../support/until.ts';
 
@@ -61,7 +61,7 @@ test.serial('a secondary follows an update within a second, and by differences',
   t.true((await secondary.ask('mirage', 'SOA')).flags.includes('aa'));
   for (let n = 1; n <= 5; n++) {
     t.is((await primary.update(admin, 'zone mirage', `add u${n}.mirage 60 A 192.0.2.${n}`)).code, 0);
-    await secondary.shows(`NOERROR 192.0.2.${n}`, `u${n}.mirage`, 'A', 1000);
+    t.true((await lagOf(secondary, primary, 'mirage', `NOERROR 192.0.2.${n}`, `u${n}.mirage`)) <= 1000);
   }
   t.is(await secondary.serial('mirage'), await primary.serial('mirage'));
   const forms = secondary.service.lines
@@ -78,12 +78,12 @@ test.serial('a new zone below the key is taken up by both, and dropped by both w
     await repository.push({ 'sub.mirage': zoneText(4, 'www A 192.0.2.1\n'), 'other.example': zoneText(1) }),
   );
   t.is(await primary.look('www.sub.mirage'), 'NOERROR 192.0.2.1');
-  await secondary.shows('NOERROR 192.0.2.1', 'www.sub.mirage', 'A', 2000);
+  t.true((await lagOf(secondary, primary, 'sub.mirage', 'NOERROR 192.0.2.1', 'www.sub.mirage')) <= 2000);
   t.is(await secondary.look('ns.other.example'), 'REFUSED', 'the key does not cover it');
 
   await pull(primary, await repository.push({ 'sub.mirage': undefined }));
   t.is(await primary.look('www.sub.mirage'), 'NXDOMAIN', 'it is a name of the zone above now');
-  await secondary.shows('NXDOMAIN', 'www.sub.mirage', 'A', 5000);
+  await secondary.shows('NXDOMAIN', 'www.sub.mirage');
 });
 
 test.serial('a root key brings every zone, also those that come later, and a removed one is REFUSED', async (t) => {
@@ -91,13 +91,15 @@ test.serial('a root key brings every zone, also those that come later, and a rem
   await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage');
   await secondary.shows('NOERROR 127.0.0.1', 'ns.a.example');
   await pull(primary, await repository.push({ 'b.example': zoneText(1), '2.0.192.in-addr.arpa': zoneText(1) }));
-  await secondary.shows('NOERROR 127.0.0.1', 'ns.b.example', 'A', 2000);
-  await secondary.shows('NOERROR 127.0.0.1', 'ns.2.0.192.in-addr.arpa', 'A', 2000);
+  t.true((await lagOf(secondary, primary, 'b.example', 'NOERROR 127.0.0.1', 'ns.b.example')) <= 2000);
+  t.true(
+    (await lagOf(secondary, primary, '2.0.192.in-addr.arpa', 'NOERROR 127.0.0.1', 'ns.2.0.192.in-addr.arpa')) <= 2000,
+  );
   await pull(primary, await repository.push({ 'a.example': undefined }));
   t.is(await primary.look('ns.a.example'), 'REFUSED');
-  await secondary.shows('REFUSED', 'ns.a.example', 'A', 5000);
+  await secondary.shows('REFUSED', 'ns.a.example');
   t.is((await primary.update(admin, 'zone b.example', 'add x.b.example 60 A 192.0.2.1')).code, 0);
-  await secondary.shows('NOERROR 192.0.2.1', 'x.b.example', 'A', 1000);
+  t.true((await lagOf(secondary, primary, 'b.example', 'NOERROR 192.0.2.1', 'x.b.example')) <= 1000);
 });
 
 test.serial('until the primary of a key for all zones is there, nothing is refused', async (t) => {
@@ -121,7 +123,7 @@ test.serial('a secondary that has only one of the keys that name it is told of a
     await secondary.shows('NOERROR 127.0.0.1', 'ns.a.mirage');
     for (const zone of ['mirage', 'a.mirage']) {
       t.is((await primary.update(admin, `zone ${zone}`, `add x.${zone} 60 A 192.0.2.1`)).code, 0);
-      await secondary.shows('NOERROR 192.0.2.1', `x.${zone}`, 'A', 1000);
+      t.true((await lagOf(secondary, primary, zone, 'NOERROR 192.0.2.1', `x.${zone}`)) <= 1000);
     }
   }
 });
@@ -137,8 +139,12 @@ test.serial(
       await secondary.shows('NOERROR 192.0.2.1', 'www.sub.mirage');
       t.is((await secondary.service.stop()).code, 0);
       const again = await startSecondary(t, port, key);
-      await again.shows('NOERROR 127.0.0.1', 'ns.mirage', 'A', 3000);
-      await again.shows('NOERROR 192.0.2.1', 'www.sub.mirage', 'A', 3000);
+      await again.shows('NOERROR 127.0.0.1', 'ns.mirage');
+      await again.shows('NOERROR 192.0.2.1', 'www.sub.mirage');
+      for (const zone of ['mirage.', 'sub.mirage.']) {
+        const taken = await again.service.waitForEvent('transfer.in', { zone });
+        t.true(timeOf(taken) - timeOf(again.service.ready) <= 3000);
+      }
     }
   },
 );
@@ -150,10 +156,10 @@ test.serial('a primary that is restarted is followed on, with what changed meanw
   await repository.push({ mirage: zoneText(2, 'meanwhile A 192.0.2.1\n'), 'new.mirage': zoneText(1) });
   t.is(await secondary.look('ns.mirage'), 'NOERROR 127.0.0.1', 'it goes on serving');
   const again = await startPrimary(t, repository, port);
-  await secondary.shows('NOERROR 192.0.2.1', 'meanwhile.mirage', 'A', 2000);
-  await secondary.shows('NOERROR 127.0.0.1', 'ns.new.mirage', 'A', 2000);
+  t.true((await lagOf(secondary, again, 'mirage', 'NOERROR 192.0.2.1', 'meanwhile.mirage')) <= 2000);
+  t.true((await lagOf(secondary, again, 'new.mirage', 'NOERROR 127.0.0.1', 'ns.new.mirage')) <= 2000);
   t.is((await again.update(admin, 'zone mirage', 'add after.mirage 60 A 192.0.2.2')).code, 0);
-  await secondary.shows('NOERROR 192.0.2.2', 'after.mirage', 'A', 1000);
+  t.true((await lagOf(secondary, again, 'mirage', 'NOERROR 192.0.2.2', 'after.mirage')) <= 1000);
 });
 
 test.serial(
@@ -165,7 +171,7 @@ test.serial(
     t.is(await secondary.look('ns.mirage'), 'SERVFAIL');
     await secondary.service.waitForEvent('refresh.failed', { zone: 'mirage.' });
     await startPrimary(t, repository, port);
-    await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage', 'A', 5000);
+    await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage');
   },
 );
 
@@ -193,18 +199,12 @@ test.serial('a primary that is restarted while its remote is away takes nothing 
   await secondary.shows('NOERROR 192.0.2.1', 'x.a.example');
 });
 
-test.serial('a zone expires after its last success and not before, and comes back by itself', async (t) => {
+// When exactly, and when not: unit/expiry.test.ts.
+test.serial('a zone that has expired is SERVFAIL with the reason, and comes back by itself', async (t) => {
   const { repository, port, primary, secondary } = await setUp(t, mirage, { mirage: zoneText(1, '', '1 1 2 60') });
   await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage');
-  // Refreshed each second, it outlives its expire while the primary is there.
-  const end = performance.now() + 3500;
-  await until(() => performance.now() > end, { what: 'more than its expire has passed' });
-  t.is(await secondary.look('ns.mirage'), 'NOERROR 127.0.0.1');
   t.is((await primary.service.stop()).code, 0);
-  const stopped = performance.now();
   await secondary.shows('SERVFAIL', 'ns.mirage');
-  const lived = performance.now() - stopped;
-  t.true(lived > 900 && lived < 3500, `it lived for ${lived} ms without its primary`);
   await secondary.service.waitForEvent('zone.expired', { zone: 'mirage.' });
   const { edns } = await secondary.ask('ns.mirage');
   t.true(
@@ -212,7 +212,7 @@ test.serial('a zone expires after its last success and not before, and comes bac
     edns.join('; '),
   );
   await startPrimary(t, repository, port);
-  await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage', 'A', 5000);
+  await secondary.shows('NOERROR 127.0.0.1', 'ns.mirage');
 });
 
 test.serial("a secondary takes no update, no stranger's NOTIFY, and transfers only to who has a key", async (t) => {
@@ -242,17 +242,17 @@ test.serial('a hidden secondary is notified on its own connection, also by a res
   await secondary.shows('NOERROR 127.0.0.1', 'ns.sub.mirage');
   await primary.service.waitForEvent('secondary.registered', { zone: 'mirage.' });
   t.is((await primary.update(admin, 'zone mirage', 'add a.mirage 60 A 192.0.2.1')).code, 0);
-  await secondary.shows('NOERROR 192.0.2.1', 'a.mirage', 'A', 1000);
+  t.true((await lagOf(secondary, primary, 'mirage', 'NOERROR 192.0.2.1', 'a.mirage')) <= 1000);
   t.is((await primary.update(admin, 'zone sub.mirage', 'add a.sub.mirage 60 A 192.0.2.1')).code, 0);
-  await secondary.shows('NOERROR 192.0.2.1', 'a.sub.mirage', 'A', 1000);
+  t.true((await lagOf(secondary, primary, 'sub.mirage', 'NOERROR 192.0.2.1', 'a.sub.mirage')) <= 1000);
   await pull(primary, await repository.push({ 'new.mirage': zoneText(1) }));
-  await secondary.shows('NOERROR 127.0.0.1', 'ns.new.mirage', 'A', 2000);
+  t.true((await lagOf(secondary, primary, 'new.mirage', 'NOERROR 127.0.0.1', 'ns.new.mirage')) <= 2000);
 
   t.is((await primary.service.stop()).code, 0);
   const again = await startPrimary(t, repository, port);
   await again.service.waitForEvent('secondary.registered', { zone: 'mirage.' });
   t.is((await again.update(admin, 'zone mirage', 'add b.mirage 60 A 192.0.2.2')).code, 0);
-  await secondary.shows('NOERROR 192.0.2.2', 'b.mirage', 'A', 1000);
+  t.true((await lagOf(secondary, again, 'mirage', 'NOERROR 192.0.2.2', 'b.mirage')) <= 1000);
 });
 
 /** mulberry32: numbers below 2^32 from a seed. */
@@ -358,7 +358,7 @@ test.serial('noise and broken messages from strangers get FORMERR or silence, an
     );
   }
   t.is((await primary.update(admin, 'zone mirage', 'add x.mirage 60 A 192.0.2.1')).code, 0);
-  await secondary.shows('NOERROR 192.0.2.1', 'x.mirage', 'A', 1000);
+  t.true((await lagOf(secondary, primary, 'mirage', 'NOERROR 192.0.2.1', 'x.mirage')) <= 1000);
   t.is((await secondary.ask('ns.mirage', 'A', '+tcp')).status, 'NOERROR');
   t.is(await primary.look('ns.mirage'), 'NOERROR 127.0.0.1');
 });

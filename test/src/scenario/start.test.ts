@@ -12,6 +12,9 @@ import { type Program, run, startProgram } from '../support/process.ts';
 import { until } from '../support/until.ts';
 import { root } from '../support/zonewright.ts';
 
+/** Milliseconds for a test, which starts dozens of programs one after the other: on a busy machine that takes its time. */
+const PATIENCE = 300_000;
+
 interface Started {
   readonly start: Program;
   readonly port: number;
@@ -48,7 +51,7 @@ async function type(t: ExecutionContext, command: string, path: string): Promise
 testWith(test, ['dig', 'nsupdate', 'git', 'pebble', 'curl', 'openssl'])(
   'every command that start prints works as it is printed',
   async (t) => {
-    t.timeout(120_000);
+    t.timeout(PATIENCE);
     const folder = await temporaryFolder(t, 'start');
     const path = process.env.PATH ?? '';
     const { start, commands } = await startAll(t, join(folder, 'data'), path);
@@ -85,7 +88,7 @@ testWith(test, ['dig', 'nsupdate', 'git', 'pebble', 'curl', 'openssl'])(
 );
 
 test('with nothing but Node, start and the commands that it prints work', async (t) => {
-  t.timeout(60_000);
+  t.timeout(PATIENCE);
   const folder = await temporaryFolder(t, 'bare');
   const path = join(folder, 'bin');
   await mkdir(path);
@@ -119,7 +122,7 @@ for (const [what, signal] of [
   ['it is killed', 'SIGKILL'],
 ] as const) {
   test(`when start ends because ${what}, so do all services`, async (t) => {
-    t.timeout(60_000);
+    t.timeout(PATIENCE);
     const folder = await temporaryFolder(t, 'ended');
     const { start, port, commands } = await startAll(t, join(folder, 'data'), process.env.PATH ?? '');
     const sockets: [string, number][] = [

@@ -138,7 +138,7 @@ test.serial('a remote that cannot be pushed to is said at the start, and so are 
   t.regex(String(message), /no branch mian .*--remote URL#live/);
   t.deepEqual(branches, ['live']);
   await git(repository.path, 'branch', 'mian', 'live');
-  await lost.shows('NOERROR 192.0.2.1', 'www.mirage', 'A', 20_000);
+  await lost.shows('NOERROR 192.0.2.1', 'www.mirage');
 });
 
 testSsh.serial('a passphrase that is missing or wrong is one line and exit code 2', async (t) => {

@@ -21,7 +21,7 @@ const absent = missing(...programs);
 const reason = absent === undefined ? namespaceReason() : `needs package ${absent.join(', ')}`;
 
 testUnless(test, reason)('the tutorial of the README works as it is written', async (t) => {
-  t.timeout(180_000);
+  t.timeout(300_000);
   const place = await startNamespace(t, ADDRESSES);
   const folder = await temporaryFolder(t, 'tutorial');
   const operator = join(folder, 'operator');

@@ -65,7 +65,7 @@ const agreed = async ({ repository, both }: Pair): Promise<readonly string[]> =>
             ? one.join('\n')
             : undefined;
         },
-        { what: `both serve ${zone} as its file says`, timeout: 30_000, holds: (seen) => seen !== undefined },
+        { what: `both serve ${zone} as its file says`, holds: (seen) => seen !== undefined },
       ).then((seen) => seen!),
     ),
   );

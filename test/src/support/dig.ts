@@ -147,11 +147,11 @@ const withKey = (owner: Owner | undefined, key: KeyText | undefined): string[] =
   return ['-k', keyFile(owner, key)];
 };
 
-/** Asks once (no retry, 3 seconds) without recursion desired, ignoring the user's `.digrc`; `args` may say otherwise. */
+/** Asks once (no retry, half a minute) without recursion desired, ignoring the user's `.digrc`; `args` may say otherwise. */
 export const dig = async (options: DigOptions): Promise<DigReply> => {
   const { server, port = 53, args, key, owner, within } = options;
   const asked = ['-r', `@${server}`, '-p', `${port}`, ...withKey(owner, key)];
-  const ran = await run('dig', [...asked, '+tries=1', '+time=3', '+norecurse', '+nocmd', ...args], {
+  const ran = await run('dig', [...asked, '+tries=1', '+time=30', '+norecurse', '+nocmd', ...args], {
     ...(within && { within }),
     timeout: 60_000,
   });
@@ -173,7 +173,7 @@ export interface UpdateOptions {
 /** Runs nsupdate. `code` is 0 for NOERROR, 2 for another RCODE or no reply; the text says `update failed: REFUSED`. */
 export const nsupdate = async (options: UpdateOptions): Promise<Ran & { readonly text: string }> => {
   const { server, port = 53, key, owner, commands, tcp = false, within } = options;
-  const args = ['-t', '10', '-u', '5', '-r', '0', ...(tcp ? ['-v'] : []), ...withKey(owner, key)];
+  const args = ['-t', '60', '-u', '60', '-r', '0', ...(tcp ? ['-v'] : []), ...withKey(owner, key)];
   const input = [`server ${server} ${port}`, ...commands, 'send', ''].join('\n');
   const ran = await run('nsupdate', args, { input, ...(within && { within }) });
   return { ...ran, text: ran.stdout + ran.stderr };

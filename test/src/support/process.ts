@@ -39,7 +39,7 @@ export interface Line {
 export type LogEvent = Readonly<Record<string, unknown>>;
 
 export interface WaitOptions {
-  /** Milliseconds; 20 seconds unless given. */
+  /** Milliseconds; a minute unless given: a machine may be busy with much else. */
   readonly timeout?: number;
   /** Looks only at lines from this one on: the value `lines.length` had before what should cause the line. */
   readonly from?: number;
@@ -63,7 +63,7 @@ export interface Program {
   waitForEvent(event: string, fields?: LogEvent, options?: WaitOptions): Promise<LogEvent>;
   /** Sends a signal; nothing happens where it has ended. */
   signal(signal: NodeJS.Signals): void;
-  /** Sends `signal` (TERM), waits until it has ended (10 seconds unless given, then KILL), and says how it ended. */
+  /** Sends `signal` (TERM), waits until it has ended (a minute unless given, then KILL), and says how it ended. */
   stop(signal?: NodeJS.Signals, timeout?: number): Promise<Exit>;
 }
 
@@ -171,7 +171,7 @@ export const startProgram = async (
 
   const waitFor = <T>(find: (text: string) => T | undefined, what: string, wait: WaitOptions = {}): Promise<T> =>
     new Promise((resolve, reject) => {
-      const { timeout = 20_000, from = 0 } = wait;
+      const { timeout = 60_000, from = 0 } = wait;
       let next = from;
       const done = (): void => {
         clearTimeout(timer);
@@ -196,7 +196,7 @@ export const startProgram = async (
       look();
     });
 
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM', timeout = 10_000): Promise<Exit> => {
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM', timeout = 60_000): Promise<Exit> => {
     if (exit !== undefined) return exit;
     const timer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), timeout);
     child.kill(signal);
@@ -245,7 +245,7 @@ export const startProgram = async (
 export interface RunOptions extends ProgramOptions {
   /** What the program reads on its standard input; nothing unless given. */
   readonly input?: string | Uint8Array;
-  /** Milliseconds after which the program is killed; 30 seconds unless given. */
+  /** Milliseconds after which the program is killed; two minutes unless given. */
   readonly timeout?: number;
 }
 
@@ -264,7 +264,7 @@ export const run = async (command: string, args: readonly string[], options: Run
   };
   const stdout = collect('stdout');
   const stderr = collect('stderr');
-  const timer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), options.timeout ?? 30_000);
+  const timer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), options.timeout ?? 120_000);
   // A program that ends without reading its input is not a fault of the test.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(options.input ?? '');

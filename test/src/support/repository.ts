@@ -120,5 +120,4 @@ export const says = (repository: Repository, words: RegExp, file = 'mirage'): Pr
   until(() => repository.read(file), {
     what: `${file} says ${words}`,
     holds: (text) => words.test(text),
-    timeout: 20_000,
   });

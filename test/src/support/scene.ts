@@ -5,7 +5,7 @@
 import { readSoa } from '@zonewright/common/rr/soa';
 import { type DigReply, dig, type KeyText, nsupdate } from './dig.ts';
 import type { Owner } from './owner.ts';
-import type { Ran } from './process.ts';
+import type { LogEvent, Ran } from './process.ts';
 import { rdataOf } from './records.ts';
 import type { Secrecy } from './secrecy.ts';
 import { until } from './until.ts';
@@ -30,7 +30,7 @@ export interface Scene {
   /** The serial served, `undefined` where no SOA is. */
   serial(zone: string): Promise<number | undefined>;
   /** Waits until `look` says `expected`. */
-  shows(expected: string, name: string, type?: string, timeout?: number): Promise<void>;
+  shows(expected: string, name: string, type?: string): Promise<void>;
   /** Runs nsupdate with these commands. */
   update(key: KeyText | undefined, ...commands: readonly string[]): Promise<Ran & { readonly text: string }>;
 }
@@ -75,11 +75,10 @@ const sceneOf = (
       const [soa] = (await ask(zone, 'SOA')).answer;
       return soa === undefined ? undefined : readSoa(rdataOf('SOA', soa.data)).serial;
     },
-    shows: async (expected, name, type = 'A', timeout = 10_000) => {
+    shows: async (expected, name, type = 'A') => {
       await until(() => look(name, type), {
         what: `${address} says ${expected} to ${name} ${type}`,
         holds: (seen) => seen === expected,
-        timeout,
       });
     },
     update: (key, ...commands) => nsupdate({ ...at, owner, commands, ...(key === undefined ? {} : { key }) }),
@@ -91,4 +90,25 @@ export const pull = async ({ service }: Scene, commit: string): Promise<void> =>
   const isLoaded = service.waitForEvent('commit.loaded', { commit });
   service.signal('SIGHUP');
   await isLoaded;
+};
+
+/** Milliseconds since 1970 at which a line was logged. */
+export const timeOf = ({ time }: LogEvent): number => Date.parse(String(time));
+
+/**
+ * Waits until `follower` says `expected` to `name`, and gives how many milliseconds after `leader` it had that version of the zone, by the
+ * times in their logs: what it takes the two, and not what it takes a test to see it where the machine is busy.
+ */
+export const lagOf = async (
+  follower: Scene,
+  { service }: Scene,
+  zone: string,
+  expected: string,
+  name: string,
+): Promise<number> => {
+  await follower.shows(expected, name);
+  const version = { zone: `${zone}.`, serial: await follower.serial(zone) };
+  const loaded = await service.waitForEvent('zone.loaded', version);
+  const taken = await follower.service.waitForEvent('transfer.in', version);
+  return timeOf(taken) - timeOf(loaded);
 };

@@ -20,7 +20,7 @@ export interface SessionOptions extends ProgramOptions {
   readonly runInBackground?: (command: string) => boolean;
   /** Changes commands and promised output before they are used, such as a port that a test cannot have. */
   readonly rewrite?: (text: string) => string;
-  /** Milliseconds that one command may take, and that output may take to fit; 30 seconds unless given. */
+  /** Milliseconds that one command may take, and that output may take to fit; two minutes unless given. */
   readonly timeout?: number;
 }
 
@@ -84,7 +84,7 @@ class Bash {
 }
 
 const runStep = async (bash: Bash, step: Step, options: SessionOptions): Promise<StepResult> => {
-  const { timeout = 30_000, rewrite = (text: string) => text, runInBackground = () => false } = options;
+  const { timeout = 120_000, rewrite = (text: string) => text, runInBackground = () => false } = options;
   const command = rewrite(step.command);
   const expected = step.expected.map(rewrite);
   const end = performance.now() + timeout;

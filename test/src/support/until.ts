@@ -12,7 +12,7 @@ const interval = { least: 20, most: 200 };
 export interface UntilOptions<T> {
   /** What is waited for, as the end of the sentence "waited 10 s until ...". */
   readonly what: string;
-  /** Milliseconds; 10 seconds unless given. */
+  /** Milliseconds; a minute unless given: a machine may be busy with much else. */
   readonly timeout?: number;
   /** Whether the value is the one waited for; by default, whether it is truthy. */
   readonly holds?: (value: T) => boolean;
@@ -23,7 +23,7 @@ export interface UntilOptions<T> {
  * Throws after `timeout`: `waited 10 s until the zone is served, last seen: 'SERVFAIL'`.
  */
 export const until = async <T>(condition: () => T | Promise<T>, options: UntilOptions<T>): Promise<T> => {
-  const { what, timeout = 10_000, holds = Boolean } = options;
+  const { what, timeout = 60_000, holds = Boolean } = options;
   const end = performance.now() + timeout;
   for (;;) {
     const asked = performance.now();

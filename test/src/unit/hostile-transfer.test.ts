@@ -227,15 +227,14 @@ test('a replica serves on what it has, and takes the next good version', async (
   t.teardown(() => replica.stop());
   replica.start();
   const serial = () => zones.get(origin)?.serial;
-  await until(serial, { what: 'the first version is served', holds: (seen) => seen === 1, timeout: 20_000 });
+  await until(serial, { what: 'the first version is served', holds: (seen) => seen === 1 });
   play = sending(whole(soa(3)));
   script.soa = () => recordOf(soa(2), origin);
   t.is(replica.notified(origin, key, 2, server).rcode, 0);
   await until(() => replica.status().some(({ failures }) => failures !== 0), {
     what: 'it has failed',
-    timeout: 20_000,
   });
   t.is(serial(), 1);
   play = sending(whole());
-  await until(serial, { what: 'the next version is served', holds: (seen) => seen === 2, timeout: 20_000 });
+  await until(serial, { what: 'the next version is served', holds: (seen) => seen === 2 });
 });

@@ -391,7 +391,6 @@ test.serial('a connection that asks nothing, or takes nothing, is held no longer
   await until(() => faults.length, {
     what: 'the greedy one is dropped',
     holds: (count) => count === 1,
-    timeout: 10_000,
   });
   t.regex(faults[0]!.what, /^dropped 127\.0\.0\.1/);
   greedy.resume();

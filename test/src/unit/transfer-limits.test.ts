@@ -33,12 +33,11 @@ test('what somebody waits for is transferred before all that merely starts, also
   await until(() => begun.length, {
     what: 'all places are taken',
     holds: (seen) => seen === FROM_ONE,
-    timeout: 20_000,
   });
   const urgent = { origin: NEW, current: undefined, promised: 1, isUrgent: true };
   asked.push(upstream.ask({ server, key }, urgent));
   held[0]!();
-  await until(() => begun[FROM_ONE], { what: 'the next', holds: (zone) => zone !== undefined, timeout: 20_000 });
+  await until(() => begun[FROM_ONE], { what: 'the next', holds: (zone) => zone !== undefined });
   t.is(begun[FROM_ONE], 'new.example.');
   await upstream.close();
   await Promise.all(asked);
@@ -70,7 +69,7 @@ test('ten transfers of one primary and twenty in all are under way at a time, an
   const asked = ZONES.flatMap((origin) =>
     servers.map((server) => upstream.ask({ server, key }, { origin, current: undefined })),
   );
-  await until(() => held.length, { what: 'all places are taken', holds: (seen) => seen >= IN_ALL, timeout: 20_000 });
+  await until(() => held.length, { what: 'all places are taken', holds: (seen) => seen >= IN_ALL });
   isOpen = true;
   for (const release of held) release();
   for (const outcome of await Promise.all(asked)) t.is(given(outcome).applied?.zone.serial, 1);
