@@ -125,9 +125,11 @@ for (const name of ['named', 'knotd-3.4', 'nsd'] as const)
         await update(t, secure, `add new.${ZONE} 60 A 192.0.2.7`, `del host7.${ZONE}`);
         await isLevel(secure, FOLLOWER);
         t.is((await dig({ server: FOLLOWER, port, args: [`new.${ZONE}`, 'A'] })).answer[0]?.data, '192.0.2.7');
-        const [first, ...others] = forms(primary);
-        t.is(first, 'AXFR');
-        t.true(others.length > 0 && others.every((form) => form === 'IXFR'), others.join(' '));
+        const sent = await until(() => forms(primary), {
+          what: 'the difference is told as well: that comes some time after it has arrived',
+          holds: ({ length }) => length > 1,
+        });
+        t.regex(sent.join(' '), /^AXFR( IXFR)+$/);
       },
     );
 
@@ -201,7 +203,7 @@ testWith(anyTest, ['git', 'dig', 'nsupdate', 'openssl']).serial(
       primary.service.lines.filter(({ text }) => new RegExp(`"${event}".*"peer":"127\\.0\\.0\\.3:\\d+"`).test(text))
         .length;
     t.is(heard('secondary\\.registered'), 1);
-    t.true(heard('notify\\.acknowledged') > 0);
+    await until(() => heard('notify\\.acknowledged'), { what: 'what it acknowledges is told' });
     t.deepEqual(
       forms(primary).filter((form) => form === 'AXFR'),
       ['AXFR', 'AXFR'],

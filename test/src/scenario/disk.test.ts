@@ -43,6 +43,8 @@ const LONG = Array(40)
   .fill(`"${'x'.repeat(250)}"`)
   .join(' ');
 const origin = nameOf('mirage.');
+/** Milliseconds within which a busy machine answers: what comes later counts as silence. */
+const PATIENCE = 30_000;
 
 interface Setting {
   readonly repository: Repository;
@@ -81,6 +83,7 @@ const add = async ({ address, port }: Scene, name: string): Promise<string> => {
   const reply = await exchange({
     server: { address, port },
     key,
+    timeout: PATIENCE,
     message: {
       ...emptyMessage(0, OPCODE.UPDATE),
       questions: [{ name: origin, type: TYPE.SOA, class: CLASS.IN }],
@@ -116,7 +119,7 @@ const load = (
       const { address, port } = primary;
       const question = { name: nameOf('ns.mirage.'), type: TYPE.A, class: CLASS.IN };
       const message = { ...emptyMessage(0, OPCODE.QUERY), questions: [question] };
-      const reply = await exchange({ server: { address, port }, message, tries: 1 });
+      const reply = await exchange({ server: { address, port }, message, timeout: PATIENCE, tries: 1 });
       if (!reply.ok || reply.value.rcode !== RCODE.NOERROR) silent++;
       await pause(5);
     }

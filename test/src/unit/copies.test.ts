@@ -235,12 +235,15 @@ test('a process that is killed at any moment leaves versions as they were publis
   let most = 0;
   for (const lines of isWhole ? [1, 2, 5, 40, 90, 170, 20, 60] : [1, 5, 170, 40]) {
     const child = spawn(process.execPath, [copiesProgram, folder, 'write'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // It lets go of its output before it lets go of its folder.
+    const ended = once(child, 'close');
     t.teardown(() => child.kill('SIGKILL'));
     let seen = 0;
     for await (const line of createInterface(child.stdout)) {
       t.notRegex(line, /damaged|failed|fault/);
       if (/^\d+$/.test(line) && ++seen === lines) child.kill('SIGKILL');
     }
+    await ended;
     const { copies, lines: said } = await opened(t, folder);
     const all = await loaded(copies);
     await copies.close();

@@ -6,6 +6,7 @@ import { type ParsedFile, type ParseOptions, parseZoneFile } from '@zonewright/c
 import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 import test from 'ava';
 import { nameOf } from '../support/records.ts';
+import { busyTime } from '../support/thread-time.ts';
 
 const origin = nameOf('example.com.');
 type Files = Readonly<Record<string, string | Uint8Array>>;
@@ -120,11 +121,11 @@ test('what is wrong with $GENERATE is said once, with its place', (t) => {
 });
 
 test('$GENERATE is refused at once when it stands for more records than one directive or one file may', (t) => {
-  const start = performance.now();
+  const ended = busyTime();
   t.deepEqual(faults('$GENERATE 0-4294967295 a$ A 10.0.0.1\n'), ['1:11:a range of 4294967296 records (at most 65536)']);
   const many = Array.from({ length: 200 }, (_, i) => `$GENERATE 1-65536 a${i}-$ A 10.0.0.300\n`).join('');
   t.true(faults(many).includes('3:11:more than 131072 generated records'));
-  t.true(performance.now() - start < 5000);
+  t.true(ended() < 5000);
   t.is(parse('$GENERATE 0-65535 a$ A 10.0.0.1\n').records.length, 65_536);
   const long = 'x'.repeat(250);
   const [text] = faults(`$GENERATE 1-9 a$ TXT ${long}\n`, {}, { limits: { generatedOctets: 1000 } });
@@ -265,7 +266,7 @@ test('a file that includes itself is a fault, at once or by way of others', (t) 
 test('depth and size of included files are limited', (t) => {
   const chain = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`f${i}`, `$INCLUDE f${i + 1}\n`]));
   t.deepEqual(faults('$INCLUDE f0\n', chain), ['f7:1:10:files included within each other more than 8 deep']);
-  const start = performance.now();
+  const ended = busyTime();
   // Each includes the next ten times: 10^8 files.
   const bomb = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`f${i}`, `$INCLUDE f${i + 1}\n`.repeat(10)]));
   const [first] = faults(
@@ -276,7 +277,7 @@ test('depth and size of included files are limited', (t) => {
   t.regex(first ?? '', /more than 100000 octets in included files$/);
   const [last] = faults('$INCLUDE f0\n', { ...bomb, f8: '' }, { limits: { depth: 9 } });
   t.regex(last ?? '', /more than 10000 included files$/);
-  t.true(performance.now() - start < 5000);
+  t.true(ended() < 5000);
 });
 
 test('a missing file, a missing name and an origin that is none are faults', (t) => {

@@ -290,6 +290,8 @@ test('a process that is killed at any moment leaves a prefix of what it wrote, a
   let last = 0;
   for (const lines of isWhole ? [1, 2, 3, 20, 50, 4, 77, 130, 5, 1] : [1, 3, 77, 130, 1]) {
     const child = spawn(process.execPath, [journalProgram, folder, 'write'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // It lets go of its output before it lets go of its folder.
+    const ended = once(child, 'close');
     t.teardown(() => child.kill('SIGKILL'));
     let resolved = last;
     let seen = 0;
@@ -300,6 +302,7 @@ test('a process that is killed at any moment leaves a prefix of what it wrote, a
       }
       if (seen === lines) child.kill('SIGKILL');
     }
+    await ended;
     const journal = given(await openJournal(folder));
     last = journal.kept.position;
     t.true(last >= resolved && last % 2 === 0, `${last} is there, ${resolved} was promised`);

@@ -9,6 +9,7 @@ import { printRecord, type ResourceRecord } from '@zonewright/common/rr/record';
 import { withSerial } from '@zonewright/common/rr/soa';
 import { TYPE } from '@zonewright/common/rr/type';
 import test from 'ava';
+import { busyTime } from '../support/thread-time.ts';
 
 const FILES = new URL('../../files/zones/', import.meta.url);
 const origin = nameOf('example.com.');
@@ -432,14 +433,14 @@ test('SVCB parameters that stand twice or are out of range are faults', (t) => {
 });
 
 test('a line of many megabytes costs a fault and its length', (t) => {
-  const start = performance.now();
+  const ended = busyTime();
   t.deepEqual(places(`a TXT ${'x'.repeat(40 * 2 ** 20)}\nb A 10.0.0.300\n`), [
     '1:1 limit: an entry of more than 1048576 octets',
     "2:5 rdata: '10.0.0.300' is no IPv4 address",
   ]);
   t.is(places(`; ${'x'.repeat(40 * 2 ** 20)}\n`).length, 0, 'a comment may be long');
   t.regex(faultsOf('x'.repeat(65 * 2 ** 20))[0]?.what ?? '', /^a file of \d+ octets/);
-  t.true(performance.now() - start < 10_000);
+  t.true(ended() < 10_000);
 });
 
 test('files, entries and words are limited', (t) => {
@@ -449,9 +450,9 @@ test('files, entries and words are limited', (t) => {
 });
 
 test('many parentheses that are never closed take linear time', (t) => {
-  const start = performance.now();
+  const ended = busyTime();
   t.true(faultsOf('a A (\n'.repeat(300_000)).length > 0);
-  t.true(performance.now() - start < 10_000);
+  t.true(ended() < 10_000);
 });
 
 // Changing

@@ -27,6 +27,7 @@ import { HTTP, LISTEN, PORT, SERVICE_OPTIONS } from '@zonewright/common/service/
 import { cutDatagram, formatSyslog } from '@zonewright/common/service/syslog';
 import test from 'ava';
 import fc from 'fast-check';
+import { busyTime } from '../support/thread-time.ts';
 
 interface Ran {
   readonly code: number;
@@ -335,9 +336,10 @@ test('what is no secret stays readable', (t) => {
 
 test('a hostile text costs the log little time', (t) => {
   const units = ['a', 'a:', '"a', 'x:sha1', 'http://', '://a:', '-----BEGIN ', 'ed25519:', ' :'];
-  const started = performance.now();
+  const ended = busyTime();
   for (const unit of units) redactText(unit.repeat(1_000_000 / unit.length));
-  t.true(performance.now() - started < 2000, `${performance.now() - started} ms`);
+  const ms = ended();
+  t.true(ms < 2000, `${ms} ms`);
 });
 
 test('anything can be logged: rings, big numbers, functions', (t) => {

@@ -4,6 +4,7 @@ import { TYPE } from '@zonewright/common/rr/type';
 import test, { type ExecutionContext } from 'ava';
 import { faultOf } from '../support/rdata.ts';
 import { hexOf, octetsOf, rdataOf } from '../support/records.ts';
+import { busyTime } from '../support/thread-time.ts';
 
 const FOO_COM = '03666f6f076578616d706c6503636f6d00';
 
@@ -99,8 +100,8 @@ test('as many mandatory service parameters as fit are checked at once', (t) => {
   const keys = Array.from({ length: 10_000 }, (_, i) => [(i + 100) >> 8, (i + 100) & 0xff]);
   const mandatory = [0, 0, (2 * keys.length) >> 8, (2 * keys.length) & 0xff, ...keys.flat()];
   const rdata = Uint8Array.from([0, 1, 0, ...mandatory, ...keys.flatMap((key) => [...key, 0, 0])]);
-  const start = performance.now();
+  const ended = busyTime();
   t.is(rdataFault(TYPE.SVCB, rdata), undefined);
   t.regex(rdataFault(TYPE.SVCB, rdata.subarray(0, -4)) ?? '', /mandatory/);
-  t.true(performance.now() - start < 1000);
+  t.true(ended() < 1000);
 });

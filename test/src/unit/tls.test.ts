@@ -368,18 +368,16 @@ test.serial('forty who connect again and again and say nothing keep nobody from 
 
 test.serial('a connection that asks nothing, or takes nothing, is held no longer than one of TCP', async (t) => {
   const { own } = await certificates();
-  const { peer, server, faults } = await serve(t, identityOf(own), {
-    tcpFirstMessage: 300,
-    tcpIdle: 300,
-    tcpStalled: 500,
-    tcpOwed: 1000,
-    tcpOwedTime: 500,
-  });
-  const silent = await dial(t, peer);
+  // A server for each: who asks, or takes what it is sent, is given the time for that.
+  const silencing = await serve(t, identityOf(own), { tcpFirstMessage: 300 });
+  const silent = await dial(t, silencing.peer);
   await once(silent, 'close');
-  const idle = await dial(t, peer);
+  const idling = await serve(t, identityOf(own), { tcpIdle: 300 });
+  const idle = await dial(t, idling.peer);
   await ask(idle);
   await once(idle.resume(), 'close');
+  const stalling = { tcpStalled: 500, tcpOwed: 1000, tcpOwedTime: 500 };
+  const { peer, server, faults } = await serve(t, identityOf(own), stalling);
   const greedy = await dial(t, peer);
   const closed = once(greedy, 'close');
   greedy.pause();
