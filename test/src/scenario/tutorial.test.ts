@@ -2,11 +2,11 @@
  * The tutorial of the README, command by command as it stands there, on its addresses and on port 53, in a network namespace:
  * git over OpenSSH's sshd, dig, nsupdate, a certificate from pebble. Only what the README leaves to its reader is set up here.
  */
-import { existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { makeSshdFolder } from '../support/git-peers.ts';
 import { missing, needed, testUnless } from '../support/needs.ts';
 import { namespaceReason, startNamespace } from '../support/netns.ts';
 import { temporaryFolder } from '../support/owner.ts';
@@ -31,8 +31,7 @@ testUnless(test, reason)('the tutorial of the README works as it is written', as
   ] as const) {
     await run(needed('ssh-keygen'), ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', path]);
   }
-  // sshd insists on this folder where it is started by root.
-  if (process.getuid?.() === 0 && !existsSync('/run/sshd')) mkdirSync('/run/sshd', { mode: 0o755 });
+  makeSshdFolder();
   const settings = [
     'ListenAddress=10.0.42.1:22',
     `HostKey=${join(folder, 'host-key')}`,

@@ -3,7 +3,7 @@
  * small CGI. All serve bare repositories below one folder; native `git` is run without any configuration of the machine.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -113,6 +113,11 @@ export interface SshdOptions {
   readonly config?: readonly string[];
 }
 
+/** Makes the folder that sshd insists on where it is started by root; files of tests that run at the same time may do so too. */
+export const makeSshdFolder = (): void => {
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+};
+
 /** OpenSSH's sshd with an Ed25519 and an RSA host key; who has one of `authorizedKeys` is let in as the own user. */
 export async function startSshd(options: SshdOptions): Promise<Sshd> {
   const folder = await temporaryFolder();
@@ -145,8 +150,7 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
     ...(options.config ?? []),
   ];
   await writeFile(join(folder, 'config'), `${config.join('\n')}\n`);
-  // sshd insists on this folder where it is started by root.
-  if (process.getuid?.() === 0 && !existsSync('/run/sshd')) mkdirSync('/run/sshd', { mode: 0o755 });
+  makeSshdFolder();
   const peer = await startServer(needed('sshd'), ['-D', '-e', '-f', join(folder, 'config')], port, {
     PATH: process.env.PATH,
   });
