@@ -2,7 +2,7 @@
  * Files that are there after a power cut: written beside, synced, renamed, and the folder synced.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsync, mkdirSync, openSync, statSync, writeFile } from 'node:fs';
+import { closeSync, existsSync, fsync, lstatSync, mkdirSync, openSync, statSync, writeFile } from 'node:fs';
 import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -35,13 +35,25 @@ export const PRIVATE_FOLDER = 0o700;
 
 /** Makes a folder and what is above it, durably. Folders that are made get `mode`; those that are there keep theirs. */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
-  const first = makeFolders(path, mode);
+  const first = makeOrSay(path, mode);
   if (first !== undefined) await syncNames(first, path);
 }
 
+/** So says a file system that is not for us to make anything in, such as that of /proc; others say it in this way. */
+function makeOrSay(path: string, mode: number): string | undefined {
+  try {
+    return makeFolders(path, mode);
+  } catch (error) {
+    const { code, path: failed } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && failed !== undefined && existsSync(dirname(failed)))
+      Object.assign(error as object, { code: 'EPERM' });
+    throw error;
+  }
+}
+
 /**
- * Makes a folder and what is above it; gives the first of those that were not there. By itself, as Node.js never ends where no folder can be
- * made, and where it ends does not say why.
+ * Makes a folder and what is above it; gives the first of those that were not there. ENOENT: what is above was taken away meanwhile.
+ * By itself, as Node.js never ends where no folder can be made, and where it ends does not say why.
  */
 export function makeFolders(path: string, mode = 0o777): string | undefined {
   const above = dirname(path);
@@ -51,8 +63,9 @@ export function makeFolders(path: string, mode = 0o777): string | undefined {
     return first ?? path;
   } catch (error) {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return first;
-    // So says a file system that is not for us to make anything in, such as that of /proc; others say it in this way.
-    if (systemCode(error) === 'ENOENT' && existsSync(above)) Object.assign(error as object, { code: 'EPERM' });
+    const wasThere = systemCode(error) === 'EEXIST';
+    // Who took it away again may have done so for the last time.
+    if (wasThere && lstatSync(path, { throwIfNoEntry: false }) === undefined) return makeFolders(path, mode) ?? first;
     throw error;
   }
 }
