@@ -128,10 +128,12 @@ export class NotifySender {
     this.#isSendingSoon = false;
     if (signal.aborted) return;
     const now = clock.now();
-    if (now >= this.#shareEndsAt) this.#share.clear();
+    if (now >= this.#shareEndsAt) {
+      this.#share.clear();
+      this.#shareEndsAt = now + PACE;
+    }
     for (const announcement of this.#announcements.due(now, SHARE - this.#share.size)) {
       this.#share.add(announcement);
-      this.#shareEndsAt = now + PACE;
       void this.#follow(announcement);
     }
     this.#schedule();

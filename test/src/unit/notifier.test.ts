@@ -142,6 +142,15 @@ test('of many secondaries the first are told at once, and the others after them 
   t.is(told(), 50);
 });
 
+test('secondaries that are silent hold the places of others for milliseconds, whoever else acknowledges meanwhile', async (t) => {
+  const addresses = Array.from({ length: 50 }, (_, i) => `10.0.1.${i}`);
+  const { clock, publish, fake } = setUp(addresses.map(named), addresses);
+  for (const address of addresses.slice(0, 7)) fake(address).isAway = true;
+  publish(version(1));
+  await clock.advance(20);
+  t.true(addresses.every((address) => fake(address).told.length === 1));
+});
+
 test('a secondary that acknowledges makes room for the next one at once', async (t) => {
   const addresses = Array.from({ length: 50 }, (_, i) => `10.0.1.${i}`);
   const { clock, publish, fake } = setUp(addresses.map(named), addresses);
