@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import type { Authority } from '@zonewright/common/authority/authority';
 import { type Key, KeyTable } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
-import { type Peer, printPeer } from '@zonewright/common/net/address';
+import { type Peer, printPeer, sourceTo } from '@zonewright/common/net/address';
 import { type Fault, ok, type Result } from '@zonewright/common/result';
 import type { Endpoint } from '@zonewright/common/service/endpoint';
 import type { ExitCode } from '@zonewright/common/service/exit';
@@ -61,6 +61,7 @@ const STOP_LIMIT = 20_000;
 export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
   const { key, server, directory, acme, log, source } = options;
   const metrics = createMetrics(METRICS);
+  const dnsSource = sourceTo(server.address, source === undefined ? [] : [source]);
   const zones = new ZoneTable();
   const authority: Authority = {
     zones,
@@ -93,7 +94,7 @@ export function runLetsencrypt(options: LetsencryptOptions): Promise<ExitCode> {
   };
   const issuer: Issuer = new Issuer({
     acme,
-    dns: new DnsClient({ server, key, ...(source !== undefined && { source }) }),
+    dns: new DnsClient({ server, key, ...(dnsSource !== undefined && { source: dnsSource }) }),
     zones,
     key,
     port: server.port,

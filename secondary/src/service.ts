@@ -1,10 +1,10 @@
 /** A secondary at work: the wiring of the replica, the sockets and the status page. */
-import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Authority } from '@zonewright/common/authority/authority';
 import { KeyTable } from '@zonewright/common/authority/key';
 import { ZoneTable } from '@zonewright/common/authority/zones';
+import { sourceTo } from '@zonewright/common/net/address';
 import { type Fault, fail, ok, type Result } from '@zonewright/common/result';
 import { answeringOf } from '@zonewright/common/service/answering';
 import { measureAnswering } from '@zonewright/common/service/answering-metrics';
@@ -119,10 +119,13 @@ class SecondaryService {
     });
     const forwarder = new Forwarder({
       primariesOf: (zone) => replica.primariesOf(zone),
-      reach: (primary) => ({
-        ...(isIPv6(primary.address) === isIPv6(source.source ?? '') ? source : {}),
-        ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
-      }),
+      reach: ({ address }) => {
+        const source = sourceTo(address, listen);
+        return {
+          ...(source === undefined ? {} : { source }),
+          ...(upstream.value === undefined ? {} : { tls: upstream.value.value }),
+        };
+      },
       log: this.#log,
       onFailed: () => forwardsFailed.add(),
       onForwarded: (rcode) => metrics.counter('zonewright_updates_forwarded_total', { rcode: printRcode(rcode) }).add(),

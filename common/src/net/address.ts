@@ -29,6 +29,12 @@ export function printPeer(peer: Peer): string {
   return isIPv6(peer.address) ? `[${peer.address}]:${peer.port}` : `${peer.address}:${peer.port}`;
 }
 
+/** Our address from which a peer is asked: the only one of its family, so that it sees the address that it knows. `own`: IP text. */
+export function sourceTo(peer: string, own: readonly string[]): string | undefined {
+  const [source, ...others] = own.filter((each) => isIPv6(each) === isIPv6(peer));
+  return others.length > 0 ? undefined : source;
+}
+
 export function isSamePeer(a: Peer, b: Peer): boolean {
   return a.port === b.port && a.address === b.address;
 }

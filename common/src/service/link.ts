@@ -4,10 +4,9 @@
  * Always holds: where there is a key, a reply is given only once it is verified.
  */
 import { randomInt } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import type { Key, KeyTable } from '../authority/key.ts';
 import type { NotifyTarget } from '../authority/notify.ts';
-import { printPeer } from '../net/address.ts';
+import { printPeer, sourceTo } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
 import { exchange } from '../net/exchange.ts';
 import { UdpClient } from '../net/udp-client.ts';
@@ -51,8 +50,7 @@ const isDenied = ({ rcode }: Message): boolean => rcode === RCODE.REFUSED || rco
  */
 export function linkByAddress({ address, keys }: NotifyTarget, options: LinkOptions): Link {
   const { port, signal } = options;
-  const source =
-    options.source !== undefined && isIPv6(options.source) === isIPv6(address) ? options.source : undefined;
+  const source = sourceTo(address, options.source === undefined ? [] : [options.source]);
   const server = { address, port };
   /** By the time that they give. Each has a socket only while it waits for something. */
   const clients = new Map<number, UdpClient>();

@@ -2,10 +2,9 @@
  * The primaries of a zone: where its copies may come from, and who is asked first. Whoever has worked is asked again, so all zones do not
  * try a primary that is away, one after the other; the sender of a NOTIFY comes before all.
  */
-import { isIPv6 } from 'node:net';
 import { type Key, mayPerform } from '../../authority/key.ts';
 import type { Name } from '../../name.ts';
-import { type Peer, printPeer } from '../../net/address.ts';
+import { type Peer, printPeer, sourceTo } from '../../net/address.ts';
 import type { TlsClient } from '../../net/tls-client.ts';
 import type { Route } from '../upstream.ts';
 
@@ -140,12 +139,12 @@ export interface Reach {
 
 /** How the primary of a source is asked: from our address of its family, where there is one alone. */
 export function routeTo({ primary, key }: ReplicaSource, { addresses, tls, signal }: Reach): Route {
-  const [source, ...others] = addresses.filter((each) => isIPv6(each) === isIPv6(primary.address));
+  const source = sourceTo(primary.address, addresses);
   return {
     server: primary,
     key,
     signal,
-    ...(source === undefined || others.length > 0 ? {} : { source }),
+    ...(source === undefined ? {} : { source }),
     ...(tls === undefined ? {} : { tls }),
   };
 }
