@@ -54,6 +54,7 @@ for (const more of [[], ['--catalog', CATALOG]] as const)
         until(() => of(zone), {
           what: `the serial of ${zone} is known`,
           holds: ([first]) => first?.lag === 0 && first.serial !== undefined,
+          timeout: 30_000,
         });
       t.is((await isKnown('mirage')).length, 1);
       const done = await primary.update(admin, 'zone mirage', 'add a.mirage 60 A 192.0.2.1');

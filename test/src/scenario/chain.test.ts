@@ -98,14 +98,14 @@ for (const [name, second] of [
         primary,
         await repository.push({ 'b.mirage': zoneText(1, 'www A 192.0.2.2\n'), 'a.mirage': undefined }),
       );
-      await last.shows('NOERROR 192.0.2.2', 'www.b.mirage');
-      await last.shows('NXDOMAIN', 'www.a.mirage');
+      await last.shows('NOERROR 192.0.2.2', 'www.b.mirage', 'A', 5000);
+      await last.shows('NXDOMAIN', 'www.a.mirage', 'A', 5000);
 
       t.is((await middle.service.stop()).code, 0);
       t.is((await primary.update(admin, 'zone b.mirage', 'add x.b.mirage 60 A 192.0.2.3')).code, 0);
       const keys = ['--keys', NAMED.first, '--keys', second];
       await startScene(t, secrecy, 'secondary', keys, { port });
-      await last.shows('NOERROR 192.0.2.3', 'x.b.mirage');
+      await last.shows('NOERROR 192.0.2.3', 'x.b.mirage', 'A', 10_000);
     },
   );
 
@@ -118,8 +118,8 @@ test.serial('a catalog goes through a chain, and takes its zones with it', async
   });
   await last.shows('NOERROR 192.0.2.1', 'www.a.example');
   await pull(primary, await repository.push({ 'b.example': zoneText(1, 'www A 192.0.2.2\n'), 'a.example': undefined }));
-  await last.shows('NOERROR 192.0.2.2', 'www.b.example');
-  await last.shows('REFUSED', 'www.a.example');
+  await last.shows('NOERROR 192.0.2.2', 'www.b.example', 'A', 5000);
+  await last.shows('REFUSED', 'www.a.example', 'A', 5000);
   t.deepEqual(formsOf(last, 'catalog.invalid'), ['AXFR', 'IXFR']);
 });
 
@@ -169,8 +169,8 @@ test.serial(
     t.is(await again.look('www.b.example'), 'NOERROR 192.0.2.2');
     await repository.push({ 'c.example': zoneText(1, 'www A 192.0.2.3\n'), 'a.example': undefined });
     await startPrimary();
-    await again.shows('NOERROR 192.0.2.3', 'www.c.example');
-    await again.shows('REFUSED', 'www.a.example');
+    await again.shows('NOERROR 192.0.2.3', 'www.c.example', 'A', 20_000);
+    await again.shows('REFUSED', 'www.a.example', 'A', 20_000);
     t.is(await again.look('www.b.example'), 'NOERROR 192.0.2.2');
   },
 );

@@ -119,7 +119,7 @@ const load = (
       const { address, port } = primary;
       const question = { name: nameOf('ns.mirage.'), type: TYPE.A, class: CLASS.IN };
       const message = { ...emptyMessage(0, OPCODE.QUERY), questions: [question] };
-      const reply = await exchange({ server: { address, port }, message, timeout: PATIENCE, tries: 1 });
+      const reply = await exchange({ server: { address, port }, message, tries: 1 });
       if (!reply.ok || reply.value.rcode !== RCODE.NOERROR) silent++;
       await pause(5);
     }

@@ -146,9 +146,9 @@ for (const name of ['named', 'knotd', 'nsd', 'pdns_server'] satisfies readonly F
         (serial: number) =>
         ([seen]: readonly Seen[]) =>
           seen?.secondary === PRIMARY && seen.serial === serial && seen.lag === 0;
-      await until(() => seenBy(http), { what: `${name} is current`, holds: isCurrent(1) });
+      await until(() => seenBy(http), { what: `${name} is current`, holds: isCurrent(1), timeout: 20_000 });
       t.is((await primary.update(admin, 'zone mirage', 'add www.mirage 60 A 192.0.2.1')).code, 0);
-      await until(() => seenBy(http), { what: `${name} is current again`, holds: isCurrent(2) });
+      await until(() => seenBy(http), { what: `${name} is current again`, holds: isCurrent(2), timeout: 20_000 });
       t.pass();
     },
   );

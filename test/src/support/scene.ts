@@ -30,7 +30,7 @@ export interface Scene {
   /** The serial served, `undefined` where no SOA is. */
   serial(zone: string): Promise<number | undefined>;
   /** Waits until `look` says `expected`. */
-  shows(expected: string, name: string, type?: string): Promise<void>;
+  shows(expected: string, name: string, type?: string, timeout?: number): Promise<void>;
   /** Runs nsupdate with these commands. */
   update(key: KeyText | undefined, ...commands: readonly string[]): Promise<Ran & { readonly text: string }>;
 }
@@ -75,10 +75,11 @@ const sceneOf = (
       const [soa] = (await ask(zone, 'SOA')).answer;
       return soa === undefined ? undefined : readSoa(rdataOf('SOA', soa.data)).serial;
     },
-    shows: async (expected, name, type = 'A') => {
+    shows: async (expected, name, type = 'A', timeout = undefined) => {
       await until(() => look(name, type), {
         what: `${address} says ${expected} to ${name} ${type}`,
         holds: (seen) => seen === expected,
+        ...(timeout === undefined ? {} : { timeout }),
       });
     },
     update: (key, ...commands) => nsupdate({ ...at, owner, commands, ...(key === undefined ? {} : { key }) }),
