@@ -31,6 +31,8 @@ interface NameServer {
 export async function findServers(zone: Name, port: number, via?: Peer): Promise<Result<readonly Peer[], Fault>> {
   const found = via === undefined ? await fromSystem(zone) : await fromServer(zone, via);
   if (!found.ok) return found;
+  if (found.value.length === 0)
+    return fail({ kind: 'unreachable', what: `no name servers of zone ${plainName(zone)} are found`, hint: HINT });
   const lost = found.value.filter(({ addresses }) => addresses.length === 0).map(({ host }) => host);
   if (lost.length > 0) {
     const what = `no address is found of name servers of zone ${plainName(zone)}: ${lost.join(', ')}`;

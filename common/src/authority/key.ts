@@ -100,7 +100,7 @@ export function parseTsigKey(text: string): Result<TsigKey, KeyFault> {
   if (parts.length !== 3 || nameText === undefined || algorithmText === undefined || secretText === undefined) {
     return keyFault(
       'a key is written NAME:ALG:SECRET',
-      parts.length > 3
+      parts.length > 3 && algorithmText !== undefined && !parseAlgorithm(algorithmText).ok
         ? 'an IPv6 address in its name has - for :, as in x.fd00--2._transfer.mirage'
         : 'for example personal._update.mirage:SHA256:...; make one with `zonewright keygen tsig NAME`',
     );

@@ -1,7 +1,7 @@
 /**
  * Updates passed on to the primaries of a zone (RFC 2136 6): the octets go as they came, with the ID and the signature of the client, each
- * request on a connection of its own, and the reply goes back as it came, if the client takes as much (`relayedReply`). So the primary judges, and the client verifies; whoever
- * passes it on needs no key.
+ * request on a connection of its own, and the reply goes back as it came; what the client does not take over UDP is cut (`relayedReply`), and
+ * helps only who wants no signature. So the primary judges, and the client verifies; whoever passes it on needs no key.
  *
  * Primaries are tried in turn as long as a request has gone to none of them: one that does not answer may have done it all the same.
  *

@@ -172,18 +172,18 @@ export function prepareNameServer(options: NameServerOptions): PreparedNameServe
   };
 
   const forward = async (outcome: Extract<Outcome, { kind: 'forward' }>, from: Peer): Promise<Uint8Array> => {
-    const base = { now: seconds(), identity: authority.identity };
+    const base = () => ({ now: seconds(), identity: authority.identity });
     let verdict: Verdict = { rcode: RCODE.SERVFAIL };
     try {
       const answer = await hooks.forward?.(outcome.octets, outcome.zone, from, outcome.isProven);
-      if (answer instanceof Uint8Array) return relayedReply(outcome.request, answer, base);
+      if (answer instanceof Uint8Array) return relayedReply(outcome.request, answer, base());
       verdict = answer ?? verdict;
     } catch (error) {
       log.error('process.fault', { during: 'forward', error });
     }
     const { rcode, ede } = verdict;
     // Who sent it is not known, and so the reply cannot be signed.
-    return replyWith(outcome.request, rcode, ede === undefined ? base : { ...base, ede });
+    return replyWith(outcome.request, rcode, ede === undefined ? base() : { ...base(), ede });
   };
 
   const explain = (outcome: Outcome, from: Peer): void => {
