@@ -26,7 +26,7 @@ export interface NotifierOptions {
   /** Where peers named by address listen. */
   readonly port: number;
   readonly log: Log;
-  /** Local address to send from, so that peers see the address they know. */
+  /** Local address to send from to peers of its family, so that they see the address they know. */
   readonly source?: string;
   /** Are the name servers of a zone left to its primary, and only secondaries told that keys name? */
   readonly isByKeyAlone?: boolean;
